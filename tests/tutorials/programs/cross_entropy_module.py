@@ -1,0 +1,12 @@
+# nn 中的损失先建立对象，再调用这个对象。
+import torch
+import torch.nn as nn
+
+logits = torch.tensor([[4., 3., 2., 1.],
+                       [3., 1., 4., 5.]])
+target = torch.tensor([0, 2])
+
+criteon = nn.CrossEntropyLoss()
+loss = criteon(logits, target)
+print(criteon)
+print(loss)

@@ -1,0 +1,12 @@
+# Without retain_grad() an inner node has no gradient afterwards.
+import torch
+
+w = torch.tensor([1.], requires_grad=True)
+x = torch.tensor([2.], requires_grad=True)
+
+a = torch.add(w, x)
+b = torch.add(w, 1)
+y = torch.mul(a, b)
+
+y.backward()
+print(w.grad, x.grad, a.grad, b.grad, y.grad)
