@@ -1,6 +1,6 @@
 """Write anew what PyTorch prints for each tutorial program (needs torch 2.13).
 
-    python tests/tutorials/regenerate.py
+python tests/tutorials/regenerate.py
 """
 
 from comparing import EXPECTED, run_programs

@@ -74,7 +74,9 @@ def test_program_alone_ends_in_its_error():
     assert done.returncode == 1
     assert done.stdout == ""
     assert "w.add_(1)" in done.stderr
-    error = "RuntimeError: a leaf Variable that requires grad is being used in an in-place operation"
+    error = (
+        "RuntimeError: a leaf Variable that requires grad is being used in an in-place operation"
+    )
     assert any(line.startswith(error) for line in done.stderr.splitlines()), done.stderr
 
 

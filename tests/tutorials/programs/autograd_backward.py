@@ -1,8 +1,8 @@
 # y.backward() 就是 torch.autograd.backward。
 import torch
 
-w = torch.tensor([1.], requires_grad=True)
-x = torch.tensor([2.], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+x = torch.tensor([2.0], requires_grad=True)
 
 a = torch.add(w, x)
 b = torch.add(w, 1)
@@ -12,5 +12,5 @@ y1 = torch.add(a, b)
 torch.autograd.backward(y0, retain_graph=True)
 print(w.grad)
 w.grad.zero_()
-torch.autograd.backward([y0, y1], grad_tensors=[torch.tensor([1.]), torch.tensor([2.])])
+torch.autograd.backward([y0, y1], grad_tensors=[torch.tensor([1.0]), torch.tensor([2.0])])
 print(w.grad)

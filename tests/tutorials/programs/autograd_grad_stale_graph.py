@@ -2,7 +2,7 @@
 import torch
 
 x = torch.arange(3).float()
-w = torch.tensor([2, 1, 3.])
+w = torch.tensor([2, 1, 3.0])
 x.requires_grad_()
 y = x @ w
 w.requires_grad_()

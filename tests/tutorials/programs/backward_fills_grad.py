@@ -1,8 +1,8 @@
 # backward() 没有返回值，导数写进各变量的 grad 属性。
 import torch
 
-x = torch.tensor([0, 1., 2.], requires_grad=True)
-w = torch.tensor([2, 1, 3.])
+x = torch.tensor([0, 1.0, 2.0], requires_grad=True)
+w = torch.tensor([2, 1, 3.0])
 w.requires_grad_()
 print("x=")
 print(x)

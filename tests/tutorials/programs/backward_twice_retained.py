@@ -1,8 +1,8 @@
 # With retain_graph=True a graph may be walked twice.
 import torch
 
-w = torch.tensor([1.], requires_grad=True)
-x = torch.tensor([2.], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+x = torch.tensor([2.0], requires_grad=True)
 
 a = torch.add(w, x)
 b = torch.add(w, 1)

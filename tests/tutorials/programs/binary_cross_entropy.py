@@ -11,7 +11,7 @@ loss = nn.BCELoss()
 bce = loss(pred, y)
 print(bce)
 
-ce_define = -1/4 * (y*torch.log(pred) + (1-y)*torch.log(1-pred)).sum()
+ce_define = -1 / 4 * (y * torch.log(pred) + (1 - y) * torch.log(1 - pred)).sum()
 print(ce_define)
 
 print(F.binary_cross_entropy(pred, y))

@@ -2,8 +2,7 @@
 import torch
 from torch.nn import functional as F
 
-z = torch.tensor([[4., 3., 2., 1.],
-                  [3., 1., 4., 5.]])
+z = torch.tensor([[4.0, 3.0, 2.0, 1.0], [3.0, 1.0, 4.0, 5.0]])
 
 y_hat = torch.softmax(z, dim=1)
 
@@ -13,8 +12,7 @@ print("y_hat=softmax(z)")
 print("y_hat=")
 print(y_hat)
 
-y_true = torch.tensor([[1, 0, 0, 0],
-                       [0, 0, 1, 0]])
+y_true = torch.tensor([[1, 0, 0, 0], [0, 0, 1, 0]])
 print("y_true=")
 print(y_true)
 

@@ -2,8 +2,7 @@
 import torch
 import torch.nn as nn
 
-logits = torch.tensor([[4., 3., 2., 1.],
-                       [3., 1., 4., 5.]])
+logits = torch.tensor([[4.0, 3.0, 2.0, 1.0], [3.0, 1.0, 4.0, 5.0]])
 target = torch.tensor([0, 2])
 
 criteon = nn.CrossEntropyLoss()

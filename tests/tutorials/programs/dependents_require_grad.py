@@ -1,8 +1,8 @@
 # 依赖于叶子的结点都需要梯度。
 import torch
 
-w = torch.tensor([1.], requires_grad=True)
-x = torch.tensor([2.], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+x = torch.tensor([2.0], requires_grad=True)
 
 a = torch.add(w, x)
 a.retain_grad()
@@ -12,6 +12,6 @@ y0 = torch.mul(a, b)
 y1 = torch.add(a, b)
 
 loss = torch.cat([y0, y1], dim=0)
-grad_tensors = torch.tensor([1., 1.])
+grad_tensors = torch.tensor([1.0, 1.0])
 loss.backward(gradient=grad_tensors)
 print(a.requires_grad, b.requires_grad, y0.requires_grad, y1.requires_grad)

@@ -1,7 +1,7 @@
 # 对一阶导数再求一次导：create_graph 让导数本身也有计算图。
 import torch
 
-x = torch.tensor([3.], requires_grad=True)
+x = torch.tensor([3.0], requires_grad=True)
 y = torch.pow(x, 2)
 
 grad_1 = torch.autograd.grad(y, x, create_graph=True)

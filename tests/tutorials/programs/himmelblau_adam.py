@@ -6,7 +6,7 @@ def himmelblau(x):
     return (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2
 
 
-x = torch.tensor([-4., 0.], requires_grad=True)
+x = torch.tensor([-4.0, 0.0], requires_grad=True)
 optimizer = torch.optim.Adam([x], lr=1e-3)
 
 for step in range(20000):
@@ -16,5 +16,4 @@ for step in range(20000):
     optimizer.step()
 
     if step % 2000 == 0:
-        print('step {}: x = {}, f(x) = {}'
-              .format(step, x.tolist(), pred.item()))
+        print("step {}: x = {}, f(x) = {}".format(step, x.tolist(), pred.item()))

@@ -7,7 +7,7 @@ torch.manual_seed(10)
 lr = 0.05
 
 x = torch.rand(20, 1) * 10
-y = 2*x + (5 + torch.randn(20, 1))
+y = 2 * x + (5 + torch.randn(20, 1))
 
 w = torch.randn((1), requires_grad=True)
 b = torch.zeros((1), requires_grad=True)
@@ -28,8 +28,8 @@ for iteration in range(100):
 
     if iteration % 5 == 0:
         plt.scatter(x.data.numpy(), y.data.numpy())
-        plt.plot(x.data.numpy(), y_pred.data.numpy(), 'r-', lw=5)
-        plt.text(2, 20, 'Loss=%.4f' % loss.data.numpy(), fontdict={'size': 20, 'color': 'red'})
+        plt.plot(x.data.numpy(), y_pred.data.numpy(), "r-", lw=5)
+        plt.text(2, 20, "Loss=%.4f" % loss.data.numpy(), fontdict={"size": 20, "color": "red"})
         plt.xlim(1.5, 10)
         plt.ylim(8, 28)
         plt.title("Iteration: {}\nw: {} b: {}".format(iteration, w.data.numpy(), b.data.numpy()))

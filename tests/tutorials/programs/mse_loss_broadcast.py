@@ -2,5 +2,5 @@
 import torch
 from torch.nn import functional as F
 
-mse = F.mse_loss(torch.ones(3, 3), torch.full([1, 3], 4.))
+mse = F.mse_loss(torch.ones(3, 3), torch.full([1, 3], 4.0))
 print(mse)

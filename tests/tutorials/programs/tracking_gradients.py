@@ -17,7 +17,7 @@ print(z, out)
 
 # 事後打開追蹤。
 a = torch.randn(2, 2)
-a = ((a * 3) / (a - 1))
+a = (a * 3) / (a - 1)
 print(a.requires_grad)
 a.requires_grad_(True)
 print(a.requires_grad)
@@ -50,9 +50,9 @@ print(x.grad)
 
 # no_grad 之內的運算不回傳梯度。
 x = torch.tensor(1.0, requires_grad=True)
-y1 = x ** 2
+y1 = x**2
 with torch.no_grad():
-    y2 = x ** 3
+    y2 = x**3
 y3 = y1 + y2
 
 print(x, x.requires_grad)
