@@ -1,0 +1,50 @@
+"""Automatic differentiation over a dynamic graph, in pure Python on NumPy, with PyTorch's API.
+
+Importing this package loads NumPy and the tensor machinery; everything else is loaded when it is
+first used (`_SUBMODULES`, `_LAZY` below), so that the import stays about as quick as NumPy's.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. -------
+
+
+# --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run. ---
+
+if TYPE_CHECKING:
+    from . import autograd, nn, optim, utils
+    from .alias import alias_torch
+
+_SUBMODULES = frozenset({"autograd", "nn", "optim", "utils"})
+"""Modules below this one that `dynagrad.name` loads."""
+
+_LAZY = {"alias_torch": "alias"}
+"""Names of the surface, each with the module that `dynagrad.name` loads it from."""
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "alias_torch",
+    "autograd",
+    "nn",
+    "optim",
+    "utils",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)  # which also sets the attribute
+    if name in _LAZY:
+        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name.startswith("__"):
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'", name=name)
+    raise import_module(".alias", __name__).missing_attribute(__name__, name, __dir__())
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
