@@ -53,11 +53,13 @@ def f32(values):
         (f32(1e-4), "tensor(1.0000e-04)"),
         (np.array(1e-4), "tensor(0.0001)"),
         (np.array([1e-308, 1e308]), "tensor([1.0000e-308, 1.0000e+308])"),
+        (f32([0, -0.0]), "tensor([0., -0.])"),
         (f32([nan, inf, -inf]), "tensor([nan, inf, -inf])"),
         (f32([nan, -inf, 0, -0.0, 1]), "tensor([nan, -inf, 0., -0., 1.])"),
         (f32([nan, -inf, -0.0, 1.5]), "tensor([   nan,   -inf, -0.0000, 1.5000])"),
         (f32([inf, 0, 1e-5]), "tensor([       inf, 0.0000e+00, 1.0000e-05])"),
         (f32(nan), "tensor(nan)"),
+        (f32(0), "tensor(0.)"),
         (f32(-1.5), "tensor(-1.5000)"),
         (np.array([1, -20]), "tensor([  1, -20])"),
         (
@@ -288,6 +290,38 @@ def test_suffixes_go_to_a_new_line_where_they_do_not_fit():
         "My([0.2500, 0.2500, 0.2500, 0.2500, 0.2500, 0.2500, 0.2500, 0.2500, 0.2500,\n"
         "    0.2500], dtype=torch.float64, grad_fn=<MulBackward0>)"
     )
+
+
+@pytest.mark.parametrize(
+    ("linewidths", "broken_before"),
+    [
+        ((10, 29), ["size", "dtype", "grad_fn"]),
+        ((30, 49), ["dtype", "grad_fn"]),
+        ((50, 50), ["dtype"]),
+        ((51, 74), ["grad_fn"]),
+        ((75, 200), []),
+    ],
+)
+def test_the_columns_at_which_suffixes_break(linewidths, broken_before):
+    suffixes = ["size=(0, 1, 1, 1)", "dtype=torch.float64", "grad_fn=<MulBackward0>"]
+    expected = "tensor([], size=(0, 1, 1, 1), dtype=torch.float64, grad_fn=<MulBackward0>)"
+    for name in broken_before:
+        expected = expected.replace(f", {name}=", f",\n       {name}=")
+    for linewidth in linewidths:
+        set_printoptions(linewidth=linewidth)
+        assert format_tensor(np.zeros((0, 1, 1, 1)), suffixes=suffixes) == expected
+
+
+def test_the_columns_at_which_values_break():
+    numbers = np.array([1 + 2j, 3 - 1j])
+    matrix = np.array([[0.5, 1.0]])
+    set_printoptions(linewidth=23)
+    assert format_tensor(numbers) == "tensor([1.+2.j, 3.-1.j])"
+    assert format_tensor(matrix) == "tensor([[0.5000,\n         1.0000]])"
+    set_printoptions(linewidth=22)
+    assert format_tensor(numbers) == "tensor([1.+2.j,\n        3.-1.j])"
+    set_printoptions(linewidth=24)
+    assert format_tensor(matrix) == "tensor([[0.5000, 1.0000]])"
 
 
 def test_contents_stand_in_for_the_values():

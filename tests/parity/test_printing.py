@@ -167,9 +167,11 @@ def test_suffixes_break_at_the_same_column(ndim):
 
     named = [type("F" * length, (Identity,), {}) for length in range(1, 70)]
     leaf = torch.full((2,) * ndim, 0.5, dtype=torch.float64, requires_grad=True)
+    # So long a size breaks the line, and two suffixes follow on the new one.
+    empty = torch.ones((0, *[1] * (18 + ndim)), dtype=torch.float64, requires_grad=True)
     for function in named:
-        tensor = function.apply(leaf)
-        assert ours(tensor) == repr(tensor)
+        for tensor in (function.apply(leaf), function.apply(empty)):
+            assert ours(tensor) == repr(tensor)
     for count in range(1, 40):
         leaf = torch.arange(count) / 3
         leaf = leaf.reshape(*[1] * ndim, count).requires_grad_()
