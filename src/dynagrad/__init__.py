@@ -7,10 +7,10 @@ first used (`_SUBMODULES`, `_LAZY` below), so that the import stays about as qui
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. -------
+# --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
 
 
-# --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run. ---
+# --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run.
 
 if TYPE_CHECKING:
     from . import autograd, nn, optim, utils
@@ -25,7 +25,6 @@ _LAZY = {"alias_torch": "alias"}
 __version__ = "0.1.0"
 
 __all__ = [
-    "__version__",
     "alias_torch",
     "autograd",
     "nn",
@@ -41,10 +40,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = value
         return value
-    if name.startswith("__"):
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'", name=name)
     raise import_module(".alias", __name__).missing_attribute(__name__, name, __dir__())
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

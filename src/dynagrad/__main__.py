@@ -70,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"dynagrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command")
     commands.add_parser("run", help="run a PyTorch program on dynagrad: see dynagrad run -h")
+    if arguments and arguments[0].endswith(".py"):
+        parser.error(f"to run a program: dynagrad run {' '.join(arguments)}")
     parser.parse_args(arguments)
     parser.print_help()
     return 2
@@ -159,7 +161,7 @@ def _similar_file(path: str) -> str:
         names = [other for other in os.listdir(folder or ".") if other.endswith(".py")]
     except OSError:
         return f"; there is no folder '{folder}'"
-    near = get_close_matches(name if name.endswith(".py") else name + ".py", names, n=1)
+    near = get_close_matches(name if name.endswith(".py") else name + ".py", names, n=1, cutoff=0.75)
     return f"; did you mean '{os.path.join(folder, near[0])}'?" if near else ""
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import partial
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
@@ -40,9 +41,9 @@ does so (in a notebook: restart the kernel and call it in the first cell); or st
 `dynagrad run program.py`."""
 
 _NEEDS_C_EXTENSION = """\
-{asker} PyTorch's C extension ({name}), which is not here: under dynagrad, `torch` is pure Python on \
-NumPy and offers PyTorch's public Python API. Use {library} with PyTorch itself, or leave out the \
-part of the program that needs it."""
+{asker} PyTorch's C extension ({name}), which is not here: under dynagrad, `torch` is pure Python \
+on NumPy and offers PyTorch's public Python API. Use {asker_again} with PyTorch itself, or leave \
+out the part that needs the extension."""
 
 
 def alias_torch() -> ModuleType:
@@ -90,6 +91,7 @@ class TorchModule(ModuleType):
     def __init__(self) -> None:
         super().__init__("torch", dynagrad.__doc__)
         spec = ModuleSpec("torch", AliasLoader(lambda: self), origin=dynagrad.__file__)
+        spec.has_location = True
         version = ModuleType("torch.version", "The version that dynagrad stands in for.")
         version.__spec__ = ModuleSpec("torch.version", None, origin=__file__)
         vars(version).update(
@@ -137,7 +139,7 @@ class TorchModule(ModuleType):
             delattr(dynagrad, name)
 
 
-class AliasFinder:
+class AliasFinder(MetaPathFinder):
     """Finds `torch` and everything below it in dynagrad, and names what dynagrad loads later.
 
     It stands first in `sys.meta_path`, so that an installed PyTorch is never reached.
@@ -149,7 +151,7 @@ class AliasFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of module `name`; None if this finder has no say. As MetaPathFinder.find_spec."""
+        """The spec of module `name`, or None if this finder has no say (as any MetaPathFinder)."""
         if name.startswith(ROOT + "."):
             spec = PathFinder.find_spec(name, path, target)
             if spec is None or spec.loader is None:
@@ -170,7 +172,7 @@ class AliasFinder:
         return None
 
 
-class AliasLoader:
+class AliasLoader(Loader):
     """Loads a module of dynagrad under a second name: the two names give one module object."""
 
     def __init__(self, load: Callable[[], ModuleType]) -> None:
@@ -231,7 +233,9 @@ def _raise_missing(module: ModuleType, public: str, name: str) -> Any:
 
 def missing_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:
     """The AttributeError for `module.name`, which dynagrad lacks; `names` are those it has."""
-    if _is_c_extension(f"{module}.{name}") or (module == "torch" and name.startswith("_C")):
+    if name.startswith("__"):
+        text = f"module '{module}' has no attribute '{name}'"
+    elif _is_c_extension(f"{module}.{name}"):
         text = f"module '{module}' has no attribute '{name}': {_c_extension(f'{module}.{name}')}"
     else:
         text = f"module '{module}' has no attribute '{name}': {_lacking(module, name, names)}"
@@ -272,10 +276,10 @@ def _is_c_extension(name: str) -> bool:
 
 def _c_extension(name: str) -> str:
     library = _asking_library()
-    asker = f"'{library}' needs" if library else "This program asks for"
-    return _NEEDS_C_EXTENSION.format(
-        asker=asker, name=name, library=f"'{library}'" if library else "it"
+    asker, again = (
+        (f"'{library}' needs", f"'{library}'") if library else ("This program needs", "it")
     )
+    return _NEEDS_C_EXTENSION.format(asker=asker, name=name, asker_again=again)
 
 
 def _refuse(name: str) -> None:

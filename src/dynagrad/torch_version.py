@@ -1,4 +1,4 @@
-"""The type of `torch.__version__`: text that compares as a version. Imports the standard library."""
+"""The type of `torch.__version__`: a text that compares as a version. Standard library only."""
 
 import re
 from typing import Any
