@@ -6,34 +6,31 @@ JOBS ?= 2
 SAMPLE ?= 4
 
 VENV := .venv
-BIN := $(VENV)/bin
-RUN := $(BIN)/python
+RUN := $(VENV)/bin/python
 # What a first environment needs besides the package itself: with the build tool in place, an
 # installation whose parts are all there needs no network.
 BUILD_TOOL := hatchling
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 FRESH = $(or $(SEED),$(shell $(RUN) -c 'import secrets; print(secrets.randbelow(2**31))'))
 
-# One thread in NumPy and PyTorch: tests run side by side, and figures stay comparable.
-export OMP_NUM_THREADS ?= 1
-export OPENBLAS_NUM_THREADS ?= 1
-export MPLBACKEND ?= Agg
+# One thread in NumPy and PyTorch: tests run side by side, and figures stay comparable. No window.
+CHECK := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg $(RUN)
 
-.DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help demo test tiny parity fuzz bench lint types clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo-stamp ## train a network on handwritten digits and draw the result
 	$(RUN) -m dynagrad run examples/digits.py
 
 test: lint types ## all checks, with fixed seeds: style, types, tests
-	$(RUN) -m pytest -q -n $(JOBS) --sample $(SAMPLE)
+	$(CHECK) -m pytest -q -n $(JOBS) --sample $(SAMPLE)
 
 tiny: $(VENV)/.dev-stamp ## the five-second test, for use before every commit
-	$(RUN) -m pytest -q tests/test_tiny.py
+	$(CHECK) -m pytest -q tests/test_tiny.py
 
 parity: $(VENV)/.dev-stamp ## every comparison with PyTorch, with a fresh seed
 	@$(call everything,parity,$(FRESH))
@@ -42,17 +39,14 @@ fuzz: $(VENV)/.dev-stamp ## every random program, with a fresh seed
 	@$(call everything,fuzz,$(FRESH))
 
 bench: $(VENV)/.dev-stamp ## the figures of the README, measured here
-	$(RUN) benchmarks/import_time.py
-	@for file in benchmarks/*.py; do \
-	    case $$file in */import_time.py | */_*) ;; *) $(RUN) $$file || exit 1;; esac; \
-	done
+	@for file in benchmarks/[a-z]*.py; do echo "$$file"; $(CHECK) $$file || exit 1; done
 
 lint: $(VENV)/.dev-stamp ## ruff: lint and format
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
 
 types: $(VENV)/.dev-stamp ## pyright on the library
-	$(BIN)/pyright
+	$(RUN) -m pyright
 
 clean: ## remove what runs leave behind; the environment stays (rm -r .venv removes it)
 	rm -rf out build dist .pytest_cache .ruff_cache .hypothesis
@@ -60,7 +54,7 @@ clean: ## remove what runs leave behind; the environment stays (rm -r .venv remo
 
 define everything
 echo "seed $(2); repeat with: make $(1) SEED=$(2)"
-$(RUN) -m pytest -q -n $(JOBS) --long --fresh -m $(1) --seed $(2) --hypothesis-seed $(2)
+$(CHECK) -m pytest -q -n $(JOBS) --long --fresh -m $(1) --seed $(2) --hypothesis-seed $(2)
 endef
 
 # --- The environment -------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def _similar_file(path: str) -> str:
         names = [other for other in os.listdir(folder or ".") if other.endswith(".py")]
     except OSError:
         return f"; there is no folder '{folder}'"
-    near = get_close_matches(name if name.endswith(".py") else name + ".py", names, n=1, cutoff=0.75)
+    near = get_close_matches(name if name.endswith(".py") else name + ".py", names, 1, 0.75)
     return f"; did you mean '{os.path.join(folder, near[0])}'?" if near else ""
 
 

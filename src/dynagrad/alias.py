@@ -217,7 +217,10 @@ def _speak_as_torch(module: ModuleType) -> None:
         if isinstance(value, type | FunctionType) and not name.startswith("__"):
             home = value.__module__
             if home == own or name in listed and home.startswith(_INTERNAL_PREFIXES):
+                line = vars(value).get("__firstlineno__")
                 value.__module__ = public
+                if line is not None:  # Python 3.13 forgets it, and inspect.getsource needs it
+                    value.__firstlineno__ = line
     if inside:
         sys.modules.setdefault(public, module)
         names = vars(module)
