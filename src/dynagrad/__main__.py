@@ -103,6 +103,8 @@ def _find(arguments: list[str]) -> tuple[_Program, list[str]]:
     if kind in ("-m", "-c"):
         if len(arguments) < 2:
             raise _Refused(f"argument expected for {kind}\n{USAGE}")
+        # What the packages above a module see while they are imported.
+        sys.argv = [kind, *arguments[2:]]
         find = _find_module if kind == "-m" else _find_code
         return find(arguments[1]), arguments[2:]
     if kind == "-":
@@ -136,11 +138,11 @@ def _find_input() -> _Program:
 
 
 def _find_file(path: str) -> _Program:
-    inside = PathFinder.find_spec("__main__", [path])  # of a folder or a zip file
-    if inside is not None:
-        _prepare(path)
-        return _from_spec(path, inside)
     full = os.path.join(os.getcwd(), path)
+    inside = PathFinder.find_spec("__main__", [full])  # of a folder or a zip file
+    if inside is not None:
+        _prepare(full)
+        return _from_spec(path, inside)
     if os.path.isdir(path):
         raise _Refused(f"can't find '__main__' module in '{full}'", status=1)
     try:
@@ -167,7 +169,6 @@ def _similar_file(path: str) -> str:
 
 def _find_module(name: str) -> _Program:
     _prepare(os.getcwd())
-    sys.argv = ["-m"]  # what the packages above the module see while they are imported
     spec = _module_spec(name)
     if spec is not None and spec.submodule_search_locations is not None:
         package, spec = name, _module_spec(f"{name}.__main__")
