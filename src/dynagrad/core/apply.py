@@ -1,0 +1,522 @@
+"""From a primitive to a recorded operation: `apply` for any of them, `unary` and `binary` for the hot elementwise ones.
+
+NumPy's floating-point warnings never reach the user: every ufunc call sits in a frame of this package, where one warning
+filter drops RuntimeWarning at no cost per call, and where the user has turned warnings or NumPy's own error state into
+exceptions the call is repeated under `np.errstate(all="ignore")`. The user's error state is never written.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..ops.rule import RULES, Rule
+from ..ops.shape import cast
+from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, promote, result_type
+from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
+from .tensor import Tensor, edge_of, family_of, record, sync, wrap
+
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"dynagrad\.")
+
+F = TypeVar("F", bound=Callable[..., Any])
+new = object.__new__
+getframe = sys._getframe
+recording = grad_mode.get
+float32, float64 = np.dtype("float32"), np.dtype("float64")
+WARNED = (FloatingPointError, RuntimeWarning)
+
+ToCopy = node_class("ToCopyBackward0", RULES[cast])
+
+
+# --- Python numbers as arrays -------------------------------------------------------------------------------------------
+
+_SCALARS: dict[np.dtype, dict[Any, ndarray]] = {float32: {}, float64: {}}
+_cached32 = _SCALARS[float32].get
+
+
+def scalar(value: Any, dtype: np.dtype) -> ndarray:
+    """A Python number as a 0-d array of `dtype`, cached: an array operand costs half of what a Python number does.
+
+    Never cached: -0.0, which equals 0.0, and nan. Raises RuntimeError where the value does not fit.
+    """
+    cache = _SCALARS.get(dtype)
+    if cache is not None and value in cache:
+        return cache[value]
+    try:
+        with np.errstate(all="ignore"):
+            array = np.array(value).astype(dtype) if dtype.kind in "fcV" else np.array(value, dtype)
+    except OverflowError:
+        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow: {value}") from None
+    if cache is not None and value and value == value and len(cache) < 4096:
+        cache[value] = array
+    return array
+
+
+# --- tensor subclasses and other classes with __torch_function__ ----------------------------------------------------------
+
+#: classes whose instances take part in operations without asking anybody (Tensor, Parameter, ...)
+PLAIN: set[type] = {Tensor}
+#: whether a class that overrides `__torch_function__` exists; until then nothing is asked
+overriding: set[type] = set()
+override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", default=False)
+
+
+def overridable(f: F) -> F:
+    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples) answer instead of `f`."""
+
+    @wraps(f)
+    def public(*args, **kwargs):
+        if overriding:
+            answer = ask_overrides(public, args, kwargs)
+            if answer is not NotImplemented:
+                return answer
+        return f(*args, **kwargs)
+
+    return public  # pyright: ignore[reportReturnType]
+
+
+def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
+    """What the arguments' `__torch_function__` answer: subclasses first, then left to right; NotImplemented if none do."""
+    if override_disabled.get():
+        return NotImplemented
+    found: list[Any] = []
+    for x in (*args, *kwargs.values()):
+        for item in x if type(x) in (list, tuple) else (x,):
+            kind = type(item)
+            if kind in PLAIN or getattr(kind, "__torch_function__", None) is None or isinstance(item, type):
+                continue
+            if all(type(other) is not kind for other in found):
+                place = next((i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found))
+                found.insert(place, item)
+    if not found:
+        return NotImplemented
+    kinds = tuple(type(item) for item in found)
+    for item in found:
+        answer = type(item).__torch_function__(f, kinds, args, kwargs)
+        if answer is not NotImplemented:
+            return answer
+    names = ", ".join(kind.__name__ for kind in kinds)
+    raise TypeError(
+        f"Multiple dispatch failed for 'torch.{f.__name__}'; all __torch_function__ handlers returned NotImplemented ({names})"
+    )
+
+
+# --- apply --------------------------------------------------------------------------------------------------------------
+
+
+def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
+    """Compute `cls.rule`'s primitive on Tensors (or arrays, which are constants) and record a node if one is wanted.
+
+    Returns a Tensor, or a tuple of them for a primitive with several results.
+    """
+    rule = cls.rule
+    arrays = [x._a if isinstance(x, Tensor) else x for x in inputs]
+    result = compute(rule, arrays, kw)
+    edges = None
+    if recording() and rule.kind != "constant":
+        edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in inputs])
+        if not any(e is not None for e in edges):
+            edges = None
+    if rule.results == 1:
+        out = wrap(result)
+        if edges is not None:
+            out._e = note(cls, edges, inputs, arrays, (out._a,), kw)
+        return out
+    outs = tuple([wrap(r) for r in result])
+    if edges is not None:
+        node = note(cls, edges, inputs, arrays, tuple([o._a for o in outs]), kw)
+        node.metas = tuple([Meta(o._a) for o in outs])
+        for number, out in enumerate(outs):
+            if out._a.dtype.kind in "fcV":
+                out._e = Output(node, number)
+    return outs
+
+
+def compute(rule: Rule, arrays: list, kw: dict) -> Any:
+    """The primitive on arrays or payloads, without NumPy's warnings."""
+    try:
+        return rule.fun(*arrays, **kw)
+    except WARNED:
+        with np.errstate(all="ignore"):
+            return rule.fun(*arrays, **kw)
+
+
+def note(cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict) -> Node:
+    """A node of `cls` with what its rules need from this call."""
+    rule = cls.rule
+    node = new(cls)
+    fix = None
+    if rule.kind in ("elementwise", "multilinear", "general") and not rule.variadic:
+        shape = results[0].shape
+        if any(e is not None and x.shape != shape for e, x in zip(edges, arrays, strict=True)):
+            fix = tuple([None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)])
+    record(node, edges, saved_values(rule, edges, arrays, results), kw=kw, fix=fix)
+    if cls.holds and None in edges:
+        node.cells = tuple(
+            [family_of(x) if e is None and isinstance(x, Tensor) else None for e, x in zip(edges, inputs, strict=True)]
+        )
+    return node
+
+
+def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tuple:
+    """The values in `rule.saves`, None for those whose readers' inputs need no gradient."""
+    saved = []
+    for kind, index, users in rule.saves:
+        if users and all(edges[i] is None for i in users):
+            saved.append(None)
+        elif kind == "out":
+            saved.append(results[index])
+        elif rule.variadic:
+            saved.append(tuple(arrays) if kind == "in" else tuple([Meta(a) for a in arrays]))
+        else:
+            saved.append(arrays[index] if kind == "in" else Meta(arrays[index]))
+    return tuple(saved)
+
+
+_DEFAULT_NODES: dict[Callable, type[Node]] = {}
+
+
+def default_node(fun: Callable) -> type[Node]:
+    """The node class of a primitive that is reached through NumPy's protocols: `TanhBackward0` for np.tanh."""
+    cls = _DEFAULT_NODES.get(fun)
+    if cls is None:
+        name = "".join(part.capitalize() for part in fun.__name__.split("_"))
+        cls = _DEFAULT_NODES[fun] = node_class(f"{name}Backward0", RULES[fun])
+    return cls
+
+
+# --- type promotion -----------------------------------------------------------------------------------------------------
+
+
+def to_dtype(x: Tensor, dtype: np.dtype) -> Tensor:
+    """`x` in another dtype, recorded; `x` itself where it has it already."""
+    if x._a.dtype == dtype:
+        return x
+    if category(dtype) < FLOATING:
+        return wrap(compute(RULES[cast], [x._a], {"dtype": dtype}))
+    return apply(ToCopy, x, dtype=dtype)
+
+
+def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
+    """Tensors and Python numbers as Tensors of their common dtype; `floating`: at least the default floating dtype."""
+    dtype = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
+    if floating and category(dtype) < FLOATING:
+        dtype = number_dtype(0.0)
+    return [to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(scalar(x, dtype)) for x in inputs]
+
+
+def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
+    """PyTorch's error for shapes that do not broadcast; None if they do."""
+    rank = max(map(len, shapes))
+    for dim in range(1, rank + 1):
+        sizes = [(s[-dim]) for s in shapes if len(s) >= dim and s[-dim] != 1]
+        if len(set(sizes)) > 1:
+            other = next(n for n in sizes if n != sizes[0])
+            text = " and ".join(str(list(s)) for s in shapes)
+            return RuntimeError(errors.BROADCAST.format(a=sizes[0], b=other, dim=rank - dim, op=name, shapes=text))
+    return None
+
+
+def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeError:
+    """PyTorch's error for an argument that is no tensor."""
+    return TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
+        + (". Make one first: torch.tensor(value) or torch.from_numpy(array)" if isinstance(value, list | tuple | ndarray) else "")
+    )
+
+
+def legacy_name(d: np.dtype) -> str:
+    """A dtype as PyTorch's messages write it: Float, Long, ..."""
+    return errors.LEGACY_NAMES.get(from_numpy_dtype(d).name, d.name)
+
+
+def check_cast(name: str, given: np.dtype, wanted: np.dtype) -> None:
+    """Raise where a result cannot be written into a tensor of a lower category (float into int, int into bool)."""
+    if category(given) > category(wanted):
+        raise RuntimeError(
+            f"result type {legacy_name(given)} can't be cast to the desired output type {legacy_name(wanted)}\n{name} writes "
+            "into existing memory; convert that tensor first, as in x = x.float()"
+        )
+
+
+def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
+    """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its dtype does."""
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if recording() and (edge_of(result) is not None or edge_of(out) is not None):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+            "requires grad. Drop out=, or compute under torch.no_grad()."
+        )
+    check_cast(name, result._a.dtype, out._a.dtype)
+    if out._a.shape != result._a.shape:
+        out._a = np.empty(result._a.shape, out._a.dtype)
+    np.copyto(out._a, result._a, casting="unsafe")
+    family_of(out).cell.bump()
+    return out
+
+
+# --- the hot elementwise operations -------------------------------------------------------------------------------------
+
+
+def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = False) -> Callable[[F], F]:
+    """Make the stub below it (name, docstring) the operation `fun` on one tensor.
+
+    `integers`: the result of an integer tensor is an integer tensor; otherwise it has the default floating dtype.
+    """
+
+    def decorate(stub: F) -> F:
+        name = stub.__name__
+        rule = RULES[fun]
+        cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
+        keeps = tuple((kind, index) for kind, index, _ in rule.saves)
+        if not set(keeps) <= {("in", 0), ("out", 0)}:
+            raise ValueError(f"{name}: use apply, the rule saves {keeps}")
+        keeps_in, keeps_out, keeps_both = (("in", 0),) == keeps, (("out", 0),) == keeps, len(keeps) == 2
+
+        def op(input, *, out=None):  # noqa: A002 - PyTorch's name
+            if type(input) not in PLAIN or out is not None:
+                return slow(input, out)
+            a = input._a
+            dtype = a.dtype
+            if dtype is not float32 and dtype is not float64:
+                return slow(input, None)
+            try:
+                r = fun(a)
+            except WARNED:
+                r = compute(rule, [a], {})
+            if type(r) is not ndarray and isinstance(r, np.generic):
+                r = np.asarray(r)
+            v = input._v
+            if v is not None and v.rebased:
+                sync(input)
+            t = new(Tensor)
+            t._a = r
+            t._v = None
+            e = input._e
+            if e is None or not recording():
+                t._e = None
+                return t
+            t._e = n = new(cls)
+            n.edges = (e,)
+            n.saved = (r,) if keeps_out else (a,) if keeps_in else saved_values(rule, (e,), [a], (r,)) if keeps_both else ()
+            n.fix = n.extra = n.kw = None
+            frame = getframe(1)
+            n.code = code = frame.f_code
+            n.lasti = frame.f_lasti
+            if LIBRARY[code.co_filename]:
+                n.code, n.lasti = caller(2)
+            n.seq = tick()
+            return t
+
+        def slow(input, out):  # noqa: A002
+            if type(input) not in PLAIN and overriding:
+                answer = ask_overrides(op, (input,), {} if out is None else {"out": out})
+                if answer is not NotImplemented:
+                    return answer
+            if not isinstance(input, Tensor):
+                raise not_a_tensor(name, 1, "input", input)
+            kind = category(input._a.dtype)
+            x = input
+            if kind < FLOATING and not integers:
+                x = wrap(input._a.astype(number_dtype(0.0)))
+            elif kind == 0 and integers:
+                raise_for_bool(name)
+            result = apply(cls, x)
+            return result if out is None else write_out(name, out, result)
+
+        return _named(op, stub)
+
+    return decorate
+
+
+def raise_for_bool(name: str) -> None:
+    """The arithmetic operations that PyTorch refuses for bool tensors."""
+    if name in ("neg", "negative"):
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
+            "or `logical_not()` operator instead."
+        )
+    if name in ("sub", "subtract", "rsub"):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
+
+
+def binary(
+    fun: Callable, torch_name: str | None = None, *, floating: bool = False, numbers: bool = False
+) -> Callable[[F], F]:
+    """Make the stub below it the operation `fun` on two tensors, or a tensor and a Python number, with promotion.
+
+    `floating`: integers are converted to the default floating dtype (division). `numbers`: the first operand may be a
+    number too, as in torch.sub(1, x).
+    """
+
+    def decorate(stub: F) -> F:
+        name = stub.__name__
+        rule = RULES[fun]
+        cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
+        differentiable = rule.kind != "constant"
+        keeps = bool(rule.saves)
+        plain_mul = tuple((s.kind, s.index) for s in rule.saves) == (("in", 1), ("in", 0)) and [
+            sorted(s.users) for s in rule.saves
+        ] == [[0], [1]]
+
+        def op(input, other, *, out=None):  # noqa: A002 - PyTorch's name
+            kind = type(other)
+            if type(input) not in PLAIN or out is not None:
+                return slow(input, other, out)
+            a = input._a
+            dtype = a.dtype
+            if kind in PLAIN:
+                b = other._a
+                if b.dtype is not dtype:
+                    return slow(input, other, None)
+                v = other._v
+                if v is not None and v.rebased:
+                    sync(other)
+                eb = other._e
+            elif kind is float or kind is int:
+                kind = float
+                eb = None
+                if dtype is float32:
+                    b = _cached32(other)
+                    if b is None:
+                        b = scalar(other, dtype)
+                elif dtype is float64:
+                    b = scalar(other, dtype)
+                else:
+                    return slow(input, other, None)
+            else:
+                return slow(input, other, None)
+            if dtype is not float32 and dtype is not float64:
+                return slow(input, other, None)
+            try:
+                r = fun(a, b)
+            except (ValueError, *WARNED):
+                r = again(a, b)
+            if type(r) is not ndarray and isinstance(r, np.generic):
+                r = np.asarray(r)
+            v = input._v
+            if v is not None and v.rebased:
+                sync(input)
+            t = new(Tensor)
+            t._a = r
+            t._v = None
+            ea = input._e
+            if (ea is None and eb is None) or not differentiable or not recording():
+                t._e = None
+                return t
+            t._e = n = new(cls)
+            n.edges = (ea, eb)
+            if plain_mul:
+                n.saved = (b if ea is not None else None, a if eb is not None else None)
+            elif keeps:
+                n.saved = saved_values(rule, (ea, eb), (a, b), (r,))
+            else:
+                n.saved = ()
+            if ea is None:
+                n.cells = (family_of(input), None) if keeps else None
+            elif eb is None and kind in PLAIN:
+                n.cells = (None, family_of(other)) if keeps else None
+            else:
+                n.cells = None
+            n.fix = None if kind is float or a.shape == b.shape else (a.shape, b.shape)
+            n.extra = n.kw = None
+            frame = getframe(1)
+            n.code = code = frame.f_code
+            n.lasti = frame.f_lasti
+            if LIBRARY[code.co_filename]:
+                n.code, n.lasti = caller(2)
+            n.seq = tick()
+            return t
+
+        def again(a, b):
+            error = broadcast_error(name, [a.shape, b.shape])
+            if error is not None:
+                raise error
+            return compute(rule, [a, b], {})
+
+        def slow(input, other, out):  # noqa: A002
+            if overriding and (type(input) not in PLAIN or type(other) not in PLAIN):
+                answer = ask_overrides(op, (input, other), {} if out is None else {"out": out})
+                if answer is not NotImplemented:
+                    return answer
+            if not isinstance(input, Tensor) and not numbers:
+                raise not_a_tensor(name, 1, "input", input)
+            for position, argument, x in ((1, "input", input), (2, "other", other)):
+                if not isinstance(x, Tensor | int | float | complex | np.number | np.bool_):
+                    raise not_a_tensor(name, position, argument, x)
+            x, y = promoted((input, other), floating=floating)
+            if category(x._a.dtype) == 0:
+                raise_for_bool(name)
+            error = broadcast_error(name, [x._a.shape, y._a.shape])
+            if error is not None:
+                raise error
+            result = apply(cls, x, y)
+            return result if out is None else write_out(name, out, result)
+
+        return _named(op, stub)
+
+    return decorate
+
+
+def _named(op: Callable, stub: F) -> F:
+    op.__name__ = stub.__name__
+    op.__qualname__ = stub.__qualname__
+    op.__doc__ = stub.__doc__
+    op.__module__ = stub.__module__
+    return op  # pyright: ignore[reportReturnType]
+
+
+# --- NumPy's protocols: how derivative rules run on Tensors, and np.tanh(t) for users ---------------------------------------
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    out = kwargs.pop("out", None)
+    if method != "__call__" or (out is not None and out != (None,)) or kwargs:
+        raise TypeError(
+            f"np.{ufunc.__name__}.{method} with {sorted(kwargs)} cannot take a Tensor; use the public function, such as "
+            "np.sum for np.add.reduce, without out="
+        )
+    return run_on_tensors(ufunc, inputs, {})
+
+
+def _array_function(self, func, types, args, kwargs):
+    if func in RULES:
+        return run_on_tensors(func, args, kwargs)
+    return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
+
+
+def _detached(values: Any) -> tuple:
+    return tuple(
+        x.__array__() if isinstance(x, Tensor) else type(x)(_detached(x)) if type(x) in (list, tuple) else x for x in values
+    )
+
+
+def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
+    """A primitive on Tensors and numbers: Python numbers are weak, arrays are constants."""
+    like = next(x for x in inputs if isinstance(x, Tensor))
+    if fun not in RULES:
+        raise TypeError(
+            f"{fun.__name__} has no derivative rule: give it one in dynagrad/ops, or convert with t.detach().numpy()"
+        )
+    rule = RULES[fun]
+    if rule.kind == "elementwise":
+        inputs = tuple(promoted([wrap(x) if isinstance(x, ndarray) else x for x in inputs]))
+    else:
+        inputs = tuple(
+            wrap(scalar(x, promote(like._a.dtype, like._a.dtype))) if type(x) in (int, float) else x for x in inputs
+        )
+    return apply(default_node(fun), *inputs, **kw)
+
+
+Tensor.__array_ufunc__ = _array_ufunc
+Tensor.__array_function__ = _array_function

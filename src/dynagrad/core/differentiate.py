@@ -1,0 +1,272 @@
+"""`backward` and `grad`: argument checks and defaults around the engine; hooks and flags of single tensors."""
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from .dtype import FLOATING, category
+from .engine import run
+from .hooks import seen
+from .tape import AccumulateGrad, Node, Output, extras, grad_mode
+from .tensor import Tensor, edge_of, wrap
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `sum(tensors * grad_tensors)` to the `.grad` of the leaves (or of `inputs` only).
+
+    grad_tensors: one weight of the same shape for each tensor; None for a scalar's 1. retain_graph: keep saved values for
+    another pass (default: create_graph). create_graph: record the pass itself, for higher derivatives. Raises RuntimeError
+    for tensors without history, non-scalar tensors without weight, freed graphs and saved values that were overwritten.
+    Source: torch.autograd.backward.
+    """
+    if grad_variables is not None:
+        grad_tensors = grad_variables
+    if isinstance(inputs, Tensor):
+        inputs = (inputs,)
+    if inputs is not None and len(tuple(inputs)) == 0:
+        raise RuntimeError("`inputs` argument to `backward` cannot be empty. Give tensors, or leave it out for all leaves.")
+    tensors = _sequence(tensors, "tensors")
+    weights = _weights(tensors, grad_tensors, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        _propagate(tensors, weights, retain, create_graph, None)
+        return
+    inputs = tuple(inputs)
+    targets = _targets(inputs)
+    found = _propagate(tensors, weights, retain, create_graph, targets)
+    for t, edge in zip(inputs, _keys(inputs), strict=True):
+        g = found.get(edge)
+        if g is None:
+            continue
+        kept = seen(g) if create_graph else wrap(np.array(seen(g)._a))
+        held = getattr(t, "_g", None)
+        t._g = kept if held is None else held + kept
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of `sum(outputs * grad_outputs)` with respect to `inputs`, as a tuple; no `.grad` is touched.
+
+    allow_unused: None instead of an error for inputs that the outputs do not depend on; materialize_grads: zeros instead of
+    None. Other arguments and errors as for `backward`. Source: torch.autograd.grad.
+    """
+    if is_grads_batched:
+        raise NotImplementedError("is_grads_batched=True needs vmap, which dynagrad lacks; call grad once for each row")
+    if materialize_grads:
+        if allow_unused is False:
+            raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        allow_unused = True
+    outputs = _sequence(outputs, "outputs")
+    inputs = _sequence(inputs, "inputs")
+    weights = _weights(outputs, grad_outputs, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    for i, t in enumerate(inputs):
+        if edge_of(t) is None:
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad\n"
+                f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before the computation."
+            )
+    found = _propagate(outputs, weights, retain, create_graph, _targets(inputs))
+    results: list[Any] = []
+    for index, (t, edge) in enumerate(zip(inputs, _keys(inputs), strict=True)):
+        g = found.get(edge)
+        if g is not None:
+            results.append(seen(g) if create_graph else wrap(np.array(seen(g)._a)))
+        elif not allow_unused:
+            kind = "leaf" if type(edge) is AccumulateGrad else type(edge).__name__
+            raise RuntimeError(errors.UNUSED.format(index=index, what=f"(shape {tuple(t._a.shape)}, {kind})"))
+        else:
+            results.append(wrap(np.zeros_like(t._a)) if materialize_grads else None)
+            if materialize_grads and create_graph:
+                results[-1].requires_grad = True
+    return tuple(results)
+
+
+def _sequence(tensors: Any, name: str) -> tuple:
+    tensors = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"{name}[{i}] must be a Tensor, not {type(t).__name__}")
+    return tensors
+
+
+def _weights(tensors: tuple, given: Any, create: bool) -> list:
+    """One cotangent for each tensor, as the engine wants it: arrays, or Tensors with create_graph."""
+    if given is None or isinstance(given, Tensor):
+        given = (given,) * len(tensors) if given is None else (given,)
+    given = tuple(given)
+    if len(given) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients: give one gradient (or None) for each tensor")
+    weights = []
+    for i, (t, g) in enumerate(zip(tensors, given, strict=True)):
+        if edge_of(t) is None:
+            raise RuntimeError(errors.NO_GRAD_FN.format(index=i, reason=_why_no_graph(t)))
+        a = t._a
+        if g is None:
+            if a.size != 1:
+                raise RuntimeError(errors.NOT_SCALAR.format(shape=tuple(a.shape)))
+            if a.dtype.kind == "c":
+                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " + repr(t.dtype))
+            ones = np.empty(a.shape, a.dtype)
+            ones.fill(1)
+            weights.append(wrap(ones) if create else ones)
+            continue
+        if not isinstance(g, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        if g._a.shape != a.shape:
+            raise RuntimeError(errors.GRAD_SHAPE.format(index=i, given=list(g._a.shape), expected=list(a.shape)))
+        if category(g._a.dtype) == FLOATING + 1 and category(a.dtype) == FLOATING:
+            raise RuntimeError(
+                f"For complex Tensors, both grad_output and output are required to have the same dtype. grad_output[{i}] is "
+                f"{g.dtype!r}, output[{i}] is {t.dtype!r}."
+            )
+        if g._a.dtype != a.dtype:
+            g = wrap(g._a.astype(a.dtype))
+        g = np.conjugate(g) if a.dtype.kind == "c" else g
+        weights.append(g if create else g._a)
+    return weights
+
+
+def _why_no_graph(t: Tensor) -> str:
+    if category(t._a.dtype) < FLOATING:
+        return f"Its dtype is {t.dtype!r}, and only floating and complex tensors have gradients."
+    return (
+        "It was made by the user without requires_grad=True, or from tensors without it, or under no_grad() or detach(). Set "
+        "requires_grad=True on an input before the computation."
+    )
+
+
+def _keys(inputs: tuple) -> list:
+    """The inputs' edges; equal edges (two views of one node's result) are the same key."""
+    return [edge_of(t) for t in inputs]
+
+
+def _targets(inputs: tuple) -> dict:
+    for i, t in enumerate(inputs):
+        if edge_of(t) is None:
+            raise RuntimeError(f"One of the differentiated Tensors does not require grad (inputs[{i}])")
+    return dict.fromkeys(_keys(inputs))
+
+
+def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, targets: Any) -> dict:
+    edges = [edge_of(t) for t in tensors]
+    token = grad_mode.set(create)
+    try:
+        return run(edges, weights, retain=retain, create=create, targets=targets)
+    finally:
+        grad_mode.reset(token)
+
+
+# --- methods of Tensor ----------------------------------------------------------------------------------------------------------
+
+
+def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add the gradients of this tensor, weighted by `gradient`, to the leaves' `.grad`; see `autograd.backward`."""
+    backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook off again; also a context manager."""
+
+    _next = 0
+
+    def __init__(self, hooks: dict, *, extra_dict: Any = None):
+        self.id = RemovableHandle._next
+        RemovableHandle._next += 1
+        self._hooks = hooks
+
+    def remove(self) -> None:
+        """Take the hook off."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.remove()
+
+
+def add_hook(hooks: dict, hook: Any) -> RemovableHandle:
+    """Put `hook` into `hooks` and return its handle."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def _register_hook(self, hook):
+    """Call `hook(grad)` whenever this tensor's gradient is computed; what it returns, unless None, replaces it."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    node, number = (edge.node, edge.number) if type(edge) is Output else (edge, 0)
+    return add_hook(extras(node).tensor_hooks.setdefault(number, {}), hook)
+
+
+def _register_post_accumulate_grad_hook(self, hook):
+    """Call `hook(tensor)` each time this leaf's `.grad` has been accumulated."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if type(edge) is not AccumulateGrad:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return add_hook(extras(edge).post_accumulate, hook)
+
+
+def _retain_grad(self):
+    """Have backward store this non-leaf tensor's gradient in `.grad` too."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if type(edge) is AccumulateGrad:
+        return
+    node, number = (edge.node, edge.number) if type(edge) is Output else (edge, 0)
+    extras(node).retained[number] = weakref.ref(self)
+
+
+def _retains_grad(self):
+    """Whether `retain_grad()` was called on this non-leaf tensor."""
+    edge = edge_of(self)
+    if edge is None or type(edge) is AccumulateGrad:
+        return False
+    node, number = (edge.node, edge.number) if type(edge) is Output else (edge, 0)
+    return node.extra is not None and number in node.extra.retained
+
+
+def _node_register_hook(self, fn):
+    """Call `fn(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces grad_inputs."""
+    return add_hook(extras(self).posthooks, fn)
+
+
+def _node_register_prehook(self, fn):
+    """Call `fn(grad_outputs)` before this node runs; a returned tuple replaces grad_outputs."""
+    return add_hook(extras(self).prehooks, fn)
+
+
+Tensor.backward = _tensor_backward
+Tensor.register_hook = _register_hook
+Tensor.register_post_accumulate_grad_hook = _register_post_accumulate_grad_hook
+Tensor.retain_grad = _retain_grad
+Tensor.retains_grad = property(_retains_grad)
+Node.register_hook = _node_register_hook
+Node.register_prehook = _node_register_prehook
+
+__all__ = ["RemovableHandle", "Sequence", "add_hook", "backward", "grad"]

@@ -1,0 +1,244 @@
+"""The engine: one loop that runs the rules of a graph in reverse order, for `backward()` and `grad()` alike.
+
+Without create_graph the rules run on bare arrays; with it they run on Tensors, so that what they compute is recorded.
+Nodes are processed in descending order of the tick at which they were made, which is a topological order.
+"""
+
+from heapq import heappop, heappush
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..ops.shape import sum_to
+from .apply import WARNED, float32
+from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
+from .tape import AccumulateGrad, Node, Output, clock, stale
+from .tensor import Tensor, with_edge, wrap
+
+new = object.__new__
+sequence = attrgetter("seq")
+
+
+def run(
+    roots: list[Any],
+    cotangents: list[Any],
+    *,
+    retain: bool,
+    create: bool,
+    targets: dict[Any, None] | None = None,
+) -> dict[Any, Any]:
+    """Propagate `cotangents` (arrays, or Tensors with `create`) from the edges `roots` to the leaves.
+
+    Without `targets` the gradients arrive in the leaves' `.grad`. With it (edges), only the nodes on a path to a target
+    run, no leaf is touched, and the targets' gradients are returned.
+    """
+    grads: dict[Any, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    leaves: list[AccumulateGrad] = []
+    borrowed: set[AccumulateGrad] = set()
+    waiting: dict[AccumulateGrad, int] | None = None
+    captured: dict[Any, Any] = {}
+    needed = None if targets is None else _needed(roots, targets)
+
+    def first(edge, g, fresh):
+        """The first contribution to an edge; later ones are added to it."""
+        if type(edge) is Output:
+            slot = grads.get(edge.node)
+            if slot is None:
+                slot = grads[edge.node] = [None] * edge.node.results
+                heappush(heap, (-edge.node.seq, edge.node))
+            held = slot[edge.number]
+            slot[edge.number] = g if held is None else held + g
+            return
+        grads[edge] = g
+        if type(edge) is not AccumulateGrad:
+            heappush(heap, (-edge.seq, edge))
+            return
+        leaves.append(edge)
+        if not fresh:
+            borrowed.add(edge)
+
+    for edge, g in zip(roots, cotangents, strict=True):
+        if edge in grads:
+            grads[edge] = grads[edge] + g
+        else:
+            first(edge, g, False)
+    while heap:
+        node = heappop(heap)[1]
+        g = grads.pop(node)
+        edges = node.edges
+        if node.extra is not None:
+            g = before(node, g, create)
+        if needed is not None:
+            capture(node, g, targets, captured, create)
+            if node not in needed:
+                continue
+            edges = tuple([e if _wanted(e, needed, targets) else None for e in edges])
+        if not edges:
+            continue
+        saved = node.saved
+        if saved is None:
+            raise RuntimeError(errors.FREED.format(node=type(node).__name__, place=node.place()))
+        if clock.last_write > node.seq:
+            stale(node, saved)
+        if create:
+            saved = _as_tensors(node, saved)
+        try:
+            results = node.vjp(g, saved, edges)
+        except WARNED:
+            with np.errstate(all="ignore"):
+                results = node.vjp(g, saved, edges)
+        except Exception as error:
+            error.add_note(f"raised in the backward pass of {type(node).__name__}, made at {node.place()}")
+            raise
+        if node.fix is not None:
+            results = [
+                r if r is None or shape is None or r.shape == shape else sum_to(r, shape=shape)
+                for r, shape in zip(results, node.fix, strict=True)
+            ]
+        if not retain and node.holds:
+            node.saved = None
+        if node.extra is not None and node.extra.posthooks:
+            results = after(node, results, g, create)
+        for edge, r in zip(edges, results, strict=False):
+            if r is None or edge is None:
+                continue
+            held = grads.get(edge)
+            if held is not None:
+                grads[edge] = held + r
+            else:
+                kind = type(edge)
+                if kind is AccumulateGrad:
+                    leaves.append(edge)
+                    if not node.fresh:
+                        borrowed.add(edge)
+                    grads[edge] = r
+                elif kind is Output:
+                    first(edge, r, False)
+                else:
+                    grads[edge] = r
+                    heappush(heap, (-edge.seq, edge))
+            if type(edge) is AccumulateGrad and edge.extra is not None:
+                if waiting is None:
+                    waiting = _count([n for _, n in heap], edges)
+                waiting[edge] -= 1
+                if not waiting[edge]:
+                    _finish(edge, grads.pop(edge), False, create, targets, captured)
+    for edge in leaves:
+        g = grads.get(edge)
+        if g is not None:
+            _finish(edge, g, edge not in borrowed, create, targets, captured)
+    return captured
+
+
+def _finish(edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict) -> None:
+    if targets is None:
+        deliver(edge, g, fresh, create)
+    elif edge in targets:
+        captured[edge] = g if edge.extra is None else run_tensor_hooks(edge.extra, 0, g, create)
+
+
+def _nodes(roots: Any) -> list[Node]:
+    """All nodes below and among the edges `roots`."""
+    found: dict[Node, None] = {}
+    stack = [*roots]
+    while stack:
+        edge = stack.pop()
+        node = edge.node if type(edge) is Output else edge
+        if node is not None and node not in found and type(node) is not AccumulateGrad:
+            found[node] = None
+            stack.extend(node.edges)
+    return list(found)
+
+
+def _count(heap: list[Node], edges: tuple) -> dict[AccumulateGrad, int]:
+    """How many edges still lead to each leaf with hooks: its hooks run when the last one has contributed.
+
+    That is PyTorch's order, and lets an optimiser in backward free memory. A leaf which some of these edges never reach
+    with a cotangent is finished at the end.
+    """
+    counts: dict[AccumulateGrad, int] = {}
+    for group in (edges, *(node.edges for node in _nodes([*heap, *edges]))):
+        for edge in group:
+            if type(edge) is AccumulateGrad:
+                counts[edge] = counts.get(edge, 0) + 1
+    return counts
+
+
+def _needed(roots: list, targets: dict[Any, None]) -> set[Node]:
+    """The nodes on a path to a target: one of their edges is a target or leads to one."""
+    keys = {(e.node, e.number) if type(e) is Output else e for e in targets}
+    needed: set[Node] = set()
+    for node in sorted(_nodes(roots), key=sequence):
+        for edge in node.edges:
+            if type(edge) is Output:
+                edge = edge.node if edge.node in needed else (edge.node, edge.number)
+            if edge in needed or edge in keys:
+                needed.add(node)
+                break
+    return needed
+
+
+def _wanted(edge: Any, needed: set[Node], targets: Any) -> bool:
+    if edge is None:
+        return False
+    if type(edge) is Output:
+        return edge.node in needed or any(
+            type(t) is Output and t.node is edge.node and t.number == edge.number for t in targets
+        )
+    return edge in needed or edge in targets
+
+
+def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
+    """Add a complete gradient to its leaf's `.grad`; hooks run even if the leaf is gone."""
+    extra = edge.extra
+    if extra is not None:
+        g = before_leaf(extra, g, create)
+    leaf = edge.leaf()
+    if leaf is not None:
+        held = leaf._g
+        if create:
+            g = seen(g)
+            leaf._g = g if held is None else held + g
+        else:
+            if g.dtype is not float32 and g.dtype.kind == "c":
+                g, fresh = np.conjugate(g), True
+            if held is None:
+                t = leaf._g = new(Tensor)
+                t._e = t._v = None
+                t._a = g if fresh and type(g) is ndarray else np.array(g, order="C")
+            elif held._e is not None:
+                leaf._g = wrap(held._a + g)
+            else:
+                add_into(held, g)
+    if extra is not None:
+        after_leaf(extra, leaf, g)
+
+
+def add_into(t: Tensor, g: Any) -> None:
+    """t += g in t's own memory."""
+    a = t._a
+    if a.size < 4096:
+        a[...] = a + g  # a ufunc call whose operands overlap costs three times as much at small sizes
+    else:
+        np.add(a, g, a)
+    if t._v is not None:
+        t._v.cell.bump()
+
+
+def _as_tensors(node: Node, saved: tuple) -> tuple:
+    """Saved values as Tensors with their places in the graph: the inputs' edges, the node itself for its results."""
+    values = []
+    for (kind, index, _), value in zip(node.rule.saves, saved, strict=True):
+        if kind == "meta" or value is None:
+            values.append(value)
+        elif kind == "out":
+            values.append(with_edge(value, node if node.results == 1 else Output(node, index)))
+        elif node.rule.variadic:
+            values.append(tuple(with_edge(v, e) for v, e in zip(value, node.edges, strict=True)))
+        else:
+            values.append(with_edge(value, node.edges[index]))
+    return tuple(values)

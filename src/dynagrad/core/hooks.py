@@ -1,0 +1,113 @@
+"""Hooks: what users attach to tensors, nodes and leaves, and how the engine runs them. Imports tape and tensor."""
+
+from typing import Any
+
+import numpy as np
+
+from .tape import Extras, Node, Output, grad_mode
+from .tensor import Tensor, wrap
+
+
+def seen(g: Any) -> Any:
+    """A cotangent as users see it: a Tensor, conjugated if complex; None stays None."""
+    if g is None:
+        return None
+    t = g if isinstance(g, Tensor) else wrap(g)
+    return np.conjugate(t) if t._a.dtype.kind == "c" else t
+
+
+def _taken(answer: Any, create: bool) -> Any:
+    """A hook's answer as the engine carries it."""
+    if answer is None:
+        return None
+    if answer._a.dtype.kind == "c":
+        answer = np.conjugate(answer)
+    return answer if create else answer._a
+
+
+def _call(hook: Any, create: bool, *arguments: Any) -> Any:
+    token = grad_mode.set(create)
+    try:
+        return hook(*arguments)
+    finally:
+        grad_mode.reset(token)
+
+
+def run_tensor_hooks(extra: Extras, number: int, g: Any, create: bool) -> Any:
+    """The cotangent after the hooks of result `number`, each of which may replace it."""
+    for hook in list(extra.tensor_hooks.get(number, {}).values()):
+        answer = _call(hook, create, seen(g))
+        if answer is None:
+            continue
+        name = getattr(hook, "__name__", repr(hook))
+        if not isinstance(answer, Tensor):
+            raise TypeError(f"hook '{name}' must return a Tensor or None, it returned {type(answer).__name__}")
+        if answer._a.shape != g.shape:
+            raise RuntimeError(
+                f"hook '{name}' has changed the size of value: the gradient has shape {tuple(g.shape)}, the hook returned "
+                f"{tuple(answer._a.shape)}"
+            )
+        g = _taken(answer, create)
+    return g
+
+
+def _replaced(answer: Any, parts: list, create: bool) -> list:
+    if answer is None:
+        return parts
+    if isinstance(answer, Tensor):
+        answer = (answer,)
+    if len(answer) != len(parts):
+        raise RuntimeError(f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} returned")
+    return [_taken(a, create) for a in answer]
+
+
+def before(node: Node, g: Any, create: bool) -> Any:
+    """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the cotangents to go on with."""
+    extra = node.extra
+    parts = list(g) if node.results > 1 else [g]
+    for number in extra.tensor_hooks:
+        if parts[number] is not None:
+            parts[number] = run_tensor_hooks(extra, number, parts[number], create)
+    for number, owner in extra.retained.items():
+        t = owner()
+        if t is not None and parts[number] is not None:
+            kept = seen(parts[number])
+            t._g = kept if create else wrap(np.array(kept._a))
+    for hook in list(extra.prehooks.values()):
+        parts = _replaced(_call(hook, create, tuple([seen(p) for p in parts])), parts, create)
+    return parts if node.results > 1 else parts[0]
+
+
+def after(node: Node, results: Any, g: Any, create: bool) -> Any:
+    """Run the node's hooks on (gradients of its inputs, gradients of its results)."""
+    given = tuple([seen(p) for p in (g if node.results > 1 else [g])])
+    for hook in list(node.extra.posthooks.values()):
+        results = _replaced(_call(hook, create, tuple([seen(r) for r in results]), given), list(results), create)
+    return results
+
+
+def before_leaf(extra: Extras, g: Any, create: bool) -> Any:
+    """Run a leaf's tensor hooks and pre-hooks on its complete gradient."""
+    g = run_tensor_hooks(extra, 0, g, create)
+    for hook in list(extra.prehooks.values()):
+        (g,) = _replaced(_call(hook, create, (seen(g),)), [g], create)
+    return g
+
+
+def after_leaf(extra: Extras, leaf: Tensor | None, g: Any) -> None:
+    """Run what waits for a leaf's `.grad` to be complete."""
+    if leaf is not None:
+        for hook in list(extra.post_accumulate.values()):
+            hook(leaf)
+    for hook in list(extra.posthooks.values()):
+        hook((), (seen(g),))
+
+
+def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> None:
+    """Keep the cotangents of the targets which are results of `node`."""
+    if node in targets:
+        captured[node] = g
+    elif node.results > 1:
+        for target in targets:
+            if type(target) is Output and target.node is node and g[target.number] is not None:
+                captured[target] = g[target.number]

@@ -1,0 +1,200 @@
+"""Normal variates from uniform ones, rounded as PyTorch's x86-64 build rounds them (imports NumPy only).
+
+The Box-Muller transform: with u1 in (0, 1] and u2 in [0, 1),
+
+    radius = sqrt(-2 log u1),   theta = 2 pi u2,   (radius cos theta, radius sin theta)
+
+are two independent standard normal variates. PyTorch evaluates it in three ways, and each has its own last bits:
+
+- float32, in blocks of 16: single-precision polynomials (Cephes' `logf`, `sinf` and `cosf`) chained by fused
+  multiply-adds, `blocks32`;
+- float64, in blocks of 16: the C library's log, sin and cos, `blocks64`;
+- value by value in float64, with u1 and u2 in each other's place and log1p for log, `pairs64`.
+
+A fused multiply-add rounds once. For float32 it is had here in float64, where the product is exact, followed by one
+rounding to float32. That second rounding could in principle disagree with a single one; every one of the 2**24
+possible inputs of the logarithm and of the sine and cosine was tried, and none does.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+F32 = np.dtype(np.float32)
+F64 = np.dtype(np.float64)
+UNIT24 = 2.0**-24
+LOW24 = np.uint32(0xFFFFFF)
+LOW21 = np.uint32(0x1FFFFF)
+
+
+def _single(*values: float) -> tuple[float, ...]:
+    """The float32 values nearest to the given ones, as Python floats."""
+    return tuple(float(np.float32(value)) for value in values)
+
+
+# S. L. Moshier, Cephes mathematical library, single/logf.c, sinf.c: minimax polynomials on
+# [sqrt(1/2), sqrt(2)) - 1 and [-pi/4, pi/4]; log 2 and pi/4 split in parts with few bits.
+_LOG_FIRST, *_LOG_REST = _single(
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+_LOG2_LOW, _LOG2_HIGH = _single(-2.12194440e-4, 0.693359375)
+_SIN = _single(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+_COS = _single(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+_QUARTER_PI = _single(0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
+_TWO_PI_24, _FOUR_OVER_PI = _single(float(np.float32(2 * math.pi)) * UNIT24, 1.27323954473516)
+_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+
+
+def _fma(a: np.ndarray, b: np.ndarray | float, c: np.ndarray | float, out: np.ndarray) -> None:
+    """out = a * b + c with one rounding to float32; a or b is float64, all hold float32 values."""
+    np.add(np.multiply(a, b, dtype=F64), c, out=out, casting="same_kind")
+
+
+def _horner(x: np.ndarray, first: float, rest: list[float] | tuple[float, ...]) -> np.ndarray:
+    """The polynomial with these coefficients, highest power first, at a float64 x; float32."""
+    y = np.empty(x.shape, F32)
+    _fma(x, first, rest[0], y)
+    for coefficient in rest[1:]:
+        _fma(y, x, coefficient, y)
+    return y
+
+
+def log32(j: np.ndarray) -> np.ndarray:
+    """log(j / 2**24) in float32 for int32 values j of 1 to 2**24."""
+    bits = j.astype(F32).view(np.int32)
+    e = (bits - _SQRT_HALF_BITS) >> 23
+    m = (bits - (e << 23)).view(F32)
+    m -= 1
+    e -= 24
+    m64, e32 = m.astype(F64), e.astype(F32)
+    z = m * m
+    y = _horner(m64, _LOG_FIRST, _LOG_REST)
+    y *= m
+    _fma(y.astype(F64), z, e32 * _LOG2_LOW, y)
+    y -= z * 0.5
+    y += m
+    _fma(e32.astype(F64), _LOG2_HIGH, y, y)
+    return y
+
+
+def sincos32(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sine and cosine of 2 pi k / 2**24 in float32 for int32 values k of 0 to 2**24 - 1."""
+    x = k.astype(F32)
+    x *= _TWO_PI_24
+    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    octant += 1
+    octant &= -2
+    turns = octant.astype(F64)
+    for part in _QUARTER_PI:
+        _fma(turns, -part, x, x)
+    z, x64 = x * x, x.astype(F64)
+    z64 = z.astype(F64)
+    cosine = _horner(z64, _COS[0], _COS[1:])
+    cosine *= z
+    _fma(cosine, z64, z * -0.5, cosine)
+    cosine += 1
+    sine = _horner(z64, _SIN[0], _SIN[1:])
+    sine *= z
+    _fma(sine, x64, x, sine)
+    swap = (octant & 2) != 0
+    sine, cosine = np.where(swap, cosine, sine), np.where(swap, sine, cosine)
+    # Bit 2 of the octant is the sine's sign; the cosine's is that of the octant two further on.
+    sine.view(np.int32)[...] ^= (octant & 4) << 29
+    octant += 2
+    cosine.view(np.int32)[...] ^= (octant & 4) << 29
+    return sine, cosine
+
+
+def blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
+    """Fill float32 `out` with normal variates, one from each 32-bit word, in blocks of 16."""
+    units = (words & LOW24).view(np.int32).reshape(-1, 2, 8)
+    radius = log32(0x1000000 - units[:, 0])
+    radius *= -2
+    np.sqrt(radius, out=radius)
+    sine, cosine = sincos32(units[:, 1])
+    cosine *= radius
+    sine *= radius
+    blocks = out.reshape(-1, 2, 8)
+    if mean == 0 and std == 1:
+        # The sum turns -0 into +0, as a multiply-add with a zero mean does.
+        np.add(cosine, 0.0, out=blocks[:, 0])
+        np.add(sine, 0.0, out=blocks[:, 1])
+    else:
+        mean, std = _single(mean, std)
+        _fma(cosine, std, mean, blocks[:, 0])
+        _fma(sine, std, mean, blocks[:, 1])
+
+
+def blocks64(uniforms: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
+    """Fill float64 `out` with normal variates, one from each uniform one, in blocks of 16."""
+    units = uniforms.reshape(-1, 2, 8)
+    radius = np.sqrt(-2.0 * libm(math.log, 1.0 - units[:, 0]))
+    theta = (2 * math.pi) * units[:, 1]
+    blocks = out.reshape(-1, 2, 8)
+    blocks[:, 0] = fma64(radius * np.cos(theta), std, mean)
+    blocks[:, 1] = fma64(radius * np.sin(theta), std, mean)
+
+
+def pairs64(uniforms: np.ndarray) -> np.ndarray:
+    """Standard normal variates from as many float64 uniforms, two and two neighbours."""
+    units = uniforms.reshape(-1, 2)
+    theta = (2 * math.pi) * units[:, 0]
+    radius = np.sqrt(-2.0 * libm(math.log1p, -units[:, 1]))
+    pairs = np.empty_like(units)
+    np.multiply(radius, np.cos(theta), out=pairs[:, 0])
+    np.multiply(radius, np.sin(theta), out=pairs[:, 1])
+    return pairs.reshape(-1)
+
+
+def libm(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
+    """The C library's function of each element, in float64.
+
+    NumPy has its own log, log1p, exp and tan for many processors, which differ in the last bit. Its
+    float64 sin and cos are the C library's and may be called directly.
+    """
+    return np.fromiter(map(function, x.reshape(-1).tolist()), F64, x.size).reshape(x.shape)
+
+
+def fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    """x * scale + shift with one rounding, in float64.
+
+    T. J. Dekker, "A floating-point technique for extending the available precision" (1971), gives the
+    rounding errors of product and sum, which are added last.
+    """
+    if shift == 0 or scale == 1:
+        return x * scale + shift
+    product = x * scale
+    total = product + shift
+    if not np.isfinite(total).all() or abs(scale) > 1e290:
+        return total  # the splitting below would overflow
+    high, low = _split(x)
+    scale_high, scale_low = _split(np.float64(scale))
+    error = ((high * scale_high - product) + high * scale_low + low * scale_high) + low * scale_low
+    back = total - product
+    error += (product - (total - back)) + (shift - back)
+    return total + error
+
+
+def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of at most 26 bits each whose sum is x."""
+    shifted = x * 134217729.0
+    high = shifted - (shifted - x)
+    return high, x - high
+
+
+def unit32(words: np.ndarray) -> np.ndarray:
+    """Uniform float32 values in [0, 1): the low 24 bits of each word."""
+    units = (words & LOW24).view(np.int32).astype(F32)
+    units *= UNIT24
+    return units
+
+
+def unit64(words: np.ndarray) -> np.ndarray:
+    """Uniform float64 values in [0, 1): the low 53 bits of each pair of words, high word first."""
+    units = (words[0::2] & LOW21).astype(F64)
+    units *= 4294967296.0
+    units += words[1::2]
+    units *= 2.0**-53
+    return units

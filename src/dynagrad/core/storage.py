@@ -1,0 +1,33 @@
+"""The memory below tensors: owning buffer, offsets and strides in elements, views by geometry. Imports NumPy only."""
+
+from typing import Any
+
+import numpy as np
+
+
+def address(array: np.ndarray) -> int:
+    """The address of the first element."""
+    return array.__array_interface__["data"][0]
+
+
+def owner(array: np.ndarray) -> np.ndarray:
+    """The ndarray that owns, or was given, the memory that `array` shows."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def strides_of(array: np.ndarray) -> tuple[int, ...]:
+    """Strides in elements, as PyTorch counts them."""
+    size = array.itemsize
+    return tuple(s // size for s in array.strides)
+
+
+def geometry(view: Any, base: Any) -> dict[str, Any]:
+    """The metadata of `as_strided` that makes `view` out of `base`'s memory (stride and offset in elements)."""
+    return {
+        "size": view.shape,
+        "stride": strides_of(view),
+        "offset": (address(view) - address(base)) // view.itemsize,
+        "base_stride": strides_of(base),
+    }

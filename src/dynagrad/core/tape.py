@@ -1,0 +1,367 @@
+"""The tape: nodes (`grad_fn`), their edges, what they save, version cells and the grad mode. Imports ops and errors.
+
+An edge is what a tensor holds of the graph: None, a Node (its only result), an Output (one of several results) or an
+AccumulateGrad (a leaf). Nodes hold the edges of their inputs, never Tensors, and an AccumulateGrad holds its leaf weakly:
+a graph has no reference cycle and is freed by reference counting alone.
+"""
+
+import gc
+import os
+import sys
+from collections import deque
+from contextvars import ContextVar
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from .. import errors
+from ..ops.creation import zeros
+from ..ops.rule import Rule, same
+
+#: one clock for nodes and in-place writes, so that "written after it was saved" is one comparison
+tick = count(1).__next__
+
+grad_mode: ContextVar[bool] = ContextVar("grad_mode", default=True)
+inference: ContextVar[bool] = ContextVar("inference_mode", default=False)
+
+
+class Clock:
+    """The tick of the latest in-place write anywhere: a node made after it needs no version check at all."""
+
+    __slots__ = ("last_write",)
+
+
+clock = Clock()
+clock.last_write = 0
+
+class _Library(dict):
+    """Whether a file belongs to this package, by file name: a frame of one of them is no user's line."""
+
+    root = str(Path(__file__).parent.parent) + os.sep
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = found = filename.startswith(self.root)
+        return found
+
+
+LIBRARY = _Library()
+
+
+def caller(depth: int = 1) -> tuple[Any, int]:
+    """The code object and instruction of the innermost frame outside this package."""
+    frame = sys._getframe(depth)
+    while frame is not None and LIBRARY[frame.f_code.co_filename]:
+        frame = frame.f_back
+    return (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+
+
+class VersionCell:
+    """The count of in-place writes to one memory, with the tick and the place of the last one.
+
+    A tensor, its views and `detach()` share the cell; `.data` gets a fresh one.
+    """
+
+    __slots__ = ("code", "count", "last", "lasti", "ticks")
+
+    def __init__(self):
+        self.count = 0
+        self.last = 0
+        self.ticks = deque(maxlen=16)
+        self.code = None
+        self.lasti = 0
+
+    def bump(self) -> None:
+        self.count += 1
+        self.code, self.lasti = caller(2)
+        self.last = clock.last_write = tick()
+        self.ticks.append(self.last)
+
+    def count_at(self, seq: int) -> int:
+        """The count as it was at a tick (no more than 16 writes back)."""
+        return self.count - sum(t > seq for t in self.ticks)
+
+
+class Family:
+    """What a base tensor and its differentiable views share: the version cell, and how often the base's history changed.
+
+    `rebased` stays 0 until an in-place operation rewrites the history of a base that has views; from then on the views
+    read their edge anew (see `views.sync`).
+    """
+
+    __slots__ = ("cell", "has_views", "rebased")
+
+    def __init__(self, cell: VersionCell | None = None):
+        self.cell = VersionCell() if cell is None else cell
+        self.rebased = 0
+        self.has_views = False
+
+
+class NodeDefaults:
+    """Cold attributes of every node."""
+
+    __slots__ = ()
+    rule: Rule
+    torch_name = "Node"
+    #: the node keeps arrays, so that a second backward through it is an error once they are freed
+    holds = False
+    #: a result of the rules is new memory, which a leaf may keep without a copy
+    fresh = False
+    results = 1
+
+
+class Node(NodeDefaults):
+    """One recorded operation, what users see as `grad_fn`. Each PyTorch name is a subclass: `MulBackward0`, ...
+
+    edges: the inputs' edges; saved: the values that the rules read; seq: the tick at which it was made; code, lasti: the
+    user's instruction that made it; fix: for each input the shape to sum its cotangent to (None: nothing to do);
+    extra: hooks and what else is rare; kw: the call's metadata; cells: the families of inputs without edge that are saved;
+    family: the family of the tensor made (set when it gets one); metas: the results' shapes and dtypes (several results).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "cells",
+        "code",
+        "edges",
+        "extra",
+        "family",
+        "fix",
+        "kw",
+        "lasti",
+        "metas",
+        "saved",
+        "seq",
+    )
+
+    def name(self) -> str:
+        """The operation's name in PyTorch's spelling."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes of the inputs, each with the number of its result: ((node or None, number), ...)."""
+        return tuple(node_and_number(edge) for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for the user's notes on this node."""
+        return extras(self).metadata
+
+    def _sequence_nr(self) -> int:
+        return self.seq
+
+    def place(self) -> str:
+        """The user's source line which made the node."""
+        return errors.source_line(self.code, self.lasti)
+
+    def keyword(self, name: str) -> Any:
+        """The value of a metadata keyword; `needs` tells a joint rule which inputs want a cotangent."""
+        if name == "needs":
+            return tuple(edge is not None for edge in self.edges)
+        return self.kw[name]  # pyright: ignore[reportOptionalSubscript]
+
+    def cotangent(self, g: list, number: int) -> Any:
+        """The cotangent of one of several results; zeros where none arrived."""
+        if g[number] is None:
+            present = next(value for value in g if value is not None)
+            meta = self.metas[number]
+            return zeros(shape=meta.shape, dtype=meta.dtype, like=present)
+        return g[number]
+
+    def vjp(self, g, saved, edges):
+        """The inputs' cotangents, one for each edge, from the result's."""
+        raise NotImplementedError(type(self).__name__)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+
+class Output:
+    """The edge to result `number` of a node with several results."""
+
+    __slots__ = ("family", "node", "number")
+
+    def __init__(self, node: Node, number: int):
+        self.node = node
+        self.number = number
+
+
+class AccumulateGrad(Node):
+    """The edge of a leaf: where its gradient arrives. It holds the leaf weakly; if the leaf is gone, so is the gradient."""
+
+    __slots__ = ("leaf",)
+
+    @property
+    def variable(self):
+        """The leaf, or None where nobody holds it any more."""
+        return self.leaf()
+
+
+class Extras:
+    """The rare belongings of a node: hooks on its results' cotangents, on itself, retained gradients, notes."""
+
+    __slots__ = ("metadata", "post_accumulate", "posthooks", "prehooks", "retained", "tensor_hooks")
+
+    def __init__(self):
+        self.tensor_hooks = {}
+        self.prehooks = {}
+        self.posthooks = {}
+        self.retained = {}
+        self.post_accumulate = {}
+        self.metadata = {}
+
+
+def extras(node: Node) -> Extras:
+    """The node's Extras, made at first use."""
+    if node.extra is None:
+        node.extra = Extras()
+    return node.extra
+
+
+def node_and_number(edge: Any) -> tuple[Any, int]:
+    """An edge as PyTorch's pair (node, number of its result)."""
+    return (edge.node, edge.number) if type(edge) is Output else (edge, 0)
+
+
+class Meta:
+    """The shape and dtype of a value that is not kept itself."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, array: Any):
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+
+def stale(node: Node, saved: tuple) -> None:
+    """Raise if a value that `node` saved has been written since (PyTorch's error, with both source lines)."""
+    for (kind, index, _), value in zip(node.rule.saves, saved, strict=False):
+        if kind == "meta" or value is None:
+            continue
+        if kind == "out":
+            owner = node if node.results == 1 else None
+            families = (getattr(owner, "family", None),)
+        elif node.rule.variadic:
+            families = tuple(_family(node, i) for i in range(len(node.edges)))
+        else:
+            families = (_family(node, index),)
+        for family in families:
+            if family is not None and family.cell.last > node.seq:
+                raise RuntimeError(_stale_text(node, kind, index, value, family.cell))
+
+
+def _family(node: Node, index: int) -> Family | None:
+    edge = node.edges[index]
+    if edge is not None:
+        return getattr(edge, "family", None)
+    cells = node.cells
+    return cells[index] if cells is not None else None
+
+
+def _stale_text(node: Node, kind: str, index: int, value: Any, cell: VersionCell) -> str:
+    if type(value) is tuple:
+        value = value[0]
+    return errors.STALE.format(
+        tensor=errors.tensor_text(value.dtype.name, value.shape),
+        what=f"output {index}" if kind == "out" else f"input {index}",
+        node=type(node).__name__,
+        now=cell.count,
+        seen=cell.count_at(node.seq),
+        saved_at=node.place(),
+        changed_at=errors.source_line(cell.code, cell.lasti),
+    )
+
+
+def node_class(torch_name: str, rule: Rule) -> type[Node]:
+    """The Node subclass that PyTorch calls `torch_name`, differentiated by `rule`."""
+    return type(
+        torch_name,
+        (Node,),
+        {
+            "__slots__": (),
+            "__module__": "torch",
+            "rule": rule,
+            "torch_name": torch_name,
+            "holds": any(save.kind != "meta" for save in rule.saves),
+            "fresh": rule.fresh,
+            "results": rule.results,
+            "vjp": _vjp(rule),
+        },
+    )
+
+
+def _vjp(rule: Rule) -> Any:
+    """The method that runs a rule's vjps, made for its pattern so that the engine's loop does no lookups."""
+    if rule.kind == "constant":
+        return lambda self, g, saved, edges: (None,) * len(edges)
+    calls = [_call(rule, i) for i in range(len(rule.vjps))]
+    if rule.joint:
+        (call,) = calls
+        return lambda self, g, saved, edges: call(self, g, saved)
+    if len(calls) == 1:
+        (first,) = calls
+        (f,) = rule.vjps
+        if first is None or rule.keywords[0] or rule.results > 1 or len(rule.reads[0]) > 1:
+            return lambda self, g, saved, edges: (first(self, g, saved),)
+        if rule.reads[0]:
+            return lambda self, g, saved, edges: (f(g, saved[0]),)  # pyright: ignore[reportOptionalCall]
+        return lambda self, g, saved, edges: (f(g),)  # pyright: ignore[reportOptionalCall]
+    if len(calls) == 2 and None not in calls:
+        return _two(rule, *calls)
+
+    def many(self, g, saved, edges):
+        return tuple(
+            None if e is None or call is None else call(self, g, saved)
+            for e, call in zip(edges, calls, strict=False)
+        )
+
+    return many
+
+
+def _two(rule: Rule, first: Any, second: Any) -> Any:
+    f, h = rule.vjps
+    if rule.results == 1 and not any(rule.keywords) and all(len(reads) == 1 for reads in rule.reads):
+        (i,), (j,) = rule.reads
+
+        def reading(self, g, saved, edges):
+            ea, eb = edges
+            return None if ea is None else f(g, saved[i]), None if eb is None else h(g, saved[j])  # pyright: ignore
+
+        return reading
+    if f is h is same:
+        return lambda self, g, saved, edges: (g, None if edges[1] is None else g)
+
+    def two(self, g, saved, edges):
+        ea, eb = edges
+        return None if ea is None else first(self, g, saved), None if eb is None else second(self, g, saved)
+
+    return two
+
+
+def _call(rule: Rule, number: int) -> Any:
+    """One vjp as a function of (node, cotangent or list of them, saved values)."""
+    f, reads, keywords = rule.vjps[number], rule.reads[number], rule.keywords[number]
+    if f is None:
+        return None
+    incoming = rule.cotangents[number]
+    if rule.results > 1:
+        return lambda node, g, saved: f(
+            *[node.cotangent(g, i) for i in incoming],
+            *[saved[i] for i in reads],
+            **{k: node.keyword(k) for k in keywords},
+        )
+    if keywords:
+        return lambda node, g, saved: f(g, *[saved[i] for i in reads], **{k: node.keyword(k) for k in keywords})
+    if not reads:
+        return lambda node, g, saved: f(g)
+    if len(reads) == 1:
+        (i,) = reads
+        return lambda node, g, saved: f(g, saved[i])
+    return lambda node, g, saved: f(g, *[saved[i] for i in reads])
+
+
+#: The cyclic collector finds nothing in a graph, yet walks all of it again and again while it grows. Where the process
+#: still has Python's default threshold it is raised once; a user's own setting is left alone.
+PYTHON_DEFAULT_THRESHOLDS = ((700, 10, 10), (2000, 10, 0), (2000, 10, 10))
+if gc.get_threshold() in PYTHON_DEFAULT_THRESHOLDS:
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])

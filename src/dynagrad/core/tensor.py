@@ -1,0 +1,203 @@
+"""Tensor: an array (or a payload that stands for one) and its edge into the graph. Imports tape, dtype and ops.
+
+Only what the engine and the operations need is here; the methods under PyTorch's names are installed, one literal line
+each, by `functions/methods.py`.
+"""
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..ops.rule import RULES
+from ..ops.shape import as_strided
+from .dtype import FLOATING, Size, category, from_numpy_dtype
+from .storage import geometry
+from .tape import AccumulateGrad, Family, Meta, Node, caller, node_class, tick
+
+new = object.__new__
+
+
+class Tensor:
+    """A multi-dimensional array that can record what is done to it.
+
+    `_a` the array or payload; `_e` the edge (None, Node, Output, AccumulateGrad); `_v` the Family (None until a view, a
+    detach, an in-place write or `_version` needs one); and, only where they mean something: `_b` the base of a view, `_n`
+    the count of rebasings that a view has seen, `_m` why a view must not be written, `_g` the gradient.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_e", "_g", "_m", "_n", "_v")
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded."""
+        return edge_of(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        set_requires_grad(self, value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by the user rather than by a recorded operation."""
+        edge = edge_of(self)
+        return edge is None or type(edge) is AccumulateGrad
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this tensor; None for a leaf."""
+        edge = edge_of(self)
+        if edge is None or type(edge) is AccumulateGrad:
+            return None
+        return edge if isinstance(edge, Node) else edge.node
+
+    @property
+    def output_nr(self) -> int:
+        """The number of this tensor among its node's results."""
+        return getattr(edge_of(self), "number", 0)
+
+    @property
+    def _version(self) -> int:
+        """How often this memory was written in place (shared with views and `detach()`)."""
+        return family_of(self).cell.count
+
+    @property
+    def _base(self) -> "Tensor | None":
+        """The tensor whose memory this view shows; None for a tensor that is no view."""
+        return base_of(self)
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return Size(self._a.shape)
+
+    @property
+    def dtype(self):
+        """The type of the elements."""
+        return from_numpy_dtype(self._a.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._a.ndim
+
+
+PLAIN: frozenset[type] = frozenset({Tensor})
+
+
+def wrap(array: Any) -> Tensor:
+    """A Tensor without history of an array or payload; a NumPy scalar becomes a 0-d array."""
+    t = new(Tensor)
+    t._a = np.asarray(array) if isinstance(array, np.generic) else array
+    t._e = None
+    t._v = None
+    return t
+
+
+def with_edge(array: Any, edge: Any) -> Tensor:
+    """A Tensor with a place in the graph (saved values under create_graph, inputs of hooks)."""
+    t = wrap(array)
+    t._e = edge
+    t._v = getattr(edge, "family", None)
+    return t
+
+
+def base_of(t: Tensor) -> Tensor | None:
+    """The base of a view, or None."""
+    return getattr(t, "_b", None)
+
+
+def family_of(t: Tensor) -> Family:
+    """The tensor's Family, made at first use and then also known to its edge, so that saved values are checked."""
+    family = t._v
+    if family is None:
+        family = t._v = Family()
+        if t._e is not None:
+            t._e.family = family
+    return family
+
+
+def edge_of(t: Tensor) -> Any:
+    """The tensor's edge; a view whose base was rebased since gets a new one first."""
+    family = t._v
+    if family is not None and family.rebased:
+        sync(t)
+    return t._e
+
+
+AsStrided = node_class("AsStridedBackward0", RULES[as_strided])
+
+
+def sync(t: Tensor) -> None:
+    """Give a view the edge that its base's present history implies (PyTorch regenerates a view's grad_fn likewise)."""
+    base = base_of(t)
+    family = t._v
+    if base is None or family is None or getattr(t, "_n", 0) == family.rebased:
+        return
+    t._n = family.rebased
+    edge = base._e
+    if edge is None:
+        t._e = None
+        return
+    node = new(AsStrided)
+    record(node, (edge,), (Meta(base._a),), kw=geometry(t._a, base._a))
+    node.family = family
+    t._e = node
+
+
+def record(node: Node, edges: tuple, saved: tuple, *, kw: dict | None = None, fix: tuple | None = None) -> None:
+    """Fill a node's slots; the user's line is the innermost frame outside this package."""
+    node.edges = edges
+    node.saved = saved
+    node.fix = fix
+    node.extra = None
+    node.cells = None
+    node.kw = kw
+    node.code, node.lasti = caller(2)
+    node.seq = tick()
+
+
+def set_requires_grad(t: Tensor, value: bool) -> None:
+    """Make a leaf record, or stop recording; the errors are PyTorch's."""
+    value = bool(value)
+    edge = edge_of(t)
+    if value == (edge is not None):
+        return
+    if not value:
+        if type(edge) is not AccumulateGrad:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        t._e = None
+        return
+    if category(t._a.dtype) < FLOATING:
+        raise RuntimeError(
+            "only Tensors of floating point and complex dtype can require gradients\n"
+            f"This tensor is {t.dtype!r}. Convert it first, as in x.float(), or create it with dtype=torch.float32."
+        )
+    t._e = leaf_edge(t)
+
+
+def leaf_edge(t: Tensor) -> AccumulateGrad:
+    """The edge of a leaf, with a place for its gradient."""
+    edge = new(AccumulateGrad)
+    edge.leaf = weakref.ref(t)
+    edge.edges = ()
+    edge.saved = ()
+    edge.fix = None
+    edge.extra = None
+    edge.seq = LEAVES_FIRST
+    edge.code = None
+    edge.lasti = 0
+    if t._v is not None:
+        edge.family = t._v
+    if not hasattr(t, "_g"):
+        t._g = None
+    return edge
+
+
+#: leaves sort behind every node: the engine delivers them by counting, not by order
+LEAVES_FIRST = -1

@@ -1,0 +1,112 @@
+"""Templates of error messages: what was given, what was expected, what to do. Imports the standard library only."""
+
+import linecache
+from types import CodeType
+from typing import Any
+
+
+def source_line(code: CodeType | None, lasti: int) -> str:
+    """The place of one bytecode instruction as `file:line` and, where the source can be read, its text."""
+    if code is None:
+        return "an unknown place"
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= lasti < end and number is not None:
+            line = number
+            break
+    text = linecache.getline(code.co_filename, line).strip()
+    return f"{code.co_filename}:{line}" + (f": {text}" if text else "")
+
+
+def tensor_text(dtype: str, shape: Any) -> str:
+    """A tensor's kind as PyTorch's messages write it: `[torch.FloatTensor [2, 3]]`."""
+    return f"[torch.{LEGACY_NAMES.get(dtype, dtype)}Tensor {list(shape)}]"
+
+
+LEGACY_NAMES = {
+    "float16": "Half",
+    "float32": "Float",
+    "float64": "Double",
+    "bfloat16": "BFloat16",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "uint8": "Byte",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+}
+
+LEAF_INPLACE = (
+    "a {view}leaf Variable that requires grad is being used in an in-place operation.\n"
+    "{op} would overwrite a value whose gradient is asked for. Use the out-of-place form (x = x {op} ...), "
+    "or write inside `with torch.no_grad():`."
+)
+
+STALE = (
+    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+    "{tensor}, which is {what} of {node}, is at version {now}; expected version {seen} instead.\n"
+    "  saved for backward at   {saved_at}\n"
+    "  modified in place at    {changed_at}\n"
+    "Hint: use the out-of-place form of the second line, or give the first one a .clone()."
+)
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward.\n"
+    "  freed node: {node}, made at {place}"
+)
+
+NOT_SCALAR = (
+    "grad can be implicitly created only for scalar outputs\n"
+    "The output has shape {shape}. Reduce it first (.sum(), .mean()), or pass a gradient of that shape: "
+    "backward(gradient=...), grad(..., grad_outputs=...)."
+)
+
+NO_GRAD_FN = (
+    "element {index} of tensors does not require grad and does not have a grad_fn\n"
+    "{reason}"
+)
+
+UNUSED = (
+    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
+    "desired behavior.\n"
+    "Input {index} {what} is not on any path to the outputs. A slice or copy made after the computation is a new node: "
+    "take the gradient of the original tensor, and slice that."
+)
+
+GRAD_SHAPE = (
+    "Mismatch in shape: grad_output[{index}] has a shape of torch.Size({given}) and output[{index}] has a shape of "
+    "torch.Size({expected}).\n"
+    "A gradient has the shape of its output."
+)
+
+REQUIRES_GRAD_DTYPE = (
+    "only Tensors of floating point {and_complex}dtype can require gradients\n"
+    "This tensor is {dtype}. Convert it first: x.float(), or torch.tensor(..., dtype=torch.float32)."
+)
+
+BROADCAST = (
+    "The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}\n"
+    "{op} was given the shapes {shapes}, which do not broadcast: sizes must be equal, or 1, dimension by dimension from the right."
+)
+
+VIEW_INPLACE = {
+    "no_grad": (
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
+        "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either "
+        "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace "
+        "to be tracked). ({op})"
+    ),
+    "multi": (
+        "{node} is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
+        "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an "
+        "out-of-place one. ({op})"
+    ),
+}

@@ -1,0 +1,56 @@
+"""Checks and normal forms of the arguments that PyTorch's functions share: dimensions, shapes, tensors."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import not_a_tensor
+from ..core.tensor import Tensor
+
+
+def tensor(name: str, value: Any, position: int = 1, argument: str = "input") -> Tensor:
+    """`value`, which must be a Tensor; TypeError otherwise."""
+    if not isinstance(value, Tensor):
+        raise not_a_tensor(name, position, argument, value)
+    return value
+
+
+def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
+    """A dimension counted from the front; IndexError if out of range. `extra`: 1 where a new dimension is named."""
+    if isinstance(dim, Tensor):
+        dim = int(dim._a)
+    if not isinstance(dim, int | np.integer) or isinstance(dim, bool):
+        raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}")
+    n = max(ndim + extra, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return int(dim) % n
+
+
+def many_dims(dim: Any, ndim: int, name: str = "") -> tuple[int, ...]:
+    """Dimensions counted from the front, without repetition; an int, a tuple, or None and () for all of them."""
+    if dim is None or (isinstance(dim, list | tuple) and len(dim) == 0):
+        return tuple(range(ndim))
+    if not isinstance(dim, list | tuple):
+        dim = (dim,)
+    found = tuple(one_dim(d, ndim, name) for d in dim)
+    if len(set(found)) < len(found):
+        twice = next(d for d in found if found.count(d) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return found if ndim else ()
+
+
+def sizes(shape: tuple, name: str = "", argument: str = "size") -> tuple[int, ...]:
+    """Sizes given as separate ints, one tuple, list or Size: f(2, 3) and f((2, 3))."""
+    if len(shape) == 1 and isinstance(shape[0], list | tuple):
+        shape = tuple(shape[0])
+    found = []
+    for i, n in enumerate(shape):
+        if isinstance(n, Tensor) and n._a.ndim == 0 and n._a.dtype.kind in "iu":
+            n = int(n._a)
+        if not isinstance(n, int | np.integer) or isinstance(n, bool):
+            raise TypeError(
+                f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+            )
+        found.append(int(n))
+    return tuple(found)

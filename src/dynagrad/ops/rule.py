@@ -1,0 +1,184 @@
+"""The registry of derivative rules: one entry for each primitive, written as NumPy expressions. Imports NumPy only.
+
+A rule is a function `lambda g, <saved>, *, <metadata>` which turns the cotangent `g` of the result into the cotangent
+of one input. Its parameter names are its save list:
+
+- the name of an input (`x`, `y`, `z` for NumPy's functions, the kernel's own names for a `@primitive`) keeps that input;
+- `<input>_meta` keeps its shape and dtype only;
+- `out` (`out0`, `out1`, ...) keeps a result;
+- `g0`, `g1`, ... ask for the cotangents of a primitive with several results, zeros where none arrived;
+- keyword-only names are the call's metadata (`axis`, `keepdims`, ...).
+
+Rules are written transposed and without conjugation: the engine conjugates complex cotangents where they enter and where
+users see them. They never mention broadcasting: the engine sums a cotangent to its input's shape.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import CO_VARARGS
+from typing import Any, NamedTuple
+
+from numpy import ndarray
+
+
+class Save(NamedTuple):
+    """One value that a rule keeps: `kind` is 'in', 'meta' or 'out', `index` the input's or the result's number.
+
+    `users` holds the numbers of the inputs whose rules read it (empty: all): nothing is kept for an input without gradient.
+    """
+
+    kind: str
+    index: int
+    users: frozenset[int]
+
+
+class Rule(NamedTuple):
+    """All that is known of one primitive `fun`; the kinds are explained at the functions that register them."""
+
+    fun: Callable
+    kind: str
+    params: tuple[str, ...]
+    vjps: tuple[Callable | None, ...]
+    saves: tuple[Save, ...]
+    #: for each vjp, the places in `saves` of the values that it reads, and the metadata keywords that it names
+    reads: tuple[tuple[int, ...], ...]
+    keywords: tuple[tuple[str, ...], ...]
+    #: for each vjp, the numbers of the cotangents that it takes (`g0`, `g1`, ...; `g` is number 0)
+    cotangents: tuple[tuple[int, ...], ...]
+    #: one vjp serves all inputs and returns one cotangent for each; the keyword `needs` tells it which are wanted
+    joint: bool
+    #: the primitive takes any number of arrays (`*xs`): `xs` and `xs_meta` are tuples
+    variadic: bool
+    #: the number of results
+    results: int
+    #: no rule returns `g` itself, a view of it, or a saved value: its result may be kept without a copy
+    fresh: bool
+    jvp: Callable | None
+    batch: Callable | None
+    kernel: Callable
+
+
+RULES: dict[Callable, Rule] = {}
+
+
+def same(g):
+    """The rule of an input that passes the cotangent through."""
+    return g
+
+
+def elementwise(fun: Callable, *vjps: Callable | None, kernel: Callable | None = None) -> None:
+    """A function of corresponding elements. Its jvp is the rule applied to the tangent, its batching is the call."""
+    _register(fun, "elementwise", vjps, kernel=kernel, fresh=same not in vjps)
+
+
+def linear(fun: Callable, *vjps: Callable | None, fresh: bool = False, **options) -> None:
+    """A function that is linear in its differentiable inputs together: its jvp is the call on the tangents."""
+    _register(fun, "linear", vjps, fresh=fresh, **options)
+
+
+def multilinear(fun: Callable, *vjps: Callable | None, fresh: bool = True, **options) -> None:
+    """A function that is linear in each input by itself: its jvp replaces one input at a time by its tangent."""
+    _register(fun, "multilinear", vjps, fresh=fresh, **options)
+
+
+def general(fun: Callable, *vjps: Callable | None, fresh: bool = True, **options) -> None:
+    """Any other differentiable function."""
+    _register(fun, "general", vjps, fresh=fresh, **options)
+
+
+def constant(fun: Callable, *, results: int = 1, kernel: Callable | None = None) -> None:
+    """A function without a derivative (comparisons, indices, integer results)."""
+    _register(fun, "constant", (), results=results, kernel=kernel, fresh=True)
+
+
+def primitive(kernel: Callable) -> Callable:
+    """Make `kernel`, any NumPy code on ndarrays, a function that carriers can take over as NumPy's own functions.
+
+    Each positional argument which is no ndarray and has `__array_function__` is asked in turn; the first answer other
+    than NotImplemented is the result.
+    """
+
+    @wraps(kernel)
+    def fun(*arrays, **metadata):
+        for x in arrays:
+            kind = type(x)
+            if kind is not ndarray:
+                takes_over = getattr(kind, "__array_function__", None)
+                if takes_over is not None:
+                    result = takes_over(x, fun, (kind,), arrays, metadata)
+                    if result is not NotImplemented:
+                        return result
+        return kernel(*arrays, **metadata)
+
+    return fun
+
+
+def _register(
+    fun: Callable,
+    kind: str,
+    vjps: tuple[Callable | None, ...],
+    *,
+    kernel: Callable | None = None,
+    joint: bool = False,
+    results: int = 1,
+    fresh: bool = False,
+    jvp: Callable | None = None,
+    batch: Callable | None = None,
+) -> None:
+    if fun in RULES:
+        raise ValueError(f"{fun.__name__} has a rule already")
+    params, variadic = _inputs(fun)
+    saves: dict[str, set[int]] = {}
+    names = [_parameters(vjp) if vjp is not None else ((), (), ()) for vjp in vjps]
+    for number, (_, saved, _) in enumerate(names):
+        for name in saved:
+            saves.setdefault(name, set()).update(() if joint else (number,))
+    order = list(saves)
+    RULES[fun] = Rule(
+        fun=fun,
+        kind=kind,
+        params=params,
+        vjps=vjps,
+        saves=tuple(Save(*_locate(name, params, fun), frozenset(saves[name])) for name in order),
+        reads=tuple(tuple(order.index(name) for name in saved) for _, saved, _ in names),
+        keywords=tuple(keywords for _, _, keywords in names),
+        cotangents=tuple(tuple(int(name[1:] or 0) for name in incoming) for incoming, _, _ in names),
+        joint=joint or variadic,
+        variadic=variadic,
+        results=results,
+        fresh=fresh,
+        jvp=jvp,
+        batch=batch,
+        kernel=kernel or getattr(fun, "__wrapped__", fun),
+    )
+
+
+def _inputs(fun: Any) -> tuple[tuple[str, ...], bool]:
+    """The names of a primitive's array arguments, and whether it takes any number of them."""
+    kernel = getattr(fun, "__wrapped__", None)
+    if kernel is None or fun.__module__.startswith("numpy"):
+        return ("x", "y", "z"), False
+    code = kernel.__code__
+    if code.co_flags & CO_VARARGS:
+        return (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],), True
+    return code.co_varnames[: code.co_argcount], False
+
+
+def _parameters(vjp: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The names of a rule's cotangents, of the values that it saves, and of its metadata."""
+    code = vjp.__code__
+    count = code.co_argcount
+    positional = code.co_varnames[:count]
+    incoming = tuple(name for name in positional if name[0] == "g" and (name[1:] == "" or name[1:].isdigit()))
+    keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
+    return incoming, positional[len(incoming) :], keywords
+
+
+def _locate(name: str, params: tuple[str, ...], fun: Callable) -> tuple[str, int]:
+    if name.startswith("out") and (name == "out" or name[3:].isdigit()):
+        return "out", int(name[3:] or 0)
+    if name.endswith("_meta") and name[:-5] in params:
+        return "meta", params.index(name[:-5])
+    if name in params:
+        return "in", params.index(name)
+    raise ValueError(f"rule of {fun.__name__}: '{name}' is no input ({', '.join(params)}), no <input>_meta, no out")
