@@ -41,6 +41,5 @@ def printed(code: str, folder: Path, **settings: str) -> str:
     """What `code` prints under `dynagrad run`; it must end well and without warnings."""
     path = write(folder / "program.py", code)
     done = launch(UNDER_DYNAGRAD, str(path), folder=folder, PYTHONWARNINGS="error", **settings)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    assert not done.returncode and not done.stderr, done.stdout + done.stderr
     return done.stdout
