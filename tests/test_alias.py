@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -184,6 +185,7 @@ def test_missing_names_are_named_with_their_neighbours(tmp_path: Path) -> None:
             "AttributeError: module 'torch' has no",
             "torch.nn.Linear",
         ),
+        "import torch; torch.nn.tanh": ("AttributeError: module 'torch.nn' has", "torch.tanh"),
         "import torch; torch.nn.Linaer": (
             f"AttributeError: module 'torch.nn' has no attribute 'Linaer': {LACKING}",
             "torch.nn.Linear",
@@ -318,7 +320,7 @@ def test_installed_pytorch_is_never_reached(tmp_path: Path) -> None:
     write(tmp_path / "installed" / "torch" / "__init__.py", "raise SystemExit('reached')")
     write(tmp_path / "installed" / "torch" / "nn.py", "raise SystemExit('reached')")
     write(tmp_path / "installed" / "torch" / "qqqq.py", "raise SystemExit('reached')")
-    path = str(tmp_path / "installed")
+    path = os.pathsep.join([str(tmp_path / "installed"), os.environ.get("PYTHONPATH", "")])
     ends = tried(["import torch, torch.nn", "import torch.qqqq"], tmp_path, PYTHONPATH=path)
     assert ends[0] == "no error"
     assert ends[1].startswith("ModuleNotFoundError: No module named 'torch.qqqq'")

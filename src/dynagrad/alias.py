@@ -264,9 +264,11 @@ def _near_names(module: str, name: str, names: Iterable[str]) -> list[str]:
     twin = folded.get(name.lower().replace("_", ""))
     if twin is not None:
         near.insert(0, f"{module}.{twin}")
-    for place in ("torch", "torch.nn", "torch.nn.functional", "torch.optim", "torch.linalg"):
-        if place != module and name in vars(sys.modules.get(place, dynagrad)):
-            near.append(f"{place}.{name}")
+    root = module.split(".")[0]
+    for below in ("", ".nn", ".nn.functional", ".optim", ".linalg"):
+        loaded = sys.modules.get(ROOT + below)
+        if loaded is not None and module != root + below and name in vars(loaded):
+            near.append(f"{root}{below}.{name}")
     return list(dict.fromkeys(near))[:4]
 
 
