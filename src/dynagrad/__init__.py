@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 # --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
 
+# dtypes, sizes, devices, grad modes
+
+# elementwise and comparison
+
+# reduction and sorting
+
+# shape and indexing
+
+# contraction, linalg, neural
+
+# creation, conversion and random
+
+# the tensor itself
+
 
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run.
 

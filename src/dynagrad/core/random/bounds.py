@@ -1,23 +1,26 @@
-"""What each dtype can hold, and which integers a draw from a range may give (imports NumPy and `errors`).
+"""What each dtype can hold, and which numbers a range has in it (imports NumPy and `errors`).
 
-PyTorch draws integers in 64 bits and converts them to the dtype asked for, so that a floating dtype may
-round a value up to an excluded bound. The bounds are therefore moved to the nearest numbers that survive
-the conversion, and what lies outside the dtype is refused.
+PyTorch draws integers in 64 bits and converts them to the dtype asked for, so that a floating dtype
+may round a value up to an excluded bound. The bounds are therefore moved to the nearest numbers that
+survive the conversion, and what lies outside the dtype is refused.
 """
 
 import warnings
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
 from dynagrad.errors import LEGACY_NAMES
+
+Shape = int | tuple[int, ...]
 
 LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class FloatKind:
-    """A floating dtype: bits of precision, largest number, and whether float32 arithmetic stands in for it."""
+    """A floating dtype: bits of precision, largest number, and whether float32 computes for it."""
 
     digits: int
     largest: float
@@ -50,12 +53,12 @@ def need_float(dtype: np.dtype, kernel: str) -> FloatKind:
 
 
 def need_number(dtype: np.dtype, kernel: str, bool_too: bool) -> None:
-    """NotImplementedError unless the dtype is floating, a common integer or, where told so, bool."""
+    """NotImplementedError unless the dtype is floating, a common integer or, if told so, bool."""
     if not (dtype in _COMMON_INTEGERS or (bool_too and dtype == _BOOL)):
         need_float(dtype, kernel)
 
 
-def unsupported(dtype: np.dtype, kernel: str):
+def unsupported(dtype: np.dtype, kernel: str) -> NoReturn:
     """Raise PyTorch's error for a kernel that has no form for this dtype."""
     raise NotImplementedError(
         f"\"{kernel}\" not implemented for '{legacy_name(dtype)}'\n"
@@ -80,14 +83,14 @@ def check_uniform(dtype: np.dtype, kind: FloatKind, low: float, high: float) -> 
         )
     if high - low > kind.largest:
         raise RuntimeError(
-            f"uniform_ expects to-from <= std::numeric_limits<{legacy_name(dtype)}>::max(), but found "
-            f"to={high} and from={low} which result in to-from to exceed the limit\n"
+            f"uniform_ expects to-from <= std::numeric_limits<{legacy_name(dtype)}>::max(), but "
+            f"found to={high} and from={low} which result in to-from to exceed the limit\n"
             f"The width of the range must be a finite {dtype.name}: at most {kind.largest}."
         )
 
 
 def unbounded(dtype: np.dtype) -> tuple[int, bool]:
-    """For `random_()` without bounds: how many numbers, from 0 on, and whether 64 bits are drawn for each."""
+    """Without bounds: how many integers, from 0 on, and whether 64 bits are drawn for each."""
     if dtype == _BOOL:
         return 2, False
     if dtype in _COMMON_INTEGERS:
@@ -97,7 +100,7 @@ def unbounded(dtype: np.dtype) -> tuple[int, bool]:
 
 
 def bounded(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
-    """For draws from [low, high), or up to the dtype's largest integer: the first number and how many.
+    """For [low, high), or from low to the dtype's largest integer: the first integer and how many.
 
     RuntimeError for an empty range, or one that leaves the dtype; UserWarning where a floating dtype
     cannot hold every integer in it.
@@ -114,8 +117,9 @@ def bounded(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
             low = _round_low(dtype, kind, low)
             if low >= last:
                 raise RuntimeError(
-                    "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
-                    f"dtype, but got from={low} > to_inc={last}\nChoose a lower 'from', or give 'to'."
+                    "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' "
+                    f"casted to dtype, but got from={low} > to_inc={last}\n"
+                    "Choose a lower 'from', or give 'to'."
                 )
     else:
         if low >= high:
@@ -127,8 +131,8 @@ def bounded(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
             low, high = _round_low(dtype, kind, low), _round_high(dtype, kind, high)
             if low >= high:
                 raise RuntimeError(
-                    "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got "
-                    f"from={low} >= to={high}\n{dtype.name} holds no integer between the bounds given."
+                    "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
+                    f"but got from={low} >= to={high}\n{dtype.name} holds no integer between the bounds."
                 )
         last = high - 1
     _check_inside(dtype, kind, low, last)
@@ -154,14 +158,16 @@ def _check_inside(dtype: np.dtype, kind: FloatKind | None, low: int, last: int) 
             _out_of_bounds(name, bound, dtype, smallest, largest)
         if kind is not None and not -(1 << kind.digits) <= bound <= 1 << kind.digits:
             warnings.warn(
-                f"{name} is out of bounds [-(2^{kind.digits}), 2^{kind.digits}]. Due to precision limitations "
-                f"{dtype.name} can support discrete uniform distribution only within this range.",
+                f"{name} is out of bounds [-(2^{kind.digits}), 2^{kind.digits}]. Beyond these, "
+                f"{dtype.name} does not hold every integer, and the draws are no longer uniform.",
                 UserWarning,
                 stacklevel=4,
             )
 
 
-def _out_of_bounds(name: str, bound: float, dtype: np.dtype, smallest: float, largest: float):
+def _out_of_bounds(
+    name: str, bound: float, dtype: np.dtype, smallest: float, largest: float
+) -> NoReturn:
     raise RuntimeError(
         f"{name} is out of bounds for {dtype.name}\n"
         f"It was {bound}; {dtype.name} holds values from {smallest} to {largest}."

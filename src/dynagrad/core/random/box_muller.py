@@ -1,19 +1,22 @@
-"""Normal variates from uniform ones, rounded as PyTorch's x86-64 build rounds them (imports NumPy only).
+"""Normal variates from uniform ones, to the last bit of PyTorch's x86-64 build (imports NumPy).
 
 The Box-Muller transform: with u1 in (0, 1] and u2 in [0, 1),
 
     radius = sqrt(-2 log u1),   theta = 2 pi u2,   (radius cos theta, radius sin theta)
 
-are two independent standard normal variates. PyTorch evaluates it in three ways, and each has its own last bits:
+are two independent standard normal variates. PyTorch evaluates it in three ways, which differ in
+their last bits:
 
-- float32, in blocks of 16: single-precision polynomials (Cephes' `logf`, `sinf` and `cosf`) chained by fused
-  multiply-adds, `blocks32`;
-- float64, in blocks of 16: the C library's log, sin and cos, `blocks64`;
-- value by value in float64, with u1 and u2 in each other's place and log1p for log, `pairs64`.
+- float32, in blocks of 16: polynomials in single precision (Cephes' logf, sinf and cosf) chained by
+  fused multiply-adds;
+- float64, in blocks of 16: the C library's log, sin and cos;
+- in pairs, in float64: log1p for log, and u1 and u2 in each other's place.
 
-A fused multiply-add rounds once. For float32 it is had here in float64, where the product is exact, followed by one
-rounding to float32. That second rounding could in principle disagree with a single one; every one of the 2**24
-possible inputs of the logarithm and of the sine and cosine was tried, and none does.
+In a block, eight values of u1 stand before eight of u2, and eight cosines before eight sines.
+
+A fused multiply-add rounds once. For float32 it is had here in float64, where the product is exact,
+and then rounded to float32. In principle two roundings may give another result than one; all 2**24
+arguments that the logarithm, the sine and the cosine can get were tried, and none does.
 """
 
 import math
@@ -35,7 +38,7 @@ def _single(*values: float) -> tuple[float, ...]:
 
 # S. L. Moshier, Cephes mathematical library, single/logf.c, sinf.c: minimax polynomials on
 # [sqrt(1/2), sqrt(2)) - 1 and [-pi/4, pi/4]; log 2 and pi/4 split in parts with few bits.
-_LOG_FIRST, *_LOG_REST = _single(
+_LOG = _single(
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
@@ -52,11 +55,11 @@ def _fma(a: np.ndarray, b: np.ndarray | float, c: np.ndarray | float, out: np.nd
     np.add(np.multiply(a, b, dtype=F64), c, out=out, casting="same_kind")
 
 
-def _horner(x: np.ndarray, first: float, rest: list[float] | tuple[float, ...]) -> np.ndarray:
+def _horner(x: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
     """The polynomial with these coefficients, highest power first, at a float64 x; float32."""
     y = np.empty(x.shape, F32)
-    _fma(x, first, rest[0], y)
-    for coefficient in rest[1:]:
+    _fma(x, coefficients[0], coefficients[1], y)
+    for coefficient in coefficients[2:]:
         _fma(y, x, coefficient, y)
     return y
 
@@ -70,7 +73,7 @@ def log32(j: np.ndarray) -> np.ndarray:
     e -= 24
     m64, e32 = m.astype(F64), e.astype(F32)
     z = m * m
-    y = _horner(m64, _LOG_FIRST, _LOG_REST)
+    y = _horner(m64, _LOG)
     y *= m
     _fma(y.astype(F64), z, e32 * _LOG2_LOW, y)
     y -= z * 0.5
@@ -91,11 +94,11 @@ def sincos32(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         _fma(turns, -part, x, x)
     z, x64 = x * x, x.astype(F64)
     z64 = z.astype(F64)
-    cosine = _horner(z64, _COS[0], _COS[1:])
+    cosine = _horner(z64, _COS)
     cosine *= z
     _fma(cosine, z64, z * -0.5, cosine)
     cosine += 1
-    sine = _horner(z64, _SIN[0], _SIN[1:])
+    sine = _horner(z64, _SIN)
     sine *= z
     _fma(sine, x64, x, sine)
     swap = (octant & 2) != 0
@@ -107,28 +110,47 @@ def sincos32(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sine, cosine
 
 
-def blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
-    """Fill float32 `out` with normal variates, one from each 32-bit word, in blocks of 16."""
-    units = (words & LOW24).view(np.int32).reshape(-1, 2, 8)
-    radius = log32(0x1000000 - units[:, 0])
+def radius32(words: np.ndarray) -> np.ndarray:
+    """sqrt(-2 log u1) in float32, u1 = 1 - the uniform value of each word."""
+    radius = log32(0x1000000 - _low24(words))
     radius *= -2
-    np.sqrt(radius, out=radius)
-    sine, cosine = sincos32(units[:, 1])
-    cosine *= radius
-    sine *= radius
+    return np.sqrt(radius, out=radius)
+
+
+def polar32(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Radius, sine and cosine of every word, for it may stand in either half of a block."""
+    return radius32(words), *sincos32(_low24(words))
+
+
+def blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
+    """Fill float32 `out` with normal variates, one from each word, in blocks of 16."""
+    halves = words.reshape(-1, 2, 8)
+    sine, cosine = sincos32(_low24(halves[:, 1]))
+    combine32(radius32(halves[:, 0]), sine, cosine, mean, std, out)
+
+
+def combine32(
+    radius: np.ndarray,
+    sine: np.ndarray,
+    cosine: np.ndarray,
+    mean: float,
+    std: float,
+    out: np.ndarray,
+) -> None:
+    """out = mean + std * radius * (cosine, sine) in float32, in blocks of 16."""
     blocks = out.reshape(-1, 2, 8)
     if mean == 0 and std == 1:
         # The sum turns -0 into +0, as a multiply-add with a zero mean does.
-        np.add(cosine, 0.0, out=blocks[:, 0])
-        np.add(sine, 0.0, out=blocks[:, 1])
+        np.add(radius * cosine, 0.0, out=blocks[:, 0])
+        np.add(radius * sine, 0.0, out=blocks[:, 1])
     else:
         mean, std = _single(mean, std)
-        _fma(cosine, std, mean, blocks[:, 0])
-        _fma(sine, std, mean, blocks[:, 1])
+        _fma(radius * cosine, std, mean, blocks[:, 0])
+        _fma(radius * sine, std, mean, blocks[:, 1])
 
 
 def blocks64(uniforms: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
-    """Fill float64 `out` with normal variates, one from each uniform one, in blocks of 16."""
+    """Fill float64 `out` with normal variates, one from each uniform value, in blocks of 16."""
     units = uniforms.reshape(-1, 2, 8)
     radius = np.sqrt(-2.0 * libm(math.log, 1.0 - units[:, 0]))
     theta = (2 * math.pi) * units[:, 1]
@@ -160,21 +182,20 @@ def libm(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
 def fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
     """x * scale + shift with one rounding, in float64.
 
-    T. J. Dekker, "A floating-point technique for extending the available precision" (1971), gives the
-    rounding errors of product and sum, which are added last.
+    T. J. Dekker, "A floating-point technique for extending the available precision" (1971): the
+    rounding errors of the product and of the sum are floating-point numbers, and are added last.
     """
     if shift == 0 or scale == 1:
         return x * scale + shift
     product = x * scale
     total = product + shift
-    if not np.isfinite(total).all() or abs(scale) > 1e290:
-        return total  # the splitting below would overflow
     high, low = _split(x)
-    scale_high, scale_low = _split(np.float64(scale))
+    scale_high, scale_low = _split(np.asarray(scale, F64))
     error = ((high * scale_high - product) + high * scale_low + low * scale_high) + low * scale_low
     back = total - product
     error += (product - (total - back)) + (shift - back)
-    return total + error
+    exact = total + error
+    return np.where(np.isfinite(exact), exact, total)  # splitting huge numbers overflows
 
 
 def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -184,9 +205,13 @@ def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return high, x - high
 
 
+def _low24(words: np.ndarray) -> np.ndarray:
+    return (words & LOW24).view(np.int32)
+
+
 def unit32(words: np.ndarray) -> np.ndarray:
     """Uniform float32 values in [0, 1): the low 24 bits of each word."""
-    units = (words & LOW24).view(np.int32).astype(F32)
+    units = _low24(words).astype(F32)
     units *= UNIT24
     return units
 

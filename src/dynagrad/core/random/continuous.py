@@ -1,44 +1,47 @@
-"""Uniform, normal and other continuous draws (imports NumPy and the files above it in core).
-
-The methods return NumPy arrays of a shape and dtype, or fill the array given as `out` in place. PyTorch
-visits a permuted tensor in the order of its memory, and so does `out`.
-"""
+"""Draws from continuous distributions, and how all draws fill arrays."""
 
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from dynagrad.core.random.bounds import Shape, check_uniform, float_kind, legacy_name, need_float
 from dynagrad.core.random.box_muller import (
     F32,
     F64,
     blocks32,
     blocks64,
+    combine32,
     fma64,
     libm,
     pairs64,
+    polar32,
     unit32,
     unit64,
 )
 from dynagrad.core.random.mt19937 import WordStream
-from dynagrad.core.random.bounds import check_uniform, float_kind, legacy_name, need_float
 
 _REAL = {np.dtype(np.complex64): F32, np.dtype(np.complex128): F64}
 
-# Values are made in pieces that stay in the processor's cache; a multiple of 16, for the normal ones.
+# Values are made in pieces that stay in the processor's cache; of a multiple of 16, for normal ones.
 _PIECE = 1 << 15
 
 
 class ContinuousDraws(WordStream):
-    """Draws from continuous distributions, and the filling of arrays that all draws share."""
+    """Draws from continuous distributions.
+
+    Each method draws `shape` values of `dtype`, or fills the array given as `out` in place and returns
+    it. PyTorch visits a permuted tensor in the order of its memory, and so does `out`.
+    """
 
     # Uniform ---------------------------------------------------------------------------------
 
     def uniform(
         self,
-        shape: Any = (),
-        dtype: Any = F32,
+        shape: Shape = (),
+        dtype: DTypeLike = F32,
         low: float = 0.0,
         high: float = 1.0,
         *,
@@ -59,7 +62,7 @@ class ContinuousDraws(WordStream):
             self._fill(real, self._fill_uniform, low, high)
         return array
 
-    def rand(self, shape: Any = (), dtype: Any = F32) -> np.ndarray:
+    def rand(self, shape: Shape = (), dtype: DTypeLike = F32) -> np.ndarray:
         """Uniform values in [0, 1)."""
         return self.uniform(shape, dtype)
 
@@ -103,17 +106,17 @@ class ContinuousDraws(WordStream):
 
     def normal(
         self,
-        shape: Any = (),
-        dtype: Any = F32,
+        shape: Shape = (),
+        dtype: DTypeLike = F32,
         mean: float | np.ndarray = 0.0,
         std: float | np.ndarray = 1.0,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Normal values. With an array as mean or std: one value for each element, broadcast, as
-        torch.normal, and shape and dtype are then those of the arrays (the mean's, if it is one).
+        """Normal values. With an array as mean or std, as torch.normal: one value for each element,
+        broadcast; shape and dtype are then those of the arrays (the dtype the mean's, if it is one).
 
-        A complex value has its variance shared by the parts. From 16 values on, and if the array is
+        The parts of a complex value share its variance. From 16 values on, and if the array is
         contiguous, they are made in blocks of 16; else in pairs, in float64, and a second one that
         was not needed is kept for the next such call. RuntimeError unless std >= 0.
         """
@@ -121,8 +124,8 @@ class ContinuousDraws(WordStream):
             return self._normal_of_arrays(mean, std, out)
         if not std >= 0:
             raise RuntimeError(
-                f"normal expects std >= 0.0, but found std {std}\nA standard deviation is not negative: "
-                "give its absolute value, or the square root of a variance."
+                f"normal expects std >= 0.0, but found std {std}\n"
+                "Give a standard deviation that is not negative."
             )
         array = np.empty(shape, dtype) if out is None else out
         if not array.size:
@@ -140,7 +143,7 @@ class ContinuousDraws(WordStream):
                 self._fill(real, fill, mean, std)
         return array
 
-    def randn(self, shape: Any = (), dtype: Any = F32) -> np.ndarray:
+    def randn(self, shape: Shape = (), dtype: DTypeLike = F32) -> np.ndarray:
         """Normal values of mean 0 and variance 1."""
         return self.normal(shape, dtype)
 
@@ -159,7 +162,7 @@ class ContinuousDraws(WordStream):
             if std.size and not std.min() >= 0:
                 raise RuntimeError(
                     "normal expects all elements of std >= 0.0\n"
-                    f"The least was {std.min()}. Give absolute values, or square roots of variances."
+                    f"The least was {std.min()}. Give deviations that are not negative."
                 )
             self.normal(out=array)
             _in_place(np.multiply, array, std)
@@ -171,7 +174,7 @@ class ContinuousDraws(WordStream):
         for a, b in pieces(flat.size - rest):
             self._fill_whole_blocks(flat[a:b], mean, std)
         if rest:
-            # The last 16 values are made anew. Where the dtype is also the one computed in, PyTorch has
+            # The last 16 values are made anew. Where PyTorch computes in the dtype itself, it has
             # drawn uniforms for the incomplete block before.
             if flat.dtype == F64 or flat.dtype == F32:
                 self._take(rest * (flat.itemsize // 4))
@@ -181,11 +184,24 @@ class ContinuousDraws(WordStream):
         if flat.dtype == F64:
             blocks64(unit64(self._take(2 * flat.size)), mean, std, flat)
         elif flat.dtype == F32:
-            blocks32(self._take(flat.size), mean, std, flat)
+            self._blocks32(mean, std, flat)
         else:
             single = np.empty(flat.size, F32)
-            blocks32(self._take(flat.size), mean, std, single)
+            self._blocks32(mean, std, single)
             flat[...] = single
+
+    def _blocks32(self, mean: float, std: float, out: np.ndarray) -> None:
+        """Blocks from a few words are put together from those of the whole block of words, kept."""
+        start = self._next
+        end = start + out.size
+        if end > self._block.size:
+            blocks32(self._take(out.size), mean, std, out)
+            return
+        if self._polar is None:
+            self._polar = polar32(self._block)
+        self._next = end
+        radius, sine, cosine = (part[start:end].reshape(-1, 2, 8) for part in self._polar)
+        combine32(radius[:, 0], sine[:, 1], cosine[:, 1], mean, std, out)
 
     def _fill_pairs(self, flat: np.ndarray, mean: float, std: float) -> None:
         for a, b in pieces(flat.size):
@@ -210,8 +226,8 @@ class ContinuousDraws(WordStream):
 
     def exponential(
         self,
-        shape: Any = (),
-        dtype: Any = F32,
+        shape: Shape = (),
+        dtype: DTypeLike = F32,
         lambd: float = 1.0,
         *,
         out: np.ndarray | None = None,
@@ -219,7 +235,8 @@ class ContinuousDraws(WordStream):
         """Exponential values of rate lambd > 0: -log(1 - u) / lambd. Two words a value."""
         if not lambd > 0:
             raise RuntimeError(
-                f"exponential_ expects lambda > 0.0, but found lambda={lambd}\nThe rate, one over the mean, is meant."
+                f"exponential_ expects lambda > 0.0, but found lambda={lambd}\n"
+                "The rate is meant, which is one over the mean."
             )
         array = np.empty(shape, dtype) if out is None else out
         if array.size:
@@ -232,8 +249,8 @@ class ContinuousDraws(WordStream):
 
     def cauchy(
         self,
-        shape: Any = (),
-        dtype: Any = F32,
+        shape: Shape = (),
+        dtype: DTypeLike = F32,
         median: float = 0.0,
         sigma: float = 1.0,
         *,
@@ -242,7 +259,8 @@ class ContinuousDraws(WordStream):
         """Cauchy values: median + sigma tan(pi (u - 1/2)), sigma > 0. Two words a value."""
         if not sigma > 0:
             raise RuntimeError(
-                f"cauchy_ expects sigma > 0.0, but found sigma={sigma}\nThe half width at half maximum is meant."
+                f"cauchy_ expects sigma > 0.0, but found sigma={sigma}\n"
+                "The half width at half maximum is meant."
             )
         array = np.empty(shape, dtype) if out is None else out
         _need_continuous(array.dtype, "Cauchy")
@@ -252,18 +270,19 @@ class ContinuousDraws(WordStream):
 
     def log_normal(
         self,
-        shape: Any = (),
-        dtype: Any = F32,
+        shape: Shape = (),
+        dtype: DTypeLike = F32,
         mean: float = 1.0,
         std: float = 2.0,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Values whose logarithm is normal, of this mean and std > 0; drawn in pairs, as `normal` draws
-        fewer than 16."""
+        """Values whose logarithm is normal, with this mean and std > 0; drawn in pairs, as fewer
+        than 16 normal values are."""
         if not std > 0:
             raise RuntimeError(
-                f"log_normal_ expects std > 0.0, but found std={std}\nThe standard deviation of the logarithm is meant."
+                f"log_normal_ expects std > 0.0, but found std={std}\n"
+                "The standard deviation of the logarithm is meant."
             )
         array = np.empty(shape, dtype) if out is None else out
         if array.size:
@@ -282,7 +301,7 @@ class ContinuousDraws(WordStream):
     # Filling ---------------------------------------------------------------------------------
 
     def _fill(self, array: np.ndarray, fill: Callable[..., None], *arguments: Any) -> None:
-        """Run fill(flat, *arguments) under the lock on a flat array, and put the values in memory order."""
+        """Run fill(flat, *arguments) under the lock; flat has the array's elements in memory order."""
         with self._lock:
             if array.flags.c_contiguous:
                 fill(array.reshape(-1), *arguments)
@@ -313,7 +332,7 @@ def pieces(size: int) -> Iterator[tuple[int, int]]:
 
 
 def store(target: np.ndarray, values: np.ndarray) -> None:
-    """Assign float64 or int64 values; those for a 16-bit float are rounded to float32 first, as PyTorch does."""
+    """Assign float64 or int64 values; PyTorch rounds to a 16-bit float by way of float32."""
     if target.itemsize == 2 and float_kind(target.dtype):
         values = values.astype(F32)
     target[...] = values
@@ -325,16 +344,14 @@ def memory_order(array: np.ndarray) -> list[int]:
 
 
 def _real_view(array: np.ndarray) -> np.ndarray:
-    """A complex array as real and imaginary parts along a new last axis; any other array as it is."""
+    """A complex array with its parts along a new last axis; any other array as it is."""
     real = _REAL.get(array.dtype)
     return array if real is None else array[..., None].view(real)
 
 
 def _in_place(ufunc: np.ufunc, array: np.ndarray, operand: Any) -> None:
-    """array = ufunc(array, operand); an operand without dimensions, or of integers, takes the array's dtype.
-
-    Any other operand is computed with in the wider of the two dtypes.
-    """
+    """array = ufunc(array, operand), computed in the wider dtype; an operand without dimensions, or
+    of integers, takes the array's dtype first."""
     operand = np.asarray(operand)
     if operand.ndim < min(array.ndim, 1) or operand.dtype.kind in "biu":
         converted = np.empty(operand.shape, array.dtype)
@@ -347,8 +364,8 @@ def _in_place(ufunc: np.ufunc, array: np.ndarray, operand: Any) -> None:
 def _need_continuous(dtype: np.dtype, name: str) -> None:
     if float_kind(dtype) is None:
         raise RuntimeError(
-            f"{name} distribution is a continuous probability distribution. dtype must be a floating point "
-            f"but you specified {legacy_name(dtype)}\nDraw in float32 and convert the result."
+            f"{name} distribution is a continuous probability distribution. dtype must be a floating "
+            f"point but you specified {legacy_name(dtype)}\nDraw in float32 and convert the result."
         )
 
 

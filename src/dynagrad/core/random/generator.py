@@ -1,20 +1,19 @@
-"""Random numbers: PyTorch's CPU generator, stream for stream (imports NumPy and the files above it in core).
+"""The random generator: integers, permutations, events, samples of categories.
 
-After `manual_seed`, every method gives the numbers that PyTorch's x86-64 build gives, bit for bit, takes as
-many words from the generator, and leaves it in the same state. The two exceptions are named where they
-occur: `multinomial` has its own order of equal ratios, and `poisson` uses Python's lgamma.
+After `manual_seed`, every method gives the numbers that PyTorch's x86-64 build gives, bit for bit,
+takes as many words from the stream and leaves it in the same state. Two reservations are named where
+they occur: `multinomial` has its own order of equal ratios, and `poisson` uses Python's lgamma.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from dynagrad.core.random.box_muller import F32, F64, unit64
-from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.bounds import (
     LOWEST,
+    Shape,
     bounded,
     float_kind,
     legacy_name,
@@ -22,6 +21,8 @@ from dynagrad.core.random.bounds import (
     need_number,
     unbounded,
 )
+from dynagrad.core.random.box_muller import F32, F64, unit64
+from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.shuffle import inside_out_shuffle, swap_shuffle
 
 I64 = np.dtype(np.int64)
@@ -33,16 +34,15 @@ _LARGE_PERMUTATION = ((1 << 32) - 1) // 20
 class Generator(ContinuousDraws):
     """A source of random numbers, seeded by an integer.
 
-    As torch.Generator on the CPU, except that it deals in NumPy arrays. Each method draws `shape` values of
-    `dtype`, or fills the array given as `out` in place.
+    As torch.Generator on the CPU, except that it deals in NumPy arrays.
     """
 
     # Integers --------------------------------------------------------------------------------
 
     def random(
         self,
-        shape: Any = (),
-        dtype: Any = I64,
+        shape: Shape = (),
+        dtype: DTypeLike = I64,
         low: int | None = None,
         high: int | None = None,
         *,
@@ -50,9 +50,10 @@ class Generator(ContinuousDraws):
     ) -> np.ndarray:
         """Integers, in any real dtype, as Tensor.random_ draws them.
 
-        Without bounds: 0 to the dtype's largest value (2**digits for floating dtypes). With `low` alone:
-        from there to that value. With both: low <= value < high. One word a value, two from 2**28
-        possible values on. RuntimeError for an empty range or one that the dtype cannot hold.
+        Without bounds: 0 to the dtype's largest value (for floating dtypes, the largest up to which
+        they hold every integer). With `low` alone: from there to that value. With both: low <= value
+        < high. One word a value, two from 2**28 possible values on. RuntimeError for an empty range
+        or one that the dtype cannot hold.
         """
         array = np.empty(shape, dtype) if out is None else out
         if low is None and high is None:
@@ -71,8 +72,8 @@ class Generator(ContinuousDraws):
         self,
         low: int,
         high: int,
-        shape: Any = (),
-        dtype: Any = I64,
+        shape: Shape = (),
+        dtype: DTypeLike = I64,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -92,7 +93,7 @@ class Generator(ContinuousDraws):
                 values += first
             store(flat[a:b], values)
 
-    def randperm(self, n: int, dtype: Any = I64) -> np.ndarray:
+    def randperm(self, n: int, dtype: DTypeLike = I64) -> np.ndarray:
         """The integers 0 to n - 1 in random order. RuntimeError if the dtype cannot hold them."""
         dtype = np.dtype(dtype)
         _check_permutation(n, dtype)
@@ -109,16 +110,17 @@ class Generator(ContinuousDraws):
     def bernoulli(
         self,
         p: float | np.ndarray,
-        shape: Any = None,
-        dtype: Any = None,
+        shape: Shape | None = None,
+        dtype: DTypeLike | None = None,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """1 with probability p, else 0. PyTorch's dropout keeps the elements where bernoulli(1 - p) is 1.
+        """1 with probability p, else 0.
 
         A number p takes two words a value. An array p gives each element its own probability,
-        broadcast to the shape (by default its own shape, dtype and layout), at two words a value if it
-        is float64, else one. RuntimeError unless 0 <= p <= 1.
+        broadcast to the shape (by default its own shape and dtype), at two words a value if it is
+        float64, else one. RuntimeError unless 0 <= p <= 1. PyTorch's dropout of probability q keeps
+        an element where bernoulli(1 - q), with `out` laid out as the input, is 1.
         """
         if not isinstance(p, np.ndarray):
             if not 0 <= p <= 1:
@@ -128,18 +130,16 @@ class Generator(ContinuousDraws):
             array = np.empty(() if shape is None else shape, dtype or F32) if out is None else out
             need_number(array.dtype, "bernoulli_scalar_cpu_", bool_too=True)
             return self._fill_doubles(array, lambda u: u < p)
-        if out is not None:
-            array = out
-        elif shape is None:
-            array = np.empty_like(p, dtype)
+        if out is None:
+            array = np.empty(p.shape if shape is None else shape, dtype or p.dtype)
         else:
-            array = np.empty(shape, dtype or p.dtype)
+            array = out
         need_number(array.dtype, "bernoulli_tensor_cpu_self_", bool_too=True)
         need_float(p.dtype, "bernoulli_tensor_cpu_p_")
         if not np.logical_and(p >= 0, p <= 1).all():
             raise RuntimeError(
-                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.\nEvery element of a tensor of "
-                f"probabilities lies in [0, 1]; here they span {p.min()} to {p.max()}."
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.\n"
+                f"Probabilities lie in [0, 1]; here they span {p.min()} to {p.max()}."
             )
         limits = np.broadcast_to(p, array.shape).transpose(memory_order(array)).reshape(-1)
         self._fill(array, self._fill_events, limits)
@@ -153,7 +153,7 @@ class Generator(ContinuousDraws):
             flat[a:b] = units < limits[a:b]
 
     def geometric(
-        self, p: float, shape: Any = (), dtype: Any = F32, *, out: np.ndarray | None = None
+        self, p: float, shape: Shape = (), dtype: DTypeLike = F32, *, out: np.ndarray | None = None
     ) -> np.ndarray:
         """How many trials until the first success, of probability 0 < p < 1. Two words a value."""
         if not 0 < p < 1:
@@ -167,12 +167,12 @@ class Generator(ContinuousDraws):
         return self._fill_doubles(array, lambda u: np.ceil(np.log(u) / scale))
 
     def poisson(self, rates: np.ndarray) -> np.ndarray:
-        """A Poisson count for each rate, in the rates' dtype. Two words for each uniform number used.
+        """A Poisson count for each rate, in the rates' dtype. Two words for each uniform value used.
 
-        Below a rate of 10: products of uniform values (D. E. Knuth, "The Art of Computer Programming",
-        vol. 2, 3.4.1); above: W. Hoermann, "The transformed rejection method for generating Poisson
-        random variables" (1993). Both draw until a value is accepted, hence one by one: about a
-        microsecond a value. RuntimeError for a negative rate.
+        Below a rate of 10: products of uniform values (D. E. Knuth, "The Art of Computer
+        Programming", vol. 2, 3.4.1); above: W. Hoermann, "The transformed rejection method for
+        generating Poisson random variables" (1993). How many are used depends on their values, so
+        this is a loop, of about a microsecond a count. RuntimeError for a negative rate.
         """
         need_float(rates.dtype, "poisson_cpu")
         if not (rates >= 0).all():
@@ -190,11 +190,11 @@ class Generator(ContinuousDraws):
     def multinomial(
         self, weights: np.ndarray, num_samples: int, replacement: bool = False
     ) -> np.ndarray:
-        """Indices drawn in proportion to the weights along the last axis, int64, one row for each row.
+        """Indices along the last axis, drawn in proportion to the weights; int64, a row for each row.
 
         With replacement: inversion of the running sum, two words a sample. Without, or for a single
-        sample: the largest ratios weight / exponential, two words a weight; of equal ratios (weights of
-        zero, 16-bit dtypes) the first comes first, where PyTorch's order depends on its sort.
+        sample: the largest ratios weight / exponential, two words a weight. Of equal ratios (weights
+        of zero, 16-bit dtypes) the first comes first; PyTorch's order depends on its sort.
         """
         _check_weights(weights, num_samples, replacement)
         if num_samples > 1 and replacement:
@@ -204,7 +204,7 @@ class Generator(ContinuousDraws):
         if not (weights.min() >= 0 and weights.max() < math.inf):
             raise RuntimeError(
                 "probability tensor contains either `inf`, `nan` or element < 0\n"
-                f"Weights are finite and not negative; these span {weights.min()} to {weights.max()}."
+                f"These weights span {weights.min()} to {weights.max()}."
             )
         _check_sums(weights.sum(-1))
         ratios = self.exponential(out=np.empty_like(weights))
@@ -227,8 +227,8 @@ class Generator(ContinuousDraws):
                     )
                 if not row.max() < math.inf:
                     raise RuntimeError(
-                        "invalid multinomial distribution (encountering probability entry = infinity or NaN)\n"
-                        "Weights are finite."
+                        "invalid multinomial distribution (encountering probability entry = "
+                        "infinity or NaN)\nWeights are finite."
                     )
                 running = np.cumsum(row, dtype=precision)
                 _check_sums(running[-1:])
@@ -290,7 +290,8 @@ def _need_full_range(dtype: np.dtype) -> None:
 def _check_permutation(n: int, dtype: np.dtype) -> None:
     if n < 0:
         raise RuntimeError(
-            f"Trying to create tensor with negative dimension {n}: [{n}]\nA permutation has n >= 0 elements."
+            f"Trying to create tensor with negative dimension {n}: [{n}]\n"
+            "A permutation has n >= 0 elements."
         )
     need_number(dtype, "randperm", bool_too=False)
     kind = float_kind(dtype)
@@ -300,9 +301,10 @@ def _check_permutation(n: int, dtype: np.dtype) -> None:
                 f"value cannot be converted to type {dtype.name}_t without overflow\n"
                 f"{dtype.name} cannot hold {n - 1}, the largest element of the permutation."
             )
-    elif n > (1 << kind.digits) + 1:
+    elif n > (1 << kind.digits) + 1 and kind.digits != 8:  # PyTorch lets bfloat16 pass
+        largest = "2049" if kind.digits == 11 else f"2^{kind.digits}+1"
         raise RuntimeError(
-            f"n cannot be greater than 2^{kind.digits}+1 for {legacy_name(dtype)} type.\n"
+            f"n cannot be greater than {largest} for {legacy_name(dtype)} type.\n"
             f"n was {n}. Draw the permutation in int64."
         )
 

@@ -17,7 +17,7 @@ import numpy as np
 DEFAULT_SEED = 67280421310721
 BLOCK = 624
 
-# torch.get_rng_state() is this record: the engine's numbers, then the normal variates kept for later.
+# torch.get_rng_state() is this record: the engine's numbers, then normal variates kept for later.
 _STATE = np.dtype(
     {
         "names": [
@@ -141,7 +141,7 @@ class WordStream:
                 self._engine.seed(seed & 0xFFFFFFFF)
 
     def _mt(self) -> Any:
-        """NumPy's engine, made at first use: importing numpy.random takes a sixth of NumPy's time."""
+        """NumPy's engine, made at first use: numpy.random takes a sixth of NumPy's import time."""
         if self._engine is None:
             self._engine = np.random.RandomState(self._seed & 0xFFFFFFFF)
         return self._engine
@@ -175,7 +175,8 @@ class WordStream:
         """Float64 uniforms one by one, two words each, none drawn ahead; under the lock."""
         while True:
             start = self._next
-            for high, low in self._block[start : BLOCK - (BLOCK - start) % 2].reshape(-1, 2).tolist():
+            whole_pairs = self._block[start : BLOCK - (BLOCK - start) % 2]
+            for high, low in whole_pairs.reshape(-1, 2).tolist():
                 self._next += 2
                 yield ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
             high, low = self._take(2).tolist()

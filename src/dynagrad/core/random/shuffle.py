@@ -3,8 +3,8 @@
 R. Durstenfeld, "Algorithm 235: Random permutation" (1964). Each step of a shuffle depends on those
 before it, but which earlier step wrote the place that a step reads is known from the random numbers
 alone: the last one with the same target. Sorting pairs (target, step) finds all of these at once;
-what remains are short chains, followed by doubling. The results are exactly those of the loops in the
-docstrings, which are PyTorch's.
+what remains are short chains, followed by doubling. The results are exactly those of the loops in
+the docstrings, which are PyTorch's.
 """
 
 import numpy as np
