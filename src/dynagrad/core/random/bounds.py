@@ -1,8 +1,8 @@
 """What each dtype can hold, and which numbers a range has in it (imports NumPy and `errors`).
 
 PyTorch draws integers in 64 bits and converts them to the dtype asked for, so that a floating dtype
-may round a value up to an excluded bound. The bounds are therefore moved to the nearest numbers that
-survive the conversion, and what lies outside the dtype is refused.
+may round a value up to an excluded bound. The bounds are therefore moved to the nearest numbers
+that survive the conversion, and what lies outside the dtype is refused.
 """
 
 import warnings
@@ -102,8 +102,8 @@ def unbounded(dtype: np.dtype) -> tuple[int, bool]:
 def bounded(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """For [low, high), or from low to the dtype's largest integer: the first integer and how many.
 
-    RuntimeError for an empty range, or one that leaves the dtype; UserWarning where a floating dtype
-    cannot hold every integer in it.
+    RuntimeError for an empty range, or one that leaves the dtype; UserWarning where a floating
+    dtype cannot hold every integer in it.
     """
     kind = float_kind(dtype)
     if kind is None and dtype not in _INTEGERS and dtype != _BOOL:
@@ -132,7 +132,7 @@ def bounded(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
             if low >= high:
                 raise RuntimeError(
                     "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
-                    f"but got from={low} >= to={high}\n{dtype.name} holds no integer between the bounds."
+                    f"but got from={low} >= to={high}\n{dtype.name} holds no integer between."
                 )
         last = high - 1
     _check_inside(dtype, kind, low, last)

@@ -25,15 +25,15 @@ from dynagrad.core.random.mt19937 import WordStream
 
 _REAL = {np.dtype(np.complex64): F32, np.dtype(np.complex128): F64}
 
-# Values are made in pieces that stay in the processor's cache; of a multiple of 16, for normal ones.
+# Values are made in pieces that stay in the processor's cache; a multiple of 16, for normal ones.
 _PIECE = 1 << 15
 
 
 class ContinuousDraws(WordStream):
     """Draws from continuous distributions.
 
-    Each method draws `shape` values of `dtype`, or fills the array given as `out` in place and returns
-    it. PyTorch visits a permuted tensor in the order of its memory, and so does `out`.
+    Each method draws `shape` values of `dtype`, or fills the array given as `out` in place and
+    returns it. PyTorch visits a permuted tensor in the order of its memory, and so is `out` filled.
     """
 
     # Uniform ---------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class ContinuousDraws(WordStream):
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Normal values. With an array as mean or std, as torch.normal: one value for each element,
-        broadcast; shape and dtype are then those of the arrays (the dtype the mean's, if it is one).
+        broadcast; shape and dtype are then the arrays' (the mean's dtype, if it is one).
 
         The parts of a complex value share its variance. From 16 values on, and if the array is
         contiguous, they are made in blocks of 16; else in pairs, in float64, and a second one that
@@ -301,7 +301,7 @@ class ContinuousDraws(WordStream):
     # Filling ---------------------------------------------------------------------------------
 
     def _fill(self, array: np.ndarray, fill: Callable[..., None], *arguments: Any) -> None:
-        """Run fill(flat, *arguments) under the lock; flat has the array's elements in memory order."""
+        """Run fill(flat, *arguments) under the lock; flat is the array in order of its memory."""
         with self._lock:
             if array.flags.c_contiguous:
                 fill(array.reshape(-1), *arguments)
@@ -364,8 +364,9 @@ def _in_place(ufunc: np.ufunc, array: np.ndarray, operand: Any) -> None:
 def _need_continuous(dtype: np.dtype, name: str) -> None:
     if float_kind(dtype) is None:
         raise RuntimeError(
-            f"{name} distribution is a continuous probability distribution. dtype must be a floating "
-            f"point but you specified {legacy_name(dtype)}\nDraw in float32 and convert the result."
+            f"{name} distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {legacy_name(dtype)}\n"
+            "Draw in float32 and convert the result."
         )
 
 

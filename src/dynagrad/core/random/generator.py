@@ -1,8 +1,8 @@
 """The random generator: integers, permutations, events, samples of categories.
 
 After `manual_seed`, every method gives the numbers that PyTorch's x86-64 build gives, bit for bit,
-takes as many words from the stream and leaves it in the same state. Two reservations are named where
-they occur: `multinomial` has its own order of equal ratios, and `poisson` uses Python's lgamma.
+takes as many words from the stream and leaves it in the same state. Two reservations are named
+where they occur: `multinomial` has its own order of equal ratios, `poisson` uses Python's lgamma.
 """
 
 import math
@@ -51,9 +51,9 @@ class Generator(ContinuousDraws):
         """Integers, in any real dtype, as Tensor.random_ draws them.
 
         Without bounds: 0 to the dtype's largest value (for floating dtypes, the largest up to which
-        they hold every integer). With `low` alone: from there to that value. With both: low <= value
-        < high. One word a value, two from 2**28 possible values on. RuntimeError for an empty range
-        or one that the dtype cannot hold.
+        they hold every integer). With `low` alone: from there to that value. With both: at least
+        `low`, below `high`. One word a value, two from 2**28 possible values on. RuntimeError for
+        an empty range or one that the dtype cannot hold.
         """
         array = np.empty(shape, dtype) if out is None else out
         if low is None and high is None:
@@ -167,7 +167,7 @@ class Generator(ContinuousDraws):
         return self._fill_doubles(array, lambda u: np.ceil(np.log(u) / scale))
 
     def poisson(self, rates: np.ndarray) -> np.ndarray:
-        """A Poisson count for each rate, in the rates' dtype. Two words for each uniform value used.
+        """A Poisson count for each rate, in the rates' dtype. Two words a uniform value used.
 
         Below a rate of 10: products of uniform values (D. E. Knuth, "The Art of Computer
         Programming", vol. 2, 3.4.1); above: W. Hoermann, "The transformed rejection method for
@@ -190,11 +190,11 @@ class Generator(ContinuousDraws):
     def multinomial(
         self, weights: np.ndarray, num_samples: int, replacement: bool = False
     ) -> np.ndarray:
-        """Indices along the last axis, drawn in proportion to the weights; int64, a row for each row.
+        """Indices along the last axis, drawn in proportion to the weights; int64, row by row.
 
         With replacement: inversion of the running sum, two words a sample. Without, or for a single
-        sample: the largest ratios weight / exponential, two words a weight. Of equal ratios (weights
-        of zero, 16-bit dtypes) the first comes first; PyTorch's order depends on its sort.
+        sample: the largest ratios weight / exponential, two words a weight. Of equal ratios
+        (weights of zero, 16-bit dtypes) the first comes first; PyTorch's order depends on its sort.
         """
         _check_weights(weights, num_samples, replacement)
         if num_samples > 1 and replacement:
