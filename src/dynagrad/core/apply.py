@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..ops.rule import RULES, Rule
+from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, promote, result_type
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
@@ -131,6 +131,8 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
     outs = tuple([wrap(r) for r in result])
     if edges is not None:
         node = note(cls, edges, inputs, arrays, tuple([o._a for o in outs]), kw)
+        if rule.results == ANY:
+            node.results = len(outs)
         node.metas = tuple([Meta(o._a) for o in outs])
         for number, out in enumerate(outs):
             if out._a.dtype.kind in "fcV":

@@ -236,7 +236,7 @@ def _as_tensors(node: Node, saved: tuple) -> tuple:
         if kind == "meta" or value is None:
             values.append(value)
         elif kind == "out":
-            values.append(with_edge(value, node if node.results == 1 else Output(node, index)))
+            values.append(with_edge(value, node if node.rule.results == 1 else Output(node, index)))
         elif node.rule.variadic:
             values.append(tuple(with_edge(v, e) for v, e in zip(value, node.edges, strict=True)))
         else:

@@ -64,7 +64,7 @@ def _replaced(answer: Any, parts: list, create: bool) -> list:
 def before(node: Node, g: Any, create: bool) -> Any:
     """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the cotangents to go on with."""
     extra = node.extra
-    parts = list(g) if node.results > 1 else [g]
+    parts = list(g) if type(g) is list else [g]
     for number in extra.tensor_hooks:
         if parts[number] is not None:
             parts[number] = run_tensor_hooks(extra, number, parts[number], create)
@@ -75,12 +75,12 @@ def before(node: Node, g: Any, create: bool) -> Any:
             t._g = kept if create else wrap(np.array(kept._a))
     for hook in list(extra.prehooks.values()):
         parts = _replaced(_call(hook, create, tuple([seen(p) for p in parts])), parts, create)
-    return parts if node.results > 1 else parts[0]
+    return parts if type(g) is list else parts[0]
 
 
 def after(node: Node, results: Any, g: Any, create: bool) -> Any:
     """Run the node's hooks on (gradients of its inputs, gradients of its results)."""
-    given = tuple([seen(p) for p in (g if node.results > 1 else [g])])
+    given = tuple([seen(p) for p in (g if type(g) is list else [g])])
     for hook in list(node.extra.posthooks.values()):
         results = _replaced(_call(hook, create, tuple([seen(r) for r in results]), given), list(results), create)
     return results
@@ -107,7 +107,7 @@ def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> N
     """Keep the cotangents of the targets which are results of `node`."""
     if node in targets:
         captured[node] = g
-    elif node.results > 1:
+    elif type(g) is list:
         for target in targets:
             if type(target) is Output and target.node is node and g[target.number] is not None:
                 captured[target] = g[target.number]

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import errors
 from ..ops.creation import zeros
-from ..ops.rule import Rule, same
+from ..ops.rule import ALL, ANY, Rule, same
 
 #: one clock for nodes and in-place writes, so that "written after it was saved" is one comparison
 tick = count(1).__next__
@@ -168,6 +168,10 @@ class Node(NodeDefaults):
             return zeros(shape=meta.shape, dtype=meta.dtype, like=present)
         return g[number]
 
+    def all_cotangents(self, g: list) -> list:
+        """The cotangents of all results, with zeros where none arrived."""
+        return [self.cotangent(g, i) for i in range(self.results)]
+
     def vjp(self, g, saved, edges):
         """The inputs' cotangents, one for each edge, from the result's."""
         raise NotImplementedError(type(self).__name__)
@@ -239,7 +243,7 @@ def stale(node: Node, saved: tuple) -> None:
         if kind == "meta" or value is None:
             continue
         if kind == "out":
-            owner = node if node.results == 1 else None
+            owner = node if node.rule.results == 1 else None
             families = (getattr(owner, "family", None),)
         elif node.rule.variadic:
             families = tuple(_family(node, i) for i in range(len(node.edges)))
@@ -278,15 +282,15 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
         torch_name,
         (Node,),
         {
-            "__slots__": (),
-            "__module__": "torch",
+            "__slots__": () if rule.results != ANY else ("results",),
+            "__module__": "builtins",
             "rule": rule,
             "torch_name": torch_name,
             "holds": any(save.kind != "meta" for save in rule.saves),
             "fresh": rule.fresh,
-            "results": rule.results,
             "vjp": _vjp(rule),
-        },
+        }
+        | ({"results": rule.results} if rule.results != ANY else {}),
     )
 
 
@@ -301,7 +305,7 @@ def _vjp(rule: Rule) -> Any:
     if len(calls) == 1:
         (first,) = calls
         (f,) = rule.vjps
-        if first is None or rule.keywords[0] or rule.results > 1 or len(rule.reads[0]) > 1:
+        if first is None or rule.keywords[0] or rule.results != 1 or len(rule.reads[0]) > 1:
             return lambda self, g, saved, edges: (first(self, g, saved),)
         if rule.reads[0]:
             return lambda self, g, saved, edges: (f(g, saved[0]),)  # pyright: ignore[reportOptionalCall]
@@ -344,9 +348,9 @@ def _call(rule: Rule, number: int) -> Any:
     if f is None:
         return None
     incoming = rule.cotangents[number]
-    if rule.results > 1:
+    if rule.results != 1:
         return lambda node, g, saved: f(
-            *[node.cotangent(g, i) for i in incoming],
+            *([node.all_cotangents(g)] if incoming == ALL else [node.cotangent(g, i) for i in incoming]),
             *[saved[i] for i in reads],
             **{k: node.keyword(k) for k in keywords},
         )

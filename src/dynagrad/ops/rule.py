@@ -6,7 +6,8 @@ of one input. Its parameter names are its save list:
 - the name of an input (`x`, `y`, `z` for NumPy's functions, the kernel's own names for a `@primitive`) keeps that input;
 - `<input>_meta` keeps its shape and dtype only;
 - `out` (`out0`, `out1`, ...) keeps a result;
-- `g0`, `g1`, ... ask for the cotangents of a primitive with several results, zeros where none arrived;
+- `g0`, `g1`, ... ask for the cotangents of a primitive with several results, `gs` for all of them as a list; zeros where
+  none arrived;
 - keyword-only names are the call's metadata (`axis`, `keepdims`, ...).
 
 Rules are written transposed and without conjugation: the engine conjugates complex cotangents where they enter and where
@@ -43,13 +44,13 @@ class Rule(NamedTuple):
     #: for each vjp, the places in `saves` of the values that it reads, and the metadata keywords that it names
     reads: tuple[tuple[int, ...], ...]
     keywords: tuple[tuple[str, ...], ...]
-    #: for each vjp, the numbers of the cotangents that it takes (`g0`, `g1`, ...; `g` is number 0)
+    #: for each vjp, the numbers of the cotangents that it takes (`g0`, `g1`, ...; `g` is number 0, `gs` is ALL)
     cotangents: tuple[tuple[int, ...], ...]
     #: one vjp serves all inputs and returns one cotangent for each; the keyword `needs` tells it which are wanted
     joint: bool
     #: the primitive takes any number of arrays (`*xs`): `xs` and `xs_meta` are tuples
     variadic: bool
-    #: the number of results
+    #: the number of results; ANY for primitives whose calls differ in it (split, unbind)
     results: int
     #: no rule returns `g` itself, a view of it, or a saved value: its result may be kept without a copy
     fresh: bool
@@ -59,6 +60,8 @@ class Rule(NamedTuple):
 
 
 RULES: dict[Callable, Rule] = {}
+ANY = 0
+ALL = (-1,)
 
 
 def same(g):
@@ -142,7 +145,9 @@ def _register(
         saves=tuple(Save(*_locate(name, params, fun), frozenset(saves[name])) for name in order),
         reads=tuple(tuple(order.index(name) for name in saved) for _, saved, _ in names),
         keywords=tuple(keywords for _, _, keywords in names),
-        cotangents=tuple(tuple(int(name[1:] or 0) for name in incoming) for incoming, _, _ in names),
+        cotangents=tuple(
+            ALL if incoming == ("gs",) else tuple(int(name[1:] or 0) for name in incoming) for incoming, _, _ in names
+        ),
         joint=joint or variadic,
         variadic=variadic,
         results=results,
@@ -169,7 +174,7 @@ def _parameters(vjp: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, 
     code = vjp.__code__
     count = code.co_argcount
     positional = code.co_varnames[:count]
-    incoming = tuple(name for name in positional if name[0] == "g" and (name[1:] == "" or name[1:].isdigit()))
+    incoming = tuple(name for name in positional if name in ("g", "gs") or (name[0] == "g" and name[1:].isdigit()))
     keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
     return incoming, positional[len(incoming) :], keywords
 

@@ -1,0 +1,344 @@
+"""autograd.Function: operations with a derivative written by the user. Imports core.
+
+The node of a Function holds its context; the context holds no result as a Tensor (results are saved as arrays and rebuilt
+from the node), so that it makes no reference cycle.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..core.apply import to_dtype
+from ..core.hooks import seen
+from ..core.tape import Family, Meta, Node, Output, caller, grad_mode, tick
+from ..core.tensor import Tensor, edge_of, family_of, new, with_edge, wrap
+from ..core.views import written
+from ..ops.creation import full
+from ..ops.rule import RULES, Save
+from ..ops.shape import sum_to
+
+_KEPT = RULES[full]._replace(kind="general", saves=(Save("meta", 0, frozenset()),))
+
+
+class FunctionCtx:
+    """What forward leaves for backward; `ctx` in both. Any attribute may be set on it."""
+
+    def __init__(self):
+        self.needs_input_grad: tuple[bool, ...] = ()
+        self._saving: tuple = ()
+        self._dirty: tuple = ()
+        self._fixed: tuple = ()
+        self._materialize = True
+        self._kept: list | None = None
+        self._node: Any = None
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep inputs or results of forward (Tensors or None) for `ctx.saved_tensors` in backward."""
+        for t in tensors:
+            if t is not None and not isinstance(t, Tensor):
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument of type {type(t).__name__} was given; set other "
+                    "values as attributes: ctx.value = value"
+                )
+        self._saving = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keep tensors for `jvp`."""
+        self._saving_forward = tensors
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Declare inputs that forward wrote in place; they must be among its results."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Declare results without a derivative."""
+        self._fixed = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """False: backward gets None, not zeros, for results that no gradient reached."""
+        self._materialize = bool(value)
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """The tensors given to save_for_backward; RuntimeError once they are freed or if one was overwritten since."""
+        if self._kept is None:
+            return tuple(self._saving)
+        return tuple(_restored(item, self._node) for item in self._kept)
+
+    saved_variables = saved_tensors
+
+
+class _Kept:
+    """A saved tensor: its array, edge and family, or the number of the result that it is."""
+
+    __slots__ = ("array", "edge", "family", "kind", "number")
+
+    def __init__(self, t: Tensor, number: int | None):
+        self.array = t._a
+        self.edge = None if number is not None else edge_of(t)
+        self.family = family_of(t)
+        self.number = number
+        self.kind = type(t)
+
+
+def _restored(item: _Kept | None, node: Any) -> Tensor | None:
+    if item is None:
+        return None
+    if item.family.cell.last > node.seq:
+        cell = item.family.cell
+        raise RuntimeError(
+            errors.STALE.format(
+                tensor=errors.tensor_text(item.array.dtype.name, item.array.shape),
+                what="a tensor saved by save_for_backward",
+                node=type(node).__name__,
+                now=cell.count,
+                seen=cell.count_at(node.seq),
+                saved_at=node.place(),
+                changed_at=errors.source_line(cell.code, cell.lasti),
+            )
+        )
+    edge = item.edge
+    if item.number is not None:
+        edge = Output(node, item.number)
+    elif edge is not None and getattr(edge, "leaf", None) is not None and edge.leaf() is not None:
+        return edge.leaf()
+    return with_edge(item.array, edge)
+
+
+class BackwardCFunction(Node):
+    """The node of one call of a Function; its class is named `<Function>Backward`. Attributes of ctx read through it."""
+
+    __slots__ = ("ctx", "holds", "inputs", "results")
+    rule = _KEPT
+    function: type["Function"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("ctx", "family", "extra", "saved") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.ctx, name)
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """The tensors saved for backward."""
+        if self.saved is None:
+            raise RuntimeError(errors.FREED.format(node=type(self).__name__, place=self.place()))
+        return tuple(_restored(item, self) for item in self.saved[0])
+
+    def vjp(self, g, saved, edges):
+        """Run the user's backward on Tensors."""
+        create = grad_mode.get()
+        ctx = self.ctx
+        given = [seen(p) for p in g]
+        if ctx._materialize:
+            given = [
+                wrap(np.zeros(meta.shape, meta.dtype)) if p is None else p
+                for p, meta in zip(given, self.metas, strict=True)
+            ]
+        ctx._kept, ctx._node = saved[0], self
+        try:
+            answer = self.function.backward(ctx, *given)
+        finally:
+            ctx._kept = ctx._node = None
+        return self._checked(answer if isinstance(answer, tuple) else (answer,), edges, create)
+
+    def _checked(self, answer: tuple, edges: tuple, create: bool) -> list:
+        name, expected = type(self).__name__, len(self.inputs)
+        if len(answer) > expected and all(a is None for a in answer[expected:]):
+            answer = answer[:expected]
+        if len(answer) != expected:
+            raise RuntimeError(
+                f"function {name} returned an incorrect number of gradients (expected {expected}, got {len(answer)})\n"
+                "backward returns one gradient (or None) for each argument of forward."
+            )
+        results = []
+        for i, (a, meta) in enumerate(zip(answer, self.inputs, strict=True)):
+            if meta is None:
+                if a is not None:
+                    raise RuntimeError(f"function {name} returned a gradient different from None at position {i + 1}, but the "
+                                       "corresponding forward input was not a Variable")
+                continue
+            if a is not None and not isinstance(a, Tensor):
+                raise TypeError(f"expected Variable or None (got {type(a).__name__}) as gradient {i} of {name}")
+            if a is not None:
+                a = _fitted(a, meta, name, i)
+                a = np.conjugate(a) if a._a.dtype.kind == "c" else a
+            results.append(a if a is None or create else a._a)
+        return results
+
+
+def _fitted(a: Tensor, meta: Meta, name: str, index: int) -> Tensor:
+    from_shape, shape = a._a.shape, meta.shape
+    if from_shape != shape:
+        try:
+            fits = np.broadcast_shapes(from_shape, shape) == from_shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise RuntimeError(
+                f"Function {name} returned an invalid gradient at index {index} - got {list(from_shape)} but expected shape "
+                f"compatible with {list(shape)}"
+            )
+        a = sum_to(a, shape=shape)
+    return to_dtype(a, meta.dtype)
+
+
+class Function:
+    """Base of operations with their own derivative.
+
+    A subclass defines static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, or `forward(*args)` with
+    `setup_context(ctx, inputs, output)`; it is used as `MyFunction.apply(*args)`. Source: torch.autograd.Function.
+    """
+
+    generate_vmap_rule = False
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on "
+            "the class itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any):
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with "
+            "static forward method: class F(Function) with @staticmethod forward and backward, called as F.apply(...)."
+        )
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls._backward_cls = type(f"{cls.__name__}Backward", (BackwardCFunction,), {"__slots__": (), "function": cls})
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the results; define it in a subclass."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Any) -> Any:
+        """Fill ctx after a forward without ctx; define it in a subclass."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradients of all arguments of forward; define it in a subclass."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+        )
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The tangents of the results; define it in a subclass."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+
+    @classmethod
+    def vjp(cls, ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name of backward."""
+        return cls.backward(ctx, *grad_outputs)
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run forward on `args` and record the call."""
+        ctx = FunctionCtx()
+        edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
+        records = grad_mode.get() and any(e is not None for e in edges)
+        ctx.needs_input_grad = tuple(e is not None for e in edges)
+        token = grad_mode.set(False)
+        try:
+            if cls.setup_context is Function.setup_context:
+                output = cls.forward(ctx, *args, **kwargs)
+            else:
+                output = cls.forward(*args, **kwargs)
+                cls.setup_context(ctx, args, output)
+        finally:
+            grad_mode.reset(token)
+        outputs = output if isinstance(output, tuple) else (output,)
+        made = _results(cls, ctx, args, edges, outputs, records)
+        return made if isinstance(output, tuple) else made[0]
+
+
+def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool) -> tuple:
+    tensors = [o for o in outputs if isinstance(o, Tensor)]
+    if not tensors and records:
+        bad = next((o for o in outputs if o is not None), None)
+        raise TypeError(f"{cls.__name__}.forward: expected to return Tensors, got {type(bad).__name__}")
+    for t in ctx._dirty:
+        if not any(t is o for o in tensors):
+            raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
+                               "that are modified inplace must all be outputs of the Function.")
+    aliased = [_own(o, ctx, args) if isinstance(o, Tensor) else o for o in outputs]
+    if not records:
+        return tuple(aliased)
+    node = new(cls._backward_cls)
+    node.ctx = ctx
+    node.edges = tuple([e for a, e in zip(args, edges, strict=True) if isinstance(a, Tensor)])
+    node.inputs = tuple([Meta(a._a) if isinstance(a, Tensor) else None for a in args])
+    node.fix = node.extra = node.kw = node.cells = None
+    node.code, node.lasti = caller(2)
+    node.results = len(tensors)
+    node.metas = tuple([Meta(t._a) for t in tensors])
+    node.seq = tick()
+    number = 0
+    for given, own in zip(outputs, aliased, strict=True):
+        if not isinstance(own, Tensor):
+            continue
+        fixed = any(given is f for f in ctx._fixed) or own._a.dtype.kind not in "fcV"
+        if any(given is d for d in ctx._dirty):
+            written(own, Output(node, number), True)
+            node.seq = tick()
+        elif not fixed:
+            own._e = Output(node, number)
+        number += 1
+    kept = [None if t is None else _Kept(t, _number(t, outputs)) for t in ctx._saving]
+    node.saved = (kept,)
+    node.holds = any(k is not None for k in kept)
+    ctx._saving = ctx._dirty = ctx._fixed = ()
+    return tuple(aliased)
+
+
+def _number(t: Tensor, outputs: tuple) -> int | None:
+    tensors = [o for o in outputs if isinstance(o, Tensor)]
+    return next((i for i, o in enumerate(tensors) if o is t), None)
+
+
+def _own(output: Tensor, ctx: FunctionCtx, args: tuple) -> Tensor:
+    """A result that is an input (not written in place) becomes another tensor on the same memory."""
+    if any(output is a for a in args) and not any(output is d for d in ctx._dirty):
+        t = wrap(output._a)
+        t._v = Family(family_of(output).cell)
+        return t
+    return output
+
+
+def once_differentiable(backward: Callable) -> Callable:
+    """Decorator of a backward that must not itself be differentiated: doing so raises RuntimeError."""
+
+    @wraps(backward)
+    def wrapped(ctx: Any, *args: Any) -> Any:
+        recording = grad_mode.get()
+        token = grad_mode.set(False)
+        try:
+            answer = backward(ctx, *args)
+        finally:
+            grad_mode.reset(token)
+        if not recording or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            return answer
+        return _Refusing.apply(*answer) if isinstance(answer, tuple) else _Refusing.apply(answer)
+
+    return wrapped
+
+
+class _Refusing(Function):
+    """Passes values on; its backward raises."""
+
+    @staticmethod
+    def forward(ctx, *values):
+        return values if len(values) > 1 else values[0]
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
