@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 # --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
 
 # dtypes, sizes, devices, grad modes
+from .autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 
 # elementwise and comparison
 
@@ -22,6 +30,10 @@ from typing import TYPE_CHECKING, Any
 # creation, conversion and random
 
 # the tensor itself
+from .core.printing import set_printoptions
+from .core.tensor import Tensor
+from .functions import methods as _methods  # gives Tensor its methods
+from .functions.tensor_methods import from_dlpack
 
 
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run.
