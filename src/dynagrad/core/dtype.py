@@ -327,6 +327,34 @@ def check_device(d: Any) -> None:
         raise RuntimeError(f"dynagrad computes on the CPU; the device '{d}' does not exist here. Use device='cpu'")
 
 
+class layout:  # noqa: N801 - PyTorch's name
+    """How a tensor lies in memory. There is one: `torch.strided`."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+class memory_format(layout):  # noqa: N801 - PyTorch's name
+    """The order of a tensor's dimensions in memory, such as `torch.channels_last`."""
+
+    __slots__ = ()
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+
 class finfo:  # noqa: N801 - PyTorch's name
     """The limits of a floating dtype: bits, eps, max, min, tiny, smallest_normal, resolution."""
 
