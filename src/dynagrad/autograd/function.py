@@ -130,7 +130,7 @@ class BackwardCFunction(Node):
 
     def vjp(self, g, saved, edges):
         """Run the user's backward on Tensors."""
-        create = grad_mode.get()
+        create = any(isinstance(p, Tensor) for p in g)
         ctx = self.ctx
         given = [seen(p) for p in g]
         if ctx._materialize:
@@ -139,9 +139,11 @@ class BackwardCFunction(Node):
                 for p, meta in zip(given, self.metas, strict=True)
             ]
         ctx._kept, ctx._node = saved[0], self
+        token = grad_mode.set(create)
         try:
             answer = self.function.backward(ctx, *given)
         finally:
+            grad_mode.reset(token)
             ctx._kept = ctx._node = None
         return self._checked(answer if isinstance(answer, tuple) else (answer,), edges, create)
 

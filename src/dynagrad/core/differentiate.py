@@ -169,9 +169,11 @@ def _targets(inputs: tuple) -> dict:
 
 def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, targets: Any) -> dict:
     edges = [edge_of(t) for t in tensors]
-    token = grad_mode.set(create)
+    if not create:
+        return run(edges, weights, retain=retain, create=False, targets=targets)
+    token = grad_mode.set(True)
     try:
-        return run(edges, weights, retain=retain, create=create, targets=targets)
+        return run(edges, weights, retain=retain, create=True, targets=targets)
     finally:
         grad_mode.reset(token)
 
@@ -181,7 +183,15 @@ def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, target
 
 def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
     """Add the gradients of this tensor, weighted by `gradient`, to the leaves' `.grad`; see `autograd.backward`."""
-    backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+    if gradient is None and inputs is None and not create_graph and self._a.size == 1:
+        edge = edge_of(self)  # the everyday call, without the general one's sequences
+        if edge is not None and self._a.dtype.kind != "c":
+            one = np.empty(self._a.shape, self._a.dtype)
+            one.fill(1)
+            run([edge], [one], retain=bool(retain_graph), create=False)
+            return
+    weights = None if gradient is None else (gradient,)
+    backward((self,), weights, retain_graph, create_graph, inputs=inputs)
 
 
 class RemovableHandle:

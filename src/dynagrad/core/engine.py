@@ -43,29 +43,13 @@ def run(
     captured: dict[Any, Any] = {}
     needed = None if targets is None else _needed(roots, targets)
 
-    def first(edge, g, fresh):
-        """The first contribution to an edge; later ones are added to it."""
-        if type(edge) is Output:
-            slot = grads.get(edge.node)
-            if slot is None:
-                slot = grads[edge.node] = [None] * edge.node.results
-                heappush(heap, (-edge.node.seq, edge.node))
-            held = slot[edge.number]
-            slot[edge.number] = g if held is None else held + g
-            return
-        grads[edge] = g
-        if type(edge) is not AccumulateGrad:
-            heappush(heap, (-edge.seq, edge))
-            return
-        leaves.append(edge)
-        if not fresh:
-            borrowed.add(edge)
-
     for edge, g in zip(roots, cotangents, strict=True):
-        if edge in grads:
-            grads[edge] = grads[edge] + g
+        if type(edge) is AccumulateGrad:
+            leaves.append(edge)
+            borrowed.add(edge)
+            grads[edge] = grads[edge] + g if edge in grads else g
         else:
-            first(edge, g, False)
+            _arrive(edge, g, grads, heap)
     while heap:
         node = heappop(heap)[1]
         g = grads.pop(node)
@@ -103,35 +87,53 @@ def run(
             node.saved = None
         if node.extra is not None and node.extra.posthooks:
             results = after(node, results, g, create)
-        for edge, r in zip(edges, results, strict=False):
+        for edge, r in zip(edges, results):  # noqa: B905 - a joint rule may say less
             if r is None or edge is None:
                 continue
             held = grads.get(edge)
             if held is not None:
                 grads[edge] = held + r
-            else:
-                kind = type(edge)
-                if kind is AccumulateGrad:
-                    leaves.append(edge)
-                    if not node.fresh:
-                        borrowed.add(edge)
-                    grads[edge] = r
-                elif kind is Output:
-                    first(edge, r, False)
-                else:
-                    grads[edge] = r
-                    heappush(heap, (-edge.seq, edge))
-            if type(edge) is AccumulateGrad and edge.extra is not None:
+                if waiting is None or edge not in waiting:
+                    continue
+            elif type(edge) is AccumulateGrad:
+                grads[edge] = r
+                leaves.append(edge)
+                if not node.fresh:
+                    borrowed.add(edge)
+                if edge.extra is None:
+                    continue
                 if waiting is None:
                     waiting = _count([n for _, n in heap], edges)
-                waiting[edge] -= 1
-                if not waiting[edge]:
-                    _finish(edge, grads.pop(edge), False, create, targets, captured)
+            elif type(edge) is Output:
+                _arrive(edge, r, grads, heap)
+                continue
+            else:
+                grads[edge] = r
+                heappush(heap, (-edge.seq, edge))
+                continue
+            waiting[edge] -= 1
+            if not waiting[edge]:
+                _finish(edge, grads.pop(edge), False, create, targets, captured)
     for edge in leaves:
         g = grads.get(edge)
         if g is not None:
             _finish(edge, g, edge not in borrowed, create, targets, captured)
     return captured
+
+
+def _arrive(edge: Any, g: Any, grads: dict, heap: list) -> None:
+    """Add a contribution to a node's only result, or to one of several."""
+    node = edge.node if type(edge) is Output else edge
+    held = grads.get(node)
+    if held is None:
+        heappush(heap, (-node.seq, node))
+    if type(edge) is not Output:
+        grads[node] = g if held is None else held + g
+        return
+    if held is None:
+        held = grads[node] = [None] * node.results
+    part = held[edge.number]
+    held[edge.number] = g if part is None else part + g
 
 
 def _finish(edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict) -> None:
@@ -207,15 +209,15 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
             if g.dtype is not float32 and g.dtype.kind == "c":
                 g, fresh = np.conjugate(g), True
             if held is None:
-                t = leaf._g = new(Tensor)
-                t._e = t._v = None
+                leaf._g = t = new(Tensor)
                 t._a = g if fresh and type(g) is ndarray else np.array(g, order="C")
+                t._e = t._v = None
             elif held._e is not None:
                 leaf._g = wrap(held._a + g)
             else:
                 add_into(held, g)
     if extra is not None:
-        after_leaf(extra, leaf, g)
+        after_leaf(extra, leaf, g, create)
 
 
 def add_into(t: Tensor, g: Any) -> None:

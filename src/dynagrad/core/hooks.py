@@ -94,13 +94,13 @@ def before_leaf(extra: Extras, g: Any, create: bool) -> Any:
     return g
 
 
-def after_leaf(extra: Extras, leaf: Tensor | None, g: Any) -> None:
+def after_leaf(extra: Extras, leaf: Tensor | None, g: Any, create: bool) -> None:
     """Run what waits for a leaf's `.grad` to be complete."""
     if leaf is not None:
         for hook in list(extra.post_accumulate.values()):
-            hook(leaf)
+            _call(hook, create, leaf)
     for hook in list(extra.posthooks.values()):
-        hook((), (seen(g),))
+        _call(hook, create, (), (seen(g),))
 
 
 def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> None:
