@@ -43,7 +43,7 @@ def run(
     captured: dict[Any, Any] = {}
     needed = None if targets is None else _needed(roots, targets)
 
-    for edge, g in zip(roots, cotangents, strict=True):
+    for edge, g in zip(roots, cotangents):  # noqa: B905 - as many by construction
         if type(edge) is AccumulateGrad:
             leaves.append(edge)
             borrowed.add(edge)
@@ -54,7 +54,8 @@ def run(
         node = heappop(heap)[1]
         g = grads.pop(node)
         edges = node.edges
-        if node.extra is not None:
+        extra = node.extra
+        if extra is not None:
             g = before(node, g, create)
         if needed is not None:
             capture(node, g, targets, captured, create)
@@ -85,7 +86,7 @@ def run(
             ]
         if not retain and node.holds:
             node.saved = None
-        if node.extra is not None and node.extra.posthooks:
+        if extra is not None and extra.posthooks:
             results = after(node, results, g, create)
         for edge, r in zip(edges, results):  # noqa: B905 - a joint rule may say less
             if r is None or edge is None:
@@ -115,9 +116,13 @@ def run(
             if not waiting[edge]:
                 _finish(edge, grads.pop(edge), False, create, targets, captured)
     for edge in leaves:
-        g = grads.get(edge)
-        if g is not None:
-            _finish(edge, g, edge not in borrowed, create, targets, captured)
+        g = grads.pop(edge, None)
+        if g is None:
+            continue
+        if targets is None:
+            deliver(edge, g, edge not in borrowed, create)
+        else:
+            _finish(edge, g, False, create, targets, captured)
     return captured
 
 
@@ -215,20 +220,15 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
             elif held._e is not None:
                 leaf._g = wrap(held._a + g)
             else:
-                add_into(held, g)
+                a = held._a
+                if a.size < 4096:
+                    a[...] = a + g  # overlapping operands make one ufunc call three times as slow
+                else:
+                    np.add(a, g, a)
+                if held._v is not None:
+                    held._v.cell.bump()
     if extra is not None:
         after_leaf(extra, leaf, g, create)
-
-
-def add_into(t: Tensor, g: Any) -> None:
-    """t += g in t's own memory."""
-    a = t._a
-    if a.size < 4096:
-        a[...] = a + g  # a ufunc call whose operands overlap costs three times as much at small sizes
-    else:
-        np.add(a, g, a)
-    if t._v is not None:
-        t._v.cell.bump()
 
 
 def _as_tensors(node: Node, saved: tuple) -> tuple:
