@@ -25,6 +25,8 @@ from .tensor import Tensor, edge_of, family_of, record, sync, wrap
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"dynagrad\.")
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: what PyTorch's arithmetic takes as an operand
+OPERANDS = (Tensor, int, float, complex, np.number, np.bool_)
 new = object.__new__
 getframe = sys._getframe
 recording = grad_mode.get
@@ -145,8 +147,13 @@ def compute(rule: Rule, arrays: list, kw: dict) -> Any:
     try:
         return rule.fun(*arrays, **kw)
     except WARNED:
-        with np.errstate(all="ignore"):
-            return rule.fun(*arrays, **kw)
+        return quietly(rule.fun, *arrays, **kw)
+
+
+def quietly(fun: Callable, *arguments: Any, **keywords: Any) -> Any:
+    """Call `fun` while NumPy keeps its floating-point warnings to itself."""
+    with np.errstate(all="ignore"):
+        return fun(*arguments, **keywords)
 
 
 def note(cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict) -> Node:
@@ -210,7 +217,12 @@ def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
     dtype = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
     if floating and category(dtype) < FLOATING:
         dtype = number_dtype(0.0)
-    return [to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(scalar(x, dtype)) for x in inputs]
+    return [to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(_operand(x, dtype)) for x in inputs]
+
+
+def _operand(number: Any, dtype: np.dtype) -> ndarray:
+    """A Python number as an operand: an integer out of the dtype's range wraps, as in PyTorch's arithmetic."""
+    return np.array(number).astype(dtype) if dtype.kind in "iu" else scalar(number, dtype)
 
 
 def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
@@ -328,8 +340,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             x = input
             if kind < FLOATING and not integers:
                 x = wrap(input._a.astype(number_dtype(0.0)))
-            elif kind == 0 and integers:
-                raise_for_bool(name)
+            refuse(name, kind)
             result = apply(cls, x)
             return result if out is None else write_out(name, out, result)
 
@@ -338,30 +349,54 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
     return decorate
 
 
-def raise_for_bool(name: str) -> None:
-    """The arithmetic operations that PyTorch refuses for bool tensors."""
-    if name in ("neg", "negative"):
+_NO_BOOL = frozenset(("abs", "absolute", "ceil", "floor", "trunc", "fix", "round"))
+_NO_COMPLEX = frozenset(("lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal")) | (
+    _NO_BOOL - {"abs", "absolute"}
+)
+
+
+def refuse(name: str, kind: int) -> None:
+    """Raise for the operations that PyTorch refuses for tensors of this category."""
+    if kind == 0 and name in ("neg", "negative"):
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
             "or `logical_not()` operator instead."
         )
-    if name in ("sub", "subtract", "rsub"):
+    if kind == 0 and name in ("sub", "subtract", "rsub"):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
             "`~` or `logical_not()` operator instead."
         )
+    if (kind == 0 and name in _NO_BOOL) or (kind > FLOATING and name in _NO_COMPLEX):
+        given = "Bool" if kind == 0 else "ComplexFloat"
+        raise NotImplementedError(
+            f"\"{name}_cpu\" not implemented for '{given}'\n{name} needs real numbers; convert the tensor first, as in "
+            + ("x.int()" if kind == 0 else "x.real or x.abs()")
+        )
 
 
 def binary(
-    fun: Callable, torch_name: str | None = None, *, floating: bool = False, numbers: bool = False
+    fun: Callable,
+    torch_name: str | None = None,
+    *,
+    floating: bool = False,
+    numbers: bool = False,
+    scaled: Callable | None = None,
 ) -> Callable[[F], F]:
     """Make the stub below it the operation `fun` on two tensors, or a tensor and a Python number, with promotion.
 
     `floating`: integers are converted to the default floating dtype (division). `numbers`: the first operand may be a
-    number too, as in torch.sub(1, x).
+    number too, as in torch.sub(1, x). `scaled`: what serves a call with `alpha=` (input, other, alpha); others refuse it.
+    The product's attribute `operator` is the same operation for `Tensor.__add__`: where it cannot serve the other operand
+    it returns NotImplemented, so that Python asks that operand.
     """
 
     def decorate(stub: F) -> F:
+        op = make(stub, False)
+        op.operator = make(stub, True)  # pyright: ignore[reportFunctionMemberAccess]
+        return op
+
+    def make(stub: F, is_operator: bool) -> F:
         name = stub.__name__
         rule = RULES[fun]
         cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
@@ -371,16 +406,16 @@ def binary(
             sorted(s.users) for s in rule.saves
         ] == [[0], [1]]
 
-        def op(input, other, *, out=None):  # noqa: A002 - PyTorch's name
+        def op(input, other, *, out=None, alpha=1):  # noqa: A002 - PyTorch's name
             kind = type(other)
-            if type(input) not in PLAIN or out is not None:
-                return slow(input, other, out)
+            if type(input) not in PLAIN or out is not None or alpha != 1:
+                return slow(input, other, out, alpha)
             a = input._a
             dtype = a.dtype
             if kind in PLAIN:
                 b = other._a
                 if b.dtype is not dtype:
-                    return slow(input, other, None)
+                    return slow(input, other, None, 1)
                 v = other._v
                 if v is not None and v.rebased:
                     sync(other)
@@ -395,11 +430,11 @@ def binary(
                 elif dtype is float64:
                     b = scalar(other, dtype)
                 else:
-                    return slow(input, other, None)
+                    return slow(input, other, None, 1)
             else:
-                return slow(input, other, None)
+                return slow(input, other, None, 1)
             if dtype is not float32 and dtype is not float64:
-                return slow(input, other, None)
+                return slow(input, other, None, 1)
             try:
                 r = fun(a, b)
             except (ValueError, *WARNED):
@@ -446,19 +481,26 @@ def binary(
                 raise error
             return compute(rule, [a, b], {})
 
-        def slow(input, other, out):  # noqa: A002
+        def slow(input, other, out, alpha):  # noqa: A002
             if overriding and (type(input) not in PLAIN or type(other) not in PLAIN):
-                answer = ask_overrides(op, (input, other), {} if out is None else {"out": out})
+                rest = ({} if out is None else {"out": out}) | ({} if alpha == 1 else {"alpha": alpha})
+                answer = ask_overrides(op, (input, other), rest)
                 if answer is not NotImplemented:
                     return answer
+            if is_operator and not isinstance(other, OPERANDS):
+                return NotImplemented
             if not isinstance(input, Tensor) and not numbers:
                 raise not_a_tensor(name, 1, "input", input)
             for position, argument, x in ((1, "input", input), (2, "other", other)):
-                if not isinstance(x, Tensor | int | float | complex | np.number | np.bool_):
+                if not isinstance(x, OPERANDS):
                     raise not_a_tensor(name, position, argument, x)
+            if alpha != 1:
+                if scaled is None:
+                    raise TypeError(f"{name}() got an unexpected keyword argument 'alpha'")
+                result = scaled(input, other, alpha)
+                return result if out is None else write_out(name, out, result)
             x, y = promoted((input, other), floating=floating)
-            if category(x._a.dtype) == 0:
-                raise_for_bool(name)
+            refuse(name, category(x._a.dtype))
             error = broadcast_error(name, [x._a.shape, y._a.shape])
             if error is not None:
                 raise error
@@ -470,11 +512,71 @@ def binary(
     return decorate
 
 
+def with_number(fun: Callable, torch_name: str, keyword: str) -> Callable[[F], F]:
+    """Put a quick path before a general operation (input, other): a floating tensor with a plain Python number.
+
+    `fun` is a primitive of one array that takes the number as metadata `keyword`; its rule saves nothing or the input.
+    """
+
+    def decorate(general: F) -> F:
+        rule = RULES[fun]
+        cls = node_class(torch_name, rule)
+        kernel = rule.kernel
+        if not {(kind, index) for kind, index, _ in rule.saves} <= {("in", 0)}:
+            raise ValueError(f"{general.__name__}: use apply, the rule saves {rule.saves}")
+        keeps = bool(rule.saves)
+
+        def op(input, other):  # noqa: A002 - PyTorch's name
+            if type(input) not in PLAIN:
+                return general(input, other)
+            kind = type(other)
+            a = input._a
+            dtype = a.dtype
+            if (dtype is not float32 and dtype is not float64) or (kind is not int and kind is not float):
+                return general(input, other)
+            if type(a) is not ndarray:
+                return general(input, other)
+            kw = {keyword: other}
+            try:
+                r = kernel(a, **kw)
+            except WARNED:
+                r = compute(rule, [a], kw)
+            if type(r) is not ndarray:
+                r = np.asarray(r)
+            v = input._v
+            if v is not None and v.rebased:
+                sync(input)
+            t = new(Tensor)
+            t._a = r
+            t._v = None
+            e = input._e
+            if e is None or not recording():
+                t._e = None
+                return t
+            t._e = n = new(cls)
+            n.edges = (e,)
+            n.saved = (a,) if keeps else ()
+            n.fix = n.extra = None
+            n.kw = kw
+            frame = getframe(1)
+            n.code = code = frame.f_code
+            n.lasti = frame.f_lasti
+            if LIBRARY[code.co_filename]:
+                n.code, n.lasti = caller(2)
+            n.seq = tick()
+            return t
+
+        return _named(op, general)
+
+    return decorate
+
+
 def _named(op: Callable, stub: F) -> F:
     op.__name__ = stub.__name__
     op.__qualname__ = stub.__qualname__
     op.__doc__ = stub.__doc__
     op.__module__ = stub.__module__
+    op.__wrapped__ = stub  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature looks here
     return op  # pyright: ignore[reportReturnType]
 
 
@@ -512,7 +614,9 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
         )
     rule = RULES[fun]
     if rule.kind == "elementwise":
-        inputs = tuple(promoted([wrap(x) if isinstance(x, ndarray) else x for x in inputs]))
+        inputs = tuple([wrap(x) if isinstance(x, ndarray) else x for x in inputs])
+        common = iter(promoted([x for x, vjp in zip(inputs, rule.vjps, strict=True) if vjp is not None]))
+        inputs = tuple([x if vjp is None else next(common) for x, vjp in zip(inputs, rule.vjps, strict=True)])
     else:
         inputs = tuple(
             wrap(scalar(x, promote(like._a.dtype, like._a.dtype))) if type(x) in (int, float) else x for x in inputs

@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from .. import errors
 from ..ops.shape import sum_to
-from .apply import WARNED, float32
+from .apply import WARNED, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
 from .tape import AccumulateGrad, Node, Output, clock, stale
 from .tensor import Tensor, with_edge, wrap
@@ -47,7 +47,7 @@ def run(
         if type(edge) is AccumulateGrad:
             leaves.append(edge)
             borrowed.add(edge)
-            grads[edge] = grads[edge] + g if edge in grads else g
+            grads[edge] = quietly(np.add, grads[edge], g) if edge in grads else g
         else:
             _arrive(edge, g, grads, heap)
     while heap:
@@ -74,8 +74,7 @@ def run(
         try:
             results = node.vjp(g, saved, edges)
         except WARNED:
-            with np.errstate(all="ignore"):
-                results = node.vjp(g, saved, edges)
+            results = quietly(node.vjp, g, saved, edges)
         except Exception as error:
             error.add_note(f"raised in the backward pass of {type(node).__name__}, made at {node.place()}")
             raise
@@ -93,7 +92,10 @@ def run(
                 continue
             held = grads.get(edge)
             if held is not None:
-                grads[edge] = held + r
+                try:
+                    grads[edge] = held + r
+                except WARNED:
+                    grads[edge] = quietly(np.add, held, r)
                 if waiting is None or edge not in waiting:
                     continue
             elif type(edge) is AccumulateGrad:
@@ -133,12 +135,12 @@ def _arrive(edge: Any, g: Any, grads: dict, heap: list) -> None:
     if held is None:
         heappush(heap, (-node.seq, node))
     if type(edge) is not Output:
-        grads[node] = g if held is None else held + g
+        grads[node] = g if held is None else quietly(np.add, held, g)
         return
     if held is None:
         held = grads[node] = [None] * node.results
     part = held[edge.number]
-    held[edge.number] = g if part is None else part + g
+    held[edge.number] = g if part is None else quietly(np.add, part, g)
 
 
 def _finish(edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict) -> None:
@@ -220,15 +222,22 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
             elif held._e is not None:
                 leaf._g = wrap(held._a + g)
             else:
-                a = held._a
-                if a.size < 4096:
-                    a[...] = a + g  # overlapping operands make one ufunc call three times as slow
-                else:
-                    np.add(a, g, a)
+                add_into(held._a, g)
                 if held._v is not None:
                     held._v.cell.bump()
     if extra is not None:
         after_leaf(extra, leaf, g, create)
+
+
+def add_into(a: ndarray, g: Any) -> None:
+    """a += g in a's own memory."""
+    if a.size < 4096:
+        try:
+            a[...] = a + g  # overlapping operands make one ufunc call three times as slow
+        except WARNED:
+            a[...] = quietly(np.add, a, g)
+    else:
+        quietly(np.add, a, g, a)
 
 
 def _as_tensors(node: Node, saved: tuple) -> tuple:

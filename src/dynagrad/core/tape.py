@@ -70,9 +70,10 @@ class VersionCell:
         self.code = None
         self.lasti = 0
 
-    def bump(self) -> None:
+    def bump(self, place: tuple[Any, int] | None = None) -> None:
+        """Count a write; `place` is the user's instruction if the caller knows it, as one that writes many tensors does."""
         self.count += 1
-        self.code, self.lasti = caller(2)
+        self.code, self.lasti = caller(2) if place is None else place
         self.last = clock.last_write = tick()
         self.ticks.append(self.last)
 

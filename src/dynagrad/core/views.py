@@ -13,7 +13,7 @@ import numpy as np
 from .. import errors
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, broadcast_cast, write_strided
-from .apply import WARNED, apply, check_cast, note, recording
+from .apply import WARNED, apply, check_cast, note, quietly, recording
 from .storage import address, geometry, owner, strides_of
 from .tape import AccumulateGrad, Family, Meta, Node, Output, node_class, tick
 from .tensor import Tensor, base_of, edge_of, family_of, record, wrap
@@ -157,7 +157,11 @@ def check_result(t: Tensor, array: Any, name: str) -> None:
 
 
 def write(cls: type[Node], t: Tensor, kernel: Callable[[], None], inputs: tuple, kw: dict, name: str) -> Tensor:
-    """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it with these inputs."""
+    """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it with these inputs.
+
+    A kernel that updates (reads what it overwrites) must be safe to be called again after a floating-point warning turned
+    exception: it computes first and writes last, or guards itself by `quietly`.
+    """
     needs = check_inplace(t, name, inputs)
     node = None
     if needs:
@@ -169,8 +173,7 @@ def write(cls: type[Node], t: Tensor, kernel: Callable[[], None], inputs: tuple,
     try:
         kernel()
     except WARNED:
-        with np.errstate(all="ignore"):
-            kernel()
+        quietly(kernel)
     written(t, node, needs)
     return t
 
