@@ -187,6 +187,11 @@ def fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
     """
     if shift == 0 or scale == 1:
         return x * scale + shift
+    with np.errstate(all="ignore"):  # splitting huge numbers overflows, to no harm
+        return _fma64(x, scale, shift)
+
+
+def _fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
     product = x * scale
     total = product + shift
     high, low = _split(x)
@@ -195,7 +200,7 @@ def fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
     back = total - product
     error += (product - (total - back)) + (shift - back)
     exact = total + error
-    return np.where(np.isfinite(exact), exact, total)  # splitting huge numbers overflows
+    return np.where(np.isfinite(exact), exact, total)
 
 
 def _split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -341,3 +341,4 @@ def _check_sums(sums: np.ndarray) -> None:
 
 
 default_generator = Generator()
+default_generator.seed()

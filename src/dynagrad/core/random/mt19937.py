@@ -70,7 +70,7 @@ class WordStream:
 
     def seed(self) -> int:
         """Start a stream that nobody can predict, and return its seed."""
-        seed = int.from_bytes(os.urandom(8), "little") >> 11
+        seed = int.from_bytes(os.urandom(8), "little")
         self._reseed(seed)
         return seed
 
