@@ -1,9 +1,421 @@
-"""Products."""
-from ..core.apply import apply, node_class, overridable
+"""Matrix products and linear maps under PyTorch's names."""
+
+import math
+
+import numpy as np
+
+from ..core.apply import (
+    apply,
+    legacy_name,
+    node_class,
+    not_a_tensor,
+    overridable,
+    promoted,
+    write_out,
+)
+from ..core.tensor import Tensor
+from ..core.views import inplace, view
 from ..ops import contraction as ops
+from ..ops import shape as shapes
 from ..ops.rule import RULES
-Mm = node_class("MmBackward0", RULES[ops.matmul])
+
+Dot = node_class("DotBackward0", RULES[np.matmul])
+Mv = node_class("MvBackward0", RULES[np.matmul])
+Bmm = node_class("BmmBackward0", RULES[np.matmul])
+Squeeze = node_class("SqueezeBackward4", RULES[np.matmul])
+Batched = node_class("UnsafeViewBackward0", RULES[np.matmul])
+Folded = node_class("CloneBackward0", RULES[np.matmul])
+Vdot = node_class("VdotBackward0", RULES[ops.vdot])
+Mm = node_class("MmBackward0", RULES[ops.mm])
+Addmm = node_class("AddmmBackward0", RULES[ops.addmm])
+Baddbmm = node_class("BaddbmmBackward0", RULES[ops.addmm])
+Addmv = node_class("AddmvBackward0", RULES[ops.addmv])
+Addbmm = node_class("AddbmmBackward0", RULES[ops.addbmm])
+Addr = node_class("AddrBackward0", RULES[ops.addr])
+View = node_class("ViewBackward0", RULES[shapes.reshape])
+UnsafeView = node_class("UnsafeViewBackward0", RULES[shapes.reshape])
+NO_FLIP = (False, False)
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def tensors(name: str, *named: tuple[str, object]) -> None:
+    """Raise TypeError unless every (argument name, value) holds a Tensor."""
+    for position, (argument, value) in enumerate(named, 1):
+        if not isinstance(value, Tensor):
+            raise not_a_tensor(name, position, argument, value)
+
+
+def no_bool(name: str, x: Tensor) -> None:
+    """Raise for bool tensors, for which PyTorch has no products."""
+    if x._a.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"{name}\" not implemented for 'Bool'\nConvert the tensors first, as in x.int()."
+        )
+
+
+def _ctype(x: Tensor) -> str:
+    name = x._a.dtype.name
+    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int"}.get(
+        name, legacy_name(x._a.dtype)
+    )
+
+
+def same_dtype(x: Tensor, y: Tensor) -> None:
+    """Raise unless two matrices have one dtype."""
+    if x._a.dtype != y._a.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_ctype(x)} != {_ctype(y)}\n"
+            "Products do not promote: convert one operand, as in x.to(y.dtype)."
+        )
+
+
+def cannot_multiply(rows: int, inner: int, other: tuple[int, ...]) -> RuntimeError:
+    """PyTorch's error for matrices whose inner sizes differ."""
+    return RuntimeError(
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {other[0]}x{other[1]})\n"
+        f"The columns of the first, {inner}, must equal the rows of the second, {other[0]}."
+    )
+
+
+def flips(x: Tensor, y: Tensor) -> tuple[bool, bool]:
+    """Which of two matrices lie in column-major order (see ops.mm)."""
+    f, h = x._a.flags, y._a.flags
+    return (f.f_contiguous and not f.c_contiguous, h.f_contiguous and not h.c_contiguous)
+
+
+def _result(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+    return result if out is None else write_out(name, out, result)
+
+
+# --- products of vectors and matrices -------------------------------------------------------------
+
+
+def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
+    a, b = x._a, y._a
+    if a.ndim != 1 or b.ndim != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors\n{name} takes two "
+            "vectors; use @ for matrices, or flatten() first."
+        )
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {legacy_name(a.dtype)} and "
+            f"{legacy_name(b.dtype)}\nConvert one of them, as in x.to(y.dtype)."
+        )
+    if a.shape != b.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the "
+            f"same number of elements, but got {a.size} and {b.size} elements respectively"
+        )
+    no_bool("dot", x)
+
 
 @overridable
-def matmul(input, other):
-    return apply(Mm, input, other)
+def dot(input, tensor, *, out=None):
+    """The sum of input * tensor for two vectors: sum_i input_i tensor_i."""
+    tensors("dot", ("input", input), ("tensor", tensor))
+    _check_vectors("dot", input, tensor)
+    return _result("dot", out, apply(Dot, input, tensor))
+
+
+@overridable
+def vdot(input, other, *, out=None):
+    """The sum of conj(input) * other for two vectors."""
+    tensors("vdot", ("input", input), ("other", other))
+    _check_vectors("vdot", input, other)
+    return _result("vdot", out, apply(Vdot, input, other))
+
+
+@overridable
+def mv(input, vec, *, out=None):
+    """The product of a matrix (n, m) and a vector (m)."""
+    tensors("mv", ("input", input), ("vec", vec))
+    a, b = input._a, vec._a
+    if a.ndim != 2 or b.ndim != 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {b.ndim}, {a.ndim}, {b.ndim}\n"
+            f"mv takes a matrix and a vector; given were shapes {list(a.shape)} and {list(b.shape)}"
+        )
+    if a.shape[1] != b.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), "
+            f"vec ({b.shape[0]})\nThe vector's size must equal the matrix's columns."
+        )
+    if a.dtype != b.dtype:
+        double = legacy_name(b.dtype)
+        raise RuntimeError(
+            f"addmv input tensors must have the same dtype, but got {double}, "
+            f"{legacy_name(a.dtype)}, and {double}"
+        )
+    no_bool("addmv_impl_cpu", input)
+    return _result("mv", out, apply(Mv, input, vec))
+
+
+@overridable
+def mm(input, mat2, *, out=None):
+    """The product of two matrices: (n, k) and (k, m) give (n, m)."""
+    tensors("mm", ("input", input), ("mat2", mat2))
+    a, b = input._a, mat2._a
+    if a.ndim != 2 or b.ndim != 2:
+        raise RuntimeError(
+            f"{'self' if a.ndim != 2 else 'mat2'} must be a matrix\nmm takes two matrices; given "
+            f"were shapes {list(a.shape)} and {list(b.shape)}. matmul (@) takes other ranks."
+        )
+    if a.shape[1] != b.shape[0]:
+        raise cannot_multiply(*a.shape, b.shape)
+    same_dtype(input, mat2)
+    no_bool("addmm_impl_cpu_", input)
+    return _result("mm", out, apply(Mm, input, mat2, flip=flips(input, mat2)))
+
+
+def _check_batches(x: Tensor, y: Tensor, names: tuple[str, str] = ("batch1", "batch2")) -> None:
+    a, b = x._a, y._a
+    for name, array in zip(names, (a, b), strict=True):
+        if array.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor\nGiven was shape {list(array.shape)}.")
+    if a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
+        raise RuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{a.shape[0]}, {a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}]."
+        )
+    _same_scalar_type(x, y)
+    no_bool("bmm", x)
+
+
+def _same_scalar_type(x: Tensor, y: Tensor) -> None:
+    if x._a.dtype != y._a.dtype:
+        raise RuntimeError(
+            f"expected scalar type {legacy_name(x._a.dtype)} but found {legacy_name(y._a.dtype)}"
+            "\nProducts do not promote: convert one operand, as in x.to(y.dtype)."
+        )
+
+
+@overridable
+def bmm(input, mat2, *, out=None):
+    """Products of the matrices of two batches: (b, n, k) and (b, k, m) give (b, n, m)."""
+    tensors("bmm", ("input", input), ("mat2", mat2))
+    _check_batches(input, mat2)
+    return _result("bmm", out, apply(Bmm, input, mat2))
+
+
+@overridable
+def matmul(input, other, *, out=None):
+    """input @ other: dot for vectors, matrix products otherwise; leading dimensions broadcast."""
+    tensors("matmul", ("input", input), ("other", other))
+    a, b = input._a, other._a
+    n, m = a.ndim, b.ndim
+    if n == 2 and m == 2:
+        return mm(input, other, out=out)
+    if n == 0 or m == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D\n"
+            "Multiply by a number with *."
+        )
+    if n == 1 and m == 1:
+        return dot(input, other, out=out)
+    if n == 2 and m == 1:
+        return mv(input, other, out=out)
+    if m == 1 or m == 2:
+        result = _few_columns(input, other)
+    else:
+        result = _many(input, other)
+    return _result("matmul", out, result)
+
+
+def _few_columns(x: Tensor, y: Tensor) -> Tensor:
+    """A vector or a batch of matrices times one matrix or vector."""
+    a, b = x._a, y._a
+    rows = math.prod(a.shape[:-1])
+    if a.shape[-1] != b.shape[0]:
+        if b.ndim == 1:
+            raise RuntimeError(
+                f"size mismatch, got input ({rows}), mat ({rows}x{a.shape[-1]}), "
+                f"vec ({b.shape[0]})\nThe vector's size must equal the last size of the first."
+            )
+        raise cannot_multiply(rows, a.shape[-1], b.shape)
+    same_dtype(x, y)
+    no_bool("addmm_impl_cpu_", x)
+    if a.ndim == 1:
+        return apply(Squeeze, x, y)
+    if b.ndim == 1:
+        return apply(Batched, x, y)
+    flat = as_rows(x)
+    product = apply(Mm, flat, y, flip=flips(flat, y))
+    return apply(UnsafeView, product, shape=(*a.shape[:-1], b.shape[1]))
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """`x` with all dimensions but the last made one: a view where strides allow it."""
+    flat = shapes.reshape(x._a, shape=(math.prod(x._a.shape[:-1]), x._a.shape[-1]))
+    if np.may_share_memory(flat, x._a):
+        return view(View, x, flat, {"shape": flat.shape})
+    return apply(UnsafeView, x, shape=flat.shape)
+
+
+def _many(x: Tensor, y: Tensor) -> Tensor:
+    """Batches of matrices, broadcast."""
+    a, b = x._a, y._a
+    lead = a.shape[:-2]
+    try:
+        np.broadcast_shapes(lead, b.shape[:-2])
+    except ValueError:
+        both = zip(reversed(lead), reversed(b.shape[:-2]), strict=False)
+        i, p, q = next((i, p, q) for i, (p, q) in enumerate(both) if p != q and 1 not in (p, q))
+        dim = max(len(lead), b.ndim - 2) - 1 - i
+        raise RuntimeError(
+            f"The size of tensor a ({p}) must match the size of tensor b ({q}) at non-singleton "
+            f"dimension {dim}\nThe batches {list(a.shape)} and {list(b.shape)} do not broadcast."
+        ) from None
+    if a.shape[-1] != b.shape[-2]:
+        if a.ndim <= 2:
+            raise cannot_multiply(math.prod(a.shape[:-1]), a.shape[-1], b.shape[-2:])
+        n = math.prod(b.shape[:-2])
+        raise RuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{n}, {a.shape[-1]}] but got: [{n}, {b.shape[-2]}]."
+        )
+    _same_scalar_type(x, y)
+    no_bool("bmm", x)
+    return apply(Folded if a.ndim == 2 else Batched, x, y)
+
+
+# --- with an added term ---------------------------------------------------------------------------
+
+
+def _check_addend(name: str, bias: Tensor, x: Tensor, y: Tensor, shape: tuple) -> None:
+    for first, second in ((bias, y), (x, y)):
+        if first._a.dtype != second._a.dtype:
+            what = "self" if first is bias or x._a.dtype == bias._a.dtype else "mat1"
+            raise RuntimeError(
+                f"{what} and mat2 must have the same dtype, but got "
+                f"{legacy_name(first._a.dtype)} and {legacy_name(second._a.dtype)}\n"
+                f"{name} does not promote: convert one of them, as in x.to(y.dtype)."
+            )
+    no_bool(f"{name}_impl_cpu_", x)
+    check_expands(bias._a.shape, shape)
+
+
+def check_expands(have: tuple, want: tuple) -> None:
+    """Raise PyTorch's error unless shape `have` can be expanded to `want`."""
+    if len(have) > len(want):
+        raise RuntimeError(
+            f"The number of sizes provided ({len(want)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({len(have)}): shape {list(have)} does not fit {list(want)}"
+        )
+    for k in range(1, len(have) + 1):
+        if have[-k] not in (1, want[-k]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({want[-k]}) must match the existing size "
+                f"({have[-k]}) at non-singleton dimension {len(want) - k}.  Target sizes: "
+                f"{list(want)}.  Tensor sizes: {list(have)}"
+            )
+
+
+def _numbers(bias: Tensor, beta: float, alpha: float) -> dict:
+    for name, value in (("beta", beta), ("alpha", alpha)):
+        if bias._a.dtype.kind in "iu" and isinstance(value, float):
+            raise RuntimeError(
+                f"For integral input tensors, argument {name} must not be a floating point number."
+            )
+    return {"beta": beta, "alpha": alpha}
+
+
+@overridable
+def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * (mat1 @ mat2) for matrices; input broadcasts to the product."""
+    tensors("addmm", ("input", input), ("mat1", mat1), ("mat2", mat2))
+    for name, x in (("mat1", mat1), ("mat2", mat2)):
+        if x._a.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {x._a.ndim}-D tensor")
+    a, b = mat1._a, mat2._a
+    if a.shape[1] != b.shape[0]:
+        raise cannot_multiply(*a.shape, b.shape)
+    _check_addend("addmm", input, mat1, mat2, (a.shape[0], b.shape[1]))
+    kw = _numbers(input, beta, alpha)
+    return _result("addmm", out, apply(Addmm, input, mat1, mat2, **kw, flip=flips(mat1, mat2)))
+
+
+@overridable
+def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * (mat @ vec) for a matrix and a vector."""
+    tensors("addmv", ("input", input), ("mat", mat), ("vec", vec))
+    a, b = mat._a, vec._a
+    if a.ndim != 2 or b.ndim != 1 or input._a.ndim > 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {input._a.ndim}, {a.ndim}, {b.ndim}"
+        )
+    if a.shape[1] != b.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), "
+            f"vec ({b.shape[0]})\nThe vector's size must equal the matrix's columns."
+        )
+    _check_addend("addmv", input, mat, vec, (a.shape[0],))
+    kw = _numbers(input, beta, alpha)
+    return _result("addmv", out, apply(Addmv, input, mat, vec, **kw))
+
+
+@overridable
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * the sum over i of batch1[i] @ batch2[i]."""
+    tensors("addbmm", ("input", input), ("batch1", batch1), ("batch2", batch2))
+    a, b = batch1._a, batch2._a
+    if a.ndim == b.ndim == 3 and a.shape[2] != b.shape[1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for bmm ({a.shape[1]}x{a.shape[2]} and "
+            f"{b.shape[1]}x{b.shape[2]})"
+        )
+    _check_batches(batch1, batch2)
+    _check_addend("addbmm", input, batch1, batch2, (a.shape[1], b.shape[2]))
+    kw = _numbers(input, beta, alpha)
+    return _result("addbmm", out, apply(Addbmm, input, batch1, batch2, **kw))
+
+
+@overridable
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * (batch1 @ batch2) for batches of matrices."""
+    tensors("baddbmm", ("input", input), ("batch1", batch1), ("batch2", batch2))
+    _check_batches(batch1, batch2)
+    a, b = batch1._a, batch2._a
+    _check_addend("baddbmm", input, batch1, batch2, (*a.shape[:2], b.shape[2]))
+    kw = _numbers(input, beta, alpha)
+    return _result("baddbmm", out, apply(Baddbmm, input, batch1, batch2, **kw, flip=NO_FLIP))
+
+
+@overridable
+def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * the outer product of vec1 and vec2."""
+    tensors("addr", ("input", input), ("vec1", vec1), ("vec2", vec2))
+    for name, x in (("vec1", vec1), ("vec2", vec2)):
+        if x._a.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {x._a.ndim}-D")
+    input, vec1, vec2 = promoted((input, vec1, vec2))
+    check_expands(input._a.shape, (vec1._a.size, vec2._a.size))
+    kw = _numbers(input, beta, alpha)
+    return _result("addr", out, apply(Addr, input, vec1, vec2, **kw))
+
+
+def addmm_(input, mat1, mat2, *, beta=1, alpha=1):
+    """addmm in place."""
+    return inplace(addmm, input, mat1, mat2, beta=beta, alpha=alpha, name="addmm_")
+
+
+def addmv_(input, mat, vec, *, beta=1, alpha=1):
+    """addmv in place."""
+    return inplace(addmv, input, mat, vec, beta=beta, alpha=alpha, name="addmv_")
+
+
+def addbmm_(input, batch1, batch2, *, beta=1, alpha=1):
+    """addbmm in place."""
+    return inplace(addbmm, input, batch1, batch2, beta=beta, alpha=alpha, name="addbmm_")
+
+
+def baddbmm_(input, batch1, batch2, *, beta=1, alpha=1):
+    """baddbmm in place."""
+    return inplace(baddbmm, input, batch1, batch2, beta=beta, alpha=alpha, name="baddbmm_")
+
+
+def addr_(input, vec1, vec2, *, beta=1, alpha=1):
+    """addr in place."""
+    return inplace(addr, input, vec1, vec2, beta=beta, alpha=alpha, name="addr_")

@@ -1,0 +1,191 @@
+"""linear and bilinear: the maps of fully connected layers."""
+
+import math
+
+import numpy as np
+from numpy import ndarray
+
+from ...core.apply import (
+    PLAIN,
+    WARNED,
+    apply,
+    ask_overrides,
+    getframe,
+    legacy_name,
+    new,
+    node_class,
+    overridable,
+    overriding,
+    recording,
+)
+from ...core.tape import LIBRARY, Meta, caller, tick
+from ...core.tensor import Tensor, family_of, sync
+from ...core.views import view
+from ...ops import contraction as ops
+from ...ops.rule import RULES
+from .. import elementwise
+from ..contraction import (
+    Addmm,
+    Batched,
+    Mm,
+    Squeeze,
+    UnsafeView,
+    View,
+    as_rows,
+    cannot_multiply,
+    check_expands,
+    mv,
+    no_bool,
+    tensors,
+)
+from ..products import einsum
+
+#: the transposition of a weight; its cotangent comes from a product, so it is new memory
+T = node_class("TBackward0", RULES[ops.swap])
+T.fresh = True
+Turn = node_class("TBackward0", RULES[ops.swap])
+
+MM = {"flip": (False, True)}
+ADDMM = {"beta": 1, "alpha": 1, "flip": (False, True)}
+
+
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias: (*, in), (out, in) and (out) give (*, out).
+
+    The node is PyTorch's: Addmm (Mm without bias) over the transposition of the weight.
+    """
+    if type(input) not in PLAIN or type(weight) not in PLAIN or type(bias) not in PLAIN:
+        return _general(input, weight, bias)
+    x, w, b = input._a, weight._a, bias._a
+    dtype = x.dtype
+    if (
+        x.ndim != 2
+        or w.ndim != 2
+        or b.ndim != 1
+        or w.dtype is not dtype
+        or b.dtype is not dtype
+        or dtype.kind != "f"
+        or type(x) is not ndarray
+        or x.shape[1] != w.shape[1]
+        or b.shape[0] != w.shape[0]
+    ):
+        return _general(input, weight, bias)
+    y = w.T
+    try:
+        r = x.dot(y)
+        r += b
+    except WARNED:
+        with np.errstate(all="ignore"):
+            r = x.dot(y) + b
+    for t in (input, weight, bias):
+        if t._v is not None and t._v.rebased:
+            sync(t)
+    result = new(Tensor)
+    result._a = r
+    result._v = None
+    ex, ew, eb = input._e, weight._e, bias._e
+    if (ex is None and ew is None and eb is None) or not recording():
+        result._e = None
+        return result
+    frame = getframe(1)
+    code, lasti = frame.f_code, frame.f_lasti
+    if LIBRARY[code.co_filename]:
+        code, lasti = caller(2)
+    turned = None
+    if ew is not None:
+        turned = new(T)
+        turned.edges = (ew,)
+        turned.saved = ()
+        turned.fix = turned.extra = turned.cells = turned.kw = None
+        turned.family = family_of(weight)
+        turned.code, turned.lasti = code, lasti
+        turned.seq = tick()
+    result._e = n = new(Addmm)
+    n.edges = (eb, ex, turned)
+    n.saved = (Meta(b), None if ex is None else y, None if turned is None else x)
+    n.fix = n.extra = None
+    n.kw = ADDMM
+    n.cells = None
+    if ex is None or turned is None:
+        n.cells = (
+            None,
+            family_of(input) if ex is None else None,
+            family_of(weight) if turned is None else None,
+        )
+    n.code, n.lasti = code, lasti
+    n.seq = tick()
+    return result
+
+
+def _check(x: Tensor, w: Tensor, b: Tensor | None) -> None:
+    a, c = x._a, w._a
+    if c.ndim != 2:
+        raise RuntimeError(
+            f"mat2 must be a matrix, got {c.ndim}-D tensor\nlinear's weight has shape (out, in)"
+        )
+    rows = math.prod(a.shape[:-1])
+    if a.ndim == 0:
+        raise RuntimeError(
+            "both arguments to linear need to be at least 1D, but they are 0D and 2D"
+        )
+    if a.shape[-1] != c.shape[1]:
+        raise cannot_multiply(rows, a.shape[-1], c.shape[::-1])
+    first = x if b is None or x._a.dtype != c.dtype else b
+    if first._a.dtype != c.dtype:
+        what = "mat1" if x._a.dtype.kind in "iu" or b is None else "self"
+        raise RuntimeError(
+            f"{what} and mat2 must have the same dtype, but got {legacy_name(first._a.dtype)} and "
+            f"{legacy_name(c.dtype)}\nlinear does not promote: convert the input, as in "
+            "x.to(weight.dtype)."
+        )
+    no_bool("addmm_impl_cpu_", x)
+    if b is not None:
+        check_expands(b._a.shape, (rows, c.shape[0]))
+
+
+def _general(input, weight, bias):
+    if overriding:
+        answer = ask_overrides(linear, (input, weight), {} if bias is None else {"bias": bias})
+        if answer is not NotImplemented:
+            return answer
+    tensors("linear", ("input", input), ("weight", weight))
+    if bias is not None:
+        tensors("linear", ("input", input), ("weight", weight), ("bias", bias))
+    if weight._a.ndim == 1 and bias is None:
+        if input._a.ndim == 2:
+            return mv(input, view(Turn, weight, weight._a.T, {}))
+        if input._a.ndim > 2 and input._a.shape[-1] == weight._a.shape[0]:
+            return apply(Batched, input, weight)
+    _check(input, weight, bias)
+    n = input._a.ndim
+    turned = view(Turn if n == 1 else T, weight, weight._a.T, {})
+    if n == 1 and bias is None:
+        return apply(Squeeze, input, turned)
+    flat = input if n == 2 else as_rows(input)
+    if bias is None:
+        product = apply(Mm, flat, turned, **MM)
+    else:
+        product = apply(Addmm, bias, flat, turned, **ADDMM)
+    if n == 2:
+        return product
+    cls = UnsafeView if bias is None else View
+    return apply(cls, product, shape=(*input._a.shape[:-1], weight._a.shape[0]))
+
+
+@overridable
+def bilinear(input1, input2, weight, bias=None):
+    """y_o = sum_ij input1_i weight_oij input2_j + bias_o, over the last dimensions."""
+    tensors("bilinear", ("input1", input1), ("input2", input2), ("weight", weight))
+    a, b, w = input1._a, input2._a, weight._a
+    if a.shape[:-1] != b.shape[:-1]:
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(a.shape)} and "
+            f"{list(b.shape)}"
+        )
+    if w.ndim != 3 or a.shape[-1] != w.shape[1] or b.shape[-1] != w.shape[2]:
+        raise RuntimeError(
+            f"bilinear(): input1 and input2 sizes do not match weight size: got {a.shape[-1]} and "
+            f"{b.shape[-1]} but expected {list(w.shape[1:])}"
+        )
+    result = einsum("...i,oij,...j->...o", input1, weight, input2)
+    return result if bias is None else elementwise.add(result, bias)

@@ -1,0 +1,262 @@
+"""Activation functions, elementwise but for glu. Imports NumPy only."""
+
+import math
+
+import numpy as np
+
+from ..elementwise import drop, keep, where
+from ..joining import cat
+from ..rule import elementwise, general, primitive
+from ..shape import narrow
+from ..special import erf
+from ..transcendental import sigmoid
+
+# --- relu and other straight pieces ---------------------------------------------------------------
+
+_ZERO = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8")}
+_BITS = {np.dtype(f): np.dtype(i) for f, i in (("f2", "i2"), ("f4", "i4"), ("f8", "i8"))}
+
+
+@primitive
+def relu(x):
+    """max(x, 0); nan stays."""
+    return np.maximum(x, _ZERO.get(x.dtype, 0))
+
+
+@primitive
+def gate(x, y):
+    """x where y is not 0, else 0.
+
+    The bits of x times 0 or 1: as quick as a product, ten times quicker than a selection, and right
+    for infinite x.
+    """
+    bits = _BITS.get(x.dtype)
+    mask = np.not_equal(y, _ZERO.get(y.dtype, 0))
+    if bits is None:
+        return np.where(mask, x, x.dtype.type(0))
+    return np.multiply(x.view(bits), mask).view(x.dtype)
+
+
+elementwise(gate, lambda g, y: gate(g, y), None)
+elementwise(relu, lambda g, out: gate(g, out))
+
+
+@primitive
+def leaky_relu(x, *, slope):
+    """x where x > 0, else slope * x."""
+    return np.where(x > 0, x, x * slope)
+
+
+@primitive
+def hardtanh(x, *, low, high):
+    """x limited to [low, high]; nan stays."""
+    return np.minimum(np.maximum(x, low), high)
+
+
+@primitive
+def threshold(x, *, threshold, value):
+    """x where x > threshold, else value; nan stays."""
+    return np.where(x <= threshold, x.dtype.type(value), x)
+
+
+@primitive
+def hardsigmoid(x):
+    """max(0, min(1, (x + 3) / 6))."""
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@primitive
+def hardswish(x):
+    """x * hardsigmoid(x)."""
+    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@primitive
+def hardshrink(x, *, lambd):
+    """x where |x| > lambd, else 0; nan stays."""
+    return np.where((x >= -lambd) & (x <= lambd), x.dtype.type(0), x)
+
+
+@primitive
+def softshrink(x, *, lambd):
+    """x moved towards 0 by lambd, at most to 0; nan stays."""
+    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0))
+
+
+def _inside(x, low, high):
+    return np.greater(x, low) & np.less(x, high)
+
+
+def _hardswish_vjp(g, x):
+    slope = where(np.less(x, 3), x / 3 + 0.5, x * 0 + 1)
+    return drop(g * slope, np.less_equal(x, -3))
+
+
+def _outside(x, lambd):
+    return np.less(x, -lambd) | np.greater(x, lambd)
+
+
+elementwise(leaky_relu, lambda g, x, *, slope: where(np.greater(x, 0), g, g * slope))
+elementwise(hardtanh, lambda g, x, *, low, high: keep(g, _inside(x, low, high)))
+elementwise(threshold, lambda g, x, *, threshold: drop(g, np.less_equal(x, threshold)))
+elementwise(hardsigmoid, lambda g, x: keep(g * (1 / 6), _inside(x, -3, 3)))
+elementwise(hardswish, _hardswish_vjp)
+elementwise(hardshrink, lambda g, x, *, lambd: keep(g, _outside(x, lambd)))
+elementwise(softshrink, lambda g, x, *, lambd: keep(g, _outside(x, lambd)))
+
+
+@primitive
+def prelu(x, y):
+    """x where x > 0, else y * x, with a learned slope y that broadcasts."""
+    return np.where(x > 0, x, y * x)
+
+
+elementwise(
+    prelu,
+    lambda g, x, y: where(np.greater(x, 0), g, g * y),
+    lambda g, x: drop(g * x, np.greater(x, 0)),
+)
+
+
+@primitive
+def rrelu(x, y):
+    """x where x > 0, else x * y, with drawn slopes y."""
+    return np.where(x > 0, x, y * x)
+
+
+elementwise(rrelu, lambda g, x, y: where(np.greater(x, 0), g, g * y), None)
+
+
+# --- exponential pieces ---------------------------------------------------------------------------
+
+
+@primitive
+def elu(x, *, alpha, scale, input_scale):
+    """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
+    below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
+    return np.where(x > 0, x * scale, below)
+
+
+def _elu_vjp(g, x, *, alpha, scale, input_scale):
+    below = g * (np.exp(drop(x, np.greater(x, 0)) * input_scale) * (alpha * scale * input_scale))
+    return where(np.greater(x, 0), g * scale, below)
+
+
+elementwise(elu, _elu_vjp)
+
+
+@primitive
+def softplus(x, *, beta, threshold):
+    """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."""
+    t = x * beta
+    # max(t, 0) + log1p(exp(-|t|)) neither overflows nor loses the small values far below 0
+    smooth = (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))) / beta
+    return np.where(t > threshold, x, smooth)
+
+
+def _softplus_vjp(g, x, *, beta, threshold):
+    t = x * beta
+    return where(np.greater(t, threshold), g, g * sigmoid(t))
+
+
+elementwise(softplus, _softplus_vjp)
+
+
+@primitive
+def log_sigmoid(x):
+    """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+elementwise(log_sigmoid, lambda g, x: g * sigmoid(-x))
+
+
+@primitive
+def silu(x):
+    """x * sigmoid(x)."""
+    return x / (1 + np.exp(-x))
+
+
+def _silu_vjp(g, x):
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+elementwise(silu, _silu_vjp)
+
+
+@primitive
+def mish(x):
+    """x * tanh(softplus(x)) (D. Misra, "Mish", arXiv:1908.08681)."""
+    return x * np.tanh(np.logaddexp(x, x.dtype.type(0)))
+
+
+def _mish_vjp(g, x):
+    t = np.tanh(softplus(x, beta=1, threshold=20))
+    return g * (t + x * sigmoid(x) * (1 - t * t))
+
+
+elementwise(mish, _mish_vjp)
+
+
+# --- gelu -----------------------------------------------------------------------------------------
+
+_SQRT_HALF = math.sqrt(0.5)
+_DENSITY = 1 / math.sqrt(2 * math.pi)
+_ROOT, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+@primitive
+def normal_cdf(x):
+    """The normal distribution function, (1 + erf(x / sqrt 2)) / 2."""
+    return 0.5 * (1 + erf(x * _SQRT_HALF))
+
+
+@primitive
+def gelu(x):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, arXiv:1606.08415)."""
+    return x * normal_cdf(x)
+
+
+def _normal_density(x):
+    return np.exp(x * x * -0.5) * _DENSITY
+
+
+elementwise(normal_cdf, lambda g, x: g * _normal_density(x))
+elementwise(gelu, lambda g, x: g * (normal_cdf(x) + x * _normal_density(x)))
+
+
+@primitive
+def gelu_tanh(x):
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (same paper, section 2)."""
+    return 0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBIC * (x * x * x))))
+
+
+def _gelu_tanh_vjp(g, x):
+    square = x * x
+    t = np.tanh(_ROOT * (x + _CUBIC * (square * x)))
+    inner = _ROOT * (1 + 3 * _CUBIC * square)
+    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
+
+
+elementwise(gelu_tanh, _gelu_tanh_vjp)
+
+
+# --- glu ------------------------------------------------------------------------------------------
+
+
+@primitive
+def glu(x, *, axis):
+    """a * sigmoid(b) for the halves a, b of x along a dimension (arXiv:1612.08083)."""
+    a, b = np.split(x, 2, axis)
+    return a / (1 + np.exp(-b))
+
+
+def _glu_vjp(g, x, *, axis):
+    n = x.shape[axis] // 2
+    a = narrow(x, axis=axis, start=0, length=n)
+    s = sigmoid(narrow(x, axis=axis, start=n, length=n))
+    return cat(g * s, g * a * (s * (1 - s)), axis=axis)
+
+
+general(glu, _glu_vjp)
