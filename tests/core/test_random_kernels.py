@@ -1,5 +1,7 @@
 """What the random draws are made of: shuffles without a loop, and arithmetic rounded once."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,22 @@ def test_two_roundings_are_as_good_as_one(part, monkeypatch):
         given, (np.log((k + 1) / 2**24), np.sin(turn), np.cos(turn)), strict=True
     ):
         np.testing.assert_allclose(ours, true, rtol=3e-7, atol=6e-7)
+
+
+def test_logarithms_near_the_middle_of_two_singles(rng, monkeypatch):
+    """A log1p that errs in the last bit, as some of NumPy's do, must not show in float32."""
+    x = -rng.random(2000)
+    middles = np.float64(np.float32(rng.random(200))) + 2.0**-26
+    x[:200] = np.expm1(-middles)
+    expected = -box_muller.libm(math.log1p, x)
+    low = expected[:200].view(np.int64) & 0x1FFFFFFF
+    assert (np.abs(low - 0x10000000) <= 2).sum() > 20, "no doubtful values"
+    for direction in (-9.0, 9.0):
+        wrong = np.nextafter(-expected, direction)
+        monkeypatch.setattr(np, "log1p", lambda _, wrong=wrong: wrong)
+        single = box_muller.scaled_log1p(x, -1.0, np.dtype("float32")).astype(np.float32)
+        np.testing.assert_array_equal(single, expected.astype(np.float32))
+    assert (np.nextafter(expected, 9).astype(np.float32) != expected.astype(np.float32)).any()
 
 
 def test_fused_multiply_add_in_float64(rng):

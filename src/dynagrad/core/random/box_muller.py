@@ -179,6 +179,17 @@ def libm(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
     return np.fromiter(map(function, x.reshape(-1).tolist()), F64, x.size).reshape(x.shape)
 
 
+def scaled_log1p(x: np.ndarray, scale: float, dtype: np.dtype) -> np.ndarray:
+    """scale * log1p(x) in float64, to be rounded to this dtype, as the C library has it."""
+    if dtype == F64:
+        return scale * libm(math.log1p, x)
+    values = scale * np.log1p(x)
+    # NumPy's last bits show where they decide between two float32 numbers: near the middle.
+    doubtful = np.flatnonzero(np.abs((values.view(np.int64) & 0x1FFFFFFF) - 0x10000000) <= 8)
+    values[doubtful] = scale * libm(math.log1p, x[doubtful])
+    return values
+
+
 def fma64(x: np.ndarray, scale: float, shift: float) -> np.ndarray:
     """x * scale + shift with one rounding, in float64.
 

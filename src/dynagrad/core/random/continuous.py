@@ -18,6 +18,7 @@ from dynagrad.core.random.box_muller import (
     libm,
     pairs64,
     polar32,
+    scaled_log1p,
     unit32,
     unit64,
 )
@@ -242,10 +243,7 @@ class ContinuousDraws(WordStream):
         if array.size:
             _need_continuous(array.dtype, "Exponential")
         scale = -1.0 / lambd
-        if array.dtype == F64:
-            return self._fill_doubles(array, lambda u: scale * libm(math.log1p, -u))
-        # Rounding to fewer bits hides the last one of NumPy's own log1p.
-        return self._fill_doubles(array, lambda u: scale * np.log1p(-u))
+        return self._fill_doubles(array, lambda u: scaled_log1p(-u, scale, array.dtype))
 
     def cauchy(
         self,
