@@ -189,13 +189,26 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
 
 
 _DEFAULT_NODES: dict[Callable, type[Node]] = {}
+#: NumPy's names where PyTorch's differ
+_TORCH_NAMES = {
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "negative": "Neg",
+    "absolute": "Abs",
+    "square": "Pow",
+    "power": "Pow",
+    "conjugate": "Conj",
+    "log1p": "Log1P",
+    **{f"arc{f}": f"A{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2")},
+}
 
 
 def default_node(fun: Callable) -> type[Node]:
     """The node class of a primitive that is reached through NumPy's protocols: `TanhBackward0` for np.tanh."""
     cls = _DEFAULT_NODES.get(fun)
     if cls is None:
-        name = "".join(part.capitalize() for part in fun.__name__.split("_"))
+        name = _TORCH_NAMES.get(fun.__name__) or "".join(part.capitalize() for part in fun.__name__.split("_"))
         cls = _DEFAULT_NODES[fun] = node_class(f"{name}Backward0", RULES[fun])
     return cls
 
@@ -382,7 +395,7 @@ def binary(
     floating: bool = False,
     numbers: bool = False,
     scaled: Callable | None = None,
-) -> Callable[[F], F]:
+) -> Callable[[Callable], Any]:
     """Make the stub below it the operation `fun` on two tensors, or a tensor and a Python number, with promotion.
 
     `floating`: integers are converted to the default floating dtype (division). `numbers`: the first operand may be a
@@ -391,12 +404,12 @@ def binary(
     it returns NotImplemented, so that Python asks that operand.
     """
 
-    def decorate(stub: F) -> F:
+    def decorate(stub: Callable) -> Any:
         op = make(stub, False)
-        op.operator = make(stub, True)  # pyright: ignore[reportFunctionMemberAccess]
+        op.operator = make(stub, True)
         return op
 
-    def make(stub: F, is_operator: bool) -> F:
+    def make(stub: Callable, is_operator: bool) -> Any:
         name = stub.__name__
         rule = RULES[fun]
         cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)

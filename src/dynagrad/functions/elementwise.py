@@ -1,40 +1,171 @@
-"""Elementwise operations under PyTorch's names."""
+"""Arithmetic under PyTorch's names: sums, products, quotients, powers, and their in-place forms."""
 
 import builtins
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ..core.apply import apply, binary, node_class, not_a_tensor, overridable, promoted, unary, wrap
-from ..core.tensor import Tensor
+from ..core.apply import (
+    OPERANDS,
+    PLAIN,
+    WARNED,
+    apply,
+    binary,
+    broadcast_error,
+    float32,
+    float64,
+    node_class,
+    not_a_tensor,
+    overridable,
+    promoted,
+    recording,
+    refuse,
+    scalar,
+    to_dtype,
+    unary,
+    with_number,
+    write_out,
+)
+from ..core.dtype import COMPLEX, FLOATING, INTEGER, category, number_dtype, result_type
+from ..core.tensor import Tensor, edge_of, family_of
 from ..core.views import inplace
 from ..ops import elementwise as ops
+from ..ops import rounding as rounding_ops
 from ..ops.rule import RULES
 
-# --- arithmetic -----------------------------------------------------------------------------------------------------------
+# --- what the subjects of elementwise functions share ---------------------------------------------
 
 
-@binary(np.add, "AddBackward0", numbers=True)
-def _add(input, other, *, out=None):
-    """input + other, elementwise."""
+def in_place(op: Callable) -> Callable:
+    """The in-place variant `name_` of an operation: the result is written into the first tensor's memory."""
+
+    def variant(input, *args, **kw):
+        return inplace(op, input, *args, **kw)
+
+    variant.__name__ = variant.__qualname__ = f"{op.__name__}_"
+    variant.__doc__ = f"`{op.__name__}`, written into the tensor's own memory. Returns the tensor."
+    variant.__module__ = op.__module__
+    return overridable(variant)
 
 
-@binary(np.subtract, "SubBackward0", numbers=True)
-def _sub(input, other, *, out=None):
-    """input - other, elementwise."""
+def as_operator(op: Callable, *, reflected: bool = False) -> Callable:
+    """The operation as Tensor's operator: NotImplemented where it cannot serve the other operand."""
+
+    def operator(self, other):
+        if not isinstance(other, OPERANDS):
+            return NotImplemented
+        return op(other, self) if reflected else op(self, other)
+
+    operator.__name__ = op.__name__
+    operator.__doc__ = op.__doc__
+    operator.__module__ = op.__module__
+    return overridable(operator)
 
 
+def node(name: str, fun: Callable) -> Any:
+    """The node class that PyTorch calls `name`, for a primitive."""
+    return node_class(name, RULES[fun])
+
+
+def of_tensors(cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False) -> Tensor:
+    """Apply `cls` to tensors, all of them required, after promotion and a check of their shapes."""
+    for position, (argument, x) in enumerate(zip(("input", "other", "other2"), inputs, strict=False), 1):
+        if not isinstance(x, Tensor):
+            raise not_a_tensor(name, position, argument, x)
+    return of_operands(cls, name, inputs, out, floating=floating)
+
+
+def of_operands(cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False, **kw: Any) -> Tensor:
+    """Apply `cls` to tensors and numbers after promotion and a check of their shapes."""
+    for position, (argument, x) in enumerate(zip(("input", "other", "other2"), inputs, strict=False), 1):
+        if not isinstance(x, OPERANDS):
+            raise not_a_tensor(name, position, argument, x)
+    converted = promoted(inputs, floating=floating)
+    error = broadcast_error(name, [x._a.shape for x in converted])
+    if error is not None:
+        raise error
+    result = apply(cls, *converted, **kw)
+    return result if out is None else write_out(name, out, result)
+
+
+def with_common(input: Tensor, number: Any) -> Tensor:
+    """The tensor in the dtype of its arithmetic with a Python number."""
+    return to_dtype(input, result_type([input._a, number]))
+
+
+def plain(number: Any) -> Any:
+    """A NumPy number as the Python number of the same value."""
+    return number.item() if isinstance(number, np.generic) else number
+
+
+def integers_only(name: str, *inputs: Any) -> None:
+    """Raise PyTorch's error for a floating operand of an operation on bits or whole numbers."""
+    for x in inputs:
+        kind = x._a.dtype if isinstance(x, Tensor) else number_dtype(x) if isinstance(x, OPERANDS) else None
+        if kind is not None and category(kind) > INTEGER:
+            raise NotImplementedError(
+                f"\"{name}_cpu\" not implemented for 'Float'\n{name} takes integer and bool tensors, it was given {kind}; "
+                "convert first, as in x.int()"
+            )
+
+
+# --- sums and products ----------------------------------------------------------------------------
+
+AddScaled = node("AddBackward0", ops.add_scaled)
+SubScaled = node("SubBackward0", ops.add_scaled)
+Rsub = node("RsubBackward0", ops.minus_scaled)
+RsubNumber = node("RsubBackward1", ops.number_minus)
+
+
+def _scaled(cls: Any, name: str, sign: int) -> Callable:
+    def scaled(input, other, alpha):
+        if not isinstance(alpha, int | float | complex | np.number):
+            raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+        dtype = result_type([x._a if isinstance(x, Tensor) else x for x in (input, other)])
+        if category(dtype) < FLOATING and not isinstance(alpha, int | np.integer):
+            raise RuntimeError(
+                "For integral input tensors, argument alpha must not be a floating point number.\n"
+                f"{name} was given tensors of {dtype} and alpha={alpha}; convert them first, as in x.float()"
+            )
+        refuse(name, category(dtype))
+        return of_operands(cls, name, (input, other), alpha=sign * plain(alpha))
+
+    return scaled
+
+
+@binary(np.add, "AddBackward0", numbers=True, scaled=_scaled(AddScaled, "add", 1))
 def add(input, other, *, alpha=1, out=None):
     """input + alpha * other, elementwise. Shapes broadcast, dtypes promote."""
-    if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
-    return _add(input, other, out=out)
 
 
+@binary(np.subtract, "SubBackward0", numbers=True, scaled=_scaled(SubScaled, "sub", -1))
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise. Shapes broadcast, dtypes promote; bool tensors are refused."""
-    if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
-    return _sub(input, other, out=out)
+
+
+subtract = sub
+
+
+@overridable
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input, elementwise."""
+    if isinstance(other, Tensor):
+        refuse("rsub", builtins.min(category(input._a.dtype), category(other._a.dtype)))
+        return of_operands(Rsub, "rsub", (input, other), alpha=alpha)
+    return minus_from(input if alpha == 1 else mul(input, alpha), other)
+
+
+@with_number(ops.number_minus, "RsubBackward1", "number")
+def minus_from(input, other):
+    """other - input: the reflected operator."""
+    if not isinstance(other, OPERANDS):
+        return NotImplemented
+    if isinstance(other, Tensor):
+        return sub(other, input)
+    refuse("rsub", builtins.min(category(input._a.dtype), category(number_dtype(other))))
+    return apply(RsubNumber, with_common(input, other), number=plain(other))
 
 
 @binary(np.multiply, "MulBackward0", numbers=True)
@@ -42,9 +173,7 @@ def mul(input, other, *, out=None):
     """input * other, elementwise. Shapes broadcast, dtypes promote."""
 
 
-@binary(np.divide, "DivBackward0", floating=True, numbers=True)
-def div(input, other, *, out=None):
-    """input / other, elementwise; integers give the default floating dtype."""
+multiply = mul
 
 
 @unary(np.negative, integers=True)
@@ -52,40 +181,277 @@ def neg(input, *, out=None):
     """-input, elementwise."""
 
 
-@unary(np.tanh)
-def tanh(input, *, out=None):
-    """Hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x), elementwise."""
-
-
-@unary(np.exp)
-def exp(input, *, out=None):
-    """e^x, elementwise."""
-
-
-PowScalar = node_class("PowBackward0", RULES[ops.power_scalar])
-Where = node_class("WhereBackward0", RULES[ops.where])
+negative = neg
 
 
 @overridable
-def where(condition, input, other):
-    """input where the condition holds, else other, elementwise."""
-    if not isinstance(condition, Tensor):
-        raise not_a_tensor("where", 1, "condition", condition)
-    x, y = promoted((input, other))
-    return apply(Where, condition, x, y)
+def positive(input):
+    """The tensor itself; bool tensors are refused."""
+    if input._a.dtype.kind == "b":
+        raise RuntimeError(
+            "The `+` operator, on a bool tensor is not supported. Convert it first: x.int()"
+        )
+    return input
+
+
+Addcmul = node("AddcmulBackward0", ops.addcmul)
+Addcdiv = node("AddcdivBackward0", ops.addcdiv)
 
 
 @overridable
-def pow(input, exponent):
-    """input ** exponent for a number as exponent."""
-    return apply(PowScalar, input, exponent=exponent)
+def addcmul(input, tensor1, tensor2, *, value=1, out=None):
+    """input + value * tensor1 * tensor2, elementwise."""
+    return of_operands(Addcmul, "addcmul", (input, tensor1, tensor2), out, value=plain(value))
+
+
+@overridable
+def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
+    """input + value * tensor1 / tensor2, elementwise; at least one of the two must be floating."""
+    if builtins.max(category(x._a.dtype) for x in (tensor1, tensor2)) < FLOATING:
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported. Use addcdiv on floating tensors, as in "
+            "x.addcdiv(a.float(), b), or torch.div(a, b, rounding_mode='trunc')."
+        )
+    return of_operands(Addcdiv, "addcdiv", (input, tensor1, tensor2), out, value=plain(value))
+
+
+Lerp = node("LerpBackward1", ops.lerp)
+LerpNumber = node("LerpBackward0", ops.lerp_number)
+
+
+@overridable
+def lerp(input, end, weight, *, out=None):
+    """input + weight * (end - input), elementwise; the tensors must have one dtype."""
+    if not isinstance(weight, OPERANDS):
+        raise not_a_tensor("lerp", 3, "weight", weight)
+    for name, x in (("end", end), ("weight", weight)):
+        if isinstance(x, Tensor) and x._a.dtype != input._a.dtype:
+            raise RuntimeError(
+                f"expected dtype {input._a.dtype} for `{name}` but got dtype {x._a.dtype}\n"
+                f"lerp does not promote: convert {name} to input's dtype first"
+            )
+    if isinstance(weight, Tensor):
+        return of_operands(Lerp, "lerp", (input, end, weight), out)
+    return of_operands(LerpNumber, "lerp", (input, end), out, weight=plain(weight))
+
+
+# --- quotients ------------------------------------------------------------------------------------
+
+DivRounding = node("DivBackward2", rounding_ops.divide_rounding)
+
+
+@binary(np.divide, "DivBackward0", floating=True, numbers=True)
+def true_divide(input, other, *, out=None):
+    """input / other, elementwise; integers give the default floating dtype."""
+
+
+def div(input, other, *, rounding_mode=None, out=None):
+    """input / other, elementwise; rounding_mode 'trunc' rounds towards zero, 'floor' down, and both keep integers."""
+    if rounding_mode is None:
+        return true_divide(input, other, out=out)
+    return _div_rounding(input, other, rounding_mode, out)
+
+
+@overridable
+def _div_rounding(input, other, rounding_mode, out):
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    return of_operands(DivRounding, "div", (input, other), out, mode=rounding_mode)
+
+
+divide = div
+
+
+@binary(rounding_ops.floor_divide, "NotImplemented", numbers=True)
+def floor_divide(input, other, *, out=None):
+    """floor(input / other), elementwise; integers stay integers. It has no derivative."""
+
+
+@unary(np.reciprocal)
+def reciprocal(input, *, out=None):
+    """1 / input, elementwise."""
+
+
+def divide_from(input, other):
+    """other / input: the reflected operator."""
+    return mul(reciprocal(input), other) if isinstance(other, OPERANDS) else NotImplemented
+
+
+# --- powers and roots -----------------------------------------------------------------------------
+
+PowScalar = node("PowBackward0", ops.power_scalar)
+Pow = node("PowBackward1", ops.power)
+PowOf = node("PowBackward2", ops.power_of)
+
+
+@with_number(ops.power_scalar, "PowBackward0", "exponent")
+def power(input, other):
+    """input ** other, without out=: the operator."""
+    if not isinstance(other, OPERANDS):
+        return NotImplemented
+    if isinstance(other, Tensor):
+        return of_operands(Pow, "pow", (input, other))
+    x = with_common(input, other)
+    if category(x._a.dtype) < FLOATING and other < 0:
+        raise RuntimeError(
+            "Integers to negative integer powers are not allowed.\n"
+            f"pow was given {x._a.dtype} and the exponent {other}; use a floating tensor, as in x.float()"
+        )
+    return apply(PowScalar, x, exponent=plain(other))
+
+
+def power_from(input, other):
+    """other ** input: the reflected operator."""
+    if not isinstance(other, OPERANDS):
+        return NotImplemented
+    if isinstance(other, Tensor):
+        return power(other, input)
+    return apply(PowOf, with_common(input, other), base=plain(other))
+
+
+@overridable
+def pow(input, exponent, *, out=None):
+    """input ** exponent, elementwise; either may be a number. Integers stay integers."""
+    if isinstance(input, Tensor):
+        result = power(input, exponent)
+    elif isinstance(exponent, Tensor):
+        result = power_from(exponent, input)
+    else:
+        raise not_a_tensor("pow", 1, "input", input)
+    if result is NotImplemented:
+        raise TypeError(
+            f"pow() received an invalid combination of arguments - got ({type(input).__name__}, {type(exponent).__name__}), "
+            "but expected tensors or numbers, at least one of them a tensor"
+        )
+    return result if out is None else write_out("pow", out, result)
+
+
+@overridable
+def float_power(input, exponent, *, out=None):
+    """input ** exponent in double precision, elementwise."""
+    for position, argument, x in ((1, "input", input), (2, "exponent", exponent)):
+        if not isinstance(x, OPERANDS):
+            raise not_a_tensor("float_power", position, argument, x)
+    kind = result_type([x._a if isinstance(x, Tensor) else x for x in (input, exponent)])
+    double = np.dtype("complex128" if category(kind) == COMPLEX else "float64")
+    x, y = (to_dtype(v, double) if isinstance(v, Tensor) else plain(v) for v in (input, exponent))
+    return pow(x, y, out=out)
+
+
+@unary(np.square, "PowBackward0", integers=True)
+def square(input, *, out=None):
+    """input ** 2, elementwise."""
+
+
+@unary(np.sqrt)
+def sqrt(input, *, out=None):
+    """The square root, elementwise; nan below zero."""
+
+
+@unary(ops.rsqrt)
+def rsqrt(input, *, out=None):
+    """1 / sqrt(input), elementwise."""
+
+
+Hypot = node("HypotBackward0", np.hypot)
+
+
+@overridable
+def hypot(input, other, *, out=None):
+    """sqrt(input^2 + other^2) without overflow, elementwise."""
+    return of_tensors(Hypot, "hypot", (input, other), out)
+
+
+# --- in place -------------------------------------------------------------------------------------
+
+
+def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
+    """t = fun(t, alpha * other) in t's memory where nothing is recorded and nothing must be converted; else False."""
+    if type(t) not in PLAIN:
+        return False
+    a = t._a
+    dtype = a.dtype
+    if (dtype is not float32 and dtype is not float64) or type(a) is not ndarray or 0 in a.strides:
+        return False
+    records = recording()
+    if records and edge_of(t) is not None:
+        return False
+    kind = type(other)
+    if kind in PLAIN:
+        b = other._a
+        if b.dtype is not dtype or type(b) is not ndarray or (b.ndim and b.shape != a.shape):
+            return False
+        if records and edge_of(other) is not None:
+            return False
+    elif kind is float or kind is int:
+        b = scalar(other, dtype)
+    else:
+        return False
+    if alpha != 1:
+        if type(alpha) is not float and type(alpha) is not int:
+            return False
+        b = b * alpha
+    _write(fun, a, b)
+    family_of(t).cell.bump()
+    return True
+
+
+def _write(fun: Callable, a: ndarray, b: Any) -> None:
+    if a.size < 4096:
+        try:
+            r = fun(a, b)
+        except WARNED:
+            with np.errstate(all="ignore"):
+                r = fun(a, b)
+        a[...] = r  # quicker than a ufunc call whose operands overlap
+        return
+    try:
+        fun(a, b, a)
+    except WARNED:
+        pass  # NumPy looks at the flags after the loop: the results are all there
 
 
 def add_(input, other, *, alpha=1):
     """input += alpha * other, in place."""
-    return inplace(add, input, other, alpha=alpha, name="add_")
+    if write_directly(np.add, input, other, alpha):
+        return input
+    return _add_(input, other, alpha=alpha)
+
+
+def sub_(input, other, *, alpha=1):
+    """input -= alpha * other, in place."""
+    if write_directly(np.subtract, input, other, alpha):
+        return input
+    return _sub_(input, other, alpha=alpha)
 
 
 def mul_(input, other):
     """input *= other, in place."""
-    return inplace(mul, input, other, name="mul_")
+    return input if write_directly(np.multiply, input, other) else _mul_(input, other)
+
+
+def div_(input, other, *, rounding_mode=None):
+    """input /= other, in place."""
+    if rounding_mode is None and write_directly(np.divide, input, other):
+        return input
+    return _div_(input, other, rounding_mode=rounding_mode)
+
+
+_add_, _sub_, _mul_, _div_ = in_place(add), in_place(sub), in_place(mul), in_place(div)
+subtract_, multiply_, divide_ = sub_, mul_, div_
+true_divide_ = in_place(true_divide)
+floor_divide_ = in_place(floor_divide)
+neg_ = negative_ = in_place(neg)
+reciprocal_ = in_place(reciprocal)
+addcmul_ = in_place(addcmul)
+addcdiv_ = in_place(addcdiv)
+lerp_ = in_place(lerp)
+pow_ = in_place(pow)
+float_power_ = in_place(float_power)
+square_ = in_place(square)
+sqrt_ = in_place(sqrt)
+rsqrt_ = in_place(rsqrt)
+hypot_ = in_place(hypot)

@@ -1,9 +1,314 @@
 """The methods of Tensor: one literal line each, so that a search and jump-to-definition find them."""
 
 from ..core.tensor import Tensor
-from . import tensor_methods
+from . import (
+    bits,
+    comparison,
+    complex,
+    elementwise,
+    rounding,
+    selection,
+    special,
+    tensor_methods,
+    transcendental,
+)
 
 # --- elementwise and comparison (subject files: elementwise, comparison) --------------------------------------------------
+
+Tensor.add = elementwise.add
+Tensor.sub = elementwise.sub
+Tensor.subtract = elementwise.subtract
+Tensor.mul = elementwise.mul
+Tensor.multiply = elementwise.multiply
+Tensor.neg = elementwise.neg
+Tensor.negative = elementwise.negative
+Tensor.positive = elementwise.positive
+Tensor.addcmul = elementwise.addcmul
+Tensor.addcdiv = elementwise.addcdiv
+Tensor.lerp = elementwise.lerp
+Tensor.true_divide = elementwise.true_divide
+Tensor.div = elementwise.div
+Tensor.divide = elementwise.divide
+Tensor.floor_divide = elementwise.floor_divide
+Tensor.reciprocal = elementwise.reciprocal
+Tensor.pow = elementwise.pow
+Tensor.float_power = elementwise.float_power
+Tensor.square = elementwise.square
+Tensor.sqrt = elementwise.sqrt
+Tensor.rsqrt = elementwise.rsqrt
+Tensor.hypot = elementwise.hypot
+Tensor.add_ = elementwise.add_
+Tensor.sub_ = elementwise.sub_
+Tensor.mul_ = elementwise.mul_
+Tensor.div_ = elementwise.div_
+Tensor.subtract_ = elementwise.subtract_
+Tensor.multiply_ = elementwise.multiply_
+Tensor.divide_ = elementwise.divide_
+Tensor.true_divide_ = elementwise.true_divide_
+Tensor.floor_divide_ = elementwise.floor_divide_
+Tensor.neg_ = elementwise.neg_
+Tensor.negative_ = elementwise.negative_
+Tensor.reciprocal_ = elementwise.reciprocal_
+Tensor.addcmul_ = elementwise.addcmul_
+Tensor.addcdiv_ = elementwise.addcdiv_
+Tensor.lerp_ = elementwise.lerp_
+Tensor.pow_ = elementwise.pow_
+Tensor.float_power_ = elementwise.float_power_
+Tensor.square_ = elementwise.square_
+Tensor.sqrt_ = elementwise.sqrt_
+Tensor.rsqrt_ = elementwise.rsqrt_
+Tensor.hypot_ = elementwise.hypot_
+
+Tensor.exp = transcendental.exp
+Tensor.exp2 = transcendental.exp2
+Tensor.expm1 = transcendental.expm1
+Tensor.log = transcendental.log
+Tensor.log2 = transcendental.log2
+Tensor.log10 = transcendental.log10
+Tensor.log1p = transcendental.log1p
+Tensor.sin = transcendental.sin
+Tensor.cos = transcendental.cos
+Tensor.tan = transcendental.tan
+Tensor.asin = transcendental.asin
+Tensor.acos = transcendental.acos
+Tensor.atan = transcendental.atan
+Tensor.sinh = transcendental.sinh
+Tensor.cosh = transcendental.cosh
+Tensor.tanh = transcendental.tanh
+Tensor.asinh = transcendental.asinh
+Tensor.acosh = transcendental.acosh
+Tensor.atanh = transcendental.atanh
+Tensor.arcsin = transcendental.arcsin
+Tensor.arccos = transcendental.arccos
+Tensor.arctan = transcendental.arctan
+Tensor.arcsinh = transcendental.arcsinh
+Tensor.arccosh = transcendental.arccosh
+Tensor.arctanh = transcendental.arctanh
+Tensor.deg2rad = transcendental.deg2rad
+Tensor.rad2deg = transcendental.rad2deg
+Tensor.sinc = transcendental.sinc
+Tensor.atan2 = transcendental.atan2
+Tensor.arctan2 = transcendental.arctan2
+Tensor.sigmoid = transcendental.sigmoid
+Tensor.logit = transcendental.logit
+Tensor.logaddexp = transcendental.logaddexp
+Tensor.logaddexp2 = transcendental.logaddexp2
+Tensor.xlogy = transcendental.xlogy
+Tensor.ldexp = transcendental.ldexp
+Tensor.exp_ = transcendental.exp_
+Tensor.exp2_ = transcendental.exp2_
+Tensor.expm1_ = transcendental.expm1_
+Tensor.log_ = transcendental.log_
+Tensor.log2_ = transcendental.log2_
+Tensor.log10_ = transcendental.log10_
+Tensor.log1p_ = transcendental.log1p_
+Tensor.sin_ = transcendental.sin_
+Tensor.cos_ = transcendental.cos_
+Tensor.tan_ = transcendental.tan_
+Tensor.asin_ = transcendental.asin_
+Tensor.acos_ = transcendental.acos_
+Tensor.atan_ = transcendental.atan_
+Tensor.sinh_ = transcendental.sinh_
+Tensor.cosh_ = transcendental.cosh_
+Tensor.tanh_ = transcendental.tanh_
+Tensor.asinh_ = transcendental.asinh_
+Tensor.acosh_ = transcendental.acosh_
+Tensor.atanh_ = transcendental.atanh_
+Tensor.deg2rad_ = transcendental.deg2rad_
+Tensor.rad2deg_ = transcendental.rad2deg_
+Tensor.sinc_ = transcendental.sinc_
+Tensor.sigmoid_ = transcendental.sigmoid_
+Tensor.logit_ = transcendental.logit_
+Tensor.xlogy_ = transcendental.xlogy_
+Tensor.ldexp_ = transcendental.ldexp_
+Tensor.atan2_ = transcendental.atan2_
+Tensor.arcsin_ = transcendental.arcsin_
+Tensor.arccos_ = transcendental.arccos_
+Tensor.arctan_ = transcendental.arctan_
+Tensor.arctan2_ = transcendental.arctan2_
+Tensor.arcsinh_ = transcendental.arcsinh_
+Tensor.arccosh_ = transcendental.arccosh_
+Tensor.arctanh_ = transcendental.arctanh_
+
+Tensor.maximum = selection.maximum
+Tensor.minimum = selection.minimum
+Tensor.fmax = selection.fmax
+Tensor.fmin = selection.fmin
+Tensor.clamp = selection.clamp
+Tensor.clip = selection.clip
+Tensor.clamp_min = selection.clamp_min
+Tensor.clamp_max = selection.clamp_max
+Tensor.clamp_ = selection.clamp_
+Tensor.clip_ = selection.clip_
+Tensor.clamp_min_ = selection.clamp_min_
+Tensor.clamp_max_ = selection.clamp_max_
+
+Tensor.floor = rounding.floor
+Tensor.ceil = rounding.ceil
+Tensor.trunc = rounding.trunc
+Tensor.fix = rounding.fix
+Tensor.round = rounding.round
+Tensor.frac = rounding.frac
+Tensor.abs = rounding.abs
+Tensor.absolute = rounding.absolute
+Tensor.sgn = rounding.sgn
+Tensor.sign = rounding.sign
+Tensor.copysign = rounding.copysign
+Tensor.remainder = rounding.remainder
+Tensor.fmod = rounding.fmod
+Tensor.nan_to_num = rounding.nan_to_num
+Tensor.heaviside = rounding.heaviside
+Tensor.nextafter = rounding.nextafter
+Tensor.floor_ = rounding.floor_
+Tensor.ceil_ = rounding.ceil_
+Tensor.trunc_ = rounding.trunc_
+Tensor.fix_ = rounding.fix_
+Tensor.round_ = rounding.round_
+Tensor.frac_ = rounding.frac_
+Tensor.abs_ = rounding.abs_
+Tensor.absolute_ = rounding.absolute_
+Tensor.sign_ = rounding.sign_
+Tensor.sgn_ = rounding.sgn_
+Tensor.copysign_ = rounding.copysign_
+Tensor.remainder_ = rounding.remainder_
+Tensor.fmod_ = rounding.fmod_
+Tensor.nan_to_num_ = rounding.nan_to_num_
+Tensor.heaviside_ = rounding.heaviside_
+Tensor.nextafter_ = rounding.nextafter_
+
+Tensor.bitwise_and = bits.bitwise_and
+Tensor.bitwise_or = bits.bitwise_or
+Tensor.bitwise_xor = bits.bitwise_xor
+Tensor.bitwise_not = bits.bitwise_not
+Tensor.bitwise_left_shift = bits.bitwise_left_shift
+Tensor.bitwise_right_shift = bits.bitwise_right_shift
+Tensor.gcd = bits.gcd
+Tensor.lcm = bits.lcm
+Tensor.bitwise_and_ = bits.bitwise_and_
+Tensor.bitwise_or_ = bits.bitwise_or_
+Tensor.bitwise_xor_ = bits.bitwise_xor_
+Tensor.bitwise_not_ = bits.bitwise_not_
+Tensor.bitwise_left_shift_ = bits.bitwise_left_shift_
+Tensor.bitwise_right_shift_ = bits.bitwise_right_shift_
+Tensor.gcd_ = bits.gcd_
+Tensor.lcm_ = bits.lcm_
+
+Tensor.eq = comparison.eq
+Tensor.ne = comparison.ne
+Tensor.lt = comparison.lt
+Tensor.le = comparison.le
+Tensor.gt = comparison.gt
+Tensor.ge = comparison.ge
+Tensor.not_equal = comparison.not_equal
+Tensor.less = comparison.less
+Tensor.less_equal = comparison.less_equal
+Tensor.greater = comparison.greater
+Tensor.greater_equal = comparison.greater_equal
+Tensor.equal = comparison.equal
+Tensor.isclose = comparison.isclose
+Tensor.allclose = comparison.allclose
+Tensor.isnan = comparison.isnan
+Tensor.isinf = comparison.isinf
+Tensor.isfinite = comparison.isfinite
+Tensor.signbit = comparison.signbit
+Tensor.isreal = comparison.isreal
+Tensor.isposinf = comparison.isposinf
+Tensor.isneginf = comparison.isneginf
+Tensor.is_complex = comparison.is_complex
+Tensor.is_floating_point = comparison.is_floating_point
+Tensor.is_nonzero = comparison.is_nonzero
+Tensor.logical_and = comparison.logical_and
+Tensor.logical_or = comparison.logical_or
+Tensor.logical_xor = comparison.logical_xor
+Tensor.logical_not = comparison.logical_not
+Tensor.eq_ = comparison.eq_
+Tensor.ne_ = comparison.ne_
+Tensor.not_equal_ = comparison.not_equal_
+Tensor.lt_ = comparison.lt_
+Tensor.less_ = comparison.less_
+Tensor.le_ = comparison.le_
+Tensor.less_equal_ = comparison.less_equal_
+Tensor.gt_ = comparison.gt_
+Tensor.greater_ = comparison.greater_
+Tensor.ge_ = comparison.ge_
+Tensor.greater_equal_ = comparison.greater_equal_
+Tensor.logical_and_ = comparison.logical_and_
+Tensor.logical_or_ = comparison.logical_or_
+Tensor.logical_xor_ = comparison.logical_xor_
+Tensor.logical_not_ = comparison.logical_not_
+
+Tensor.erf = special.erf
+Tensor.erfc = special.erfc
+Tensor.erfinv = special.erfinv
+Tensor.lgamma = special.lgamma
+Tensor.digamma = special.digamma
+Tensor.polygamma = special.polygamma
+Tensor.erf_ = special.erf_
+Tensor.erfc_ = special.erfc_
+Tensor.erfinv_ = special.erfinv_
+Tensor.lgamma_ = special.lgamma_
+Tensor.digamma_ = special.digamma_
+Tensor.polygamma_ = special.polygamma_
+
+Tensor.conj = complex.conj
+Tensor.conj_physical = complex.conj_physical
+Tensor.resolve_conj = complex.resolve_conj
+Tensor.resolve_neg = complex.resolve_neg
+Tensor.is_conj = complex.is_conj
+Tensor.is_neg = complex.is_neg
+Tensor.angle = complex.angle
+Tensor.conj_physical_ = complex.conj_physical_
+
+Tensor.where = selection.where_method
+Tensor.real = property(complex.real, complex.set_real)
+Tensor.imag = property(complex.imag, complex.set_imag)
+
+Tensor.__add__ = elementwise.add.operator
+Tensor.__radd__ = elementwise.add.operator
+Tensor.__iadd__ = elementwise.add_
+Tensor.__sub__ = elementwise.sub.operator
+Tensor.__rsub__ = elementwise.minus_from
+Tensor.__isub__ = elementwise.sub_
+Tensor.__mul__ = elementwise.mul.operator
+Tensor.__rmul__ = elementwise.mul.operator
+Tensor.__imul__ = elementwise.mul_
+Tensor.__truediv__ = elementwise.true_divide.operator
+Tensor.__rtruediv__ = elementwise.divide_from
+Tensor.__itruediv__ = elementwise.div_
+Tensor.__floordiv__ = elementwise.floor_divide.operator
+Tensor.__rfloordiv__ = elementwise.as_operator(elementwise.floor_divide, reflected=True)
+Tensor.__ifloordiv__ = elementwise.floor_divide_
+Tensor.__mod__ = elementwise.as_operator(rounding.remainder)
+Tensor.__rmod__ = elementwise.as_operator(rounding.remainder, reflected=True)
+Tensor.__imod__ = rounding.remainder_
+Tensor.__pow__ = elementwise.power
+Tensor.__rpow__ = elementwise.power_from
+Tensor.__ipow__ = elementwise.pow_
+Tensor.__neg__ = elementwise.neg
+Tensor.__pos__ = elementwise.positive
+Tensor.__abs__ = rounding.abs
+Tensor.__invert__ = bits.invert
+Tensor.__and__ = elementwise.as_operator(bits.bitwise_and)
+Tensor.__rand__ = elementwise.as_operator(bits.bitwise_and, reflected=True)
+Tensor.__iand__ = bits.bitwise_and_
+Tensor.__or__ = elementwise.as_operator(bits.bitwise_or)
+Tensor.__ror__ = elementwise.as_operator(bits.bitwise_or, reflected=True)
+Tensor.__ior__ = bits.bitwise_or_
+Tensor.__xor__ = elementwise.as_operator(bits.bitwise_xor)
+Tensor.__rxor__ = elementwise.as_operator(bits.bitwise_xor, reflected=True)
+Tensor.__ixor__ = bits.bitwise_xor_
+Tensor.__lshift__ = elementwise.as_operator(bits.bitwise_left_shift)
+Tensor.__rlshift__ = elementwise.as_operator(bits.bitwise_left_shift, reflected=True)
+Tensor.__ilshift__ = bits.bitwise_left_shift_
+Tensor.__rshift__ = elementwise.as_operator(bits.bitwise_right_shift)
+Tensor.__rrshift__ = elementwise.as_operator(bits.bitwise_right_shift, reflected=True)
+Tensor.__irshift__ = bits.bitwise_right_shift_
+Tensor.__eq__ = comparison.eq.operator
+Tensor.__ne__ = comparison.ne.operator
+Tensor.__lt__ = comparison.lt.operator
+Tensor.__le__ = comparison.le.operator
+Tensor.__gt__ = comparison.gt.operator
+Tensor.__ge__ = comparison.ge.operator
 
 # --- reduction and sorting ------------------------------------------------------------------------------------------------
 

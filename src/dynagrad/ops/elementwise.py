@@ -1,35 +1,17 @@
-"""Elementwise primitives and their rules, one line each. Imports NumPy only."""
+"""Arithmetic: sums, products, powers, extrema, selection. Imports NumPy only.
+
+Where a rule needs "the cotangent where a condition holds, else 0" it uses `keep` and `drop`: a product with the mask would
+turn an infinite cotangent into nan.
+"""
+
+import cmath
+import math
 
 import numpy as np
 
-from .rule import constant, elementwise, general, primitive, same
+from .rule import constant, elementwise, primitive, same
 
-# --- arithmetic ---------------------------------------------------------------------------------------------------------
-
-elementwise(np.add,      same,                 same)
-elementwise(np.subtract, same,                 lambda g: -g)
-elementwise(np.multiply, lambda g, y: g * y,   lambda g, x: g * x)
-elementwise(np.divide,   lambda g, y: g / y,   lambda g, x, y: -g * ((x / y) / y))
-elementwise(np.negative, lambda g: -g)
-elementwise(np.exp,      lambda g, out: g * out)
-elementwise(np.tanh,     lambda g, out: g * (1 - out * out))
-
-
-@primitive
-def power_scalar(x, *, exponent):
-    """x ** exponent with a Python number as exponent."""
-    if exponent == 2:
-        return np.square(x)
-    return np.power(x, x.dtype.type(exponent))
-
-
-def _power_scalar_vjp(g, x, *, exponent):
-    if exponent == 0:
-        return g * 0
-    return g * (exponent * power_scalar(x, exponent=exponent - 1))
-
-
-elementwise(power_scalar, _power_scalar_vjp)
+# --- selection ------------------------------------------------------------------------------------
 
 
 @primitive
@@ -38,5 +20,328 @@ def where(condition, x, y):
     return np.where(condition, x, y)
 
 
-general(where, None, lambda g, condition: where(condition, g, 0 * g), lambda g, condition: where(condition, 0 * g, g))
-constant(np.equal)
+@primitive
+def keep(x, condition):
+    """x where the condition holds, else 0."""
+    return np.where(condition, x, x.dtype.type(0))
+
+
+@primitive
+def drop(x, condition):
+    """0 where the condition holds, else x."""
+    return np.where(condition, x.dtype.type(0), x)
+
+
+elementwise(keep, lambda g, condition: keep(g, condition), None)
+elementwise(drop, lambda g, condition: drop(g, condition), None)
+elementwise(
+    where,
+    None,
+    lambda g, condition: keep(g, condition),
+    lambda g, condition: drop(g, condition),
+)
+
+
+@primitive
+def nothing(x):
+    """Zeros of x's kind: the cotangent of an input on which the result depends in steps only."""
+    return np.zeros_like(x)
+
+
+constant(nothing)
+
+
+def missing(name):
+    """Raise PyTorch's error for an operation that has no derivative."""
+    raise RuntimeError(
+        f"derivative for aten::{name} is not implemented\nIt was asked for in a backward pass; "
+        "compute this part under torch.no_grad() or on x.detach()."
+    )
+
+
+# --- sums, products, quotients --------------------------------------------------------------------
+
+# fmt: off
+elementwise(np.add,        same,                  same)
+elementwise(np.subtract,   same,                  lambda g: -g)
+elementwise(np.multiply,   lambda g, y: g * y,    lambda g, x: g * x)
+elementwise(np.divide,     lambda g, y: g / y,    lambda g, x, y: -g * ((x / y) / y))
+elementwise(np.negative,   lambda g: -g)
+elementwise(np.square,     lambda g, x: g * (2 * x))
+elementwise(np.reciprocal, lambda g, out: -g * (out * out))
+elementwise(np.sqrt,       lambda g, out: g / (2 * out))
+elementwise(np.conjugate,  lambda g: np.conjugate(g))
+elementwise(np.hypot,      lambda g, x, out: g * (x / out),  lambda g, y, out: g * (y / out))
+# fmt: on
+
+
+@primitive
+def add_scaled(x, y, *, alpha):
+    """x + alpha * y."""
+    return np.add(x, y * alpha)
+
+
+@primitive
+def number_minus(x, *, number):
+    """A Python number minus x."""
+    return np.subtract(number, x)
+
+
+@primitive
+def minus_scaled(x, y, *, alpha):
+    """y - alpha * x."""
+    return np.subtract(y, x if alpha == 1 else x * alpha)
+
+
+@primitive
+def rsqrt(x):
+    """1 / sqrt(x)."""
+    return np.reciprocal(np.sqrt(x))
+
+
+elementwise(add_scaled, same, lambda g, *, alpha: g * alpha)
+elementwise(number_minus, lambda g: -g)
+elementwise(minus_scaled, lambda g, *, alpha: g * -alpha, same)
+elementwise(rsqrt, lambda g, out: -0.5 * g * (out * out * out))
+
+
+@primitive
+def addcmul(x, y, z, *, value):
+    """x + value * y * z."""
+    return x + (y * z if value == 1 else value * (y * z))
+
+
+@primitive
+def addcdiv(x, y, z, *, value):
+    """x + value * y / z."""
+    return x + (y / z if value == 1 else value * (y / z))
+
+
+elementwise(
+    addcmul,
+    same,
+    lambda g, z, *, value: g * (z * value),
+    lambda g, y, *, value: g * (y * value),
+)
+elementwise(
+    addcdiv,
+    same,
+    lambda g, z, *, value: g * (value / z),
+    lambda g, y, z, *, value: -g * (value * ((y / z) / z)),
+)
+
+
+@primitive
+def lerp(x, y, weight):
+    """x + weight * (y - x), computed from the nearer end."""
+    difference = y - x
+    near = x + weight * difference
+    return np.where(np.abs(weight) < 0.5, near, y - difference * (1 - weight))
+
+
+@primitive
+def lerp_number(x, y, *, weight):
+    """x + weight * (y - x) for a Python number as weight, computed from the nearer end."""
+    difference = y - x
+    return x + weight * difference if abs(weight) < 0.5 else y - difference * (1 - weight)
+
+
+elementwise(
+    lerp,
+    lambda g, weight: g * (1 - weight),
+    lambda g, weight: g * weight,
+    lambda g, x, y: g * (y - x),
+)
+elementwise(
+    lerp_number, lambda g, *, weight: g * (1 - weight), lambda g, *, weight: g * weight
+)
+
+
+# --- powers ---------------------------------------------------------------------------------------
+
+_QUICK_POWERS = {
+    0.5: np.sqrt,
+    1: np.positive,
+    2: np.square,
+    3: lambda x: x * x * x,
+    -1: np.reciprocal,
+    -2: lambda x: np.reciprocal(x * x),
+}
+
+
+@primitive
+def power_scalar(x, *, exponent):
+    """x ** exponent with a Python number as exponent."""
+    quick = _QUICK_POWERS.get(exponent)
+    if quick is not None and x.dtype.kind in "fc":
+        return quick(x)
+    return np.power(x, exponent) if x.dtype.kind in "fc" else _integer_power(x, exponent)
+
+
+def _power_scalar_vjp(g, x, *, exponent):
+    if exponent == 0:
+        return nothing(g)
+    return g * (exponent * power_scalar(x, exponent=exponent - 1))
+
+
+elementwise(power_scalar, _power_scalar_vjp)
+
+
+@primitive
+def power(x, y):
+    """x ** y; integers wrap, and a negative integer power is the reciprocal rounded to zero."""
+    return np.power(x, y) if x.dtype.kind in "fc" else _integer_power(x, y)
+
+
+@primitive
+def power_of(x, *, base):
+    """base ** x with a Python number as base."""
+    return np.power(base, x) if x.dtype.kind in "fc" else _integer_power(x.dtype.type(base), x)
+
+
+def _integer_power(x, exponent):
+    x, exponent = np.asarray(x), np.asarray(exponent, x.dtype)
+    if x.dtype.kind == "b":
+        return x | ~exponent
+    result = np.power(x, np.maximum(exponent, 0))
+    if x.dtype.kind == "u":
+        return result
+    inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (exponent & 1), 0)).astype(x.dtype)
+    return np.where(exponent < 0, inverse, result)
+
+
+elementwise(
+    power,
+    lambda g, x, y: keep(g * (y * power(x, y - 1)), y != 0),
+    lambda g, x, y, out: drop(g * (out * np.log(x)), (x == 0) & (y >= 0)),
+)
+
+
+def _power_of_vjp(g, x, out, *, base):
+    if base == 0:
+        return drop(g * (out * -math.inf), x >= 0)
+    if isinstance(base, complex):
+        return g * (out * cmath.log(base))
+    return g * (out * (math.log(base) if base > 0 else math.nan))
+
+
+elementwise(power_of, _power_of_vjp)
+
+
+# --- extrema --------------------------------------------------------------------------------------
+# At a tie of maximum and minimum each side gets half; fmax and fmin give all to the first (PyTorch's choices).
+
+
+def _half_at_ties(g, x, y):
+    return where(np.equal(x, y), g / 2, g)
+
+
+elementwise(
+    np.maximum,
+    lambda g, x, y: drop(_half_at_ties(g, x, y), np.less(x, y)),
+    lambda g, x, y: drop(_half_at_ties(g, x, y), np.greater(x, y)),
+)
+elementwise(
+    np.minimum,
+    lambda g, x, y: drop(_half_at_ties(g, x, y), np.greater(x, y)),
+    lambda g, x, y: drop(_half_at_ties(g, x, y), np.less(x, y)),
+)
+elementwise(
+    np.fmax,
+    lambda g, x, y: keep(g, np.greater_equal(x, y) | np.isnan(y)),
+    lambda g, x, y: drop(g, np.greater_equal(x, y) | np.isnan(y)),
+)
+elementwise(
+    np.fmin,
+    lambda g, x, y: keep(g, np.less_equal(x, y) | np.isnan(y)),
+    lambda g, x, y: drop(g, np.less_equal(x, y) | np.isnan(y)),
+)
+
+
+@primitive
+def clamp_number(x, *, low, high):
+    """x limited to [low, high], Python numbers, either of which may be None; nan stays."""
+    if low is not None:
+        x = np.maximum(x, low)
+    return np.minimum(x, high) if high is not None else x
+
+
+def _within(x, low, high):
+    if low is None:
+        return np.less_equal(x, high)
+    if high is None:
+        return np.greater_equal(x, low)
+    return np.greater_equal(x, low) & np.less_equal(x, high)
+
+
+elementwise(clamp_number, lambda g, x, *, low, high: keep(g, _within(x, low, high)))
+
+
+@primitive
+def clamp_low(x, low):
+    """The larger of x and low; nan in x stays."""
+    return np.maximum(x, low)
+
+
+@primitive
+def clamp_high(x, high):
+    """The smaller of x and high; nan in x stays."""
+    return np.minimum(x, high)
+
+
+@primitive
+def clamp(x, low, high):
+    """x limited to [low, high]; high counts where low exceeds it."""
+    return np.minimum(np.maximum(x, low), high)
+
+
+elementwise(
+    clamp_low,
+    lambda g, x, low: keep(g, np.greater_equal(x, low)),
+    lambda g, x, low: keep(g, np.less(x, low)),
+)
+elementwise(
+    clamp_high,
+    lambda g, x, high: keep(g, np.less_equal(x, high)),
+    lambda g, x, high: keep(g, np.greater(x, high)),
+)
+elementwise(
+    clamp,
+    lambda g, x, low, high: keep(g, _within_tensors(x, low, high)),
+    lambda g, x, low, high: keep(g, np.less(x, low) & np.less(low, high)),
+    lambda g, x, low, high: keep(g, np.greater(x, high) | np.less(high, low)),
+)
+
+
+def _within_tensors(x, low, high):
+    return np.greater_equal(x, low) & np.less_equal(x, high)
+
+
+# --- integers and bits ----------------------------------------------------------------------------
+
+for _fun in (
+    np.gcd,
+    np.lcm,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.invert,
+):
+    constant(_fun)
+
+
+@primitive
+def left_shift(x, y):
+    """x * 2 ** y in the integer's bits; 0 where y is negative or as large as the number of bits."""
+    return np.where((y < 0) | (y >= 8 * x.itemsize), x.dtype.type(0), np.left_shift(x, y))
+
+
+@primitive
+def right_shift(x, y):
+    """floor(x / 2 ** y); a shift that is negative or too large moves all value bits out."""
+    most = 8 * x.itemsize - (x.dtype.kind == "i")
+    return np.right_shift(x, np.where((y < 0) | (y >= most), y.dtype.type(most), y))
+
+
+constant(left_shift)
+constant(right_shift)

@@ -1,0 +1,239 @@
+"""Comparisons and tests of elements under PyTorch's names: operations without a derivative."""
+
+import numpy as np
+
+from ..core.apply import (
+    apply,
+    binary,
+    not_a_tensor,
+    overridable,
+    wrap,
+    write_out,
+)
+from ..core.dtype import COMPLEX, category
+from ..core.tensor import Tensor
+from ..ops import comparison as ops
+from .arguments import tensor
+from .elementwise import in_place, node, of_tensors
+
+# --- of two tensors, or a tensor and a number -----------------------------------------------------
+
+
+@binary(np.equal, "EqBackward0")
+def eq(input, other, *, out=None):
+    """input == other, elementwise, as a bool tensor."""
+
+
+@binary(np.not_equal, "NeBackward0")
+def ne(input, other, *, out=None):
+    """input != other, elementwise, as a bool tensor."""
+
+
+@binary(np.less, "LtBackward0")
+def lt(input, other, *, out=None):
+    """input < other, elementwise, as a bool tensor."""
+
+
+@binary(np.less_equal, "LeBackward0")
+def le(input, other, *, out=None):
+    """input <= other, elementwise, as a bool tensor."""
+
+
+@binary(np.greater, "GtBackward0")
+def gt(input, other, *, out=None):
+    """input > other, elementwise, as a bool tensor."""
+
+
+@binary(np.greater_equal, "GeBackward0")
+def ge(input, other, *, out=None):
+    """input >= other, elementwise, as a bool tensor."""
+
+
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+
+@overridable
+def equal(input, other):
+    """Whether two tensors have the same shape and the same elements, as a bool."""
+    x, y = tensor("equal", input)._a, tensor("equal", other, 2, "other")._a
+    return x.shape == y.shape and bool(np.equal(x, y).all())
+
+
+IsClose = node("IscloseBackward0", ops.is_close)
+
+
+@overridable
+def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """|input - other| <= atol + rtol |other|, elementwise; equal infinities are close."""
+    x, y = tensor("isclose", input), tensor("isclose", other, 2, "other")
+    if x._a.dtype != y._a.dtype:
+        raise RuntimeError(
+            f"{x._a.dtype} did not match {y._a.dtype}\nisclose and allclose compare tensors of one dtype: convert one first"
+        )
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    return apply(IsClose, x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+@overridable
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close (see isclose), as a bool."""
+    return bool(isclose(input, other, rtol, atol, equal_nan)._a.all())
+
+
+IsIn = node("IsinBackward0", ops.is_in)
+
+
+@overridable
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Whether each element of `elements` is among `test_elements`; either may be a number."""
+    x, y = (v if isinstance(v, Tensor) else wrap(np.array(v)) for v in (elements, test_elements))
+    return apply(IsIn, x, y, assume_unique=assume_unique, invert=invert)
+
+
+# --- of one tensor --------------------------------------------------------------------------------
+
+
+_isnan = node("IsnanBackward0", np.isnan)
+
+
+@overridable
+def isnan(input):
+    """Whether each element is nan (in either part)."""
+    result = apply(_isnan, tensor("isnan", input))
+    return result
+
+
+_isinf = node("IsinfBackward0", np.isinf)
+
+
+@overridable
+def isinf(input):
+    """Whether each element is infinite (in either part)."""
+    result = apply(_isinf, tensor("isinf", input))
+    return result
+
+
+_isfinite = node("IsfiniteBackward0", np.isfinite)
+
+
+@overridable
+def isfinite(input):
+    """Whether each element is neither nan nor infinite."""
+    result = apply(_isfinite, tensor("isfinite", input))
+    return result
+
+
+_signbit = node("SignbitBackward0", np.signbit)
+
+
+@overridable
+def signbit(input, *, out=None):
+    """Whether each element is negative; -0.0 is."""
+    result = apply(_signbit, tensor("signbit", input))
+    return result if out is None else write_out("signbit", out, result)
+
+
+_isreal = node("IsrealBackward0", ops.is_real)
+
+
+@overridable
+def isreal(input):
+    """Whether each element has no imaginary part."""
+    return apply(_isreal, tensor("isreal", input))
+
+
+_isposinf = node("IsposinfBackward0", ops.is_positive_infinity)
+
+
+@overridable
+def isposinf(input, *, out=None):
+    """Whether each element is positive infinity."""
+    return _infinite("isposinf", _isposinf, input, out)
+
+
+_isneginf = node("IsneginfBackward0", ops.is_negative_infinity)
+
+
+@overridable
+def isneginf(input, *, out=None):
+    """Whether each element is negative infinity."""
+    return _infinite("isneginf", _isneginf, input, out)
+
+
+def _infinite(name, cls, input, out):
+    if category(tensor(name, input)._a.dtype) == COMPLEX:
+        raise RuntimeError(f"{name} does not support complex inputs. Test x.real and x.imag")
+    result = apply(cls, input)
+    return result if out is None else write_out(name, out, result)
+
+
+@overridable
+def is_complex(input):
+    """Whether the tensor's dtype is complex, as a bool."""
+    return category(tensor("is_complex", input)._a.dtype) == COMPLEX
+
+
+@overridable
+def is_floating_point(input):
+    """Whether the tensor's dtype is a real floating one, as a bool."""
+    return category(tensor("is_floating_point", input)._a.dtype) == COMPLEX - 1
+
+
+@overridable
+def is_nonzero(input):
+    """Whether the only element is not 0, as a bool; RuntimeError unless there is exactly one."""
+    a = tensor("is_nonzero", input)._a
+    if a.size != 1:
+        raise RuntimeError(
+            "Boolean value of Tensor with "
+            + ("no values" if a.size == 0 else "more than one value")
+            + f" is ambiguous\nThe tensor has shape {list(a.shape)}; use x.any() or x.all()"
+        )
+    return bool(a.item() != 0)
+
+
+# --- truth ----------------------------------------------------------------------------------------
+
+And = node("LogicalAndBackward0", np.logical_and)
+Or = node("LogicalOrBackward0", np.logical_or)
+Xor = node("LogicalXorBackward0", np.logical_xor)
+Not = node("LogicalNotBackward0", np.logical_not)
+
+
+@overridable
+def logical_and(input, other, *, out=None):
+    """Whether both elements differ from 0."""
+    return of_tensors(And, "logical_and", (input, other), out)
+
+
+@overridable
+def logical_or(input, other, *, out=None):
+    """Whether at least one of the two elements differs from 0."""
+    return of_tensors(Or, "logical_or", (input, other), out)
+
+
+@overridable
+def logical_xor(input, other, *, out=None):
+    """Whether exactly one of the two elements differs from 0."""
+    return of_tensors(Xor, "logical_xor", (input, other), out)
+
+
+@overridable
+def logical_not(input, *, out=None):
+    """Whether the element is 0."""
+    result = apply(Not, tensor("logical_not", input))
+    return result if out is None else write_out("logical_not", out, result)
+
+
+eq_ = in_place(eq)
+ne_ = not_equal_ = in_place(ne)
+lt_ = less_ = in_place(lt)
+le_ = less_equal_ = in_place(le)
+gt_ = greater_ = in_place(gt)
+ge_ = greater_equal_ = in_place(ge)
+logical_and_ = in_place(logical_and)
+logical_or_ = in_place(logical_or)
+logical_xor_ = in_place(logical_xor)
+logical_not_ = in_place(logical_not)

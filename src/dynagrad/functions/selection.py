@@ -1,0 +1,172 @@
+"""Choosing between values under PyTorch's names: larger and smaller, limits, where a condition holds."""
+
+import numpy as np
+
+from ..core.apply import (
+    OPERANDS,
+    apply,
+    broadcast_error,
+    not_a_tensor,
+    overridable,
+    promoted,
+    wrap,
+    write_out,
+)
+from ..core.dtype import COMPLEX, category
+from ..core.tensor import Tensor
+from ..ops import elementwise as ops
+from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
+
+# --- larger and smaller ---------------------------------------------------------------------------
+
+Maximum = node("MaximumBackward0", np.maximum)
+Minimum = node("MinimumBackward0", np.minimum)
+Fmax = node("FmaxBackward0", np.fmax)
+Fmin = node("FminBackward0", np.fmin)
+
+
+def _ordered(name, *inputs):
+    for x in inputs:
+        if isinstance(x, Tensor) and category(x._a.dtype) == COMPLEX:
+            raise RuntimeError(
+                f"{name} not implemented for complex tensors.\nComplex numbers have no order; compare x.abs() or x.real"
+            )
+
+
+@overridable
+def maximum(input, other, *, out=None):
+    """The larger element of two tensors; nan wins. At a tie each side gets half of the gradient."""
+    _ordered("maximum", input, other)
+    return of_tensors(Maximum, "maximum", (input, other), out)
+
+
+@overridable
+def minimum(input, other, *, out=None):
+    """The smaller element of two tensors; nan wins. At a tie each side gets half of the gradient."""
+    _ordered("minimum", input, other)
+    return of_tensors(Minimum, "minimum", (input, other), out)
+
+
+@overridable
+def fmax(input, other, *, out=None):
+    """The larger element of two tensors; a number wins over nan."""
+    _ordered("fmax", input, other)
+    return of_tensors(Fmax, "fmax", (input, other), out)
+
+
+@overridable
+def fmin(input, other, *, out=None):
+    """The smaller element of two tensors; a number wins over nan."""
+    _ordered("fmin", input, other)
+    return of_tensors(Fmin, "fmin", (input, other), out)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+Clamp = node("ClampBackward0", ops.clamp)
+ClampLow = node("ClampBackward0", ops.clamp_low)
+ClampHigh = node("ClampBackward0", ops.clamp_high)
+ClampNumber = node("ClampBackward1", ops.clamp_number)
+ClampMin = node("ClampMinBackward1", ops.clamp_low)
+ClampMax = node("ClampMaxBackward1", ops.clamp_high)
+ClampMinNumber = node("ClampMinBackward0", ops.clamp_number)
+ClampMaxNumber = node("ClampMaxBackward0", ops.clamp_number)
+
+
+@overridable
+def clamp(input, min=None, max=None, *, out=None):
+    """input limited to [min, max]: two numbers or two tensors, one of which may be None; nan stays."""
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("clamp", 1, "input", input)
+    if min is None and max is None:
+        raise RuntimeError(
+            "torch.clamp: At least one of 'min' or 'max' must not be None; "
+            "for no limit, use the tensor itself"
+        )
+    kinds = {isinstance(x, Tensor) for x in (min, max) if x is not None}
+    if len(kinds) > 1 or not all(x is None or isinstance(x, OPERANDS) for x in (min, max)):
+        raise TypeError(
+            f"clamp() received an invalid combination of arguments - got ({type(input).__name__}, {type(min).__name__}, "
+            f"{type(max).__name__}), but expected min and max to be both tensors or both numbers"
+        )
+    if any(category(x._a.dtype) == COMPLEX for x in (input, min, max) if isinstance(x, Tensor)):
+        raise NotImplementedError("clamp is not supported for complex types; limit x.real, or x.abs()")
+    if kinds == {False}:
+        return _clamp_number(ClampNumber, "clamp", input, min, max, out)
+    if max is None:
+        return of_operands(ClampLow, "clamp", (input, min), out)
+    if min is None:
+        return of_operands(ClampHigh, "clamp", (input, max), out)
+    return of_operands(Clamp, "clamp", (input, min, max), out)
+
+
+def _clamp_number(cls, name, input, low, high, out):
+    x = input
+    for limit in (low, high):
+        if limit is not None:
+            x = with_common(x, limit)
+    result = apply(cls, x, low=plain(low), high=plain(high))
+    return result if out is None else write_out(name, out, result)
+
+
+clip = clamp
+
+
+@overridable
+def clamp_min(input, min, *, out=None):
+    """The larger of input and min, a number or a tensor, elementwise."""
+    if isinstance(min, Tensor):
+        return of_operands(ClampMin, "clamp_min", (input, min), out)
+    if not isinstance(min, OPERANDS):
+        raise not_a_tensor("clamp_min", 2, "min", min)
+    return _clamp_number(ClampMinNumber, "clamp_min", input, min, None, out)
+
+
+@overridable
+def clamp_max(input, max, *, out=None):
+    """The smaller of input and max, a number or a tensor, elementwise."""
+    if isinstance(max, Tensor):
+        return of_operands(ClampMax, "clamp_max", (input, max), out)
+    if not isinstance(max, OPERANDS):
+        raise not_a_tensor("clamp_max", 2, "max", max)
+    return _clamp_number(ClampMaxNumber, "clamp_max", input, None, max, out)
+
+
+clamp_ = clip_ = in_place(clamp)
+clamp_min_ = in_place(clamp_min)
+clamp_max_ = in_place(clamp_max)
+
+# --- where ----------------------------------------------------------------------------------------
+
+Where = node("WhereBackward0", ops.where)
+
+
+@overridable
+def where(condition, input=None, other=None, *, out=None):
+    """input where the condition holds, else other, elementwise; where(condition): the indices at which it holds."""
+    if not isinstance(condition, Tensor):
+        raise TypeError(
+            f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}; "
+            "write a comparison of tensors, such as x > 0"
+        )
+    if input is None and other is None:
+        return tuple(wrap(np.array(i)) for i in np.nonzero(np.atleast_1d(condition._a)))
+    for position, argument, x in ((2, "input", input), (3, "other", other)):
+        if not isinstance(x, OPERANDS):
+            raise not_a_tensor("where", position, argument, x)
+    if condition._a.dtype.name not in ("bool", "uint8"):
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition._a.dtype}; write condition != 0, or condition.bool()"
+        )
+    x, y = promoted((input, other))
+    error = broadcast_error("where", [condition._a.shape, x._a.shape, y._a.shape])
+    if error is not None:
+        raise error
+    result = apply(Where, condition, x, y)
+    return result if out is None else write_out("where", out, result)
+
+
+def where_method(input, condition, other):
+    """The tensor where the condition holds, else other: x.where(condition, other)."""
+    return where(condition, input, other)

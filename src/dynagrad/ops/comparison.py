@@ -1,0 +1,50 @@
+"""Comparisons and tests of elements: operations without a derivative. Imports NumPy only."""
+
+import numpy as np
+
+from .rule import constant, primitive
+
+for _fun in (
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
+):
+    constant(_fun)
+
+
+@primitive
+def is_close(x, y, *, rtol, atol, equal_nan):
+    """|x - y| <= atol + rtol |y|, or x == y, or both nan where equal_nan is set."""
+    if x.dtype.kind in "iub":
+        x, y = x.astype(np.float64), y.astype(np.float64)
+    limit = atol + rtol * np.abs(y)
+    close = (x == y) | ((np.abs(x - y) <= limit) & np.isfinite(limit))
+    return close | (np.isnan(x) & np.isnan(y)) if equal_nan else close
+
+
+@primitive
+def is_in(x, y, *, assume_unique, invert):
+    """Whether each element of x is among those of y."""
+    return np.isin(x, y, assume_unique=assume_unique, invert=invert)
+
+
+@primitive
+def is_real(x):
+    """Whether the imaginary part is 0."""
+    return x.imag == 0
+
+
+@primitive
+def is_positive_infinity(x):
+    """x == inf."""
+    return x == np.inf
+
+
+@primitive
+def is_negative_infinity(x):
+    """x == -inf."""
+    return x == -np.inf
+
+
+for _fun in (is_close, is_in, is_real, is_positive_infinity, is_negative_infinity):
+    constant(_fun)

@@ -1,0 +1,89 @@
+"""Complex numbers: their parts, their angle, and arrays of pairs. Imports NumPy only.
+
+A complex cotangent p of z stands for the real differential Re(p dz); each rule below follows from that.
+"""
+
+import numpy as np
+
+from .elementwise import drop, nothing
+from .rule import elementwise, general, primitive
+from .shape import cast
+
+
+@primitive
+def real_part(x):
+    """Re(x) in new memory."""
+    return np.array(x.real)
+
+
+@primitive
+def imag_part(x):
+    """Im(x) in new memory."""
+    return np.array(x.imag)
+
+
+elementwise(real_part, lambda g, x_meta: cast(g, dtype=x_meta.dtype))
+elementwise(imag_part, lambda g, x_meta: cast(g, dtype=x_meta.dtype) * -1j)
+
+
+@primitive
+def complex_of_parts(x, y):
+    """x + i y."""
+    result = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64))
+    result.real, result.imag = x, y
+    return result
+
+
+@primitive
+def polar(x, y):
+    """x e^(i y)."""
+    return complex_of_parts(x * np.cos(y), x * np.sin(y))
+
+
+elementwise(complex_of_parts, lambda g: real_part(g), lambda g: -imag_part(g))
+elementwise(
+    polar,
+    lambda g, y: real_part(g) * np.cos(y) - imag_part(g) * np.sin(y),
+    lambda g, x, y: -x * (real_part(g) * np.sin(y) + imag_part(g) * np.cos(y)),
+)
+
+
+@primitive
+def angle(x):
+    """The angle of x in the plane: atan2(Im x, Re x); nan for a real nan."""
+    if x.dtype.kind == "c":
+        return np.arctan2(x.imag, x.real)
+    return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
+
+
+def _angle_vjp(g, x):
+    if x.dtype.kind != "c":
+        return nothing(g)
+    return drop(g * -1j / x, np.equal(x, 0))
+
+
+elementwise(angle, _angle_vjp)
+
+
+@primitive
+def pairs(x):
+    """The complex array as a real one with a last dimension of 2, a view."""
+    part = x.real.dtype
+    if x.ndim == 0:
+        return x.reshape(1).view(part)
+    if x.strides[-1] == x.itemsize:
+        return x.view(part).reshape(*x.shape, 2)
+    return np.lib.stride_tricks.as_strided(x.real, (*x.shape, 2), (*x.strides, part.itemsize))
+
+
+@primitive
+def unpaired(x):
+    """The complex array whose parts lie along the last dimension of x, a view where these are neighbours."""
+    kind = np.result_type(x.dtype, np.complex64)
+    if x.strides[-1] != x.itemsize:
+        x = np.array(x, order="C")
+    return np.asarray(x.view(kind)[..., 0])
+
+
+general(pairs, lambda g: np.conjugate(unpaired(g)))
+general(unpaired, lambda g: pairs(np.conjugate(g)))

@@ -1,0 +1,193 @@
+"""Rounding, signs, remainders, and the replacement of what is not finite. Imports NumPy only."""
+
+import numpy as np
+
+from .elementwise import drop, keep, missing, nothing
+from .rule import elementwise, primitive, same
+
+# --- rounding -------------------------------------------------------------------------------------
+
+for _fun in (np.floor, np.ceil, np.trunc):
+    elementwise(_fun, lambda g: nothing(g))
+
+
+@primitive
+def round_even(x):
+    """The nearest integer, the even one of two."""
+    return np.rint(x) if x.dtype.kind in "fV" else np.array(x)
+
+
+@primitive
+def round_decimals(x, *, decimals):
+    """Rounded to a number of decimals; negative numbers round before the point."""
+    scale = 10.0 ** abs(decimals)
+    return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
+
+
+@primitive
+def frac(x):
+    """What is after the point, with x's sign."""
+    return x - np.trunc(x)
+
+
+elementwise(round_even, lambda g: nothing(g))
+elementwise(round_decimals, lambda g: nothing(g))
+elementwise(frac, same)
+
+
+# --- signs ----------------------------------------------------------------------------------------
+
+
+@primitive
+def sign(x):
+    """-1, 0 or 1; 0 for nan; x / |x| for complex numbers."""
+    if x.dtype.kind == "b":
+        return np.array(x)
+    result = np.sign(x)
+    return np.where(np.isnan(x), x.dtype.type(0), result) if x.dtype.kind == "f" else result
+
+
+def _sign_vjp(g, x):
+    if x.dtype.kind != "c":
+        return nothing(g)
+    # s = x / |x|, d|x| = Re(conj(s) dx): ds = (dx - s d|x|) / |x|, transposed
+    s, size = sign(x), np.absolute(x)
+    inner = g * s
+    along = (inner + np.conjugate(inner)) / 2
+    return drop((g - along * np.conjugate(s)) / (size + np.equal(size, 0)), np.equal(size, 0))
+
+
+elementwise(sign, _sign_vjp)
+elementwise(
+    np.absolute,
+    lambda g, x: g * (sign(x) if x.dtype.kind != "c" else np.conjugate(sign(x))),
+)
+
+
+@primitive
+def copysign(x, y):
+    """|x| with the sign of y."""
+    return np.copysign(x, y)
+
+
+elementwise(
+    copysign, lambda g, x, y: drop(g * copysign(sign(x), y) * sign(x), x == 0), lambda g: nothing(g)
+)
+
+
+@primitive
+def copysign_number(x, *, number):
+    """|x| with the sign of a Python number."""
+    return np.copysign(x, number)
+
+
+elementwise(
+    copysign_number,
+    lambda g, x, *, number: drop(g * copysign_number(sign(x), number=number) * sign(x), x == 0),
+)
+
+
+# --- quotients without remainder, and remainders --------------------------------------------------
+
+
+@primitive
+def divide_rounding(x, y, *, mode):
+    """x / y rounded: mode 'floor' down, mode 'trunc' towards zero."""
+    if x.dtype.kind in "iub":
+        _check_zero(y)
+        if mode == "floor":
+            return np.floor_divide(x, y)
+        remainder = np.fmod(x, y)
+        return np.floor_divide(x - remainder, y)
+    return np.trunc(np.divide(x, y)) if mode == "trunc" else _floor_floats(x, y)
+
+
+def _check_zero(y):
+    if y.dtype.kind in "iub" and not np.all(y):
+        raise RuntimeError("ZeroDivisionError: an integer tensor was divided by 0; convert to float, or mask the zeros first")
+
+
+def _floor_floats(x, y):
+    """Python's floor division, but x / 0 is infinite as in a plain division."""
+    return np.where(y == 0, np.divide(x, y), np.floor_divide(x, y))
+
+
+elementwise(divide_rounding, lambda g: nothing(g), lambda g: nothing(g))
+
+
+@primitive
+def floor_divide(x, y):
+    """floor(x / y)."""
+    return divide_rounding(x, y, mode="floor")
+
+
+elementwise(
+    floor_divide, lambda g: missing("floor_divide"), lambda g: missing("floor_divide")
+)
+
+
+@primitive
+def remainder(x, y):
+    """x - floor(x / y) * y: the sign is y's."""
+    _check_zero(y)
+    return np.remainder(x, y)
+
+
+@primitive
+def fmod(x, y):
+    """x - trunc(x / y) * y: the sign is x's."""
+    _check_zero(y)
+    return np.fmod(x, y)
+
+
+elementwise(
+    remainder, same, lambda g, x, y: -g * divide_rounding(x, y, mode="floor")
+)
+elementwise(fmod, same, lambda g, x, y: -g * divide_rounding(x, y, mode="trunc"))
+
+
+@primitive
+def remainder_number(x, *, number):
+    """The remainder of a division by a Python number, with the number's sign."""
+    return remainder(x, x.dtype.type(number))
+
+
+@primitive
+def fmod_number(x, *, number):
+    """The remainder of a division by a Python number, with x's sign."""
+    return fmod(x, x.dtype.type(number))
+
+
+@primitive
+def remainder_of_number(x, y):
+    """The remainder of a Python number (x) divided by y; PyTorch gives it no derivative."""
+    return remainder(x, y)
+
+
+elementwise(
+    remainder_of_number, lambda g: missing("remainder"), lambda g: missing("remainder")
+)
+elementwise(remainder_number, same)
+elementwise(fmod_number, same)
+
+
+# --- what is not finite, and steps ----------------------------------------------------------------
+
+
+@primitive
+def nan_to_num(x, *, nan, posinf, neginf):
+    """x with its nan and infinities replaced; None for an infinity: the dtype's limit."""
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+elementwise(nan_to_num, lambda g, x: keep(g, np.isfinite(x)))
+
+
+@primitive
+def heaviside(x, y):
+    """0 below zero, y at zero, 1 above; 0 for nan."""
+    return np.where(x == 0, y, (x > 0).astype(x.dtype))
+
+
+elementwise(heaviside, lambda g: missing("heaviside"), lambda g: missing("heaviside"))
+elementwise(np.nextafter, same, lambda g: nothing(g))

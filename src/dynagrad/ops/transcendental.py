@@ -1,0 +1,151 @@
+"""Exponentials, logarithms, trigonometric and hyperbolic functions. Imports NumPy only."""
+
+import math
+
+import numpy as np
+
+from .elementwise import drop, keep, where
+from .rule import elementwise, primitive
+
+LN2, LN10 = math.log(2), math.log(10)
+#: elements in one block of a kernel of several passes, so that a block stays in the cache
+BLOCK = 1 << 14
+
+
+def in_blocks(kernel, x):
+    """`kernel(part, result)`, several passes over memory, run on parts of `x` that fit the cache; the results together."""
+    if x.size <= BLOCK:
+        result = np.empty_like(x)
+        kernel(x, result)
+        return result
+    x = np.asarray(x, order="A") if x.flags.forc else np.array(x, order="C")
+    result = np.empty_like(x)
+    source, target = x.reshape(-1, order="A"), result.reshape(-1, order="A")
+    for start in range(0, x.size, BLOCK):
+        kernel(source[start : start + BLOCK], target[start : start + BLOCK])
+    return result
+
+
+# --- exponentials and logarithms ------------------------------------------------------------------
+
+# fmt: off
+elementwise(np.exp,     lambda g, out: g * out)
+elementwise(np.exp2,    lambda g, out: g * (out * LN2))
+elementwise(np.expm1,   lambda g, out: g * (out + 1))
+elementwise(np.log,     lambda g, x: g / x)
+elementwise(np.log2,    lambda g, x: g / (x * LN2))
+elementwise(np.log10,   lambda g, x: g / (x * LN10))
+elementwise(np.log1p,   lambda g, x: g / (x + 1))
+# fmt: on
+
+
+def _sigmoid_into(x, out):
+    np.negative(x, out)
+    np.exp(out, out)
+    np.add(out, 1, out)
+    np.reciprocal(out, out)
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + e^-x); exactly 0 and 1 at the ends."""
+    if x.size < 4096:
+        return np.reciprocal(np.exp(-x) + 1)
+    return in_blocks(_sigmoid_into, x)
+
+
+elementwise(sigmoid, lambda g, out: g * (out * (1 - out)))
+
+
+@primitive
+def logit(x, *, eps):
+    """log(x / (1 - x)); with eps, x is first limited to [eps, 1 - eps]."""
+    if eps is not None:
+        x = np.minimum(np.maximum(x, eps), 1 - eps)
+    return np.log(x / (1 - x))
+
+
+def _logit_vjp(g, x, *, eps):
+    low, high = (0, 1) if eps is None else (eps, 1 - eps)
+    inside = np.greater_equal(x, low) & np.less_equal(x, high)
+    slope = g / (x * (1 - x))
+    return keep(slope, inside) if eps is not None else where(inside, slope, g * math.nan)
+
+
+elementwise(logit, _logit_vjp)
+elementwise(
+    np.logaddexp, lambda g, x, y: g * sigmoid(x - y), lambda g, x, y: g * sigmoid(y - x)
+)
+elementwise(
+    np.logaddexp2,
+    lambda g, x, y: g * sigmoid((x - y) * LN2),
+    lambda g, x, y: g * sigmoid((y - x) * LN2),
+)
+
+
+@primitive
+def xlogy(x, y):
+    """x * log(y), and 0 where x is 0 (unless y is nan)."""
+    return np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(y))
+
+
+elementwise(
+    xlogy,
+    lambda g, x, y: drop(g * np.log(y), np.equal(x, 0) & np.less_equal(y, 0)),
+    lambda g, x, y: g * (x / y),
+)
+
+
+@primitive
+def ldexp(x, y):
+    """x * 2 ** y."""
+    return x * np.exp2(y)
+
+
+elementwise(ldexp, lambda g, y: g * np.exp2(y), lambda g, out: g * (out * LN2))
+
+
+# --- angles ---------------------------------------------------------------------------------------
+
+# fmt: off
+elementwise(np.sin,     lambda g, x: g * np.cos(x))
+elementwise(np.cos,     lambda g, x: g * -np.sin(x))
+elementwise(np.tan,     lambda g, out: g * (1 + out * out))
+elementwise(np.arcsin,  lambda g, x: g / np.sqrt(1 - x * x))
+elementwise(np.arccos,  lambda g, x: -g / np.sqrt(1 - x * x))
+elementwise(np.arctan,  lambda g, x: g / (x * x + 1))
+elementwise(np.sinh,    lambda g, x: g * np.cosh(x))
+elementwise(np.cosh,    lambda g, x: g * np.sinh(x))
+elementwise(np.tanh,    lambda g, out: g * (1 - out * out))
+elementwise(np.arcsinh, lambda g, x: g / np.sqrt(x * x + 1))
+elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+elementwise(np.arctanh, lambda g, x: g / (1 - x * x))
+elementwise(np.deg2rad, lambda g: g * (math.pi / 180))
+elementwise(np.rad2deg, lambda g: g * (180 / math.pi))
+# fmt: on
+
+
+def _of_square(g, x, y):
+    """g / (x^2 + y^2), and 0 at the origin, where the angle has no direction."""
+    square = x * x + y * y
+    return drop(g / square, np.equal(square, 0))
+
+
+elementwise(
+    np.arctan2, lambda g, x, y: y * _of_square(g, x, y), lambda g, x, y: -x * _of_square(g, x, y)
+)
+
+
+@primitive
+def sinc(x):
+    """sin(pi x) / (pi x), and 1 at 0."""
+    t = x * math.pi
+    return np.where(t == 0, x.dtype.type(1), np.sin(t) / t)
+
+
+def _sinc_vjp(g, x):
+    t = x * math.pi
+    return g * drop((t * np.cos(t) - np.sin(t)) / (t * x), np.equal(x, 0))
+
+
+elementwise(sinc, _sinc_vjp)
