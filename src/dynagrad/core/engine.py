@@ -12,10 +12,10 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..ops.shape import sum_to
+from ..ops.shape import copy, sum_to
 from .apply import WARNED, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
-from .tape import AccumulateGrad, Node, Output, clock, stale
+from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, with_edge, wrap
 
 new = object.__new__
@@ -205,12 +205,12 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
     """Add a complete gradient to its leaf's `.grad`; hooks run even if the leaf is gone."""
     extra = edge.extra
     if extra is not None:
-        g = before_leaf(extra, g, create)
+        g, fresh = before_leaf(extra, g, create), False  # hooks may keep what they saw
     leaf = edge.leaf()
     if leaf is not None:
         held = leaf._g
         if create:
-            g = seen(g)
+            g = seen(g if fresh or held is not None else copy(g))
             leaf._g = g if held is None else held + g
         else:
             if g.dtype is not float32 and g.dtype.kind == "c":
@@ -247,9 +247,14 @@ def _as_tensors(node: Node, saved: tuple) -> tuple:
         if kind == "meta" or value is None:
             values.append(value)
         elif kind == "out":
-            values.append(with_edge(value, node if node.rule.results == 1 else Output(node, index)))
+            edge = node if node.rule.results == 1 else Output(node, index)
+            # An integer result (indices) has no derivative: as an input it must not be recorded.
+            values.append(with_edge(value, edge if value.dtype.kind in "fcV" else None))
         elif node.rule.variadic:
             values.append(tuple(with_edge(v, e) for v, e in zip(value, node.edges, strict=True)))
         else:
-            values.append(with_edge(value, node.edges[index]))
+            t = with_edge(value, node.edges[index])
+            if t._e is None:
+                t._v = family_saved(node, index)
+            values.append(t)
     return tuple(values)

@@ -1,6 +1,8 @@
 """Checks and normal forms of the arguments that PyTorch's functions share: dimensions, shapes, tensors."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -54,3 +56,30 @@ def sizes(shape: tuple, name: str = "", argument: str = "size") -> tuple[int, ..
             )
         found.append(int(n))
     return tuple(found)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: NumPy's names of parameters, which PyTorch takes as well
+SPELLINGS = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def numpy_names(f: F) -> F:
+    """Let `f` take `axis` for `dim` and `keepdims` for `keepdim`."""
+
+    @wraps(f)
+    def spelled(*args, **kwargs):
+        if kwargs and not SPELLINGS.keys().isdisjoint(kwargs):
+            kwargs = {SPELLINGS.get(name, name): value for name, value in kwargs.items()}
+        return f(*args, **kwargs)
+
+    return spelled  # pyright: ignore[reportReturnType]
+
+
+def truth(name: str, value: Any, argument: str, position: int) -> bool:
+    """`value`, which must be a bool; TypeError otherwise (a number is easily a misplaced dim)."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be bool, "
+            f"not {type(value).__name__}"
+        )
+    return bool(value)

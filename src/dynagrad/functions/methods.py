@@ -5,9 +5,14 @@ from . import (
     bits,
     comparison,
     complex,
+    cumulative,
     elementwise,
+    extremes,
+    norms,
+    reduction,
     rounding,
     selection,
+    sorting,
     special,
     tensor_methods,
     transcendental,
@@ -311,6 +316,49 @@ Tensor.__gt__ = comparison.gt.operator
 Tensor.__ge__ = comparison.ge.operator
 
 # --- reduction and sorting ------------------------------------------------------------------------------------------------
+
+Tensor.sum = reduction.sum
+Tensor.mean = reduction.mean
+Tensor.nansum = reduction.nansum
+Tensor.nanmean = reduction.nanmean
+Tensor.prod = reduction.prod
+Tensor.var = reduction.var
+Tensor.std = reduction.std
+Tensor.logsumexp = reduction.logsumexp
+Tensor.any = reduction.any
+Tensor.all = reduction.all
+Tensor.count_nonzero = reduction.count_nonzero
+Tensor.max = extremes.max
+Tensor.min = extremes.min
+Tensor.amax = extremes.amax
+Tensor.amin = extremes.amin
+Tensor.aminmax = extremes.aminmax
+Tensor.argmax = extremes.argmax
+Tensor.argmin = extremes.argmin
+Tensor.norm = norms.norm
+Tensor.dist = norms.dist
+Tensor.cumsum = cumulative.cumsum
+Tensor.cumprod = cumulative.cumprod
+Tensor.logcumsumexp = cumulative.logcumsumexp
+Tensor.cummax = cumulative.cummax
+Tensor.cummin = cumulative.cummin
+Tensor.diff = cumulative.diff
+Tensor.cumsum_ = cumulative.cumsum_
+Tensor.cumprod_ = cumulative.cumprod_
+Tensor.sort = sorting.sort
+Tensor.argsort = sorting.argsort
+Tensor.msort = sorting.msort
+Tensor.topk = sorting.topk
+Tensor.kthvalue = sorting.kthvalue
+Tensor.median = sorting.median
+Tensor.nanmedian = sorting.nanmedian
+Tensor.mode = sorting.mode
+Tensor.quantile = sorting.quantile
+Tensor.nanquantile = sorting.nanquantile
+Tensor.unique = sorting.unique
+Tensor.unique_consecutive = sorting.unique_consecutive
+Tensor.bincount = sorting.bincount
+Tensor.histc = sorting.histc
 
 # --- shape and indexing ---------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,378 @@
-"""Reductions under PyTorch's names."""
-from ..core.apply import apply, node_class, overridable
+"""Sums, means, products, variances and truth under PyTorch's names.
+
+`dim` is an int, a tuple of ints, or None for all dimensions; negative ones count from the end, and
+NumPy's spellings `axis` and `keepdims` are taken as well.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..core.apply import (
+    PLAIN,
+    WARNED,
+    F,
+    apply,
+    ask_overrides,
+    compute,
+    float32,
+    float64,
+    legacy_name,
+    new,
+    overridable,
+    overriding,
+    recording,
+    to_dtype,
+    write_out,
+)
+from ..core.dtype import FLOATING, category, number_dtype, numpy_dtype
+from ..core.tape import LIBRARY, Meta, caller, node_class, tick
+from ..core.tensor import Tensor, edge_of, sync, wrap
 from ..ops import reduction as ops
 from ..ops.rule import RULES
+from .arguments import SPELLINGS, many_dims, numpy_names, one_dim, tensor, truth
+from .elementwise import div
 
-Sum = node_class("SumBackward0", RULES[ops.sum_over])
+getframe = sys._getframe
+INT64 = np.dtype("int64")
+
+
+def all_or(dim: Any, ndim: int, name: str) -> tuple[int, ...] | None:
+    """`dim` as axes of a reduction: None where it means all of them."""
+    return None if dim is None else many_dims(dim, ndim, name)
+
+
+def constant_of(fun: Callable, *arrays: Any, **kw: Any) -> Tensor:
+    """A result without derivative."""
+    return wrap(compute(RULES[fun], list(arrays), kw))
+
+
+# --- the hot ones: sum and mean -------------------------------------------------------------------
+
+
+def hot_reduction(
+    whole: Callable, over: Callable, torch_name: str, choose: Callable
+) -> Callable[[F], F]:
+    """Make the stub below it a reduction whose usual calls cost little more than NumPy's.
+
+    `whole(x)` reduces all of a float32 or float64 array, `over(x, axes, keepdims, dtype)` serves
+    every call. `choose(dtype, wanted)` gives the dtype to compute in, None for the input's own.
+    Loss code calls these at each step, so the fast path stores slots itself, like `unary` does;
+    whatever is unusual (another dtype, several dimensions, out=, subclasses) takes `slow`.
+    """
+
+    def decorate(stub: F) -> F:
+        name = stub.__name__
+        all_of, along = RULES[whole].kernel, RULES[over].kernel
+        all_node = node_class(f"{torch_name}Backward0", RULES[whole])
+        all_node_too = node_class(f"{torch_name}Backward0", RULES[over])
+        along_node = node_class(f"{torch_name}Backward1", RULES[over])
+
+        def op(input, dim=..., keepdim=False, *, dtype=None, out=None, **spelled):
+            if type(input) not in PLAIN or dtype is not None or out is not None or spelled:
+                return slow(input, dim, keepdim, dtype, out, spelled)
+            a = input._a
+            d = a.dtype
+            if (d is not float32 and d is not float64) or type(a) is not ndarray:
+                return slow(input, dim, keepdim, None, None, spelled)
+            try:
+                if dim is ...:
+                    if keepdim is not False:
+                        return slow(input, dim, keepdim, None, None, spelled)
+                    r = all_of(a)
+                    cls, kw = all_node, None
+                else:
+                    n = a.ndim
+                    if type(dim) is not int or type(keepdim) is not bool or not -n <= dim < n:
+                        return slow(input, dim, keepdim, None, None, spelled)
+                    kw = {"axes": (dim % n,), "keepdims": keepdim}
+                    r = along(a, **kw)
+                    cls = along_node
+            except WARNED:
+                return slow(input, dim, keepdim, None, None, spelled)
+            v = input._v
+            if v is not None and v.rebased:
+                sync(input)
+            t = new(Tensor)
+            t._a = r
+            t._v = None
+            e = input._e
+            if e is None or not recording():
+                t._e = None
+                return t
+            t._e = node = new(cls)
+            node.edges = (e,)
+            meta = new(Meta)
+            meta.shape = a.shape
+            meta.dtype = d
+            node.saved = (meta,)
+            node.fix = node.extra = node.cells = None
+            node.kw = kw
+            frame = getframe(1)
+            node.code = code = frame.f_code
+            node.lasti = frame.f_lasti
+            if LIBRARY[code.co_filename]:
+                node.code, node.lasti = caller(2)
+            node.seq = tick()
+            return t
+
+        def slow(input, dim, keepdim, dtype, out, spelled):
+            if type(input) not in PLAIN and overriding:
+                given = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out, **spelled}
+                plain = {"dim": ..., "keepdim": False, "dtype": None, "out": None}
+                kw = {k: v for k, v in given.items() if v is not plain.get(k)}
+                answer = ask_overrides(op, (input,), kw)
+                if answer is not NotImplemented:
+                    return answer
+            for key, value in spelled.items():
+                if key not in SPELLINGS:
+                    raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+                dim, keepdim = (value, keepdim) if key == "axis" else (dim, value)
+            x = tensor(name, input)
+            keepdim = truth(name, keepdim, "keepdim", 2)
+            wanted = None if dtype is None else numpy_dtype(dtype)
+            if wanted is None and isinstance(out, Tensor):
+                wanted = out._a.dtype
+            wanted = choose(x._a.dtype, wanted)
+            axes = None if dim is ... else many_dims(dim, x._a.ndim, name)
+            if wanted is not None and category(wanted) < FLOATING:
+                if recording() and edge_of(x) is not None:
+                    raise RuntimeError(
+                        f"Autograd not support dtype: {legacy_name(wanted)}\n{name} of a tensor "
+                        "that requires grad needs a floating dtype; detach() it first"
+                    )
+                result = constant_of(over, x._a, axes=axes, keepdims=keepdim, dtype=wanted)
+            else:
+                cls = all_node_too if dim is ... else along_node
+                result = apply(cls, x, axes=axes, keepdims=keepdim, dtype=wanted)
+            return result if out is None else write_out(name, out, result)
+
+        op.__name__, op.__qualname__ = name, stub.__qualname__
+        op.__doc__, op.__module__ = stub.__doc__, stub.__module__
+        return op  # pyright: ignore[reportReturnType]
+
+    return decorate
+
+
+def _summing(dtype: np.dtype, wanted: np.dtype | None) -> np.dtype | None:
+    """The dtype of a sum: integers and bools are added up in int64."""
+    if wanted is None and category(dtype) < FLOATING:
+        return INT64
+    return None if wanted == dtype else wanted
+
+
+def _averaging(dtype: np.dtype, wanted: np.dtype | None) -> np.dtype | None:
+    """The dtype of a mean, which is none of integers."""
+    chosen = dtype if wanted is None else wanted
+    if category(chosen) < FLOATING:
+        which = "Input" if wanted is None else "Optional"
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {which} dtype must be either a floating point "
+            f"or complex dtype. Got: {legacy_name(chosen)}\nConvert the tensor, as in "
+            "x.float().mean(), or give dtype=torch.float32"
+        )
+    return None if wanted == dtype else wanted
+
+
+@hot_reduction(ops.total, ops.sum_over, "Sum", _summing)
+def sum(input, dim=..., keepdim=False, *, dtype=None, out=None):
+    """The sum over `dim`, or of all elements; integers and bools give int64."""
+
+
+@hot_reduction(ops.average, ops.mean_over, "Mean", _averaging)
+def mean(input, dim=..., keepdim=False, *, dtype=None, out=None):
+    """The sum over `dim` divided by the number of terms; RuntimeError for integers."""
+
+
+# --- sums and products ----------------------------------------------------------------------------
+
+Nansum = node_class("NansumBackward0", RULES[ops.nansum_over])
+ProdAll = node_class("ProdBackward0", RULES[ops.product])
+ProdAlong = node_class("ProdBackward1", RULES[ops.product])
+
+
+def converted(name: str, x: Tensor, dtype: Any, out: Any = None) -> Tensor:
+    """The operand of a sum or product: in `dtype` or out's, integers without one in int64."""
+    wanted = numpy_dtype(dtype) if dtype is not None else None
+    if wanted is None and isinstance(out, Tensor):
+        wanted = out._a.dtype
+    wanted = _summing(x._a.dtype, wanted)
+    if wanted is None:
+        return x
+    if category(wanted) < FLOATING and recording() and edge_of(x) is not None:
+        raise RuntimeError(
+            f"Autograd not support dtype: {legacy_name(wanted)}\n{name} of a tensor that requires "
+            "grad needs a floating dtype; detach() it first"
+        )
+    return to_dtype(x, wanted)
+
+
+@overridable
+@numpy_names
+def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The sum over `dim` of the elements that are not nan."""
+    x = tensor("nansum", input)
+    if category(x._a.dtype) < FLOATING:
+        return sum(x, dim, keepdim, dtype=dtype, out=out)
+    x = converted("nansum", x, dtype, out)
+    axes = all_or(dim, x._a.ndim, "nansum")
+    result = apply(Nansum, x, axes=axes, keepdims=truth("nansum", keepdim, "keepdim", 2))
+    return result if out is None else write_out("nansum", out, result)
+
+
+@overridable
+@numpy_names
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The mean over `dim` of the elements that are not nan; nan where there is none."""
+    x = tensor("nanmean", input)
+    if category(x._a.dtype) < FLOATING:
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{legacy_name(x._a.dtype)}. Convert it first, as in x.float()"
+        )
+    axes = all_or(dim, x._a.ndim, "nanmean")
+    numbers = np.add.reduce(x._a == x._a, axes, out=..., keepdims=bool(keepdim))
+    total = nansum(x, dim, keepdim, dtype=dtype)
+    result = div(total, wrap(numbers))
+    return result if out is None else write_out("nanmean", out, result)
+
+
+@overridable
+@numpy_names
+def prod(input, dim=..., keepdim=False, *, dtype=None, out=None):
+    """The product along `dim` (an int), or of all elements; integers and bools give int64."""
+    x = converted("prod", tensor("prod", input), dtype, out)
+    axis = None if dim is ... else one_dim(dim, x._a.ndim, "prod")
+    cls = ProdAll if axis is None else ProdAlong
+    result = apply(cls, x, axis=axis, keepdims=truth("prod", keepdim, "keepdim", 2))
+    return result if out is None else write_out("prod", out, result)
+
+
+# --- variances ------------------------------------------------------------------------------------
+
 Var = node_class("VarBackward0", RULES[ops.var_over])
+Std = node_class("StdBackward0", RULES[ops.std_over])
+VarMean = node_class("VarMeanBackward0", RULES[ops.var_mean_over])
+StdMean = node_class("StdMeanBackward0", RULES[ops.std_mean_over])
+
+
+def _deviation(name: str, cls: Any, input, dim, unbiased, keepdim, correction) -> Any:
+    """One of the four: var(unbiased), var(dim, unbiased, keepdim), var(dim, correction=...)."""
+    x = tensor(name, input)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None and correction is not ...:
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: unbiased and correction say "
+            "the same; give correction=1 for unbiased=True, correction=0 for unbiased=False"
+        )
+    if unbiased is not None:
+        correction = 1 if truth(name, unbiased, "unbiased", 2) else 0
+    elif correction is ... or correction is None:
+        correction = 1
+    if category(x._a.dtype) < FLOATING:
+        which = name if name.endswith("_mean") else "std and var"
+        raise RuntimeError(
+            f"{which} only support floating point and complex dtypes\n{name} was given "
+            f"{legacy_name(x._a.dtype)}; convert the tensor first, as in x.float()"
+        )
+    axes = all_or(dim, x._a.ndim, name)
+    axes = None if axes is not None and len(axes) == x._a.ndim else axes
+    n = ops.count(x._a.shape, axes)
+    if n <= correction:
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            f"reduction factor (input numel divided by output numel): {n} terms, correction "
+            f"{correction}.",
+            UserWarning,
+            stacklevel=5,
+        )
+    keepdim = truth(name, keepdim, "keepdim", 3)
+    return apply(cls, x, axes=axes, keepdims=keepdim, correction=correction)
+
 
 @overridable
-def sum(input, dim=None, keepdim=False):
-    return apply(Sum, input, axes=None if dim is None else (dim,), keepdims=keepdim)
+@numpy_names
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
+    """The variance over `dim`: sum(|x - mean|^2) / (n - correction), correction 1 by default."""
+    result = _deviation("var", Var, input, dim, unbiased, keepdim, correction)
+    return result if out is None else write_out("var", out, result)
+
 
 @overridable
-def var(input, dim=None, keepdim=False, correction=1):
-    return apply(Var, input, axes=None if dim is None else (dim,), keepdims=keepdim, correction=correction)
+@numpy_names
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
+    """The standard deviation over `dim`: the root of the variance; its derivative at 0 is 0."""
+    result = _deviation("std", Std, input, dim, unbiased, keepdim, correction)
+    return result if out is None else write_out("std", out, result)
+
+
+@overridable
+@numpy_names
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=...):
+    """Variance and mean over `dim`, as a pair."""
+    return _deviation("var_mean", VarMean, input, dim, unbiased, keepdim, correction)
+
+
+@overridable
+@numpy_names
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=...):
+    """Standard deviation and mean over `dim`, as a pair."""
+    return _deviation("std_mean", StdMean, input, dim, unbiased, keepdim, correction)
+
+
+# --- log-sum-exp ----------------------------------------------------------------------------------
+
+Logsumexp = node_class("LogsumexpBackward0", RULES[ops.logsumexp_over])
+
+
+@overridable
+@numpy_names
+def logsumexp(input, dim, keepdim=False, *, out=None):
+    """log(sum(exp(x))) over `dim`, without overflow; integers give the default floating dtype."""
+    x = tensor("logsumexp", input)
+    if category(x._a.dtype) < FLOATING:
+        x = to_dtype(x, number_dtype(0.0))
+    axes = many_dims(dim, x._a.ndim, "logsumexp")
+    keepdim = truth("logsumexp", keepdim, "keepdim", 3)
+    result = apply(Logsumexp, x, axes=axes, keepdims=keepdim)
+    return result if out is None else write_out("logsumexp", out, result)
+
+
+# --- truth and counts -----------------------------------------------------------------------------
+
+
+def _truth(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
+    x = tensor(name, input)
+    axes = all_or(dim, x._a.ndim, name)
+    keepdim = truth(name, keepdim, "keepdim", 2)
+    result = constant_of(fun, x._a, axes=axes, keepdims=keepdim)
+    if x._a.dtype == np.uint8:
+        result = wrap(result._a.astype(np.uint8))
+    return result if out is None else write_out(name, out, result)
+
+
+@overridable
+@numpy_names
+def any(input, dim=None, keepdim=False, *, out=None):
+    """Whether some element over `dim` is not zero (bool; uint8 for uint8)."""
+    return _truth("any", ops.any_over, input, dim, keepdim, out)
+
+
+@overridable
+@numpy_names
+def all(input, dim=None, keepdim=False, *, out=None):
+    """Whether every element over `dim` is not zero (bool; uint8 for uint8)."""
+    return _truth("all", ops.all_over, input, dim, keepdim, out)
+
+
+@overridable
+@numpy_names
+def count_nonzero(input, dim=None):
+    """The number of elements over `dim` that are not zero."""
+    x = tensor("count_nonzero", input)
+    return constant_of(ops.count_nonzero, x._a, axes=all_or(dim, x._a.ndim, "count_nonzero"))

@@ -1,50 +1,365 @@
-"""Reductions. Imports NumPy only."""
+"""Reductions: sums, means, products, variances, norms and extremes. Imports NumPy only.
+
+`axes` is a tuple of dimensions counted from the front, or None for all of them. A rule first
+spreads the cotangent over its input's shape (`spread`) and then reads as ordinary calculus.
+"""
+
+import math
 
 import numpy as np
 
-from .rule import general, linear, primitive
-from .shape import broadcast_to, reshape
+from .cumulative import cumprod, shift
+from .rule import constant, elementwise, general, linear, primitive
+from .shape import broadcast_to, cast, reshape
+
+# --- adding up ------------------------------------------------------------------------------------
+
+#: below this number of elements plain summation loses less than the last digits
+FEW = 1024
+
+
+def is_half(dtype):
+    """Whether a dtype has 16 bits (float16, bfloat16): such values are added up in float32."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+def real_dtype(dtype):
+    """The dtype of absolute values."""
+    return np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype
+
+
+def add_over(x, axes, keepdims):
+    """np.add.reduce, as accurate in every direction as NumPy is along contiguous memory.
+
+    NumPy adds pairwise along the fastest dimension only; across others the error would grow with
+    the number of terms. There long dimensions are added in blocks of about the square root.
+    """
+    if is_half(x.dtype):
+        return np.asarray(add_over(x.astype(np.float32), axes, keepdims).astype(x.dtype))
+    if x.size <= FEW or x.dtype.kind in "biu":
+        return np.add.reduce(x, axes, out=..., keepdims=keepdims)
+    if axes is None or len(axes) == x.ndim:
+        if not x.flags.forc:
+            x = np.ascontiguousarray(x)
+        return np.add.reduce(x, None, out=..., keepdims=keepdims)
+    total = x
+    for axis in sorted(axes, reverse=True):
+        total = _add_along(total, axis)
+    if keepdims:
+        return total
+    kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    return total.reshape(kept)
+
+
+def _add_along(x, axis):
+    n = x.shape[axis]
+    fastest = min((s for s, m in zip(x.strides, x.shape, strict=True) if m > 1), default=0)
+    if n < 64 or x.strides[axis] == fastest:
+        return np.add.reduce(x, axis, keepdims=True)
+    block = math.isqrt(n)
+    count = n // block
+    lead = (slice(None),) * axis
+    head = x[(*lead, slice(0, count * block))]
+    head = head.reshape(*x.shape[:axis], count, block, *x.shape[axis + 1 :])
+    total = np.add.reduce(np.add.reduce(head, axis + 1), axis, keepdims=True)
+    if count * block < n:
+        total += np.add.reduce(x[(*lead, slice(count * block, n))], axis, keepdims=True)
+    return total
+
+
+def count(shape, axes):
+    """The number of elements that one result of a reduction is made of."""
+    if axes is None:
+        return math.prod(shape)
+    return math.prod([shape[i] for i in axes])
+
+
+def kept_shape(shape, axes):
+    """A reduction's shape under keepdims=True."""
+    if axes is None:
+        return (1,) * len(shape)
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
 @primitive
-def sum_over(x, *, axes, keepdims):
-    """The sum over the dimensions `axes` (None: over all)."""
-    return np.add.reduce(x, axes, None, None, keepdims)
+def spread(x, *, shape, axes, keepdims):
+    """A reduction's result repeated over its input's `shape`: the transpose of sum_over.
+
+    Few elements are written out, which is cheapest; many are a read-only view that repeats.
+    """
+    if not keepdims and np.ndim(x):
+        x = x.reshape(kept_shape(shape, axes))
+    if math.prod(shape) > 4096:
+        return np.broadcast_to(x, shape)
+    result = np.empty(shape, x.dtype)
+    result[...] = x
+    return result
+
+
+@primitive
+def sum_over(x, *, axes, keepdims, dtype=None):
+    """The sum over the dimensions `axes`, in another `dtype` if one is given."""
+    if dtype is not None:
+        x = x.astype(dtype)
+    return add_over(x, axes, keepdims)
+
+
+@primitive
+def total(x):
+    """The sum of all elements of a float32 or float64 array: sum_over without its choices."""
+    if x.size > FEW and not x.flags.forc:
+        x = np.ascontiguousarray(x)
+    return np.add.reduce(x, None, out=...)
 
 
 def expand_back(g, x_meta, axes, keepdims):
-    """A reduction's cotangent broadcast to its input's shape."""
-    if not keepdims and axes is not None:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(x_meta.shape))
-        g = reshape(g, shape=kept)
-    elif keepdims is False and axes is None:
-        g = reshape(g, shape=(1,) * len(x_meta.shape))
-    return broadcast_to(g, shape=x_meta.shape)
+    """A reduction's cotangent broadcast to its input's shape, in its dtype."""
+    if g.dtype is not x_meta.dtype and g.dtype != x_meta.dtype:
+        g = cast(g, dtype=x_meta.dtype)
+    return spread(g, shape=x_meta.shape, axes=axes, keepdims=keepdims)
 
 
+linear(spread, lambda g, *, axes, keepdims: sum_over(g, axes=axes, keepdims=keepdims))
 linear(sum_over, lambda g, x_meta, *, axes, keepdims: expand_back(g, x_meta, axes, keepdims))
+linear(total, lambda g, x_meta: spread(g, shape=x_meta.shape, axes=None, keepdims=False))
+
+
+@primitive
+def mean_over(x, *, axes, keepdims, dtype=None):
+    """The sum over `axes` divided by the number of terms."""
+    if dtype is not None:
+        x = x.astype(dtype)
+    n = count(x.shape, axes)
+    if is_half(x.dtype):
+        return np.asarray((add_over(x.astype(np.float32), axes, keepdims) / n).astype(x.dtype))
+    return np.asarray(add_over(x, axes, keepdims) / n)
+
+
+#: counts as arrays of the two usual dtypes: a Python number would double the division's cost
+_COUNTS = {np.dtype("float32"): {}, np.dtype("float64"): {}}
+
+
+@primitive
+def average(x):
+    """The mean of all elements of a float32 or float64 array: mean_over without its choices."""
+    n = x.size
+    if n > FEW and not x.flags.forc:
+        x = np.ascontiguousarray(x)
+    cache = _COUNTS[x.dtype]
+    divisor = cache.get(n)
+    if divisor is None:
+        divisor = np.array(n, x.dtype)
+        if len(cache) < FEW:
+            cache[n] = divisor
+    return np.divide(np.add.reduce(x, None, out=...), divisor, out=...)
+
+
+def _mean_vjp(g, x_meta, *, axes, keepdims):
+    return expand_back(g / count(x_meta.shape, axes), x_meta, axes, keepdims)
+
+
+def _average_vjp(g, x_meta):
+    g = g / math.prod(x_meta.shape)
+    return spread(g, shape=x_meta.shape, axes=None, keepdims=False)
+
+
+linear(mean_over, _mean_vjp)
+linear(average, _average_vjp)
+
+
+@primitive
+def is_number(x):
+    """1 where x is a number, 0 where it is nan, in x's dtype."""
+    return np.asarray((x == x).astype(x.dtype))
+
+
+@primitive
+def nansum_over(x, *, axes, keepdims):
+    """The sum over `axes` of what is not nan."""
+    return add_over(np.where(np.isnan(x), x.dtype.type(0), x), axes, keepdims)
+
+
+def _nansum_vjp(g, x, *, axes, keepdims):
+    return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * is_number(x)
+
+
+constant(is_number)
+general(nansum_over, _nansum_vjp)
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+@primitive
+def product(x, *, axis, keepdims):
+    """The product along a dimension, or of all elements (axis None)."""
+    if x.ndim == 0:
+        axis = None
+    if is_half(x.dtype):
+        wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
+        return np.asarray(wide.astype(x.dtype))
+    return np.multiply.reduce(x, axis, out=..., keepdims=keepdims)
+
+
+def _others(x, axis):
+    """For each element the product of all others: what is before it times what is after it.
+
+    Without division it is right where elements are zero, and so are its derivatives.
+    """
+    before = shift(cumprod(x, axis=axis, reverse=False), axis=axis, by=1, fill=1)
+    after = shift(cumprod(x, axis=axis, reverse=True), axis=axis, by=-1, fill=1)
+    return before * after
+
+
+def _product_vjp(g, x, *, axis, keepdims):
+    axes = None if axis is None or x.ndim == 0 else (axis,)
+    if axes is None:
+        others = reshape(_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
+    else:
+        others = _others(x, axis)
+    return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * others
+
+
+general(product, _product_vjp)
+
+
+# --- variances ------------------------------------------------------------------------------------
+
+
+@primitive
+def divide_or_zero(x, y):
+    """x / y, but 0 where y is 0: the choice of a subgradient at a norm's or deviation's corner."""
+    zero = y == 0
+    return np.asarray(np.where(zero, x.dtype.type(0), x / np.where(zero, y.dtype.type(1), y)))
+
+
+elementwise(
+    divide_or_zero,
+    lambda g, y: divide_or_zero(g, y),
+    lambda g, y, out: -divide_or_zero(g * out, y),
+)
+
+
+def _moments(x, axes, keepdims, correction):
+    """Variance and mean by two passes, halves in float32 (and still so in the result)."""
+    if is_half(x.dtype):
+        x = x.astype(np.float32)
+    n = count(x.shape, axes)
+    mean = np.asarray(add_over(x, axes, True) / n)
+    d = x - mean
+    squares = (d * d.conj()).real if d.dtype.kind == "c" else d * d
+    var = np.asarray(add_over(squares, axes, keepdims) / squares.dtype.type(max(0, n - correction)))
+    return var, mean.reshape(var.shape)
 
 
 @primitive
 def var_over(x, *, axes, keepdims, correction):
-    """The variance over `axes`: sum((x - mean)^2) / max(0, n - correction)."""
-    mean = np.add.reduce(x, axes, keepdims=True) / _count(x.shape, axes)
-    d = x - mean
-    n = max(0, _count(x.shape, axes) - correction)
-    return np.add.reduce(d * d.conj() if d.dtype.kind == "c" else d * d, axes, keepdims=keepdims) / x.dtype.type(n)
+    """The variance over `axes`: sum(|x - mean|^2) / max(0, n - correction)."""
+    return _moments(x, axes, keepdims, correction)[0].astype(real_dtype(x.dtype), copy=False)
 
 
-def _count(shape, axes):
-    n = 1
-    for i in range(len(shape)) if axes is None else axes:
-        n *= shape[i]
-    return n
+@primitive
+def std_over(x, *, axes, keepdims, correction):
+    """The standard deviation over `axes`: the variance's root."""
+    var = _moments(x, axes, keepdims, correction)[0]
+    return np.asarray(np.sqrt(var).astype(real_dtype(x.dtype), copy=False))
+
+
+@primitive
+def var_mean_over(x, *, axes, keepdims, correction):
+    """Variance and mean over `axes`."""
+    var, mean = _moments(x, axes, keepdims, correction)
+    return var.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
+
+
+@primitive
+def std_mean_over(x, *, axes, keepdims, correction):
+    """Standard deviation and mean over `axes`."""
+    var, mean = _moments(x, axes, keepdims, correction)
+    std = np.asarray(np.sqrt(var))
+    return std.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
 
 
 def _var_vjp(g, x, *, axes, keepdims, correction):
-    n = _count(x.shape, axes)
-    d = x - sum_over(x, axes=axes, keepdims=True) / n
-    return expand_back(g, x, axes, keepdims) * (d * (2.0 / max(0, n - correction) if n > correction else float("nan")))
+    n = count(x.shape, axes)
+    mean = mean_over(x, axes=axes, keepdims=True)
+    d = x - broadcast_to(mean, shape=x.shape)
+    if x.dtype.kind == "c":
+        d = np.conjugate(d)
+    g = spread(g, shape=x.shape, axes=axes, keepdims=keepdims)
+    if n <= correction:
+        return g * (d * d * math.inf)  # as PyTorch: inf where the variance is, nan where it is nan
+    return g * (d * (2.0 / (n - correction)))
+
+
+def _std_vjp(g, x, out, *, axes, keepdims, correction):
+    g = divide_or_zero(g, out * 2)
+    return _var_vjp(g, x, axes=axes, keepdims=keepdims, correction=correction)
+
+
+def _with_mean(g, g_mean, x, axes, keepdims, correction):
+    of_mean = spread(g_mean / count(x.shape, axes), shape=x.shape, axes=axes, keepdims=keepdims)
+    return of_mean + _var_vjp(g, x, axes=axes, keepdims=keepdims, correction=correction)
+
+
+def _var_mean_vjp(g0, g1, x, *, axes, keepdims, correction):
+    return _with_mean(g0, g1, x, axes, keepdims, correction)
+
+
+def _std_mean_vjp(g0, g1, x, out0, *, axes, keepdims, correction):
+    return _with_mean(divide_or_zero(g0, out0 * 2), g1, x, axes, keepdims, correction)
 
 
 general(var_over, _var_vjp)
+general(std_over, _std_vjp)
+general(var_mean_over, _var_mean_vjp, results=2)
+general(std_mean_over, _std_mean_vjp, results=2)
+
+
+# --- log-sum-exp ----------------------------------------------------------------------------------
+
+
+@primitive
+def logsumexp_over(x, *, axes, keepdims):
+    """log(sum(exp(x))) over `axes`, with the greatest term taken out before exp."""
+    if is_half(x.dtype):
+        wide = logsumexp_over(x.astype(np.float32), axes=axes, keepdims=keepdims)
+        return np.asarray(wide.astype(x.dtype))
+    top = np.maximum.reduce(x.real, axes, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, top.dtype.type(0))
+    terms = add_over(np.exp(x - top), axes, keepdims)
+    return np.asarray(np.log(terms) + top.reshape(terms.shape))
+
+
+def _logsumexp_vjp(g, x, out, *, axes, keepdims):
+    out = spread(out, shape=x.shape, axes=axes, keepdims=keepdims)
+    return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * np.exp(x - out)
+
+
+general(logsumexp_over, _logsumexp_vjp)
+
+
+# --- truth ----------------------------------------------------------------------------------------
+
+
+@primitive
+def any_over(x, *, axes, keepdims):
+    """Whether an element over `axes` is not zero."""
+    return np.logical_or.reduce(x, axes, out=..., keepdims=keepdims)
+
+
+@primitive
+def all_over(x, *, axes, keepdims):
+    """Whether every element over `axes` is not zero."""
+    return np.logical_and.reduce(x, axes, out=..., keepdims=keepdims)
+
+
+@primitive
+def count_nonzero(x, *, axes):
+    """The number of elements over `axes` that are not zero."""
+    return np.add.reduce(x != 0, axes, dtype=np.int64, out=...)
+
+
+constant(any_over)
+constant(all_over)
+constant(count_nonzero)

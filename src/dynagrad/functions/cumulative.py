@@ -1,0 +1,132 @@
+"""Running sums, products and extremes along a dimension under PyTorch's names; differences."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import apply, legacy_name, overridable, write_out
+from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
+from ..core.views import inplace
+from ..ops import cumulative as ops
+from ..ops.rule import RULES
+from ..ops.shape import copy
+from .arguments import numpy_names, one_dim, tensor
+from .elementwise import sub
+from .extremes import put_pair
+from .joining import cat
+from .parts import narrow
+from .reduction import converted
+from .return_types import return_type
+
+Cumsum = node_class("CumsumBackward0", RULES[ops.cumsum])
+Cumprod = node_class("CumprodBackward0", RULES[ops.cumprod])
+Logcumsumexp = node_class("LogcumsumexpBackward0", RULES[ops.logcumsumexp])
+Cummax = node_class("CummaxBackward0", RULES[ops.cummax])
+Cummin = node_class("CumminBackward0", RULES[ops.cummin])
+Copies = node_class("CopyBackwards", RULES[copy])
+
+CummaxResult = return_type("cummax", "values", "indices")
+CumminResult = return_type("cummin", "values", "indices")
+
+
+@overridable
+@numpy_names
+def cumsum(input, dim, *, dtype=None, out=None):
+    """The sums of the elements up to each one along `dim`; integers and bools give int64."""
+    x = converted("cumsum", tensor("cumsum", input), dtype, out)
+    result = apply(Cumsum, x, axis=one_dim(dim, x._a.ndim, "cumsum"), reverse=False)
+    return result if out is None else write_out("cumsum", out, result)
+
+
+@overridable
+@numpy_names
+def cumprod(input, dim, *, dtype=None, out=None):
+    """The products of the elements up to each one along `dim`; its derivative is right at zeros."""
+    x = converted("cumprod", tensor("cumprod", input), dtype, out)
+    result = apply(Cumprod, x, axis=one_dim(dim, x._a.ndim, "cumprod"), reverse=False)
+    return result if out is None else write_out("cumprod", out, result)
+
+
+def _own_dtype(input: Tensor, dtype: Any) -> Any:
+    """The dtype of an in-place running sum, which must be the tensor's own."""
+    own = input._a.dtype
+    if dtype is not None and numpy_dtype(dtype) != own:
+        raise RuntimeError(
+            f"Bad in-place call: input tensor dtype {own.name} and output tensor dtype "
+            f"{numpy_dtype(dtype).name} should match"
+        )
+    return input.dtype
+
+
+@numpy_names
+def cumsum_(input, dim, *, dtype=None):
+    """cumsum, in place."""
+    return inplace(cumsum, input, dim, dtype=_own_dtype(input, dtype), name="cumsum_")
+
+
+@numpy_names
+def cumprod_(input, dim, *, dtype=None):
+    """cumprod, in place."""
+    return inplace(cumprod, input, dim, dtype=_own_dtype(input, dtype), name="cumprod_")
+
+
+@overridable
+@numpy_names
+def logcumsumexp(input, dim, *, out=None):
+    """log of the running sums of exp(x) along `dim`, without overflow."""
+    x = tensor("logcumsumexp", input)
+    if category(x._a.dtype) < FLOATING:
+        raise NotImplementedError(
+            f"\"logcumsumexp_out_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\n"
+            "Convert it first, as in x.float()"
+        )
+    result = apply(Logcumsumexp, x, axis=one_dim(dim, x._a.ndim, "logcumsumexp"))
+    return result if out is None else write_out("logcumsumexp", out, result)
+
+
+@overridable
+@numpy_names
+def cummax(input, dim, *, out=None):
+    """The greatest element so far along `dim` and its last place, as (values, indices)."""
+    x = tensor("cummax", input)
+    pair = apply(Cummax, x, axis=one_dim(dim, x._a.ndim, "cummax"))
+    return put_pair("cummax", CummaxResult, pair, out)
+
+
+@overridable
+@numpy_names
+def cummin(input, dim, *, out=None):
+    """The least element so far along `dim` and its last place, as (values, indices)."""
+    x = tensor("cummin", input)
+    pair = apply(Cummin, x, axis=one_dim(dim, x._a.ndim, "cummin"))
+    return put_pair("cummin", CumminResult, pair, out)
+
+
+# --- differences ----------------------------------------------------------------------------------
+
+
+@overridable
+@numpy_names
+def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
+    """The n-th differences x[i + 1] - x[i] along `dim`, of x with what is put before and behind."""
+    x = tensor("diff", input)
+    if x._a.ndim == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional, but got a scalar")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    axis = one_dim(dim, x._a.ndim, "diff")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    if len(parts) > 1:
+        x = cat(parts, axis)
+    if n == 0:
+        x = apply(Copies, x)
+    for _ in range(n if n < x._a.shape[axis] else x._a.shape[axis]):
+        length = x._a.shape[axis] - 1
+        later, earlier = narrow(x, axis, 1, length), narrow(x, axis, 0, length)
+        if x._a.dtype.kind == "b":
+            x = wrap(np.logical_xor(later._a, earlier._a))
+        else:
+            x = sub(later, earlier)
+    return x if out is None else write_out("diff", out, x)

@@ -1,0 +1,94 @@
+"""Vector norms and distances under PyTorch's names."""
+
+import math
+from typing import Any
+
+from ..core.apply import apply, legacy_name, overridable, promoted, write_out
+from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.tape import node_class
+from ..core.tensor import Tensor
+from ..ops import norms as ops
+from ..ops.rule import RULES
+from .arguments import many_dims, numpy_names, tensor, truth
+
+VectorNorm = node_class("LinalgVectorNormBackward0", RULES[ops.vector_norm])
+Dist = node_class("DistBackward0", RULES[ops.dist])
+
+
+def vector_norm(x: Tensor, p: float, dim: Any, keepdim: bool, dtype: Any) -> Tensor:
+    """(sum |x|^p)^(1/p) over `dim` with linalg.vector_norm's checks."""
+    kind = x._a.dtype
+    if category(kind) < FLOATING:
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{legacy_name(kind)}\nConvert it first, as in x.float()"
+        )
+    wanted = None if dtype is None else numpy_dtype(dtype)
+    if wanted is not None:
+        if category(wanted) != category(kind):
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be {'real' if category(kind) == FLOATING else 'complex'}"
+                f" for {legacy_name(kind)} inputs, but got {legacy_name(wanted)}"
+            )
+        if wanted.itemsize < kind.itemsize:
+            raise RuntimeError(
+                f"linalg.vector_norm: the dtype of the input ({legacy_name(kind)}) should be "
+                f"convertible without narrowing to the specified dtype ({legacy_name(wanted)})"
+            )
+        wanted = None if wanted == kind else wanted
+    axes = None if dim is None else many_dims(dim, x._a.ndim, "linalg_vector_norm")
+    if p < 0 or p == math.inf:
+        _check_some(x, p, axes)
+    return apply(VectorNorm, x, p=p, axes=axes, keepdims=keepdim, dtype=wanted)
+
+
+def _check_some(x: Tensor, p: float, axes: tuple[int, ...] | None) -> None:
+    shape = x._a.shape
+    if axes is None and x._a.size == 0:
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the "
+            f"operation does not have an identity (its shape is {list(shape)})"
+        )
+    for axis in axes or ():
+        if shape[axis] == 0:
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {p:g} norm on the dimension {axis} because "
+                "this dimension is empty and the operation does not have an identity"
+            )
+
+
+@overridable
+@numpy_names
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+    """The p-norm over `dim`, or of all elements: (sum |x|^p)^(1/p).
+
+    p: a number, 'fro' or None for 2, +-inf for the greatest or least |x|, 0 for the number of
+    non-zeros. Where the norm has a corner its derivative is 0, or shared evenly (+-inf).
+    """
+    x = tensor("norm", input)
+    if p is None or p == "fro":
+        p = 2
+    if isinstance(p, Tensor):
+        p = float(p._a)
+    if isinstance(p, str):
+        if p == "nuc":
+            raise RuntimeError(
+                "norm(): the nuclear norm is a matrix norm; use torch.linalg.matrix_norm(x, 'nuc')"
+            )
+        raise RuntimeError(
+            f"linalg.matrix_norm: Order {p} not supported. torch.norm takes a number or 'fro'"
+        )
+    result = vector_norm(x, p, dim, truth("norm", keepdim, "keepdim", 4), dtype)
+    return result if out is None else write_out("norm", out, result)
+
+
+@overridable
+def dist(input, other, p=2):
+    """The p-norm of input - other over all elements, a scalar."""
+    x, y = promoted((tensor("dist", input), tensor("dist", other, 2, "other")))
+    if category(x._a.dtype) < FLOATING:
+        raise RuntimeError(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{legacy_name(x._a.dtype)} instead.\nConvert it first, as in x.float()"
+        )
+    return apply(Dist, x, y, p=float(p))

@@ -1,0 +1,411 @@
+"""Sorting, selection by rank, quantiles, distinct values and counts under PyTorch's names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import apply, compute, legacy_name, overridable, write_out
+from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
+from ..ops import elementwise, indexing, shape
+from ..ops import sorting as ops
+from ..ops.rule import RULES
+from .arguments import numpy_names, one_dim, tensor, truth
+from .extremes import check_ordered, check_some, put_pair
+from .reduction import constant_of
+from .return_types import return_type
+
+SortPlain = node_class("SortBackward0", RULES[ops.sort])
+SortStable = node_class("SortBackward1", RULES[ops.sort])
+Topk = node_class("TopkBackward0", RULES[ops.topk])
+Kthvalue = node_class("KthvalueBackward0", RULES[ops.kth])
+MedianAll = node_class("MedianBackward0", RULES[ops.median_of])
+MedianAlong = node_class("MedianBackward1", RULES[ops.median_along])
+NanmedianAll = node_class("NanmedianBackward0", RULES[ops.nanmedian_of])
+NanmedianAlong = node_class("NanmedianBackward1", RULES[ops.nanmedian_along])
+Mode = node_class("ModeBackward0", RULES[ops.mode])
+
+SortResult = return_type("sort", "values", "indices")
+TopkResult = return_type("topk", "values", "indices")
+KthvalueResult = return_type("kthvalue", "values", "indices")
+MedianResult = return_type("median", "values", "indices")
+NanmedianResult = return_type("nanmedian", "values", "indices")
+ModeResult = return_type("mode", "values", "indices")
+
+
+def whole_number(name: str, value: Any, argument: str, position: int) -> int:
+    """`value`, which must be an integer; TypeError otherwise."""
+    if isinstance(value, Tensor) and value._a.ndim == 0 and value._a.dtype.kind in "iu":
+        return int(value._a)
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be int, "
+            f"not {type(value).__name__}"
+        )
+    return int(value)
+
+
+# --- sorting --------------------------------------------------------------------------------------
+
+
+@overridable
+@numpy_names
+def sort(input, dim=-1, descending=False, stable=None, *, out=None):
+    """The elements in order along `dim`, and where they stood: (values, indices).
+
+    Equal elements keep their order, whether `stable` is asked for or not; nan is greatest.
+    """
+    x = tensor("sort", input)
+    if category(x._a.dtype) == COMPLEX:
+        raise RuntimeError(
+            "Sort does not support complex dtypes on CPU: complex numbers have no order. Sort "
+            "x.abs() or x.real"
+        )
+    cls = SortPlain if stable is None else SortStable
+    axis = one_dim(dim, x._a.ndim, "sort")
+    descending = truth("sort", descending, "descending", 3)
+    return put_pair("sort", SortResult, apply(cls, x, axis=axis, descending=descending), out)
+
+
+@overridable
+@numpy_names
+def argsort(input, dim=-1, descending=False, stable=False):
+    """The indices that sort along `dim`; equal elements keep their order."""
+    return sort(wrap(tensor("argsort", input)._a), dim, descending).indices
+
+
+@overridable
+def msort(input, *, out=None):
+    """The elements in order along the first dimension."""
+    values = sort(input, 0).values
+    return values if out is None else write_out("msort", out, values)
+
+
+@overridable
+@numpy_names
+def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
+    """The k greatest (or least) elements along `dim` and where they stand; always in order."""
+    x = tensor("topk", input)
+    k = whole_number("topk", k, "k", 2)
+    axis = one_dim(dim, x._a.ndim, "topk")
+    n = x._a.shape[axis] if x._a.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError(f"selected index k out of range: k is {k}, the dimension has size {n}")
+    if category(x._a.dtype) in (BOOL, COMPLEX):
+        kind = "bool" if category(x._a.dtype) == BOOL else "complex"
+        raise RuntimeError(f"topk does not support {kind} dtypes on CPU; convert the tensor first")
+    pair = apply(Topk, x, k=k, axis=axis, largest=truth("topk", largest, "largest", 4))
+    return put_pair("topk", TopkResult, pair, out)
+
+
+# --- one element by its rank ----------------------------------------------------------------------
+
+
+def _choice(name: str, cls: Any, kind: Any, x: Tensor, dim: Any, keepdim: Any, out: Any, **kw):
+    """(values, indices) of one element along a dimension."""
+    axis = one_dim(dim, x._a.ndim, name)
+    check_some(name, x, axis)
+    keepdim = truth(name, keepdim, "keepdim", 3)
+    return put_pair(name, kind, apply(cls, x, axis=axis, keepdims=keepdim, **kw), out)
+
+
+@overridable
+@numpy_names
+def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
+    """The k-th least element along `dim`, counted from 1, and where it stands."""
+    x = tensor("kthvalue", input)
+    check_ordered("kthvalue_cpu", x, refuse_bool=True)
+    k = whole_number("kthvalue", k, "k", 2)
+    axis = one_dim(dim, x._a.ndim, "kthvalue")
+    check_some("kthvalue", x, axis)
+    n = x._a.shape[axis] if x._a.ndim else 1
+    if not 1 <= k <= n:
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {axis}\nk is {k}; ranks are "
+            f"1 to {n} there"
+        )
+    return _choice("kthvalue", Kthvalue, KthvalueResult, x, axis, keepdim, out, k=k)
+
+
+@overridable
+@numpy_names
+def median(input, dim=None, keepdim=False, *, out=None):
+    """The lower median of all elements, or (values, indices) along `dim`; nan if one is nan."""
+    x = tensor("median", input)
+    check_ordered("median_cpu", x, refuse_bool=True)
+    if dim is None:
+        return apply(MedianAll, x)
+    return _choice("median", MedianAlong, MedianResult, x, dim, keepdim, out)
+
+
+@overridable
+@numpy_names
+def nanmedian(input, dim=None, keepdim=False, *, out=None):
+    """The lower median of what is not nan, of all elements or (values, indices) along `dim`."""
+    x = tensor("nanmedian", input)
+    check_ordered("median_cpu", x, refuse_bool=True)
+    if dim is None:
+        return apply(NanmedianAll, x)
+    return _choice("nanmedian", NanmedianAlong, NanmedianResult, x, dim, keepdim, out)
+
+
+@overridable
+@numpy_names
+def mode(input, dim=-1, keepdim=False, *, out=None):
+    """The most frequent element along `dim`, the least of several, and its last place."""
+    x = tensor("mode", input)
+    check_ordered("mode", x)
+    return _choice("mode", Mode, ModeResult, x, dim, keepdim, out)
+
+
+# --- quantiles ------------------------------------------------------------------------------------
+
+Gather = node_class("GatherBackward0", RULES[indexing.gather])
+Lerp = node_class("LerpBackward1", RULES[elementwise.lerp])
+View = node_class("ViewBackward0", RULES[shape.reshape])
+Transpose = node_class("TransposeBackward0", RULES[shape.transpose])
+MoveFront = node_class("TransposeBackward1", RULES[shape.transpose])
+Squeeze = node_class("SqueezeBackward4", RULES[shape.reshape])
+
+_ROUNDING: dict[str, Callable] = {
+    "linear": np.floor,
+    "midpoint": np.floor,
+    "lower": np.floor,
+    "higher": np.ceil,
+    "nearest": np.rint,
+}
+
+
+def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
+    """The wanted quantiles as an array of x's dtype, checked."""
+    if x._a.dtype not in (np.float32, np.float64):
+        raise RuntimeError(
+            f"{name}() input tensor must be either float or double dtype, not "
+            f"{legacy_name(x._a.dtype)}; convert it first, as in x.float()"
+        )
+    if x._a.size == 0:
+        raise RuntimeError(f"{name}() input tensor must be non-empty, its shape is {list(x._a.shape)}")
+    if isinstance(q, Tensor):
+        if q._a.ndim > 1:
+            raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, not of {q._a.ndim} dimensions")
+        if q._a.dtype != x._a.dtype:
+            raise RuntimeError(
+                f"{name}() q tensor must be same dtype as the input tensor, {legacy_name(x._a.dtype)}, "
+                f"not {legacy_name(q._a.dtype)}"
+            )
+        if not ((q._a >= 0) & (q._a <= 1)).all():
+            raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
+        return q._a
+    if not isinstance(q, int | float) or isinstance(q, bool):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: q must be a float or a Tensor, "
+            f"not {type(q).__name__}"
+        )
+    if not 0 <= q <= 1:
+        raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
+    return np.array(q, x._a.dtype)
+
+
+def _quantile(name: str, input, q, dim, keepdim, interpolation, ignore_nan: bool) -> Tensor:
+    x = tensor(name, input)
+    if interpolation not in _ROUNDING:
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, "
+            f"but got {interpolation}"
+        )
+    levels = _levels(name, x, q)
+    ndim = x._a.ndim
+    axis = None if dim is None or ndim == 0 else one_dim(dim, ndim, name)
+    if dim is not None:
+        one_dim(dim, ndim, name)
+    if axis is None:
+        reduced = (1,) * ndim if keepdim else ()
+        x = apply(View, x, shape=(x._a.size,))
+    else:
+        reduced = list(x._a.shape)
+        reduced[axis : axis + 1] = [1] if keepdim else []
+        if axis != ndim - 1:
+            order = tuple(i for i in range(ndim) if i != axis)
+            x = apply(Transpose, x, axes=(*order, axis))
+    ordered, _ = apply(SortPlain, x, axis=x._a.ndim - 1, descending=False)
+    ranks = constant_of(ops.quantile_ranks, x._a, levels.reshape(-1), ignore_nan=ignore_nan)._a
+    ranks = np.broadcast_to(ranks, (*x._a.shape[:-1], levels.size))
+    places = _ROUNDING[interpolation](ranks)
+    values = _at(ordered, places)
+    if interpolation in ("linear", "midpoint"):
+        weight = ranks - places if interpolation == "linear" else np.full_like(ranks, 0.5)
+        values = apply(Lerp, values, _at(ordered, np.ceil(ranks)), weight)
+    if levels.ndim:
+        rank = values._a.ndim
+        values = apply(MoveFront, values, axes=(rank - 1, *range(rank - 1)))
+        reduced = (levels.size, *reduced)
+    return apply(Squeeze, values, shape=tuple(reduced))
+
+
+def _at(ordered: Tensor, places: np.ndarray) -> Tensor:
+    """The elements of the last dimension at `places`."""
+    return apply(Gather, ordered, places.astype(np.int64), axis=ordered._a.ndim - 1)
+
+
+@overridable
+@numpy_names
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The elements at q (n - 1) in order along `dim`, interpolated; nan where there is a nan.
+
+    A vector q gives a new first dimension. interpolation: linear, lower, higher, midpoint, nearest.
+    """
+    result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
+    return result if out is None else write_out("quantile", out, result)
+
+
+@overridable
+@numpy_names
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The quantiles of the elements that are not nan."""
+    result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
+    return result if out is None else write_out("nanquantile", out, result)
+
+
+# --- places in sorted tensors ---------------------------------------------------------------------
+
+
+def _insertion(name: str, x: Tensor, v: Any, out_int32: bool, right: bool, out: Any) -> Tensor:
+    v = v._a if isinstance(v, Tensor) else np.array(v)
+    found = constant_of(ops.searchsorted, x._a, v, right=right)
+    result = wrap(found._a.astype(np.int32 if out_int32 else np.int64, copy=False))
+    return result if out is None else write_out(name, out, result)
+
+
+@overridable
+def searchsorted(
+    sorted_sequence, input, *, out_int32=False, right=False, side=None, out=None, sorter=None
+):
+    """The places at which `input` would be inserted to keep `sorted_sequence` in order.
+
+    The sequence is a vector, or rows that match the input's; `right` (or side="right"): behind
+    equal elements; `sorter`: the indices that sort an unsorted sequence.
+    """
+    x = tensor("searchsorted", sorted_sequence, 1, "sorted_sequence")
+    if side not in (None, "left", "right"):
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
+    if side == "left" and right:
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left "
+            "while right was True"
+        )
+    if sorter is not None:
+        order = tensor("searchsorted", sorter, 7, "sorter")._a
+        if order.shape != x._a.shape or order.dtype != np.int64:
+            raise RuntimeError(
+                "torch.searchsorted(): boundary and sorter must have the same size, and sorter "
+                f"dtype int64, but got boundary tensor {list(x._a.shape)} and got sorter tensor "
+                f"{list(order.shape)} of {order.dtype.name}"
+            )
+        x = wrap(np.take_along_axis(x._a, order, -1))
+    rows = x._a.ndim > 1
+    if rows and (not isinstance(input, Tensor) or input._a.shape[:-1] != x._a.shape[:-1]):
+        given = list(input._a.shape) if isinstance(input, Tensor) else "a number"
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+            "dimensions of boundaries tensor and input value tensor must match, but we got "
+            f"boundaries tensor {list(x._a.shape)} and input value tensor {given}"
+        )
+    return _insertion("searchsorted", x, input, out_int32, right or side == "right", out)
+
+
+@overridable
+def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
+    """The number of the interval between `boundaries` (a sorted vector) that holds each element."""
+    x = tensor("bucketize", boundaries, 2, "boundaries")
+    if x._a.ndim != 1:
+        raise RuntimeError(
+            f"bucketize(): boundaries tensor must be 1 dimension, but got dim({x._a.ndim})"
+        )
+    return _insertion("bucketize", x, input, out_int32, right, out)
+
+
+# --- distinct values and counts -------------------------------------------------------------------
+
+
+def _distinct(name: str, fun: Callable, input, dim, return_inverse, return_counts) -> Any:
+    x = tensor(name, input)
+    axis = None if dim is None else one_dim(dim, x._a.ndim, name)
+    if x._a.ndim == 0 and axis is not None:
+        x, axis = wrap(x._a.reshape(1)), None
+    results = [wrap(r) for r in compute(RULES[fun], [x._a], {"axis": axis})]
+    wanted = [True, return_inverse, return_counts]
+    chosen = tuple(r for r, is_wanted in zip(results, wanted, strict=True) if is_wanted)
+    return chosen if len(chosen) > 1 else chosen[0]
+
+
+@overridable
+@numpy_names
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct elements, or slices along `dim`, in order; on request where each element's value
+    is among them, and how often it occurs."""
+    return _distinct("unique", ops.unique, input, dim, return_inverse, return_counts)
+
+
+@overridable
+@numpy_names
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """One of each run of equal elements, or slices along `dim`; on request each one's run, and the
+    lengths of the runs."""
+    fun = ops.unique_consecutive
+    return _distinct("unique_consecutive", fun, input, dim, return_inverse, return_counts)
+
+
+@overridable
+def bincount(input, weights=None, minlength=0):
+    """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its elements' weights."""
+    x = tensor("bincount", input)
+    if category(x._a.dtype) != INTEGER:
+        raise NotImplementedError(
+            f"\"bincount_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nbincount counts "
+            "integers; convert first, as in x.long()"
+        )
+    if minlength < 0:
+        raise RuntimeError(f"minlength should be >= 0, got {minlength}")
+    if x._a.ndim != 1 or (x._a.size and x._a.min() < 0):
+        raise RuntimeError(
+            "bincount only supports 1-d non-negative integral inputs.\nIt was given the shape "
+            f"{list(x._a.shape)}" + (f" and the value {x._a.min()}" if x._a.size else "")
+        )
+    if weights is None:
+        return constant_of(ops.bincount, x._a, length=minlength)
+    w = tensor("bincount", weights, 2, "weights")._a
+    if w.shape != x._a.shape:
+        raise RuntimeError(
+            "weights should be 1-d and have the same length as input: they have the shapes "
+            f"{list(w.shape)} and {list(x._a.shape)}"
+        )
+    counts = constant_of(ops.bincount, x._a, w.astype(np.float64), length=minlength)
+    return wrap(counts._a.astype(np.float32)) if w.dtype == np.float32 else counts
+
+
+@overridable
+def histc(input, bins=100, min=0, max=0, *, out=None):
+    """How many elements lie in each of `bins` equal parts of [min, max] (both 0: of their range)."""
+    x = tensor("histc", input)
+    if category(x._a.dtype) != FLOATING:
+        raise NotImplementedError(
+            f"\"histogram_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nhistc needs "
+            "floating elements; convert first, as in x.float()"
+        )
+    if bins <= 0:
+        raise RuntimeError(f"bins must be > 0, but got {bins}")
+    low, high = float(min), float(max)
+    if low == high and x._a.size:
+        low, high = float(x._a.min()), float(x._a.max())
+    if not np.isfinite([low, high]).all():
+        raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
+    if low > high:
+        raise RuntimeError(f"max must be larger than min, but got [{low:g}, {high:g}]")
+    if low == high:
+        low, high = low - 1, high + 1
+    result = constant_of(ops.histogram, x._a, bins=bins, low=low, high=high)
+    return result if out is None else write_out("histc", out, result)

@@ -1,0 +1,157 @@
+"""Running sums, products and extremes along a dimension, and linear recurrences. Imports NumPy only.
+
+Running sums and products of float32 are kept in float64 and rounded once, as PyTorch's are.
+"""
+
+import numpy as np
+
+from .indexing import ungather
+from .rule import general, linear, primitive
+
+
+def _wide(dtype):
+    """The dtype in which running values are kept."""
+    if dtype.kind == "c":
+        return np.dtype("complex128")
+    return np.dtype("float64") if dtype.kind in "fV" else dtype
+
+
+def _running(ufunc, x, axis, reverse):
+    """`ufunc.accumulate` along a dimension, from its end with `reverse`."""
+    if x.ndim == 0:
+        return np.array(x)
+    wide = _wide(x.dtype)
+    if not reverse:
+        return ufunc.accumulate(x, axis, dtype=wide).astype(x.dtype, copy=False)
+    result = ufunc.accumulate(np.flip(x, axis), axis, dtype=wide)
+    return np.ascontiguousarray(np.flip(result, axis).astype(x.dtype, copy=False))
+
+
+@primitive
+def cumsum(x, *, axis, reverse):
+    """The sums of all elements up to each one along a dimension."""
+    return _running(np.add, x, axis, reverse)
+
+
+linear(
+    cumsum, lambda g, *, axis, reverse: cumsum(g, axis=axis, reverse=not reverse), fresh=True
+)
+
+
+@primitive
+def shift(x, *, axis, by, fill):
+    """x moved by one place (by = 1 towards the end, -1 to the start); `fill` comes in."""
+    result = np.empty_like(x)
+    if x.ndim == 0:
+        result[...] = fill
+        return result
+    lead = (slice(None),) * axis
+    first, rest, other = (
+        (slice(0, 1), slice(1, None), slice(0, -1))
+        if by == 1
+        else (slice(-1, None), slice(0, -1), slice(1, None))
+    )
+    result[(*lead, first)] = fill
+    result[(*lead, rest)] = x[(*lead, other)]
+    return result
+
+
+general(shift, lambda g, *, axis, by: shift(g, axis=axis, by=-by, fill=0))
+
+
+@primitive
+def recur(x, y, *, axis, step):
+    """The solution of out[i] = x[i] + y[i] * out[i + step] with nothing beyond the end.
+
+    Pairs (x, y) compose associatively, so log2(n) passes over the whole array do (Hillis and
+    Steele, Data parallel algorithms, 1986) where a loop would take n.
+    """
+    if x.ndim == 0:
+        return np.array(x)
+    total, factor = np.array(np.moveaxis(x, axis, 0)), np.array(np.moveaxis(y, axis, 0))
+    s, f = (total, factor) if step == 1 else (total[::-1], factor[::-1])
+    reach = 1
+    while reach < len(s):
+        s[:-reach] = s[:-reach] + f[:-reach] * s[reach:]
+        f[:-reach] = f[:-reach] * f[reach:]
+        reach *= 2
+    return np.ascontiguousarray(np.moveaxis(total, 0, axis))
+
+
+def _recur_vjp(g, y, out, *, axis, step, needs):
+    back = recur(g, shift(y, axis=axis, by=step, fill=0), axis=axis, step=-step)
+    return back, back * shift(out, axis=axis, by=-step, fill=0) if needs[1] else None
+
+
+general(recur, _recur_vjp, joint=True)
+
+
+@primitive
+def cumprod(x, *, axis, reverse):
+    """The products of all elements up to each one along a dimension."""
+    return _running(np.multiply, x, axis, reverse)
+
+
+def _cumprod_vjp(g, x, out, *, axis, reverse):
+    # The product of all before x[i], times sum over j >= i of g[j] x[i+1] ... x[j]: no division.
+    step = -1 if reverse else 1
+    before = shift(out, axis=axis, by=step, fill=1)
+    return before * recur(g, shift(x, axis=axis, by=-step, fill=0), axis=axis, step=step)
+
+
+general(cumprod, _cumprod_vjp)
+
+
+@primitive
+def logcumsumexp(x, *, axis):
+    """log of the running sums of exp(x), without overflow."""
+    if x.ndim == 0:
+        return np.array(x)
+    if x.dtype.kind == "c":
+        top = np.maximum.accumulate(x.real, axis)[(slice(None),) * axis + (slice(-1, None),)]
+        return np.log(np.add.accumulate(np.exp(x - top), axis)) + top
+    return np.logaddexp.accumulate(x, axis, dtype=_wide(x.dtype)).astype(x.dtype, copy=False)
+
+
+def _logcumsumexp_vjp(g, x, out, *, axis):
+    # sum over j >= i of g[j] exp(x[i] - out[j]); out grows, so every exponent here is <= 0.
+    fading = np.exp(out - shift(out, axis=axis, by=-1, fill=float("inf")))
+    return np.exp(x - out) * recur(g, fading, axis=axis, step=1)
+
+
+general(logcumsumexp, _logcumsumexp_vjp)
+
+
+def _record(values, x, axis):
+    """Where each running extreme was last met (at a nan, from then on at nans)."""
+    if x.ndim == 0:
+        return np.zeros((), np.int64)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    places = np.arange(x.shape[axis]).reshape(shape)
+    return np.maximum.accumulate(np.where((x == values) | (x != x), places, 0), axis)
+
+
+@primitive
+def cummax(x, *, axis):
+    """The greatest element so far along a dimension, and the last place where it stands."""
+    values = np.array(x) if x.ndim == 0 else np.maximum.accumulate(x, axis)
+    return values, _record(values, x, axis)
+
+
+@primitive
+def cummin(x, *, axis):
+    """The least element so far along a dimension, and the last place where it stands."""
+    values = np.array(x) if x.ndim == 0 else np.minimum.accumulate(x, axis)
+    return values, _record(values, x, axis)
+
+
+def placed(g0, x_meta, out1, *, axis):
+    """The rule of (values, indices) of equal shape: each cotangent goes where its value was."""
+    if not x_meta.shape:
+        return g0 * 1
+    return ungather(g0, out1, axis=axis, shape=x_meta.shape)
+
+
+general(cummax, placed, results=2)
+general(cummin, placed, results=2)

@@ -1,0 +1,124 @@
+"""Greatest and least elements, and where they stand. Imports NumPy only."""
+
+import numpy as np
+
+from .indexing import ungather
+from .reduction import kept_shape, real_dtype, spread
+from .rule import constant, general, primitive
+from .shape import reshape
+
+
+@primitive
+def tie_share(x, y, *, axes, keepdims, nan_ties=False, absolute=False):
+    """How the derivative of an extreme `y` of x (or of |x|) is shared: evenly among those equal.
+
+    nan_ties: nans are equal to each other; otherwise the shares of a nan are nan.
+    """
+    if not keepdims and y.ndim:
+        y = y.reshape(kept_shape(x.shape, axes))
+    ties = (np.abs(x) if absolute else x) == y
+    if nan_ties:
+        ties |= (x != x) & (y != y)
+    share = ties / np.add.reduce(ties, axes, keepdims=True)
+    return np.asarray(share.astype(real_dtype(x.dtype)))
+
+
+@primitive
+def amax_over(x, *, axes, keepdims):
+    """The greatest element over `axes`; nan if there is one."""
+    return np.maximum.reduce(x, axes, out=..., keepdims=keepdims)
+
+
+@primitive
+def amin_over(x, *, axes, keepdims):
+    """The least element over `axes`; nan if there is one."""
+    return np.minimum.reduce(x, axes, out=..., keepdims=keepdims)
+
+
+@primitive
+def aminmax_over(x, *, axes, keepdims):
+    """The least and the greatest element over `axes`."""
+    least = np.minimum.reduce(x, axes, out=..., keepdims=keepdims)
+    return least, np.maximum.reduce(x, axes, out=..., keepdims=keepdims)
+
+
+@primitive
+def maximum_of(x):
+    """The greatest of all elements, whose derivative nans share too."""
+    return np.maximum.reduce(x, None, out=...)
+
+
+@primitive
+def minimum_of(x):
+    """The least of all elements, whose derivative nans share too."""
+    return np.minimum.reduce(x, None, out=...)
+
+
+def _amax_vjp(g, x, out, *, axes, keepdims):
+    g = spread(g, shape=x.shape, axes=axes, keepdims=keepdims)
+    return g * tie_share(x, out, axes=axes, keepdims=keepdims)
+
+
+def _aminmax_vjp(g0, g1, x, out0, out1, *, axes, keepdims):
+    least = _amax_vjp(g0, x, out0, axes=axes, keepdims=keepdims)
+    return least + _amax_vjp(g1, x, out1, axes=axes, keepdims=keepdims)
+
+
+def evenly(g, x, out):
+    """The rule of a choice among all elements: an even share for each element equal to it."""
+    g = spread(g, shape=x.shape, axes=None, keepdims=False)
+    return g * tie_share(x, out, axes=None, keepdims=False, nan_ties=True)
+
+
+constant(tie_share)
+general(amax_over, _amax_vjp)
+general(amin_over, _amax_vjp)
+general(aminmax_over, _aminmax_vjp, results=2)
+general(maximum_of, evenly)
+general(minimum_of, evenly)
+
+
+def picked(g0, x_meta, out1, *, axis, keepdims):
+    """The rule of (values, indices) along a dimension: the cotangent goes to the chosen places."""
+    if not x_meta.shape:
+        return g0 * 1
+    if not keepdims:
+        shape = kept_shape(x_meta.shape, (axis,))
+        g0, out1 = reshape(g0, shape=shape), reshape(out1, shape=shape)
+    return ungather(g0, out1, axis=axis, shape=x_meta.shape)
+
+
+@primitive
+def max_along(x, *, axis, keepdims):
+    """The greatest elements along a dimension (nan if there is one) and where the first of it is."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    value = np.maximum.reduce(x, axis, out=..., keepdims=keepdims)
+    return value, np.asarray(np.argmax(x, axis, keepdims=keepdims))
+
+
+@primitive
+def min_along(x, *, axis, keepdims):
+    """The least elements along a dimension (nan if there is one) and where the first of it is."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    value = np.minimum.reduce(x, axis, out=..., keepdims=keepdims)
+    return value, np.asarray(np.argmin(x, axis, keepdims=keepdims))
+
+
+@primitive
+def argmax(x, *, axis, keepdims):
+    """The place of the first greatest element along a dimension, or in row-major order (None)."""
+    return np.asarray(np.argmax(x, axis if x.ndim else None, keepdims=keepdims))
+
+
+@primitive
+def argmin(x, *, axis, keepdims):
+    """The place of the first least element along a dimension, or in row-major order (None)."""
+    return np.asarray(np.argmin(x, axis if x.ndim else None, keepdims=keepdims))
+
+
+general(max_along, picked, results=2)
+general(min_along, picked, results=2)
+constant(argmax)
+constant(argmin)

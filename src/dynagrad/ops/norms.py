@@ -1,0 +1,110 @@
+"""Vector norms and distances. Imports NumPy only."""
+
+import math
+
+import numpy as np
+
+from .extremes import tie_share
+from .reduction import add_over, divide_or_zero, is_half, real_dtype, spread
+from .rule import elementwise, general, primitive
+from .shape import cast
+
+
+@primitive
+def absolute_power(x, *, exponent):
+    """|x| ** exponent, but 0 where x is 0 (also for exponents <= 0)."""
+    size = np.abs(x)
+    power = size if exponent == 1 else np.power(size, size.dtype.type(exponent))
+    return np.asarray(np.where(size == 0, size.dtype.type(0), power))
+
+
+@primitive
+def signed_power(x, *, exponent):
+    """sign(x) |x| ** exponent, 0 where x is 0 (also for exponents <= 0); exponent 0: the sign."""
+    return np.asarray(np.sign(x) * absolute_power(x, exponent=exponent))
+
+
+def _absolute_power_vjp(g, x, *, exponent):
+    if exponent == 0:
+        return g * 0
+    return g * (exponent * signed_power(x, exponent=exponent - 1))
+
+
+def _signed_power_vjp(g, x, *, exponent):
+    if exponent == 0:
+        return g * 0
+    return g * (exponent * absolute_power(x, exponent=exponent - 1))
+
+
+elementwise(absolute_power, _absolute_power_vjp)
+elementwise(signed_power, _signed_power_vjp)
+
+
+@primitive
+def vector_norm(x, *, p, axes, keepdims, dtype=None):
+    """(sum |x|^p)^(1/p) over `axes`; the number of non-zeros for 0, the extreme |x| for +-inf."""
+    result_dtype = real_dtype(x.dtype if dtype is None else dtype)
+    if dtype is not None:
+        x = x.astype(dtype)
+    if is_half(x.dtype):
+        x = x.astype(np.float32)
+    size = np.abs(x) if x.dtype.kind == "c" or p != 2 else x
+    if p == math.inf:
+        # An empty dimension has the norm 0 only where the caller allows it.
+        norm = np.maximum.reduce(size, axes, out=..., keepdims=keepdims)
+    elif p == -math.inf:
+        norm = np.minimum.reduce(size, axes, out=..., keepdims=keepdims)
+    elif p == 0:
+        norm = add_over((size != 0).astype(size.dtype), axes, keepdims)
+    elif p == 1:
+        norm = add_over(size, axes, keepdims)
+    elif p == 2:
+        norm = np.sqrt(add_over(size * size, axes, keepdims))
+    else:
+        power = size.dtype.type
+        norm = np.power(add_over(np.power(size, power(p)), axes, keepdims), power(1 / p))
+    return np.asarray(norm).astype(result_dtype, copy=False)
+
+
+def _norm_vjp(g, x, out, p, axes, keepdims):
+    """g times the derivative of the p-norm, with 0 as subgradient wherever there is a choice."""
+    if p == 0:
+        return None
+    over = {"shape": x.shape, "axes": axes, "keepdims": keepdims}
+    g_x, out_x = spread(g, **over), spread(out, **over)
+    is_complex = x.dtype.kind == "c"
+    if p == 2:
+        return (np.conjugate(x) if is_complex else x) * divide_or_zero(g_x, out_x)
+    slope = 0 if p in (math.inf, -math.inf) else p - 1
+    if is_complex:
+        direction = np.conjugate(x) * absolute_power(x, exponent=slope - 1)
+    else:
+        direction = signed_power(x, exponent=slope)
+    if p in (math.inf, -math.inf):
+        return g_x * direction * tie_share(x, out, axes=axes, keepdims=keepdims, absolute=True)
+    if p == 1:
+        return g_x * direction
+    return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=slope))
+
+
+def _vector_norm_vjp(g, x, out, *, p, axes, keepdims):
+    wide = cast(x, dtype=np.result_type(x.dtype, g.dtype)) if real_dtype(x.dtype) != g.dtype else x
+    r = _norm_vjp(g, wide, out, p, axes, keepdims)
+    return r if r is None or wide is x else cast(r, dtype=x.dtype)
+
+
+general(vector_norm, _vector_norm_vjp)
+
+
+@primitive
+def dist(x, y, *, p):
+    """The p-norm of x - y over all elements."""
+    return vector_norm(x - y, p=p, axes=None, keepdims=False)
+
+
+def _dist_vjp(g, x, y, out, *, p):
+    r = _norm_vjp(g, x - y, out, p, None, False)
+    return (None, None) if r is None else (r, -r)
+
+
+general(dist, _dist_vjp, joint=True)

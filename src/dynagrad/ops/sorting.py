@@ -1,0 +1,226 @@
+"""Sorting, selection by rank, and what is found with them. Imports NumPy only.
+
+All sorting is stable, with nan after every number, as PyTorch's is. Differentiable functions
+return (values, indices); their derivative goes to the elements that the indices name.
+"""
+
+import numpy as np
+
+from .cumulative import placed
+from .extremes import evenly, picked
+from .rule import constant, general, primitive
+
+# --- sorting --------------------------------------------------------------------------------------
+
+
+def _order(x, axis, descending):
+    """The stable order along a dimension; descending: nan first, equal elements as they stand."""
+    if not descending:
+        return np.argsort(x, axis, "stable")
+    backwards = np.argsort(np.flip(x, axis), axis, "stable")
+    return x.shape[axis] - 1 - np.flip(backwards, axis)
+
+
+def _with_order(x, order, axis):
+    return np.take_along_axis(x, order, axis), np.ascontiguousarray(order)
+
+
+@primitive
+def sort(x, *, axis, descending):
+    """The elements in order along a dimension, and where they stood."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    return _with_order(x, _order(x, axis, descending), axis)
+
+
+@primitive
+def topk(x, *, k, axis, largest):
+    """The k greatest (or least) elements along a dimension in order, and where they stand."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    n = x.shape[axis]
+    lead = (slice(None),) * axis
+    if n < 512 or k > n // 8:
+        return _with_order(x, _order(x, axis, largest)[(*lead, slice(k))], axis)
+    kth = n - k if largest else k - 1
+    chosen = np.argpartition(x, kth, axis)[(*lead, slice(kth, None) if largest else slice(k))]
+    chosen = np.sort(chosen, axis)
+    order = _order(np.take_along_axis(x, chosen, axis), axis, largest)
+    return _with_order(x, np.take_along_axis(chosen, order, axis), axis)
+
+
+general(sort, placed, results=2)
+general(topk, placed, results=2)
+
+
+# --- one element by its rank ----------------------------------------------------------------------
+
+
+def _select(x, rank, axis, keepdims):
+    """The elements of given rank (an int, or an array with size 1 along `axis`), and their places."""
+    order = np.argsort(x, axis, "stable")
+    if not isinstance(rank, np.ndarray):
+        rank = np.full([1 if i == axis else n for i, n in enumerate(x.shape)], rank)
+    place = np.take_along_axis(order, rank, axis)
+    return _kept(np.take_along_axis(x, place, axis), place, axis, keepdims)
+
+
+def _kept(values, places, axis, keepdims):
+    if keepdims:
+        return values, places
+    lead = (slice(None),) * axis
+    return values[(*lead, 0, ...)], places[(*lead, 0, ...)]
+
+
+@primitive
+def kth(x, *, k, axis, keepdims):
+    """The k-th least element along a dimension, counted from 1, and where it stands."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    return _select(x, k - 1, axis, keepdims)
+
+
+@primitive
+def median_along(x, *, axis, keepdims):
+    """The lower median along a dimension and where it stands; the first nan if there is one."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    n = x.shape[axis]
+    nans = np.add.reduce(x != x, axis, keepdims=True)
+    return _select(x, np.where(nans > 0, n - nans, (n - 1) // 2), axis, keepdims)
+
+
+@primitive
+def nanmedian_along(x, *, axis, keepdims):
+    """The lower median along a dimension of what is not nan, and where it stands."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    numbers = np.add.reduce(x == x, axis, keepdims=True)
+    return _select(x, np.maximum((numbers - 1) // 2, 0), axis, keepdims)
+
+
+@primitive
+def median_of(x):
+    """The lower median of all elements, nan if one of them is."""
+    return _median(x, (x != x).any())
+
+
+@primitive
+def nanmedian_of(x):
+    """The lower median of all elements that are not nan."""
+    return _median(x[x == x], False)
+
+
+def _median(x, has_nan):
+    if x.size == 0 or has_nan:
+        return np.array(np.nan, x.dtype)
+    rank = (x.size - 1) // 2
+    return np.partition(x.reshape(-1), rank)[rank, ...]
+
+
+@primitive
+def mode(x, *, axis, keepdims):
+    """The most frequent element along a dimension, the least of several, and its last place."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    order = np.argsort(x, axis, "stable")
+    ordered = np.take_along_axis(x, order, axis)
+    lead = (slice(None),) * axis
+    places = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    starts = np.broadcast_to(places, x.shape).copy()
+    after, before = (*lead, slice(1, None)), (*lead, slice(0, -1))
+    starts[after] *= ordered[after] != ordered[before]
+    run = places - np.maximum.accumulate(starts, axis)
+    place = np.take_along_axis(order, np.argmax(run, axis, keepdims=True), axis)
+    return _kept(np.take_along_axis(x, place, axis), place, axis, keepdims)
+
+
+general(kth, picked, results=2)
+general(median_along, picked, results=2)
+general(nanmedian_along, picked, results=2)
+general(mode, picked, results=2)
+general(median_of, evenly)
+general(nanmedian_of, evenly)
+
+
+@primitive
+def quantile_ranks(x, q, *, ignore_nan):
+    """Where the quantiles q of the sorted last dimension lie: q (n - 1), as fractional ranks.
+
+    A nan, which is sorted to the end, is itself the quantile unless nans are ignored.
+    """
+    numbers = np.add.reduce(x == x, -1, keepdims=True)
+    n = x.shape[-1]
+    if ignore_nan:
+        return np.maximum(q * (numbers - 1).astype(x.dtype), 0)
+    return np.where(numbers < n, x.dtype.type(n - 1), q * x.dtype.type(n - 1))
+
+
+constant(quantile_ranks)
+
+
+# --- places in sorted arrays ----------------------------------------------------------------------
+
+
+@primitive
+def searchsorted(x, v, *, right):
+    """Where `v` would be inserted in sorted `x`, row by row; `right`: after equal elements."""
+    side = "right" if right else "left"
+    if x.ndim == 1:
+        return np.asarray(np.searchsorted(x, v, side))
+    result = np.empty(v.shape, np.int64)
+    rows = zip(x.reshape(-1, x.shape[-1]), v.reshape(-1, v.shape[-1]), strict=True)
+    result.reshape(-1, v.shape[-1])[...] = [np.searchsorted(row, values, side) for row, values in rows]
+    return result
+
+
+constant(searchsorted)
+
+
+# --- distinct values and counts -------------------------------------------------------------------
+
+
+@primitive
+def unique(x, *, axis):
+    """Distinct elements (or slices) in order, the number of each element's value, the counts."""
+    values, inverse, counts = np.unique(
+        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+    )
+    return values, inverse.reshape(x.shape if axis is None else -1), counts
+
+
+@primitive
+def unique_consecutive(x, *, axis):
+    """One of each run of equal elements (or slices), the number of each one's run, the lengths."""
+    rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
+    n = len(rows)
+    first = np.ones(n, bool)
+    if n > 1:
+        different = rows[1:] != rows[:-1]
+        first[1:] = different.reshape(n - 1, -1).any(1)
+    starts = np.flatnonzero(first)
+    inverse = np.cumsum(first) - 1
+    counts = np.diff(np.append(starts, n))
+    values = rows[starts] if axis is None else np.moveaxis(rows[starts], 0, axis)
+    return np.array(values, order="C"), inverse.reshape(x.shape if axis is None else -1), counts
+
+
+@primitive
+def bincount(x, weights=None, *, length):
+    """How often each number 0, 1, ... occurs in x, or the sum of its weights."""
+    return np.bincount(x, weights, length)
+
+
+@primitive
+def histogram(x, *, bins, low, high):
+    """How many elements lie in each of `bins` equal parts of [low, high]; others are not counted."""
+    edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
+    values = x[(x >= low) & (x <= high)]
+    bin_of = np.minimum(np.searchsorted(edges, values, "right") - 1, bins - 1)
+    return np.bincount(bin_of, minlength=bins).astype(x.dtype)
+
+
+constant(unique, results=3)
+constant(unique_consecutive, results=3)
+constant(bincount)
+constant(histogram)
