@@ -293,3 +293,15 @@ def test_a_pickled_generator_continues_with_pytorch():
     torch.randn(5, generator=pair.theirs)
     pair.ours = pickle.loads(pickle.dumps(pair.ours))
     pair.check(pair.ours.randn(7), torch.randn(7, generator=pair.theirs), "pickled")
+
+
+@pytest.mark.parametrize("std_dtype", REAL, ids=str)
+@pytest.mark.parametrize("mean_dtype", REAL, ids=str)
+def test_normal_of_arrays_of_two_dtypes(mean_dtype, std_dtype, rng):
+    mean, std = rng.normal(size=20_000).astype(mean_dtype), rng.random(20_000).astype(std_dtype)
+    pair = Pair(6)
+    theirs = torch.normal(from_numpy(mean), from_numpy(std), generator=pair.theirs)
+    pair.check(pair.ours.normal(mean=mean, std=std), theirs, "arrays")
+    one = std[:1].reshape(())
+    theirs = torch.normal(from_numpy(mean), from_numpy(one), generator=pair.theirs)
+    pair.check(pair.ours.normal(mean=mean, std=one), theirs, "one deviation for all")

@@ -330,7 +330,7 @@ def pieces(size: int) -> Iterator[tuple[int, int]]:
 
 
 def store(target: np.ndarray, values: np.ndarray) -> None:
-    """Assign float64 or int64 values; PyTorch rounds to a 16-bit float by way of float32."""
+    """Assign values of a wider dtype; PyTorch rounds to a 16-bit float by way of float32."""
     if target.itemsize == 2 and float_kind(target.dtype):
         values = values.astype(F32)
     target[...] = values
@@ -356,7 +356,7 @@ def _in_place(ufunc: np.ufunc, array: np.ndarray, operand: Any) -> None:
         store(converted, operand)
         operand = converted
     with np.errstate(all="ignore"):
-        ufunc(array, operand, out=array, casting="same_kind")
+        store(array, ufunc(array, operand))
 
 
 def _need_continuous(dtype: np.dtype, name: str) -> None:
