@@ -333,7 +333,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             t._e = n = new(cls)
             n.edges = (e,)
             n.saved = (r,) if keeps_out else (a,) if keeps_in else saved_values(rule, (e,), [a], (r,)) if keeps_both else ()
-            n.fix = n.extra = n.kw = None
+            n.fix = n.extra = n.kw = n.cells = None
             frame = getframe(1)
             n.code = code = frame.f_code
             n.lasti = frame.f_lasti
@@ -569,7 +569,7 @@ def with_number(fun: Callable, torch_name: str, keyword: str) -> Callable[[F], F
             t._e = n = new(cls)
             n.edges = (e,)
             n.saved = (a,) if keeps else ()
-            n.fix = n.extra = None
+            n.fix = n.extra = n.cells = None
             n.kw = kw
             frame = getframe(1)
             n.code = code = frame.f_code

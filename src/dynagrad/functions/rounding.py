@@ -86,9 +86,16 @@ def _sign(input, *, out=None):
     """-1, 0 or 1, elementwise."""
 
 
-@unary(ops.sign, "SgnBackward0", integers=True)
+Sgn = node("SgnBackward0", ops.sgn)
+
+
+@overridable
 def sgn(input, *, out=None):
     """-1, 0 or 1, elementwise; x / |x| for complex numbers."""
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("sgn", 1, "input", input)
+    result = apply(Sgn, input)
+    return result if out is None else write_out("sgn", out, result)
 
 
 @overridable

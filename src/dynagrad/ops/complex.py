@@ -56,8 +56,8 @@ def angle(x):
     return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
 
 
-def _angle_vjp(g, x):
-    if x.dtype.kind != "c":
+def _angle_vjp(g, x, x_meta):
+    if x_meta.dtype.kind != "c":
         return nothing(g)
     return drop(g * -1j / x, np.equal(x, 0))
 

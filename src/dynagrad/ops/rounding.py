@@ -40,28 +40,38 @@ elementwise(frac, same)
 
 @primitive
 def sign(x):
-    """-1, 0 or 1; 0 for nan; x / |x| for complex numbers."""
-    if x.dtype.kind == "b":
-        return np.array(x)
-    result = np.sign(x)
-    return np.where(np.isnan(x), x.dtype.type(0), result) if x.dtype.kind == "f" else result
+    """-1, 0 or 1; 0 for nan."""
+    if x.dtype.kind != "f":
+        return np.array(x) if x.dtype.kind == "b" else np.sign(x)
+    return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))
 
 
-def _sign_vjp(g, x):
-    if x.dtype.kind != "c":
+@primitive
+def sgn(x):
+    """x / |x|, and 0 at 0: sign for real numbers."""
+    return np.sign(x) if x.dtype.kind == "c" else sign(x)
+
+
+@primitive
+def conj(x):
+    """The complex conjugate; a real array itself."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def _sgn_vjp(g, x, x_meta):
+    if x_meta.dtype.kind != "c":
         return nothing(g)
     # s = x / |x|, d|x| = Re(conj(s) dx): ds = (dx - s d|x|) / |x|, transposed
-    s, size = sign(x), np.absolute(x)
+    s, size = sgn(x), np.absolute(x)
     inner = g * s
-    along = (inner + np.conjugate(inner)) / 2
-    return drop((g - along * np.conjugate(s)) / (size + np.equal(size, 0)), np.equal(size, 0))
+    along = (inner + conj(inner)) / 2
+    return drop((g - along * conj(s)) / (size + np.equal(size, 0)), np.equal(size, 0))
 
 
-elementwise(sign, _sign_vjp)
-elementwise(
-    np.absolute,
-    lambda g, x: g * (sign(x) if x.dtype.kind != "c" else np.conjugate(sign(x))),
-)
+elementwise(sign, lambda g: nothing(g))
+elementwise(sgn, _sgn_vjp)
+elementwise(conj, lambda g: conj(g))
+elementwise(np.absolute, lambda g, x: g * conj(sgn(x)))
 
 
 @primitive
@@ -104,7 +114,7 @@ def divide_rounding(x, y, *, mode):
 
 def _check_zero(y):
     if y.dtype.kind in "iub" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError: an integer tensor was divided by 0; convert to float, or mask the zeros first")
+        raise RuntimeError("ZeroDivisionError\nAn integer tensor was divided by 0; convert to float, or mask the zeros first")
 
 
 def _floor_floats(x, y):
