@@ -121,7 +121,7 @@ def from_numpy_dtype(numpy: np.dtype) -> dtype:
         found = _BY_NUMPY.get(numpy)
     if found is None:
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{numpy.name}. The only supported types are: float64, float32, float16, "
+            f"can't convert np.ndarray of type numpy.{numpy.type.__name__}. The only supported types are: float64, float32, float16, "
             "complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
         )
     return found
@@ -328,7 +328,7 @@ def check_device(d: Any) -> None:
 
 
 class layout:  # noqa: N801 - PyTorch's name
-    """How a tensor lies in memory. There is one: `torch.strided`."""
+    """How a tensor lies in memory: always `torch.strided`."""
 
     __slots__ = ("_name",)
 
@@ -349,6 +349,9 @@ class memory_format(layout):  # noqa: N801 - PyTorch's name
 
 
 strided = layout("strided")
+# Layouts that no tensor here has, for programs that ask `x.layout == torch.sparse_coo`.
+sparse_coo, sparse_csr, sparse_csc = layout("sparse_coo"), layout("sparse_csr"), layout("sparse_csc")
+sparse_bsr, sparse_bsc = layout("sparse_bsr"), layout("sparse_bsc")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")

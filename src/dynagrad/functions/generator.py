@@ -1,0 +1,112 @@
+"""The Generator that users hold, the default one, and the functions that seed and restore it."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtype import CPU, check_device, device
+from ..core.random import Generator as Draws
+from ..core.random import default_generator as default_draws
+from ..core.tensor import Tensor, wrap
+
+
+class Generator:
+    """A source of random numbers with a state of its own, as torch.Generator: `generator=g`.
+
+    After the same manual_seed it gives the numbers that PyTorch's generator gives on the CPU.
+    """
+
+    __slots__ = ("_draws", "__weakref__")
+
+    def __init__(self, device: Any = "cpu"):
+        check_device(device)
+        self._draws = Draws()
+
+    @property
+    def device(self) -> device:
+        """The device of the numbers: the CPU."""
+        return CPU
+
+    def manual_seed(self, seed) -> "Generator":
+        """Start the stream that belongs to the seed, from -2**63 to 2**64 - 1; returns itself."""
+        self._draws.manual_seed(seed)
+        return self
+
+    def seed(self) -> int:
+        """Start a stream that nobody can predict, and return its seed."""
+        return self._draws.seed()
+
+    def initial_seed(self) -> int:
+        """The seed that this stream started from."""
+        return self._draws.initial_seed()
+
+    def get_state(self) -> Tensor:
+        """The state as a tensor of 5056 bytes, the same as PyTorch's."""
+        return wrap(self._draws.get_state())
+
+    def set_state(self, new_state) -> "Generator":
+        """Continue from a state that get_state has returned; TypeError if it is no ByteTensor."""
+        if not isinstance(new_state, Tensor):
+            raise TypeError(
+                f"expected a torch.ByteTensor, but got {type(new_state).__name__}\n"
+                "Give what get_state() has returned."
+            )
+        self._draws.set_state(new_state._a)
+        return self
+
+    def clone_state(self) -> "Generator":
+        """A second generator that continues as this one would."""
+        clone = Generator()
+        clone._draws = self._draws.clone_state()
+        return clone
+
+    def __reduce__(self):
+        return _restored, (np.array(self._draws.get_state()),)
+
+
+def _restored(state: np.ndarray) -> Generator:
+    generator = Generator()
+    generator._draws.set_state(state)
+    return generator
+
+
+default_generator = Generator()
+default_generator._draws = default_draws
+
+
+def draws(name: str, generator: Any) -> Draws:
+    """The stream of the argument generator=; TypeError if it is none."""
+    if generator is None:
+        return default_draws
+    if not isinstance(generator, Generator):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: generator must be a "
+            f"torch.Generator, not {type(generator).__name__}.\nMake one with "
+            "torch.Generator().manual_seed(seed)."
+        )
+    return generator._draws
+
+
+def manual_seed(seed) -> Generator:
+    """Start the default stream that belongs to the seed; returns the default generator."""
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Start a default stream that nobody can predict, and return its seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that the default stream started from."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator, as a ByteTensor."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state) -> None:
+    """Continue the default stream from a state that get_rng_state has returned."""
+    default_generator.set_state(new_state)

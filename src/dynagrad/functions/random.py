@@ -1,0 +1,288 @@
+"""Random tensors and random fills, with PyTorch's streams: rand, randn, randint, bernoulli, ..."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import broadcast_error, note, overridable, recording
+from ..core.dtype import preserve_format
+from ..core.tape import Node, node_class
+from ..core.tensor import Tensor, edge_of, wrap
+from ..ops import conversion as ops
+from ..ops.conversion import empty_like as memory_like
+from ..ops.rule import RULES
+from .arguments import tensor as need_tensor
+from .creation import like
+from .factory import INT64, check_options, default_float, into, made, one_size, shape_of, type_of
+from .generator import draws
+
+DISCARD = RULES[ops.discard]
+Bernoulli = node_class("BernoulliBackward0", DISCARD)
+BernoulliOfScalar = node_class("NotImplemented", DISCARD)
+Poisson = node_class("PoissonBackward0", DISCARD)
+NormalOfMean = node_class("NormalBackward1", DISCARD)
+NormalOfStd = node_class("NormalBackward2", DISCARD)
+NormalOfBoth = node_class("NormalBackward3", DISCARD)
+
+# --- new tensors -----------------------------------------------------------------------------
+
+
+def rand(
+    *shape,
+    size=None,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    names=None,
+):
+    """Uniform values in [0, 1): rand(2, 3), rand((2, 3))."""
+    check_options("rand", device, layout, pin_memory)
+    sizes = shape_of("rand", shape, size)
+    d = type_of("rand", dtype, default_float() if out is None else out._a.dtype)
+    array = draws("rand", generator).rand(sizes, d)
+    if out is not None:
+        return into("rand", out, array, dtype, requires_grad)
+    return made(array, requires_grad)
+
+
+def randn(
+    *shape,
+    size=None,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    names=None,
+):
+    """Normal values of mean 0 and variance 1: randn(2, 3), randn((2, 3))."""
+    check_options("randn", device, layout, pin_memory)
+    sizes = shape_of("randn", shape, size)
+    d = type_of("randn", dtype, default_float() if out is None else out._a.dtype)
+    array = draws("randn", generator).randn(sizes, d)
+    if out is not None:
+        return into("randn", out, array, dtype, requires_grad)
+    return made(array, requires_grad)
+
+
+def _integer(name: str, value: Any, position: int, argument: str) -> int:
+    n = one_size(value)
+    if n is None:
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be int, not "
+            f"{type(value).__name__}\nConvert it first: int(value)."
+        )
+    return n
+
+
+def _bounds(name: str, given: tuple, low: Any, high: Any) -> tuple[int, int]:
+    """The bounds in f(high), f(low, high), f(high=...), f(low=..., high=...)."""
+    if len(given) == 1:
+        low, high = (low, given[0]) if high is None else (given[0], high)
+    elif len(given) == 2:
+        low, high = given
+    low = 0 if low is None else low
+    return _integer(name, low, 1, "low"), _integer(name, high, len(given) or 1, "high")
+
+
+def randint(
+    *args,
+    low=None,
+    high=None,
+    size=None,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """Integers low <= n < high: randint(high, size), randint(low, high, size); int64 by default."""
+    check_options("randint", device, layout, pin_memory)
+    if size is None and len(args) > 1:
+        *args, size = args
+    if not isinstance(size, list | tuple) or len(args) > 2:
+        raise TypeError(
+            f"randint(): argument 'size' (position {len(args) + 1}) must be tuple of ints, not "
+            f"{type(size).__name__}\nUse randint(high, (2, 3)) or randint(low, high, (2, 3))."
+        )
+    first, last = _bounds("randint", tuple(args), low, high)
+    sizes = shape_of("randint", (size,))
+    d = type_of("randint", dtype, INT64 if out is None else out._a.dtype)
+    array = draws("randint", generator).randint(first, last, sizes, d)
+    if out is not None:
+        return into("randint", out, array, dtype, requires_grad)
+    return made(array, requires_grad)
+
+
+def randperm(
+    n,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """The integers 0 to n - 1 in random order; int64 by default."""
+    check_options("randperm", device, layout, pin_memory)
+    count = _integer("randperm", n, 1, "n")
+    d = type_of("randperm", dtype, INT64 if out is None else out._a.dtype)
+    array = draws("randperm", generator).randperm(count, d)
+    if out is not None:
+        return into("randperm", out, array, dtype, requires_grad)
+    return made(array, requires_grad)
+
+
+@overridable
+def rand_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=preserve_format,
+):
+    """Uniform values in [0, 1) with the shape, dtype and layout of `input`."""
+    array = like("rand_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(draws("rand_like", generator).uniform(out=array), requires_grad)
+
+
+@overridable
+def randn_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=preserve_format,
+):
+    """Normal values of mean 0 and variance 1 with the shape, dtype and layout of `input`."""
+    array = like("randn_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(draws("randn_like", generator).normal(out=array), requires_grad)
+
+
+@overridable
+def randint_like(
+    input,
+    *bounds,
+    low=None,
+    high=None,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=preserve_format,
+):
+    """Integers low <= n < high with the shape, dtype and layout of `input`."""
+    array = like("randint_like", input, dtype, layout, device, pin_memory, memory_format)
+    first, last = _bounds("randint_like", bounds, low, high)
+    stream = draws("randint_like", generator)
+    return made(stream.random(low=first, high=last, out=array), requires_grad)
+
+
+# --- distributions given by tensors ----------------------------------------------------------
+
+
+def _drawn(cls: type[Node], array: Any, *inputs: Tensor) -> Tensor:
+    """A random result; its gradient is zero, yet it is recorded as PyTorch records it."""
+    t = wrap(array)
+    if recording():
+        edges = tuple([edge_of(x) for x in inputs])
+        if any(edge is not None for edge in edges):
+            t._e = note(cls, edges, inputs, [x._a for x in inputs], (array,), {})
+    return t
+
+
+def _result(name: str, t: Tensor, out: Any) -> Tensor:
+    return t if out is None else into(name, out, t._a, None)
+
+
+@overridable
+def bernoulli(input, p=None, *, generator=None, out=None):
+    """1 with the probability that `input` holds (or the number p), else 0, in its dtype."""
+    need_tensor("bernoulli", input)
+    stream = draws("bernoulli", generator)
+    array = memory_like(input._a, input._a.dtype)
+    if p is None:
+        drawn = _drawn(Bernoulli, stream.bernoulli(input._a, out=array), input)
+    elif isinstance(p, Tensor):
+        drawn = _drawn(Bernoulli, stream.bernoulli(p._a, out=array), input, p)
+    else:
+        drawn = _drawn(BernoulliOfScalar, stream.bernoulli(float(p), out=array), input)
+    return _result("bernoulli", drawn, out)
+
+
+@overridable
+def poisson(input, generator=None):
+    """A Poisson count for each rate in `input`, in its dtype."""
+    need_tensor("poisson", input)
+    return _drawn(Poisson, draws("poisson", generator).poisson(input._a), input)
+
+
+@overridable
+def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
+    """Indices of the last dimension, drawn in proportion to the weights in each row of `input`."""
+    need_tensor("multinomial", input)
+    count = _integer("multinomial", num_samples, 2, "num_samples")
+    stream = draws("multinomial", generator)
+    return _result("multinomial", wrap(stream.multinomial(input._a, count, bool(replacement))), out)
+
+
+@overridable
+def normal(
+    mean,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """Normal values: mean or std are tensors, one value for each element; or numbers and `size`."""
+    check_options("normal", device, layout, pin_memory)
+    stream = draws("normal", generator)
+    given = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if not given:
+        if size is None:
+            raise TypeError(
+                "normal() received an invalid combination of arguments: two numbers without a "
+                "size.\nUse normal(mean, std, (2, 3)), or give tensors."
+            )
+        sizes = shape_of("normal", (size,), position=3)
+        d = type_of("normal", dtype, default_float() if out is None else out._a.dtype)
+        array = stream.normal(sizes, d, float(mean), float(std))
+        if out is not None:
+            return into("normal", out, array, dtype, requires_grad)
+        return made(array, requires_grad)
+    if len(given) == 2:
+        error = broadcast_error("normal", [mean._a.shape, std._a.shape])
+        if error is not None:
+            raise error
+        cls, array = NormalOfBoth, stream.normal(mean=mean._a, std=std._a)
+    elif isinstance(mean, Tensor):
+        cls, array = NormalOfMean, stream.normal(mean=mean._a, std=float(std))
+    else:
+        cls, array = NormalOfStd, stream.normal(mean=float(mean), std=std._a)
+    return _result("normal", _drawn(cls, np.asarray(array), *given), out)

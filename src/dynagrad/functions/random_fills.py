@@ -1,0 +1,159 @@
+"""Random values written into a tensor: uniform_, normal_, random_, bernoulli_, ...
+
+A fill of a tensor with history is recorded: the gradient of what was overwritten is zero.
+"""
+
+from typing import Any
+
+from ..core.apply import overridable
+from ..core.tape import node_class
+from ..core.tensor import Tensor
+from ..core.views import write
+from ..ops import conversion as ops
+from ..ops.rule import RULES
+from .generator import draws
+from .random import _integer
+
+DISCARD = RULES[ops.discard]
+Uniform = node_class("UniformBackward0", DISCARD)
+Normal = node_class("NormalBackward0", DISCARD)
+RandomFromTo = node_class("RandomBackward0", DISCARD)
+RandomTo = node_class("RandomBackward1", DISCARD)
+Random = node_class("RandomBackward2", DISCARD)
+BernoulliByTensor = node_class("BernoulliBackward1", DISCARD)
+BernoulliByNumber = node_class("BernoulliBackward2", DISCARD)
+Exponential = node_class("ExponentialBackward0", DISCARD)
+Cauchy = node_class("CauchyBackward0", DISCARD)
+LogNormal = node_class("LogNormalBackward0", DISCARD)
+Geometric = node_class("GeometricBackward0", DISCARD)
+
+
+def _number(name: str, value: Any, position: int, argument: str) -> Any:
+    """A number, also from a tensor without dimensions."""
+    if isinstance(value, Tensor) and value._a.ndim == 0:
+        return value._a.item()
+    if isinstance(value, int | float):
+        return value
+    raise TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be float, not "
+        f"{type(value).__name__}\nGive a number."
+    )
+
+
+def _from_keyword(name: str, low: Any, other: dict) -> Any:
+    """The lower bound, which PyTorch calls `from`: a word that Python does not take as a name."""
+    if "from" in other:
+        low = other.pop("from")
+    if other:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(other))}'")
+    return low
+
+
+@overridable
+def uniform_(self, low=0.0, to=1.0, *, generator=None, **other):
+    """Fill with uniform values in [low, to)."""
+    low = _number("uniform_", _from_keyword("uniform_", low, other), 1, "from")
+    to = _number("uniform_", to, 2, "to")
+    stream, a = draws("uniform_", generator), self._a
+    return write(
+        Uniform, self, lambda: stream.uniform(low=low, high=to, out=a), (self,), {}, "uniform_"
+    )
+
+
+@overridable
+def normal_(self, mean=0.0, std=1.0, *, generator=None):
+    """Fill with normal values of this mean and standard deviation."""
+    mean, std = _number("normal_", mean, 1, "mean"), _number("normal_", std, 2, "std")
+    stream, a = draws("normal_", generator), self._a
+    return write(
+        Normal, self, lambda: stream.normal(mean=mean, std=std, out=a), (self,), {}, "normal_"
+    )
+
+
+@overridable
+def random_(self, *bounds, to=None, generator=None, **other):
+    """Fill with integers: random_() over the dtype's range, random_(to), random_(low, to)."""
+    low = _from_keyword("random_", None, other)
+    if len(bounds) == 2 or (len(bounds) == 1 and to is not None):
+        low, to = (*bounds, to)[:2]
+    elif bounds:
+        to = bounds[0]
+    cls = Random if to is None and low is None else RandomTo if low is None else RandomFromTo
+    first = None if low is None else _integer("random_", low, 1, "from")
+    last = None if to is None else _integer("random_", to, 2 if first is not None else 1, "to")
+    if first is None and last is not None:
+        first = 0
+    stream, a = draws("random_", generator), self._a
+    return write(
+        cls, self, lambda: stream.random(low=first, high=last, out=a), (self,), {}, "random_"
+    )
+
+
+@overridable
+def bernoulli_(self, p=0.5, *, generator=None):
+    """Fill with 1 of probability p, a number or a tensor of probabilities, else 0."""
+    stream, a = draws("bernoulli_", generator), self._a
+    if isinstance(p, Tensor):
+        probabilities = p._a
+
+        def kernel():
+            stream.bernoulli(probabilities, out=a)
+
+        return write(BernoulliByTensor, self, kernel, (self, p), {}, "bernoulli_")
+    value = _number("bernoulli_", p, 1, "p")
+    return write(
+        BernoulliByNumber, self, lambda: stream.bernoulli(value, out=a), (self,), {}, "bernoulli_"
+    )
+
+
+@overridable
+def exponential_(self, lambd=1.0, *, generator=None):
+    """Fill with exponential values of rate lambd."""
+    rate = _number("exponential_", lambd, 1, "lambd")
+    stream, a = draws("exponential_", generator), self._a
+    return write(
+        Exponential,
+        self,
+        lambda: stream.exponential(lambd=rate, out=a),
+        (self,),
+        {},
+        "exponential_",
+    )
+
+
+@overridable
+def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
+    """Fill with Cauchy values: median + sigma tan(pi (u - 1/2)), u uniform."""
+    median, sigma = _number("cauchy_", median, 1, "median"), _number("cauchy_", sigma, 2, "sigma")
+    stream, a = draws("cauchy_", generator), self._a
+    return write(
+        Cauchy,
+        self,
+        lambda: stream.cauchy(median=median, sigma=sigma, out=a),
+        (self,),
+        {},
+        "cauchy_",
+    )
+
+
+@overridable
+def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
+    """Fill with values whose logarithm is normal, of this mean and standard deviation."""
+    mean, std = _number("log_normal_", mean, 1, "mean"), _number("log_normal_", std, 2, "std")
+    stream, a = draws("log_normal_", generator), self._a
+    return write(
+        LogNormal,
+        self,
+        lambda: stream.log_normal(mean=mean, std=std, out=a),
+        (self,),
+        {},
+        "log_normal_",
+    )
+
+
+@overridable
+def geometric_(self, p, *, generator=None):
+    """Fill with the numbers of trials until the first success, of probability p."""
+    value = _number("geometric_", p, 1, "p")
+    stream, a = draws("geometric_", generator), self._a
+    return write(Geometric, self, lambda: stream.geometric(value, out=a), (self,), {}, "geometric_")

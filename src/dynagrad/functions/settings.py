@@ -1,0 +1,131 @@
+"""Settings of the process: default device, number of threads, determinism."""
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.dtype import CPU, check_device, device
+from ..core.tensor import Tensor
+
+
+def is_tensor(obj) -> bool:
+    """Whether the object is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def set_default_device(device):
+    """Set the device of new tensors: the CPU, or None."""
+    check_device(device)
+
+
+def get_default_device() -> device:
+    """The device of new tensors: the CPU."""
+    return CPU
+
+
+# --- threads ---------------------------------------------------------------------------------
+
+
+def _blas() -> Any:
+    """The library of linear algebra that NumPy brought along, already loaded; None if unknown."""
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        for path in sorted(folder.glob("*openblas*")):
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:
+                continue
+    return None
+
+
+def _blas_function(name: str) -> Any:
+    library = _blas()
+    for spelling in (f"scipy_openblas_{name}64_", f"openblas_{name}64_", f"openblas_{name}"):
+        function = getattr(library, spelling, None)
+        if function is not None:
+            return function
+    return None
+
+
+_threads: dict[str, int] = {}
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RuntimeError(f"{name} expects an int, but got {type(value).__name__}")
+    if value < 1:
+        raise RuntimeError(f"{name} expects a positive integer\nIt was {value}.")
+    return value
+
+
+def get_num_threads() -> int:
+    """The number of threads of matrix products; all other operations use one."""
+    if "intra" not in _threads:
+        function = _blas_function("get_num_threads")
+        _threads["intra"] = int(function()) if function else (os.cpu_count() or 1)
+    return _threads["intra"]
+
+
+def set_num_threads(n) -> None:
+    """Set the number of threads of matrix products, in NumPy's own OpenBLAS."""
+    count = _positive("set_num_threads", n)
+    function = _blas_function("set_num_threads")
+    if function is not None:
+        function(count)
+    _threads["intra"] = count
+
+
+def get_num_interop_threads() -> int:
+    """The number set by set_num_interop_threads: kept, of no effect."""
+    return _threads.get("inter", 1)
+
+
+def set_num_interop_threads(n) -> None:
+    """Keep a number of threads for independent operations, which run one after the other here."""
+    _threads["inter"] = _positive("set_num_interop_threads", n)
+
+
+# --- determinism -----------------------------------------------------------------------------
+
+_deterministic = {"on": False, "warn_only": False}
+
+
+def use_deterministic_algorithms(mode, *, warn_only=False) -> None:
+    """Keep the wish for reproducible results: every operation here gives them anyway."""
+    _deterministic.update(on=bool(mode), warn_only=bool(warn_only))
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether use_deterministic_algorithms(True) was called."""
+    return _deterministic["on"]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether use_deterministic_algorithms(True, warn_only=True) was called."""
+    return _deterministic["on"] and _deterministic["warn_only"]
+
+
+_precision = ["highest"]
+
+
+def get_float32_matmul_precision() -> str:
+    """The setting of set_float32_matmul_precision."""
+    return _precision[0]
+
+
+def set_float32_matmul_precision(precision) -> None:
+    """Keep 'highest', 'high' or 'medium'; products of float32 are always computed in float32."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(
+            f"{precision!r} is no precision of float32 products\nIt is one of 'highest', 'high' "
+            "and 'medium'."
+        )
+    _precision[0] = precision
+
+
+def set_flush_denormal(mode) -> bool:
+    """Whether tiny numbers could be flushed to zero: no, NumPy keeps them."""
+    return False
