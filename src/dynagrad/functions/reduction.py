@@ -55,12 +55,12 @@ def constant_of(fun: Callable, *arrays: Any, **kw: Any) -> Tensor:
 
 
 def hot_reduction(
-    whole: Callable, over: Callable, torch_name: str, choose: Callable
+    whole: Callable, over: Callable, cast_over: Callable, torch_name: str, choose: Callable
 ) -> Callable[[F], F]:
     """Make the stub below it a reduction whose usual calls cost little more than NumPy's.
 
-    `whole(x)` reduces all of a float32 or float64 array, `over(x, axes, keepdims, dtype)` serves
-    every call. `choose(dtype, wanted)` gives the dtype to compute in, None for the input's own.
+    `whole(x)` reduces all of a float32 or float64 array, `over(x, axes, keepdims)` serves
+    every call, `cast_over` those in another dtype, which `choose(dtype, wanted)` gives or None.
     Loss code calls these at each step, so the fast path stores slots itself, like `unary` does;
     whatever is unusual (another dtype, several dimensions, out=, subclasses) takes `slow`.
     """
@@ -69,8 +69,14 @@ def hot_reduction(
         name = stub.__name__
         all_of, along = RULES[whole].kernel, RULES[over].kernel
         all_node = node_class(f"{torch_name}Backward0", RULES[whole])
-        all_node_too = node_class(f"{torch_name}Backward0", RULES[over])
         along_node = node_class(f"{torch_name}Backward1", RULES[over])
+        slow_nodes = {
+            (is_all, is_cast): node_class(
+                f"{torch_name}Backward{0 if is_all else 1}", RULES[cast_over if is_cast else over]
+            )
+            for is_all in (True, False)
+            for is_cast in (True, False)
+        }
 
         def op(input, dim=..., keepdim=False, *, dtype=None, out=None, **spelled):
             if type(input) not in PLAIN or dtype is not None or out is not None or spelled:
@@ -145,10 +151,11 @@ def hot_reduction(
                         f"Autograd not support dtype: {legacy_name(wanted)}\n{name} of a tensor "
                         "that requires grad needs a floating dtype; detach() it first"
                     )
-                result = constant_of(over, x._a, axes=axes, keepdims=keepdim, dtype=wanted)
+                result = constant_of(cast_over, x._a, axes=axes, keepdims=keepdim, dtype=wanted)
             else:
-                cls = all_node_too if dim is ... else along_node
-                result = apply(cls, x, axes=axes, keepdims=keepdim, dtype=wanted)
+                cls = slow_nodes[dim is ..., wanted is not None]
+                kw = {} if wanted is None else {"dtype": wanted}
+                result = apply(cls, x, axes=axes, keepdims=keepdim, **kw)
             return result if out is None else write_out(name, out, result)
 
         op.__name__, op.__qualname__ = name, stub.__qualname__
@@ -178,12 +185,12 @@ def _averaging(dtype: np.dtype, wanted: np.dtype | None) -> np.dtype | None:
     return None if wanted == dtype else wanted
 
 
-@hot_reduction(ops.total, ops.sum_over, "Sum", _summing)
+@hot_reduction(ops.total, ops.sum_over, ops.sum_as, "Sum", _summing)
 def sum(input, dim=..., keepdim=False, *, dtype=None, out=None):
     """The sum over `dim`, or of all elements; integers and bools give int64."""
 
 
-@hot_reduction(ops.average, ops.mean_over, "Mean", _averaging)
+@hot_reduction(ops.average, ops.mean_over, ops.mean_as, "Mean", _averaging)
 def mean(input, dim=..., keepdim=False, *, dtype=None, out=None):
     """The sum over `dim` divided by the number of terms; RuntimeError for integers."""
 

@@ -323,7 +323,7 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     x = tensor("bucketize", boundaries, 2, "boundaries")
     if x._a.ndim != 1:
         raise RuntimeError(
-            f"bucketize(): boundaries tensor must be 1 dimension, but got dim({x._a.ndim})"
+            f"boundaries tensor must be 1 dimension, but got dim({x._a.ndim})"
         )
     return _insertion("bucketize", x, input, out_int32, right, out)
 
@@ -397,14 +397,14 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
             "floating elements; convert first, as in x.float()"
         )
     if bins <= 0:
-        raise RuntimeError(f"bins must be > 0, but got {bins}")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins}")
     low, high = float(min), float(max)
     if low == high and x._a.size:
         low, high = float(x._a.min()), float(x._a.max())
     if not np.isfinite([low, high]).all():
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
-        raise RuntimeError(f"max must be larger than min, but got [{low:g}, {high:g}]")
+        raise RuntimeError(f"torch.histc: max must be larger than min, but got [{low:g}, {high:g}]")
     if low == high:
         low, high = low - 1, high + 1
     result = constant_of(ops.histogram, x._a, bins=bins, low=low, high=high)

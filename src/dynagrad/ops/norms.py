@@ -41,7 +41,7 @@ elementwise(signed_power, _signed_power_vjp)
 
 
 @primitive
-def vector_norm(x, *, p, axes, keepdims, dtype=None):
+def vector_norm(x, *, p, axes, keepdims, dtype):
     """(sum |x|^p)^(1/p) over `axes`; the number of non-zeros for 0, the extreme |x| for +-inf."""
     result_dtype = real_dtype(x.dtype if dtype is None else dtype)
     if dtype is not None:
@@ -66,13 +66,12 @@ def vector_norm(x, *, p, axes, keepdims, dtype=None):
     return np.asarray(norm).astype(result_dtype, copy=False)
 
 
-def _norm_vjp(g, x, out, p, axes, keepdims):
+def _norm_vjp(g, x, out, is_complex, p, axes, keepdims):
     """g times the derivative of the p-norm, with 0 as subgradient wherever there is a choice."""
     if p == 0:
         return None
     over = {"shape": x.shape, "axes": axes, "keepdims": keepdims}
     g_x, out_x = spread(g, **over), spread(out, **over)
-    is_complex = x.dtype.kind == "c"
     if p == 2:
         return (np.conjugate(x) if is_complex else x) * divide_or_zero(g_x, out_x)
     slope = 0 if p in (math.inf, -math.inf) else p - 1
@@ -87,10 +86,12 @@ def _norm_vjp(g, x, out, p, axes, keepdims):
     return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=slope))
 
 
-def _vector_norm_vjp(g, x, out, *, p, axes, keepdims):
-    wide = cast(x, dtype=np.result_type(x.dtype, g.dtype)) if real_dtype(x.dtype) != g.dtype else x
-    r = _norm_vjp(g, wide, out, p, axes, keepdims)
-    return r if r is None or wide is x else cast(r, dtype=x.dtype)
+def _vector_norm_vjp(g, x, x_meta, out, *, p, axes, keepdims, dtype):
+    is_complex = x_meta.dtype.kind == "c"
+    if dtype is None or p == 0:
+        return _norm_vjp(g, x, out, is_complex, p, axes, keepdims)
+    r = _norm_vjp(g, cast(x, dtype=dtype), out, is_complex, p, axes, keepdims)
+    return cast(r, dtype=x_meta.dtype)
 
 
 general(vector_norm, _vector_norm_vjp)
@@ -99,11 +100,11 @@ general(vector_norm, _vector_norm_vjp)
 @primitive
 def dist(x, y, *, p):
     """The p-norm of x - y over all elements."""
-    return vector_norm(x - y, p=p, axes=None, keepdims=False)
+    return vector_norm(x - y, p=p, axes=None, keepdims=False, dtype=None)
 
 
-def _dist_vjp(g, x, y, out, *, p):
-    r = _norm_vjp(g, x - y, out, p, None, False)
+def _dist_vjp(g, x, x_meta, y, out, *, p):
+    r = _norm_vjp(g, x - y, out, x_meta.dtype.kind == "c", p, None, False)
     return (None, None) if r is None else (r, -r)
 
 

@@ -97,11 +97,15 @@ def spread(x, *, shape, axes, keepdims):
 
 
 @primitive
-def sum_over(x, *, axes, keepdims, dtype=None):
-    """The sum over the dimensions `axes`, in another `dtype` if one is given."""
-    if dtype is not None:
-        x = x.astype(dtype)
+def sum_over(x, *, axes, keepdims):
+    """The sum over the dimensions `axes`."""
     return add_over(x, axes, keepdims)
+
+
+@primitive
+def sum_as(x, *, axes, keepdims, dtype):
+    """The sum over `axes` in another dtype."""
+    return add_over(x.astype(dtype), axes, keepdims)
 
 
 @primitive
@@ -113,26 +117,34 @@ def total(x):
 
 
 def expand_back(g, x_meta, axes, keepdims):
-    """A reduction's cotangent broadcast to its input's shape, in its dtype."""
-    if g.dtype is not x_meta.dtype and g.dtype != x_meta.dtype:
-        g = cast(g, dtype=x_meta.dtype)
+    """A reduction's cotangent broadcast to its input's shape."""
     return spread(g, shape=x_meta.shape, axes=axes, keepdims=keepdims)
 
 
 linear(spread, lambda g, *, axes, keepdims: sum_over(g, axes=axes, keepdims=keepdims))
 linear(sum_over, lambda g, x_meta, *, axes, keepdims: expand_back(g, x_meta, axes, keepdims))
+linear(
+    sum_as,
+    lambda g, x_meta, *, axes, keepdims: expand_back(
+        cast(g, dtype=x_meta.dtype), x_meta, axes, keepdims
+    ),
+)
 linear(total, lambda g, x_meta: spread(g, shape=x_meta.shape, axes=None, keepdims=False))
 
 
 @primitive
-def mean_over(x, *, axes, keepdims, dtype=None):
+def mean_over(x, *, axes, keepdims):
     """The sum over `axes` divided by the number of terms."""
-    if dtype is not None:
-        x = x.astype(dtype)
     n = count(x.shape, axes)
     if is_half(x.dtype):
         return np.asarray((add_over(x.astype(np.float32), axes, keepdims) / n).astype(x.dtype))
     return np.asarray(add_over(x, axes, keepdims) / n)
+
+
+@primitive
+def mean_as(x, *, axes, keepdims, dtype):
+    """The mean over `axes` in another dtype."""
+    return mean_over(x.astype(dtype), axes=axes, keepdims=keepdims)
 
 
 #: counts as arrays of the two usual dtypes: a Python number would double the division's cost
@@ -163,7 +175,13 @@ def _average_vjp(g, x_meta):
     return spread(g, shape=x_meta.shape, axes=None, keepdims=False)
 
 
+def _mean_as_vjp(g, x_meta, *, axes, keepdims):
+    g = cast(g / count(x_meta.shape, axes), dtype=x_meta.dtype)
+    return expand_back(g, x_meta, axes, keepdims)
+
+
 linear(mean_over, _mean_vjp)
+linear(mean_as, _mean_as_vjp)
 linear(average, _average_vjp)
 
 
@@ -280,11 +298,11 @@ def std_mean_over(x, *, axes, keepdims, correction):
     return std.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
 
 
-def _var_vjp(g, x, *, axes, keepdims, correction):
+def _var_vjp(g, x, x_meta, *, axes, keepdims, correction):
     n = count(x.shape, axes)
     mean = mean_over(x, axes=axes, keepdims=True)
     d = x - broadcast_to(mean, shape=x.shape)
-    if x.dtype.kind == "c":
+    if x_meta.dtype.kind == "c":
         d = np.conjugate(d)
     g = spread(g, shape=x.shape, axes=axes, keepdims=keepdims)
     if n <= correction:
@@ -292,22 +310,22 @@ def _var_vjp(g, x, *, axes, keepdims, correction):
     return g * (d * (2.0 / (n - correction)))
 
 
-def _std_vjp(g, x, out, *, axes, keepdims, correction):
+def _std_vjp(g, x, x_meta, out, *, axes, keepdims, correction):
     g = divide_or_zero(g, out * 2)
-    return _var_vjp(g, x, axes=axes, keepdims=keepdims, correction=correction)
+    return _var_vjp(g, x, x_meta, axes=axes, keepdims=keepdims, correction=correction)
 
 
-def _with_mean(g, g_mean, x, axes, keepdims, correction):
+def _with_mean(g, g_mean, x, x_meta, axes, keepdims, correction):
     of_mean = spread(g_mean / count(x.shape, axes), shape=x.shape, axes=axes, keepdims=keepdims)
-    return of_mean + _var_vjp(g, x, axes=axes, keepdims=keepdims, correction=correction)
+    return of_mean + _var_vjp(g, x, x_meta, axes=axes, keepdims=keepdims, correction=correction)
 
 
-def _var_mean_vjp(g0, g1, x, *, axes, keepdims, correction):
-    return _with_mean(g0, g1, x, axes, keepdims, correction)
+def _var_mean_vjp(g0, g1, x, x_meta, *, axes, keepdims, correction):
+    return _with_mean(g0, g1, x, x_meta, axes, keepdims, correction)
 
 
-def _std_mean_vjp(g0, g1, x, out0, *, axes, keepdims, correction):
-    return _with_mean(divide_or_zero(g0, out0 * 2), g1, x, axes, keepdims, correction)
+def _std_mean_vjp(g0, g1, x, x_meta, out0, *, axes, keepdims, correction):
+    return _with_mean(divide_or_zero(g0, out0 * 2), g1, x, x_meta, axes, keepdims, correction)
 
 
 general(var_over, _var_vjp)
