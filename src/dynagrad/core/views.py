@@ -5,6 +5,7 @@ tensor the history of that result. If the tensor is a view, its base gets a Copy
 this window replaced", and every view of the base reads its edge anew (`tensor.sync`).
 """
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,10 @@ import numpy as np
 from .. import errors
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, broadcast_cast, write_strided
-from .apply import WARNED, apply, check_cast, note, quietly, recording
+from .apply import WARNED, apply, broadcast_error, check_cast, note, quietly, recording
 from .storage import address, geometry, owner, strides_of
-from .tape import AccumulateGrad, Family, Meta, Node, Output, node_class, tick
-from .tensor import Tensor, base_of, edge_of, family_of, record, wrap
+from .tape import OWN_COPY, AccumulateGrad, Family, Meta, Node, Output, extras, family_saved, node_and_number, node_class, tick
+from .tensor import Tensor, base_of, edge_of, family_of, record, view_error, wrap
 
 new = object.__new__
 
@@ -26,6 +27,7 @@ CopyBackwards = node_class("CopyBackwards", RULES[broadcast_cast])
 #: why a view must not be written in place (`Tensor._m`)
 NO_GRAD_VIEW = "no_grad"
 MULTI_VIEW = "multi"
+MULTI_NO_GRAD_VIEW = "multi_no_grad"
 
 
 # --- views ------------------------------------------------------------------------------------------------------------------
@@ -48,15 +50,15 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
     held = getattr(x, "_m", None)
     if held is not None:
         t._m = held
-    if edge is None:
+    if not recording():
         t._e = None
-    elif recording():
+        t._m = NO_GRAD_VIEW
+    elif edge is None:
+        t._e = None
+    else:
         t._e = node = new(cls)
         record(node, (edge,), tuple([Meta(x._a) for _ in cls.rule.saves]), kw=kw)
         node.family = family
-    else:
-        t._e = None
-        t._m = NO_GRAD_VIEW
     return t
 
 
@@ -78,7 +80,7 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
         t._v = family
         t._b = x if base is None else base
         t._n = family.rebased
-        t._m = MULTI_VIEW if node is not None else NO_GRAD_VIEW if edge is not None else None
+        t._m = MULTI_VIEW if node is not None else NO_GRAD_VIEW if edge is not None else MULTI_NO_GRAD_VIEW
         if node is not None:
             t._e = Output(node, number)
             t._e.family = family
@@ -103,6 +105,19 @@ def detached(t: Tensor) -> Tensor:
 
 def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     """Whether a write to `t` must be recorded; raises PyTorch's errors where it must not happen."""
+    needs = False
+    if recording():
+        edge = edge_of(t)
+        needs = edge is not None or any(isinstance(o, Tensor) and edge_of(o) is not None for o in others)
+    if needs:
+        why = getattr(t, "_m", None)
+        if why is not None:
+            raise RuntimeError(view_error(t, why, errors.VIEW_WRITTEN, name))
+        if type(edge) is AccumulateGrad:
+            raise RuntimeError(errors.LEAF_INPLACE.format(view="", op=name))
+        base = base_of(t)
+        if base is not None and type(edge_of(base)) is AccumulateGrad:
+            raise RuntimeError(errors.LEAF_INPLACE.format(view="view of a ", op=name))
     array = t._a
     if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError(
@@ -110,26 +125,7 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
             f"clone() the tensor before performing the operation.\n{name} was given an expanded tensor of shape "
             f"{list(array.shape)}"
         )
-    if not recording():
-        return False
-    edge = edge_of(t)
-    if edge is None and not any(isinstance(o, Tensor) and edge_of(o) is not None for o in others):
-        return False
-    why = getattr(t, "_m", None)
-    if why is not None:
-        raise RuntimeError(errors.VIEW_INPLACE[why].format(op=name, node=_node_name(t, edge)))
-    if type(edge) is AccumulateGrad:
-        raise RuntimeError(errors.LEAF_INPLACE.format(view="", op=name))
-    base = base_of(t)
-    if base is not None and type(edge_of(base)) is AccumulateGrad:
-        raise RuntimeError(errors.LEAF_INPLACE.format(view="view of a ", op=name))
-    return True
-
-
-def _node_name(t: Tensor, edge: Any) -> str:
-    if type(edge) is Output:
-        return f"Output {edge.number} of {type(edge.node).__name__}"
-    return type(edge).__name__
+    return needs
 
 
 def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
@@ -139,6 +135,8 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     result = op(t, *args, **kw)
     check_result(t, result._a, name)
     edge = edge_of(result) if needs else None
+    if edge is not None:
+        keep_own_copies(edge, t._a, result._a)
     np.copyto(t._a, result._a, casting="unsafe")
     if needs and edge is not None and result._a.dtype != t._a.dtype:
         edge = apply(CopyBackwards, result, shape=t._a.shape, dtype=t._a.dtype)._e
@@ -148,12 +146,17 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
 
 def check_result(t: Tensor, array: Any, name: str) -> None:
     """Raise if an in-place result does not fit `t`: another shape, or a dtype of a higher category."""
-    if array.shape != t._a.shape:
-        raise RuntimeError(
-            f"output with shape {list(t._a.shape)} doesn't match the broadcast shape {list(array.shape)}\n{name} writes into "
-            "the tensor's own memory; use the out-of-place form for a result of another shape"
-        )
+    check_shape(t, array.shape, name)
     check_cast(name, array.dtype, t._a.dtype)
+
+
+def check_shape(t: Tensor, shape: tuple, name: str) -> None:
+    """Raise if an in-place result has another shape than `t`."""
+    if shape != t._a.shape:
+        raise RuntimeError(
+            f"output with shape {list(t._a.shape)} doesn't match the broadcast shape {list(shape)}\n{name} writes into the "
+            "tensor's own memory; use the out-of-place form for a result of another shape"
+        )
 
 
 def write(cls: type[Node], t: Tensor, kernel: Callable[[], None], inputs: tuple, kw: dict, name: str) -> Tensor:
@@ -170,6 +173,7 @@ def write(cls: type[Node], t: Tensor, kernel: Callable[[], None], inputs: tuple,
         node = note(cls, edges, inputs, arrays, (t._a,), kw)
         if not any(e is not None for e in edges):
             node.edges = ()  # a constant was written: the gradient ends here
+        keep_own_copies(node, t._a, None)
     try:
         kernel()
     except WARNED:
@@ -184,11 +188,14 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     family.cell.bump()
     if not needs:
         return
-    node = edge.node if type(edge) is Output else edge
-    if node is not None and not _reads(node, t._a):
+    node, number = node_and_number(edge)
+    if node is not None and not _reads(node, family.cell):
         node.seq = tick()  # so that the result, if it is saved, counts as newer than this write
     base = base_of(t)
+    if family.base is None:
+        family.base = weakref.ref(t if base is None else base)
     if base is None:
+        _move_retained(t, node, number)
         t._e = edge
         if edge is not None:
             edge.family = family
@@ -200,29 +207,56 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     slices = new(CopySlices)
     record(slices, (edge_of(base), edge), (), kw=geometry(t._a, base._a))
     slices.family = family
+    _move_retained(base, slices, 0)
     base._e = slices
     family.rebased += 1
 
 
-def _reads(node: Node, array: Any) -> bool:
-    """Whether the node saved the input that has just been overwritten."""
-    return node.saved is not None and any(
-        save.kind == "in" and value is array for save, value in zip(node.rule.saves, node.saved, strict=False)
-    )
+def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
+    """Let a node whose first input is about to be overwritten keep a copy of it; a result it saved is what gets written."""
+    node, _ = node_and_number(edge)
+    saved = list(node.saved)
+    for place, (kind, index, _) in enumerate(node.rule.saves):
+        if kind == "in" and index == 0 and saved[place] is array:
+            saved[place] = np.array(array)
+            cells = list(node.cells or (None,) * len(node.edges))
+            cells[0] = OWN_COPY
+            node.cells = tuple(cells)
+        elif kind == "out" and saved[place] is result and result.dtype == array.dtype:
+            saved[place] = array
+    node.saved = tuple(saved)
+
+
+def _reads(node: Node, cell: Any) -> bool:
+    """Whether the node saved, besides its own copies, a value in memory that has just been overwritten."""
+    if not node.holds or node.saved is None:
+        return False
+    for (kind, index, _), value in zip(node.rule.saves, node.saved, strict=False):
+        if kind == "in" and value is not None and not node.rule.variadic and index < len(node.edges):
+            family = family_saved(node, index)
+            if family is not None and family.cell is cell:
+                return True
+    return False
+
+
+def _move_retained(t: Tensor, node: Any, number: int) -> None:
+    """Let `retain_grad()` go on for the tensor that got a new history."""
+    old, place = node_and_number(t._e)
+    if node is not None and old is not None and old is not node and old.extra is not None:
+        kept = old.extra.retained.pop(place, None)
+        if kept is not None:
+            extras(node).retained[number] = kept
 
 
 def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
     """Write `source`, broadcast and converted, into `t`."""
     a, b = t._a, source._a
     if b.shape != a.shape:
-        try:
-            np.broadcast_to(b, a.shape)
-        except ValueError:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({list(a.shape)}) must match the existing size ({list(b.shape)}): {name} "
-                f"cannot write a tensor of shape {list(b.shape)} into one of shape {list(a.shape)}"
-            ) from None
-    if b.dtype.kind == "c" and a.dtype.kind != "c":
+        error = broadcast_error(name, [a.shape, b.shape])
+        if error is not None:
+            raise error
+        check_shape(t, np.broadcast_shapes(a.shape, b.shape), name)
+    if b.dtype.kind == "c" and a.dtype.kind not in "cb":
         b = b.real
 
     def kernel():
