@@ -305,3 +305,14 @@ def test_normal_of_arrays_of_two_dtypes(mean_dtype, std_dtype, rng):
     one = std[:1].reshape(())
     theirs = torch.normal(from_numpy(mean), from_numpy(one), generator=pair.theirs)
     pair.check(pair.ours.normal(mean=mean, std=one), theirs, "one deviation for all")
+
+
+@pytest.mark.parametrize("dtype", REAL, ids=str)
+@pytest.mark.parametrize("shape", [(), (500,)])
+def test_normal_with_integer_deviations(dtype, shape, rng):
+    mean, std = rng.normal(size=500).astype(dtype), rng.integers(0, 300, shape)
+    std = np.asarray(std)
+    pair = Pair(6)
+    for means in (mean, mean[:1].reshape(())):
+        theirs = torch.normal(from_numpy(means), torch.from_numpy(std), generator=pair.theirs)
+        pair.check(pair.ours.normal(mean=means, std=std), theirs, means.shape)

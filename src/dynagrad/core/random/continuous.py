@@ -348,11 +348,14 @@ def _real_view(array: np.ndarray) -> np.ndarray:
 
 
 def _in_place(ufunc: np.ufunc, array: np.ndarray, operand: Any) -> None:
-    """array = ufunc(array, operand), computed in the wider dtype; an operand without dimensions, or
-    of integers, takes the array's dtype first."""
+    """array = ufunc(array, operand), computed in the wider dtype. A number, an array of integers or
+    one without dimensions takes the array's dtype first; the last, float32 for a 16-bit float."""
+    number = not isinstance(operand, np.ndarray)
     operand = np.asarray(operand)
-    if operand.ndim < min(array.ndim, 1) or operand.dtype.kind in "biu":
-        converted = np.empty(operand.shape, array.dtype)
+    without = operand.ndim < array.ndim and not operand.ndim
+    if number or without or operand.dtype.kind in "biu":
+        narrow = array.itemsize == 2 and not number and without
+        converted = np.empty(operand.shape, F32 if narrow else array.dtype)
         store(converted, operand)
         operand = converted
     with np.errstate(all="ignore"):
