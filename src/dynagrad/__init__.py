@@ -18,6 +18,50 @@ from .autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from .core.dtype import (
+    Size,
+    bfloat16,
+    channels_last,
+    channels_last_3d,
+    complex64,
+    complex128,
+    contiguous_format,
+    device,
+    dtype,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    layout,
+    memory_format,
+    preserve_format,
+    set_default_dtype,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
+    strided,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from .core.dtype import bool_ as bool
+from .core.dtype import complex64 as cfloat
+from .core.dtype import complex128 as cdouble
+from .core.dtype import float16 as half
+from .core.dtype import float32 as float
+from .core.dtype import float64 as double
+from .core.dtype import int16 as short
+from .core.dtype import int32 as int
+from .core.dtype import int64 as long
 
 # elementwise and comparison
 from .functions.bits import (
@@ -289,10 +333,170 @@ from .functions.sorting import (
 )
 
 # shape and indexing
+from .functions.gathering import (
+    argwhere,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    index_select,
+    masked_fill,
+    masked_scatter,
+    masked_select,
+    nonzero,
+    put,
+    take,
+)
+from .functions.geometry import numel
+from .functions.joining import (
+    block_diag,
+    cartesian_prod,
+    cat,
+    column_stack,
+    combinations,
+    concat,
+    concatenate,
+    diag,
+    diag_embed,
+    diagflat,
+    dstack,
+    flip,
+    fliplr,
+    flipud,
+    hstack,
+    meshgrid,
+    repeat_interleave,
+    roll,
+    rot90,
+    row_stack,
+    stack,
+    tile,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
+    vstack,
+)
+from .functions.parts import (
+    as_strided,
+    as_strided_scatter,
+    diagonal,
+    diagonal_scatter,
+    narrow,
+    select,
+    select_scatter,
+    slice_scatter,
+)
+from .functions.scattering import (
+    gather,
+    index_reduce,
+    scatter,
+    scatter_add,
+    scatter_reduce,
+    take_along_dim,
+)
+from .functions.shape import (
+    adjoint,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_shapes,
+    broadcast_tensors,
+    broadcast_to,
+    flatten,
+    moveaxis,
+    movedim,
+    permute,
+    ravel,
+    reshape,
+    squeeze,
+    swapaxes,
+    swapdims,
+    t,
+    transpose,
+    unflatten,
+    unsqueeze,
+)
+from .functions.splitting import (
+    chunk,
+    dsplit,
+    hsplit,
+    split,
+    split_with_sizes,
+    tensor_split,
+    unbind,
+    vsplit,
+)
 
 # contraction, linalg, neural
 
 # creation, conversion and random
+from .functions.conversion import can_cast, clone, fill, fill_, promote_types, result_type, zero_
+from .functions.creation import (
+    empty,
+    empty_like,
+    empty_strided,
+    eye,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    scalar_tensor,
+    zeros,
+    zeros_like,
+)
+from .functions.from_data import as_tensor, asarray, from_numpy, frombuffer, tensor
+from .functions.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from .functions.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+)
+from .functions.random import (
+    bernoulli,
+    multinomial,
+    normal,
+    poisson,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
+from .functions.ranges import arange, linspace, logspace, range
+from .functions.settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_tensor,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 
 # the tensor itself
 from .core.printing import set_printoptions
@@ -304,10 +508,10 @@ from .functions.tensor_methods import from_dlpack
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run.
 
 if TYPE_CHECKING:
-    from . import autograd, nn, optim, utils
+    from . import autograd, nn, optim, random, testing, utils
     from .alias import alias_torch
 
-_SUBMODULES = frozenset({"autograd", "nn", "optim", "utils"})
+_SUBMODULES = frozenset({"autograd", "nn", "optim", "random", "testing", "utils"})
 """Modules below this one that `dynagrad.name` loads."""
 
 _LAZY = {"alias_torch": "alias"}
@@ -320,6 +524,8 @@ __all__ = [
     "autograd",
     "nn",
     "optim",
+    "random",
+    "testing",
     "utils",
 ]
 

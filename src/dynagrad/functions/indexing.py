@@ -1,18 +1,422 @@
-"""Indexing."""
-from ..core.apply import apply, node_class, overridable
-from ..core.tensor import Tensor, wrap
-from ..core.views import view as make_view, copy_, write
-from ..ops import shape
-from ..ops.rule import RULES
+"""x[index] and x[index] = value: basic indexing gives views, index arrays and masks give copies.
+
+Numbers, slices, None and `...` are applied first, as a view; then, on that view, index arrays and
+masks. This is PyTorch's order; NumPy treats numbers among index arrays as index arrays.
+"""
+
+from collections.abc import Sequence
+from operator import index as as_index
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+from ..core.apply import PLAIN, apply, ask_overrides, legacy_name, overriding, recording, scalar, to_dtype
+from ..core.tape import node_class
+from ..core.tensor import Tensor, edge_of, family_of, wrap
+from ..core.views import copy_, write, written
+from ..core.views import view as make_view
 from ..ops import indexing as ops
+from ..ops.rule import RULES
+from .shape import view as shape_view
 
+Alias = node_class("AliasBackward0", RULES[ops.getitem])
 Select = node_class("SelectBackward0", RULES[ops.getitem])
+Slice = node_class("SliceBackward0", RULES[ops.getitem])
+Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
+Index = node_class("IndexBackward0", RULES[ops.index])
+IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
 
-def getitem(self, index):
+
+class Places(NamedTuple):
+    """Index arrays in normal form: the numbers of the places in the dimensions `axes` together."""
+
+    places: ndarray
+    axes: tuple[int, ...]
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def getitem(self: Tensor, index: Any) -> Any:
+    """x[index]: a view for numbers, slices, None and `...`; a copy for index arrays and masks.
+
+    Raises IndexError for indices out of range or too many of them, ValueError for negative steps.
+    """
+    if overriding and type(self) not in PLAIN:
+        answer = ask_overrides(getitem, (self, index), {})
+        if answer is not NotImplemented:
+            return answer
     if type(index) is int:
-        return make_view(Select, self, self._a[index, ...], {"index": index})
-    return make_view(Select, self, self._a[index], {"index": index})
+        key = (index, ...)
+        try:
+            return make_view(Select, self, self._a[key], {"index": key})
+        except IndexError:
+            raise _number_error(index, 0, self._a.shape) from None
+    r = _basic(self, index)
+    if r is not None:
+        return r
+    r, at = _parse(self, index)
+    return r if at is None else apply(Index, r, at.places, axes=at.axes)
 
-def setitem(self, index, value):
-    v = getitem(self, index)
-    copy_(v, value if isinstance(value, Tensor) else wrap(__import__('numpy').asarray(value, self._a.dtype)))
+
+def _basic(self: Tensor, index: Any) -> Tensor | None:
+    """The view for numbers, plain slices, None and one `...`; None if there is anything else."""
+    alone = type(index) is not tuple
+    key = (index,) if alone else index
+    shape = self._a.shape
+    cls, d, dots, new = Alias, 0, False, False
+    for item in key:
+        kind = type(item)
+        if kind is int:
+            cls = Select
+            d += 1
+        elif kind is slice:
+            start, stop, step = item.start, item.stop, item.step
+            if not (_plain(start) and _plain(stop) and (step is None or (type(step) is int and step > 0))):
+                return None
+            if alone or start or not (step is None or step == 1):
+                cls = Slice
+            elif stop is not None and (dots or d >= len(shape) or stop < shape[d]):
+                cls = Slice
+            d += 1
+        elif item is None:
+            cls, new = Unsqueeze, True
+        elif item is ... and not dots:
+            dots = True
+        else:
+            return None
+    if d > len(shape):
+        raise _too_many(key, shape)
+    if not dots:
+        key = (*key, ...)
+    return _viewed(self, cls, key, new)
+
+
+def _plain(bound: Any) -> bool:
+    return bound is None or type(bound) is int
+
+
+def _viewed(self: Tensor, cls: type, key: tuple, new: bool) -> Tensor:
+    a = self._a
+    try:
+        r = a[key] if type(a) is ndarray and not new else ops.getitem(a, index=key)
+    except IndexError:
+        raise _out_of_range(key, a.shape) from None
+    return make_view(cls, self, r, {"index": key})
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+def _number_error(number: int, d: int, shape: tuple) -> IndexError:
+    if not shape:
+        return IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+            "tensor to a number"
+        )
+    return IndexError(f"index {number} is out of bounds for dimension {d} with size {shape[d]}")
+
+
+def _too_many(key: tuple, shape: tuple) -> IndexError:
+    if not shape and any(type(item) is slice for item in key):
+        return IndexError("slice() cannot be applied to a 0-dim tensor.")
+    if not shape:
+        return _number_error(0, 0, shape)
+    return IndexError(f"too many indices for tensor of dimension {len(shape)}: its shape is {list(shape)}")
+
+
+def _out_of_range(key: tuple, shape: tuple) -> IndexError:
+    taken = sum(type(item) in (int, slice) for item in key)
+    d = 0
+    for item in key:
+        if item is ...:
+            d += len(shape) - taken
+        elif type(item) is slice:
+            d += 1
+        elif type(item) is int:
+            if not -shape[d] <= item < shape[d]:
+                return _number_error(item, d, shape)
+            d += 1
+    return IndexError(f"index {key} does not fit a tensor of shape {list(shape)}")
+
+
+# --- any index --------------------------------------------------------------------------------
+
+
+def _as_tuple(index: Any) -> tuple:
+    """A list counts as a tuple if it holds anything but numbers (PyTorch's rule, from NumPy's past)."""
+    if type(index) is tuple:
+        return index
+    if isinstance(index, list) and len(index) < 32:
+        for item in index:
+            if item is None or item is ... or isinstance(item, slice | Tensor | ndarray | list | tuple | range):
+                return tuple(index)
+    return (index,)
+
+
+def _normal(item: Any) -> Any:
+    """One entry of an index as int, slice, None, `...`, bool (a mask without dimensions) or ndarray."""
+    if item is None or item is ... or type(item) is int or isinstance(item, bool):
+        return item
+    if isinstance(item, slice):
+        return _slice(item)
+    if isinstance(item, np.bool_):
+        return bool(item)
+    if isinstance(item, np.integer):
+        return int(item)
+    if isinstance(item, Tensor):
+        item = item._a
+    elif isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'. Tensors are indexed by numbers, slices, None, `...` and tensors.")
+    elif isinstance(item, Sequence):
+        item = _from_sequence(item)
+    if not isinstance(item, ndarray):
+        if hasattr(item, "__index__"):
+            return as_index(item)
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(item).__name__})"
+        )
+    if item.ndim == 0 and item.dtype.kind in "iub":
+        return bool(item) if item.dtype in (np.bool_, np.uint8) else int(item)
+    if item.dtype not in (np.int64, np.int32, np.uint8, np.bool_):
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {item.dtype.name}")
+    return item.astype(bool) if item.dtype == np.uint8 else item
+
+
+def _from_sequence(item: Sequence) -> ndarray:
+    plain = [int(x._a) if isinstance(x, Tensor) else x for x in item]
+    try:
+        array = np.array(plain)
+    except ValueError:
+        raise ValueError(f"expected sequences of equal length as an index, got {item!r}") from None
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"a sequence of numbers was expected as an index, got {item!r}")
+    return array if array.dtype == np.bool_ else array.astype(np.int64)
+
+
+def _slice(item: slice) -> slice:
+    try:
+        bounds = [None if b is None else as_index(b) for b in (item.start, item.stop, item.step)]
+    except TypeError:
+        raise TypeError(
+            f"slice indices must be integers or None or have an __index__ method, got {item!r}"
+        ) from None
+    if bounds[2] == 0:
+        raise ValueError("slice step cannot be zero")
+    if bounds[2] is not None and bounds[2] < 0:
+        raise ValueError("step must be greater than zero: use flip() for a reversed copy")
+    return slice(*bounds)
+
+
+def _parse(self: Tensor, index: Any) -> tuple[Tensor, Places | None]:
+    """The view that the basic entries give, and the places that the others mean in it (None: none)."""
+    items = [_normal(item) for item in _as_tuple(index)]
+    shape = self._a.shape
+    taken = sum(_dimensions(item) for item in items)
+    if taken > len(shape):
+        raise _too_many(tuple(items), shape)
+    key: list[Any] = []
+    arrays: dict[int, ndarray] = {}
+    d = new = 0
+    dots = False
+    for item in items:
+        if item is ...:
+            if not dots:
+                skipped = len(shape) - taken
+                key += [slice(None)] * skipped
+                d, new, dots = d + skipped, new + skipped, True
+        elif isinstance(item, bool):
+            arrays[new] = np.array([item])
+            key.append(None)
+            new += 1
+        elif isinstance(item, ndarray):
+            _check_mask(item, d, shape)
+            arrays[new] = item
+            n = _dimensions(item)
+            key += [slice(None)] * n
+            d, new = d + n, new + n
+        else:
+            key.append(item)
+            d += item is not None
+            new += type(item) is not int
+    whole = all(type(item) is slice and item == slice(None) for item in key)
+    if not arrays:
+        return _basic(self, tuple(key)), None  # pyright: ignore[reportReturnType]
+    base: Any = self if whole else _basic(self, tuple(key))
+    return base, places_of(arrays, base._a.shape)
+
+
+def _dimensions(item: Any) -> int:
+    """How many dimensions an entry takes."""
+    if isinstance(item, ndarray) and item.dtype == np.bool_:
+        return item.ndim
+    return int(item is not None and item is not ... and not isinstance(item, bool))
+
+
+def _check_mask(item: ndarray, d: int, shape: tuple) -> None:
+    if item.dtype == np.bool_:
+        for k, n in enumerate(item.shape):
+            if n != shape[d + k]:
+                raise IndexError(
+                    f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed tensor "
+                    f"{list(shape)} at index {d + k}"
+                )
+
+
+def places_of(arrays: dict[int, ndarray], shape: tuple) -> Places:
+    """Index arrays and masks, by the dimension where they start, as one array of places."""
+    if len(arrays) == 1:
+        ((d, array),) = arrays.items()
+        if array.dtype == np.bool_:
+            return Places(np.flatnonzero(array), tuple(range(d, d + array.ndim)))
+        return Places(in_range(array, shape[d], d), (d,))
+    axes: list[int] = []
+    numbers: list[ndarray] = []
+    for d, array in arrays.items():
+        if array.dtype == np.bool_:
+            axes += range(d, d + array.ndim)
+            numbers += np.nonzero(array)
+        else:
+            axes.append(d)
+            numbers.append(in_range(array, shape[d], d))
+    try:
+        np.broadcast_shapes(*[n.shape for n in numbers])
+    except ValueError:
+        shapes = ", ".join(str(list(n.shape)) for n in numbers)
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
+    places: Any = 0
+    for n, axis in zip(numbers, axes, strict=True):
+        places = places * shape[axis] + n
+    return Places(places, tuple(axes))
+
+
+def in_range(array: ndarray, n: int, d: int) -> ndarray:
+    """Indices counted from the front, as int64; IndexError if one is out of range."""
+    if array.size:
+        low, high = array.min(), array.max()
+        if low < -n or high >= n:
+            raise IndexError(f"index {high if high >= n else low} is out of bounds for dimension {d} with size {n}")
+        if low < 0:
+            array = np.where(array < 0, array + n, array)
+    return array if array.dtype == np.int64 else array.astype(np.int64)
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def setitem(self: Tensor, index: Any, value: Any) -> None:
+    """x[index] = value: written into the memory that the index shows; the value is broadcast and converted."""
+    if overriding and (type(self) not in PLAIN or type(value) not in PLAIN):
+        answer = ask_overrides(setitem, (self, index, value), {})
+        if answer is not NotImplemented:
+            return
+    source = value if isinstance(value, Tensor) else wrap(_number(value, self._a))
+    if type(index) is int and not (recording() and self.requires_grad) and source._a.ndim == 0:
+        if edge_of(source) is None and 0 not in self._a.strides:
+            try:
+                self._a[index] = source._a
+            except IndexError:
+                raise _number_error(index, 0, self._a.shape) from None
+            written(self, None, False)
+            return
+    if index is ... or (type(index) is slice and index == slice(None) and self._a.ndim):
+        copy_(self, fitting(source, self._a.shape))
+        return
+    target, at = _basic(self, index), None
+    if target is None:
+        target, at = _parse(self, index)
+    if at is None:
+        copy_(target, fitting(source, target._a.shape))
+    else:
+        put_at(target, at, source, False, "index_put_")
+
+
+def _number(value: Any, a: Any) -> ndarray:
+    """A number as an array of the tensor's dtype."""
+    if not isinstance(value, bool | int | float | complex | np.number | np.bool_):
+        raise TypeError(
+            f"can't assign a {_kind(value)} to a torch.{legacy_name(a.dtype)}Tensor\n"
+            "Make a tensor of it first: torch.tensor(value)."
+        )
+    if isinstance(value, complex | np.complexfloating) and a.dtype.kind != "c":
+        raise RuntimeError(f"value cannot be converted to type {_c_name(a.dtype)} without overflow: {value}")
+    if isinstance(value, np.generic):
+        value = value.item()
+    return scalar(value, a.dtype)
+
+
+def number_for(value: Any, a: Any) -> Tensor:
+    """A number or a 0-d tensor as a tensor of an array's dtype."""
+    return to_dtype(value, a.dtype) if isinstance(value, Tensor) else wrap(_number(value, a))
+
+
+def _kind(value: Any) -> str:
+    return "numpy.ndarray" if isinstance(value, ndarray) else type(value).__name__
+
+
+def _c_name(d: np.dtype) -> str:
+    return {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int"}.get(d.name, d.name)
+
+
+def fitting(source: Tensor, shape: tuple) -> Tensor:
+    """`source` without superfluous leading dimensions of size 1; RuntimeError if it does not broadcast to `shape`."""
+    have = source._a.shape
+    if have == shape or not have:
+        return source
+    extra = max(len(have) - len(shape), 0)
+    if extra and all(n == 1 for n in have[:extra]):
+        source = shape_view(source, have[extra:])
+        have = have[extra:]
+    elif extra:
+        raise RuntimeError(
+            f"expand(torch.{legacy_name(source._a.dtype)}Tensor{{{list(have)}}}, size={list(shape)}): the number of sizes "
+            f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+        )
+    lead = len(shape) - len(have)
+    for d, n in enumerate(have, start=lead):
+        if n not in (1, shape[d]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({shape[d]}) must match the existing size ({n}) at non-singleton dimension "
+                f"{d}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+            )
+    return source
+
+
+def indexed_shape(shape: tuple, at: Places) -> tuple:
+    """The shape of what an index shows."""
+    first, last = at.axes[0], at.axes[-1]
+    if last - first == len(at.axes) - 1:
+        return (*shape[:first], *at.places.shape, *shape[last + 1 :])
+    return (*at.places.shape, *[n for d, n in enumerate(shape) if d not in at.axes])
+
+
+def checked_values(t: Tensor, at: Places, values: Tensor) -> Tensor:
+    """The values to be put at places, of the tensor's dtype and of a shape that broadcasts there."""
+    if values._a.dtype != t._a.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{legacy_name(t._a.dtype)} for the destination and {legacy_name(values._a.dtype)} for the source."
+        )
+    shape = indexed_shape(t._a.shape, at)
+    try:
+        return fitting(values, shape)
+    except RuntimeError:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(shape)}"
+        ) from None
+
+
+def put_at(t: Tensor, at: Places, values: Tensor, accumulate: bool, name: str, cls: type = IndexPut) -> Tensor:
+    """Write or add values at places of `t`'s memory, recorded."""
+    values = checked_values(t, at, values)
+
+    def kernel():
+        ops.put_into(t._a, at.places, values._a, axes=at.axes, accumulate=accumulate)
+
+    kw = {"axes": at.axes, "accumulate": accumulate}
+    return write(cls, t, kernel, (t, at.places, values), kw, name)

@@ -5,15 +5,29 @@ from . import (
     bits,
     comparison,
     complex,
+    conversion,
+    creation,
     cumulative,
     elementwise,
     extremes,
+    from_data,
+    gathering,
+    geometry,
+    indexing,
+    joining,
+    legacy,
     norms,
+    parts,
+    random,
+    random_fills,
     reduction,
     rounding,
+    scattering,
     selection,
+    shape,
     sorting,
     special,
+    splitting,
     tensor_methods,
     transcendental,
 )
@@ -362,9 +376,191 @@ Tensor.histc = sorting.histc
 
 # --- shape and indexing ---------------------------------------------------------------------------------------------------
 
+Tensor.size = geometry.size
+Tensor.stride = geometry.stride
+Tensor.storage_offset = geometry.storage_offset
+Tensor.numel = geometry.numel
+Tensor.nelement = geometry.numel
+Tensor.dim = geometry.dim
+Tensor.ndimension = geometry.dim
+Tensor.element_size = geometry.element_size
+Tensor.data_ptr = geometry.data_ptr
+Tensor.untyped_storage = geometry.untyped_storage
+Tensor.storage = geometry.storage
+Tensor.t_ = geometry.t_
+Tensor.transpose_ = geometry.transpose_
+Tensor.swapaxes_ = geometry.swapaxes_
+Tensor.swapdims_ = geometry.swapdims_
+Tensor.unsqueeze_ = geometry.unsqueeze_
+Tensor.squeeze_ = geometry.squeeze_
+Tensor.as_strided_ = geometry.as_strided_
+Tensor.resize_ = geometry.resize_
+Tensor.resize_as_ = geometry.resize_as_
+Tensor.set_ = geometry.set_
+Tensor.nbytes = property(geometry.nbytes)
+Tensor.itemsize = property(geometry.element_size)
+Tensor.view = shape.view
+Tensor.view_as = shape.view_as
+Tensor.reshape = shape.reshape
+Tensor.reshape_as = shape.reshape_as
+Tensor.flatten = shape.flatten
+Tensor.unflatten = shape.unflatten
+Tensor.ravel = shape.ravel
+Tensor.contiguous = shape.contiguous
+Tensor.is_contiguous = shape.is_contiguous
+Tensor.permute = shape.permute
+Tensor.transpose = shape.transpose
+Tensor.swapaxes = shape.swapaxes
+Tensor.swapdims = shape.swapdims
+Tensor.t = shape.t
+Tensor.adjoint = shape.adjoint
+Tensor.movedim = shape.movedim
+Tensor.moveaxis = shape.moveaxis
+Tensor.squeeze = shape.squeeze
+Tensor.unsqueeze = shape.unsqueeze
+Tensor.expand = shape.expand
+Tensor.expand_as = shape.expand_as
+Tensor.broadcast_to = shape.broadcast_to
+Tensor.T = property(shape.numpy_T)
+Tensor.mT = property(shape.matrix_T)
+Tensor.H = property(shape.matrix_H)
+Tensor.mH = property(shape.adjoint)
+Tensor.narrow = parts.narrow
+Tensor.select = parts.select
+Tensor.diagonal = parts.diagonal
+Tensor.unfold = parts.unfold
+Tensor.as_strided = parts.as_strided
+Tensor.select_scatter = parts.select_scatter
+Tensor.slice_scatter = parts.slice_scatter
+Tensor.diagonal_scatter = parts.diagonal_scatter
+Tensor.as_strided_scatter = parts.as_strided_scatter
+Tensor.split = splitting.split
+Tensor.split_with_sizes = splitting.split_with_sizes
+Tensor.chunk = splitting.chunk
+Tensor.tensor_split = splitting.tensor_split
+Tensor.hsplit = splitting.hsplit
+Tensor.vsplit = splitting.vsplit
+Tensor.dsplit = splitting.dsplit
+Tensor.unbind = splitting.unbind
+Tensor.__iter__ = splitting.iterate
+Tensor.__len__ = splitting.length
+Tensor.__contains__ = splitting.contains
+Tensor.__reversed__ = splitting.backwards
+Tensor.repeat = joining.repeat
+Tensor.tile = joining.tile
+Tensor.repeat_interleave = joining.repeat_interleave
+Tensor.flip = joining.flip
+Tensor.fliplr = joining.fliplr
+Tensor.flipud = joining.flipud
+Tensor.rot90 = joining.rot90
+Tensor.roll = joining.roll
+Tensor.diag = joining.diag
+Tensor.diag_embed = joining.diag_embed
+Tensor.diagflat = joining.diagflat
+Tensor.tril = joining.tril
+Tensor.tril_ = joining.tril_
+Tensor.triu = joining.triu
+Tensor.triu_ = joining.triu_
+Tensor.__getitem__ = indexing.getitem
+Tensor.__setitem__ = indexing.setitem
+Tensor.index_select = gathering.index_select
+Tensor.index_add = gathering.index_add
+Tensor.index_add_ = gathering.index_add_
+Tensor.index_copy = gathering.index_copy
+Tensor.index_copy_ = gathering.index_copy_
+Tensor.index_fill = gathering.index_fill
+Tensor.index_fill_ = gathering.index_fill_
+Tensor.index_put = gathering.index_put
+Tensor.index_put_ = gathering.index_put_
+Tensor.take = gathering.take
+Tensor.put = gathering.put
+Tensor.put_ = gathering.put_
+Tensor.masked_select = gathering.masked_select
+Tensor.masked_fill = gathering.masked_fill
+Tensor.masked_fill_ = gathering.masked_fill_
+Tensor.masked_scatter = gathering.masked_scatter
+Tensor.masked_scatter_ = gathering.masked_scatter_
+Tensor.nonzero = gathering.nonzero
+Tensor.argwhere = gathering.argwhere
+Tensor.gather = scattering.gather
+Tensor.take_along_dim = scattering.take_along_dim
+Tensor.scatter = scattering.scatter
+Tensor.scatter_ = scattering.scatter_
+Tensor.scatter_add = scattering.scatter_add
+Tensor.scatter_add_ = scattering.scatter_add_
+Tensor.scatter_reduce = scattering.scatter_reduce
+Tensor.scatter_reduce_ = scattering.scatter_reduce_
+Tensor.index_reduce = scattering.index_reduce
+Tensor.index_reduce_ = scattering.index_reduce_
+
 # --- contraction, linalg, neural ------------------------------------------------------------------------------------------
 
 # --- creation, conversion and random --------------------------------------------------------------------------------------
+
+Tensor.__new__ = staticmethod(legacy.construct)
+Tensor._make_subclass = staticmethod(legacy.make_subclass)
+Tensor.new = legacy.new_of_type
+Tensor.new_empty = creation.new_empty
+Tensor.new_zeros = creation.new_zeros
+Tensor.new_ones = creation.new_ones
+Tensor.new_full = creation.new_full
+Tensor.new_empty_strided = creation.new_empty_strided
+Tensor.new_tensor = from_data.new_tensor
+Tensor.to = conversion.to
+Tensor.type_as = conversion.type_as
+Tensor.cpu = conversion.cpu
+Tensor.cuda = conversion.cuda
+Tensor.clone = conversion.clone
+Tensor.copy_ = conversion.copy_
+Tensor.fill_ = conversion.fill_
+Tensor.zero_ = conversion.zero_
+Tensor.get_device = conversion.get_device
+Tensor.is_pinned = conversion.is_pinned
+Tensor.pin_memory = conversion.pin_memory
+Tensor.share_memory_ = conversion.share_memory_
+Tensor.half = conversion.half
+Tensor.bfloat16 = conversion.bfloat16
+Tensor.double = conversion.double
+Tensor.char = conversion.char
+Tensor.short = conversion.short
+Tensor.long = conversion.long
+Tensor.byte = conversion.byte
+Tensor.cfloat = conversion.cfloat
+Tensor.cdouble = conversion.cdouble
+Tensor.float = conversion.float_
+Tensor.int = conversion.int_
+Tensor.bool = conversion.bool_
+Tensor.type = legacy.type_
+Tensor.is_cpu = property(conversion.yes)
+Tensor.is_cuda = property(conversion.no)
+Tensor.is_sparse = property(conversion.no)
+Tensor.is_sparse_csr = property(conversion.no)
+Tensor.is_quantized = property(conversion.no)
+Tensor.is_mkldnn = property(conversion.no)
+Tensor.is_meta = property(conversion.no)
+Tensor.is_xla = property(conversion.no)
+Tensor.is_xpu = property(conversion.no)
+Tensor.is_mps = property(conversion.no)
+Tensor.is_nested = property(conversion.no)
+Tensor.is_vulkan = property(conversion.no)
+Tensor.is_ipu = property(conversion.no)
+Tensor.is_mtia = property(conversion.no)
+Tensor.is_maia = property(conversion.no)
+Tensor.is_shared = conversion.no
+Tensor.device = property(conversion.get_device_of)
+Tensor.layout = property(conversion.get_layout)
+Tensor.nbytes = property(conversion.get_nbytes)
+Tensor.itemsize = property(conversion.get_itemsize)
+Tensor.bernoulli = random.bernoulli
+Tensor.multinomial = random.multinomial
+Tensor.uniform_ = random_fills.uniform_
+Tensor.normal_ = random_fills.normal_
+Tensor.random_ = random_fills.random_
+Tensor.bernoulli_ = random_fills.bernoulli_
+Tensor.exponential_ = random_fills.exponential_
+Tensor.cauchy_ = random_fills.cauchy_
+Tensor.log_normal_ = random_fills.log_normal_
+Tensor.geometric_ = random_fills.geometric_
 
 # --- the tensor itself: representation, conversion to NumPy, copies (subject file: tensor_methods) --------------------------
 

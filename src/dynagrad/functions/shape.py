@@ -1,31 +1,471 @@
-"""Shape operations under PyTorch's names: views where PyTorch returns views."""
+"""Views by shape: reshaping, permuting, expanding, diagonals, windows; under PyTorch's names."""
 
-from ..core.apply import apply, node_class, overridable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..core.apply import apply, broadcast_error, overridable
+from ..core.dtype import Size, dtype, from_numpy_dtype
+from ..core.tape import node_class
 from ..core.tensor import Tensor
-from ..core.views import shares_memory, view as make_view
+from ..core.views import detached
+from ..core.views import view as make_view
 from ..ops import shape as ops
 from ..ops.rule import RULES
-from .. import errors
+from .arguments import many_dims, one_dim, sizes, tensor
 
 View = node_class("ViewBackward0", RULES[ops.reshape])
+ReshapeAlias = node_class("ReshapeAliasBackward0", RULES[ops.reshape])
+UnsafeView = node_class("UnsafeViewBackward0", RULES[ops.reshape])
+Squeeze0 = node_class("SqueezeBackward0", RULES[ops.reshape])
+Squeeze1 = node_class("SqueezeBackward1", RULES[ops.reshape])
+Squeeze2 = node_class("SqueezeBackward2", RULES[ops.reshape])
+Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.unsqueeze])
+Alias = node_class("AliasBackward0", RULES[ops.reshape])
+Clone = node_class("CloneBackward0", RULES[ops.contiguous])
 Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
+Permute = node_class("PermuteBackward0", RULES[ops.transpose])
 Transpose = node_class("TransposeBackward0", RULES[ops.transpose])
-Cat = node_class("CatBackward0", RULES[ops.cat])
+T = node_class("TBackward0", RULES[ops.transpose])
+
+
+def view_by(cls: type, x: Tensor, **kw: Any) -> Tensor:
+    """The view of `x` that the primitive of `cls` makes with these keywords."""
+    a = x._a
+    rule = cls.rule
+    return make_view(cls, x, (rule.kernel if type(a) is ndarray else rule.fun)(a, **kw), kw)
+
+
+# --- the same elements in row-major order -----------------------------------------------------
 
 
 @overridable
-def view(input, *shape):
-    shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    a = ops.reshape(input._a, shape=tuple(shape))
-    return make_view(View, input, a, {"shape": a.shape})
+def view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """The same memory under another shape, in row-major order; one size may be -1. Never copies.
+
+    Given a dtype instead: the same bytes read as that type. Raises RuntimeError where sizes do not
+    multiply up, or where the strides would need a copy. Source: torch.Tensor.view.
+    """
+    if dtype is not None or (len(size) == 1 and isinstance(size[0], _Dtype)):
+        return _view_dtype(input, size[0] if dtype is None else dtype)
+    size = _sizes(size, "view")
+    a = input._a
+    try:
+        r = a.reshape(size, copy=False) if type(a) is ndarray else ops.reshape(a, shape=size)
+    except (ValueError, TypeError):
+        raise _not_viewable(a, size) from None
+    if r.shape != size and min(size) < -1:  # which NumPy takes for -1
+        _infer(size, a.size)
+    return make_view(View, input, r, {"shape": r.shape})
+
+
+_Dtype = dtype
+
+
+def _sizes(size: tuple, name: str, argument: str = "size") -> tuple[int, ...]:
+    """Sizes as a tuple of ints; the check of each is left to those that need it."""
+    if len(size) == 1 and type(size[0]) is not int:
+        size = size[0] if type(size[0]) in (tuple, Size, list) else size
+    for n in size:
+        if type(n) is not int:
+            return sizes(tuple(size), name, argument)
+    return tuple(size)
+
+
+def _infer(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """`shape` with its -1 worked out; RuntimeError if it cannot hold `numel` elements."""
+    known, unknown = 1, None
+    for place, n in enumerate(shape):
+        if n == -1:
+            if unknown is not None:
+                raise RuntimeError(f"only one dimension can be inferred, but shape {list(shape)} has several -1")
+            unknown = place
+        elif n < 0:
+            raise RuntimeError(f"invalid shape dimension {n} at index {place} of shape {list(shape)}")
+        else:
+            known *= n
+    if unknown is None:
+        if known == numel:
+            return shape
+    elif known and numel % known == 0:
+        return (*shape[:unknown], numel // known, *shape[unknown + 1 :])
+    elif not known and not numel:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
+        )
+    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}\nSizes must multiply up to {numel}.")
+
+
+def _not_viewable(a: Any, shape: tuple) -> RuntimeError:
+    try:
+        _infer(shape, a.size)
+    except RuntimeError as error:
+        return error
+    return RuntimeError(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+        f"contiguous subspaces). Use .reshape(...) instead.\nThe tensor of shape {list(a.shape)} and stride "
+        f"{[s // a.itemsize for s in a.strides]} would have to be copied for shape {list(shape)}."
+    )
+
+
+def _view_dtype(input: Tensor, d: Any) -> Tensor:
+    a, wanted = input._a, d.numpy
+    if wanted.itemsize != a.itemsize:
+        names = f"{_legacy(a.dtype)} as {_legacy(wanted)} (different element sizes)"
+        if not a.ndim:
+            raise RuntimeError(f"self.dim() cannot be 0 to view {names}")
+        ratio = max(wanted.itemsize // a.itemsize, 1)
+        if a.shape[-1] % ratio:
+            raise RuntimeError(f"self.size(-1) must be divisible by {ratio} to view {names}, but got {a.shape[-1]}")
+        if a.strides[-1] != a.itemsize:
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names}, but got {a.strides[-1] // a.itemsize}. Call .contiguous() first."
+            )
+    r = detached(input)
+    r._a = a.view(wanted)
+    return r
+
+
+def _legacy(d: np.dtype) -> str:
+    return errors.LEGACY_NAMES.get(from_numpy_dtype(d).name, d.name)
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input.view(other.size())`."""
+    return view(input, tensor("view_as", other, 1, "other")._a.shape)
 
 
 @overridable
-def expand(input, *shape):
-    a = ops.broadcast_to(input._a, shape=shape)
-    return make_view(Expand, input, a, {"shape": a.shape})
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The elements in row-major order under another shape: a view where strides allow, else a copy."""
+    tensor("reshape", input)
+    shape = _sizes(shape, "reshape", "shape")
+    a = input._a
+    if type(a) is not ndarray:
+        shape = _infer(shape, a.size)
+        return make_view(View, input, ops.reshape(a, shape=shape), {"shape": shape})
+    try:
+        r = a.reshape(shape, copy=False)
+    except (ValueError, TypeError):
+        shape = _infer(shape, a.size)
+        return apply(UnsafeView, apply(Clone, input), shape=shape)
+    if r.shape != shape and min(shape) < -1:  # which NumPy takes for -1
+        _infer(shape, a.size)
+    return make_view(View if a.flags.c_contiguous else ReshapeAlias, input, r, {"shape": r.shape})
+
+
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input.reshape(other.size())`."""
+    return reshape(input, tensor("reshape_as", other, 1, "other")._a.shape)
 
 
 @overridable
-def cat(tensors, dim=0):
-    return apply(Cat, *tensors, axis=dim)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions start_dim..end_dim merged into one; the tensor itself if there is nothing to merge."""
+    shape = tensor("flatten", input)._a.shape
+    rank = len(shape)
+    first, last = one_dim(start_dim, rank, "flatten"), one_dim(end_dim, rank, "flatten")
+    if first > last:
+        raise RuntimeError(f"flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim}, {end_dim}")
+    if rank and first == last:
+        return input
+    merged = 1
+    for n in shape[first : last + 1]:
+        merged *= n
+    return reshape(input, (*shape[:first], merged, *shape[last + 1 :]))
+
+
+@overridable
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """One dimension split into several, of these sizes (one may be -1): a view."""
+    shape = tensor("unflatten", input)._a.shape
+    dim = one_dim(dim, len(shape), "unflatten")
+    parts = _sizes((sizes,), "unflatten", "sizes")
+    if not parts:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    try:
+        parts = _infer(parts, shape[dim])
+    except RuntimeError as error:
+        if "only one" in str(error):
+            raise
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the "
+            f"input tensor of shape {list(shape)}"
+        ) from None
+    return view(input, (*shape[:dim], *parts, *shape[dim + 1 :]))
+
+
+@overridable
+def ravel(input: Tensor) -> Tensor:
+    """One dimension of all elements, a view where the memory is contiguous."""
+    return view(contiguous(tensor("ravel", input)), -1)
+
+
+@overridable
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its memory is in row-major order, else a copy that is."""
+    return input if input._a.flags.c_contiguous else apply(Clone, input)
+
+
+def is_contiguous(input: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory in row-major order without gaps."""
+    return input._a.flags.c_contiguous
+
+
+# --- permutations -----------------------------------------------------------------------------
+
+
+@overridable
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Dimensions in another order, a view: size(i) of the result is input.size(dims[i])."""
+    rank = tensor("permute", input)._a.ndim
+    dims = _sizes(dims, "permute", "dims")
+    if len(dims) != rank:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(dims)}"
+        )
+    axes = tuple([one_dim(d, rank, "permute") for d in dims])
+    if len(set(axes)) < rank:
+        raise RuntimeError(f"permute(): duplicate dims are not allowed. Got {list(dims)}")
+    return view_by(Permute, input, axes=axes)
+
+
+@overridable
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged, a view."""
+    rank = tensor("transpose", input)._a.ndim
+    axes = list(range(rank))
+    i, j = one_dim(dim0, rank, "transpose"), one_dim(dim1, rank, "transpose")
+    if rank:
+        axes[i], axes[j] = j, i
+    return view_by(Transpose, input, axes=tuple(axes))
+
+
+@overridable
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged, a view: as transpose."""
+    return transpose(input, axis0, axis1)
+
+
+@overridable
+def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged, a view: as transpose."""
+    return transpose(input, dim0, dim1)
+
+
+@overridable
+def t(input: Tensor) -> Tensor:
+    """A matrix transposed, a view; vectors and numbers as they are."""
+    a = tensor("t", input)._a
+    rank = a.ndim
+    if rank == 2:
+        return make_view(T, input, a.T if type(a) is ndarray else ops.transpose(a, axes=(1, 0)), _SWAP)
+    if rank > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D. Use transpose(dim0, dim1) or .mT.")
+    return view_by(T, input, axes=tuple(range(rank)))
+
+
+_SWAP = {"axes": (1, 0)}
+
+
+def numpy_T(input: Tensor) -> Tensor:
+    """All dimensions in reverse order, a view: `x.T`."""
+    return view_by(Permute, input, axes=tuple(range(input._a.ndim))[::-1])
+
+
+def matrix_T(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, a view: `x.mT`."""
+    _check_matrices(input, "mT")
+    return transpose(input, -2, -1)
+
+
+@overridable
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged and conjugated: `x.mH`. A view for real tensors."""
+    _check_matrices(input, "mH")
+    r = transpose(input, -2, -1)
+    return np.conjugate(r) if r._a.dtype.kind == "c" else r
+
+
+def matrix_H(input: Tensor) -> Tensor:
+    """A matrix transposed and conjugated: `x.H`. A view for real tensors."""
+    rank = input._a.ndim
+    if rank not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {rank}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if rank > 2 else "")
+        )
+    return adjoint(input) if rank else numpy_T(input)
+
+
+def _check_matrices(input: Tensor, name: str) -> None:
+    rank = input._a.ndim
+    if rank < 2:
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {rank}-D tensor.")
+
+
+@overridable
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions `source` moved to places `destination`, the others in order around them: a view."""
+    rank = tensor("movedim", input)._a.ndim
+    given = [list(d) if isinstance(d, list | tuple) else [d] for d in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({given[0]} dims) should contain the same number of dims "
+            f"as destination ({given[1]} dims)"
+        )
+    found = []
+    for which, dims in zip(("source", "destination"), given, strict=True):
+        found.append([one_dim(d, rank, "movedim") for d in dims])
+        if len(set(found[-1])) < len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{which}` ({dims})")
+    order = [d for d in range(rank) if d not in found[0]]
+    for to, d in sorted(zip(found[1], found[0], strict=True)):
+        order.insert(to, d)
+    return view_by(Permute, input, axes=tuple(order[:rank]))
+
+
+@overridable
+def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places, a view: as movedim."""
+    return movedim(input, source, destination)
+
+
+# --- dimensions of size 1 ---------------------------------------------------------------------
+
+
+@overridable
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without dimensions of size 1: all of them, or those among `dim`. A view."""
+    shape = tensor("squeeze", input)._a.shape
+    if dim is None:
+        cls, shape = Squeeze0, tuple([n for n in shape if n != 1])
+    elif isinstance(dim, list | tuple):
+        dims = many_dims(dim, len(shape), "squeeze") if dim else ()
+        cls, shape = Squeeze2, tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
+    else:
+        d = one_dim(dim, len(shape), "squeeze")
+        cls = Squeeze1
+        if shape and shape[d] == 1:
+            shape = shape[:d] + shape[d + 1 :]
+    return view_by(cls, input, shape=shape)
+
+
+@overridable
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a new dimension of size 1 at `dim`, a view."""
+    dim = one_dim(dim, tensor("unsqueeze", input)._a.ndim, "unsqueeze", extra=1)
+    return view_by(Unsqueeze, input, axis=dim)
+
+
+def _at_least(rank: int, name: str, tensors: tuple) -> Any:
+    if len(tensors) == 1 and not isinstance(tensors[0], list | tuple):
+        x = tensor(name, tensors[0])
+        missing = rank - x._a.ndim
+        if missing <= 0:
+            return x
+        if not x._a.ndim:
+            return reshape(x, (1,) * rank)
+        if rank == 3:
+            return unsqueeze(unsqueeze(x, 0), -1) if missing == 2 else unsqueeze(x, -1)
+        return unsqueeze(x, 0)
+    if len(tensors) == 1:
+        tensors = tuple(tensors[0])
+    return tuple([_at_least(rank, name, (x,)) for x in tensors])
+
+
+@overridable
+def atleast_1d(*tensors: Any) -> Any:
+    """Numbers as vectors of size 1; other tensors as they are. Several tensors, or a list: a tuple."""
+    return _at_least(1, "atleast_1d", tensors)
+
+
+@overridable
+def atleast_2d(*tensors: Any) -> Any:
+    """Numbers and vectors as one row; other tensors as they are. Several tensors, or a list: a tuple."""
+    return _at_least(2, "atleast_2d", tensors)
+
+
+@overridable
+def atleast_3d(*tensors: Any) -> Any:
+    """Numbers 1 x 1 x 1, vectors 1 x n x 1, matrices n x m x 1; others as they are. Several: a tuple."""
+    return _at_least(3, "atleast_3d", tensors)
+
+
+# --- expansion --------------------------------------------------------------------------------
+
+
+@overridable
+def expand(input: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+    """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size. A view."""
+    return _expand(input, _sizes(size, "expand"))
+
+
+def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    have = input._a.shape
+    lead = len(size) - len(have)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{_legacy(input._a.dtype)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+        )
+    if -1 in size:
+        if -1 in size[:lead]:
+            raise RuntimeError(
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {size.index(-1)}"
+            )
+        size = size[:lead] + tuple([m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)])
+    for d, m in enumerate(have, start=lead):
+        if m != 1 and m != size[d]:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({size[d]}) must match the existing size ({m}) at non-singleton dimension "
+                f"{d}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+            )
+    return view_by(Expand, input, shape=size)
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input.expand(other.size())`."""
+    return _expand(input, tensor("expand_as", other, 1, "other")._a.shape)
+
+
+@overridable
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """`input.expand(size)`: a view."""
+    return _expand(tensor("broadcast_to", input), _sizes((size,), "broadcast_to"))
+
+
+@overridable
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape, views."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    shapes = [tensor("broadcast_tensors", x, i + 1, "tensors")._a.shape for i, x in enumerate(tensors)]
+    error = broadcast_error("broadcast_tensors", shapes) if shapes else None
+    if error is not None:
+        raise error
+    shape = np.broadcast_shapes(*shapes)
+    return tuple([_expand(x, shape) for x in tensors])
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which tensors of these shapes broadcast; RuntimeError if they do not."""
+    result: list[int] = []
+    for number, shape in enumerate(shapes):
+        given = (shape,) if isinstance(shape, int) else tuple(shape)
+        result = [1] * (len(given) - len(result)) + result
+        for k in range(1, len(given) + 1):
+            if given[-k] < 0:
+                raise RuntimeError(f"Trying to create tensor with negative dimension ({given[-k]}): ({given[-k]})")
+            if given[-k] != 1 and result[-k] not in (1, given[-k]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {given[-k]} at {-k}! Mismatching argument at index "
+                    f"{number} had {given}; but expected shape should be broadcastable to {result}"
+                )
+            if given[-k] != 1:
+                result[-k] = given[-k]
+    return Size(result)

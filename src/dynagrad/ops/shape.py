@@ -23,8 +23,26 @@ def sum_to(x, *, shape):
 
 @primitive
 def broadcast_to(x, *, shape):
-    """A view of `x` repeated along new dimensions and those of size 1."""
-    return np.broadcast_to(x, shape)
+    """A writeable view of `x` repeated, by strides of 0, along new dimensions and those of size 1."""
+    have, steps, rank = x.shape, x.strides, x.ndim
+    if not rank:
+        return restrided(x, shape, (0,) * len(shape))
+    strides, below = [], x.itemsize
+    for k in range(1, len(shape) + 1):
+        n = shape[-k]
+        if k > rank:
+            step = below if n == 1 else 0
+        elif have[-k] == n:
+            step = steps[-k]
+        elif have[-k] == 1:
+            step = 0
+        else:
+            raise ValueError(f"shape {have} cannot be broadcast to {shape}")
+        strides.append(step)
+        below = n * step
+    if rank > len(shape):
+        raise ValueError(f"shape {have} cannot be broadcast to {shape}")
+    return restrided(x, shape, tuple(strides[::-1]))
 
 
 linear(sum_to, lambda g, x_meta: broadcast_to(g, shape=x_meta.shape))
@@ -34,13 +52,23 @@ linear(broadcast_to, lambda g, x_meta: sum_to(g, shape=x_meta.shape))
 @primitive
 def reshape(x, *, shape):
     """The elements of `x` in row-major order under another shape; a view where strides allow it."""
-    return np.reshape(x, shape)
+    return x.reshape(shape)
+
+
+@primitive
+def unsqueeze(x, *, axis):
+    """A view with a new dimension of size 1, whose stride spans the dimension behind it, as PyTorch's does."""
+    shape, strides = x.shape, x.strides
+    step = shape[axis] * strides[axis] if axis < x.ndim else x.itemsize
+    if x.flags.c_contiguous:
+        return x.reshape((*shape[:axis], 1, *shape[axis:]))
+    return restrided(x, (*shape[:axis], 1, *shape[axis:]), (*strides[:axis], step, *strides[axis:]))
 
 
 @primitive
 def transpose(x, *, axes):
     """A view with permuted dimensions."""
-    return np.transpose(x, axes)
+    return x.transpose(axes)
 
 
 def inverse(axes):
@@ -49,13 +77,14 @@ def inverse(axes):
 
 
 linear(reshape, lambda g, x_meta: reshape(g, shape=x_meta.shape))
+linear(unsqueeze, lambda g, x_meta: reshape(g, shape=x_meta.shape))
 linear(transpose, lambda g, *, axes: transpose(g, axes=inverse(axes)))
 
 
 @primitive
 def cast(x, *, dtype):
     """The same values in another dtype; complex to real takes the real part."""
-    if x.dtype.kind == "c" and dtype.kind != "c":
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
         x = x.real
     return np.asarray(x).astype(dtype)
 
@@ -64,6 +93,12 @@ def cast(x, *, dtype):
 def copy(x):
     """The same values in new memory."""
     return np.array(x)
+
+
+@primitive
+def contiguous(x):
+    """The same values in new memory in row-major order."""
+    return np.array(x, order="C")
 
 
 @primitive
@@ -78,22 +113,35 @@ linear(
 )
 linear(cast, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True)
 linear(copy, lambda g: g)
+linear(contiguous, lambda g: g)
 
 
 # --- memory geometry: what views of views come down to ----------------------------------------------------------------
 
 
-def _window(x, size, stride, offset):
-    """The elements at offset + sum(index * stride) of x's memory, as a view; x owns or shows contiguous memory."""
+def restrided(x, shape, strides, start=0):
+    """A writeable view of x's memory by shape and strides (in bytes) from `start` bytes after x's first element.
+
+    NumPy's own broadcast_to and as_strided cost ten times as much; the first is read-only besides.
+    """
+    if x.flags.c_contiguous and start >= 0:
+        try:
+            return ndarray(shape, x.dtype, x, start, strides)
+        except (ValueError, TypeError):
+            pass  # the window reaches beyond x itself
     memory = x
     while isinstance(memory.base, ndarray):
         memory = memory.base
-    if not memory.flags.forc:
-        return _window_beyond(x, size, stride, offset)
-    start = x.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+    if memory.flags.forc:
+        start += x.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+        return ndarray(shape, x.dtype, memory.reshape(-1, order="A"), start, strides)
+    return _window_beyond(x, shape, tuple(s // x.itemsize for s in strides), start // x.itemsize)
+
+
+def _window(x, size, stride, offset):
+    """The elements at offset + sum(index * stride) of x's memory, as a view."""
     step = x.itemsize
-    flat = memory.reshape(-1, order="A")
-    return ndarray(size, x.dtype, flat, start + offset * step, tuple(s * step for s in stride))
+    return restrided(x, size, tuple(s * step for s in stride), offset * step)
 
 
 def _window_beyond(x, size, stride, offset):
@@ -188,19 +236,7 @@ linear(
 )
 
 
-# --- joining ----------------------------------------------------------------------------------------------------------
-
-
-@primitive
-def cat(*xs, axis):
-    """The arrays one after the other along an existing dimension."""
-    return np.concatenate(xs, axis)
-
-
-@primitive
-def stack(*xs, axis):
-    """The arrays side by side along a new dimension."""
-    return np.stack(xs, axis)
+# --- parts along a dimension ------------------------------------------------------------------
 
 
 @primitive
@@ -212,30 +248,19 @@ def narrow(x, *, axis, start, length):
 @primitive
 def widen(x, *, axis, start, total):
     """Zeros of size `total` along a dimension, with `x` at `start`: the transpose of narrow."""
-    shape = list(x.shape)
-    shape[axis] = total
-    result = np.zeros(shape, x.dtype)
-    result[(slice(None),) * axis + (slice(start, start + x.shape[axis]),)] = x
-    return result
-
-
-def _parts(g, metas, axis):
-    parts, start = [], 0
-    for meta in metas:
-        parts.append(narrow(g, axis=axis, start=start, length=meta.shape[axis]))
-        start += meta.shape[axis]
-    return parts
-
-
-linear(cat, lambda g, xs_meta, *, axis: _parts(g, xs_meta, axis))
-linear(narrow, lambda g, x_meta, *, axis, start: widen(g, axis=axis, start=start, total=x_meta.shape[axis]), fresh=True)
-linear(widen, lambda g, x_meta, *, axis, start: narrow(g, axis=axis, start=start, length=x_meta.shape[axis]))
+    return _zeros_with(x, axis, slice(start, start + x.shape[axis]), (total,))
 
 
 @primitive
-def unstack(x, *, axis):
-    """All slices along a dimension, without it: the transpose of stack."""
-    return tuple(np.moveaxis(x, axis, 0)[i, ...] for i in range(x.shape[axis]))
+def sliced(x, *, axis, start, stop, step):
+    """Every `step`-th slice of [start, stop) along a dimension, a view."""
+    return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+@primitive
+def unsliced(x, *, axis, start, stop, step, total):
+    """Zeros of size `total` along a dimension, with `x` at every `step`-th place: the transpose of sliced."""
+    return _zeros_with(x, axis, slice(start, stop, step), (total,))
 
 
 @primitive
@@ -247,11 +272,117 @@ def select(x, *, axis, index):
 @primitive
 def unselect(x, *, axis, index, total):
     """Zeros with `x` as slice number `index` of `total` along a new dimension: the transpose of select."""
-    result = np.zeros((*x.shape[:axis], total, *x.shape[axis:]), x.dtype)
-    result[(slice(None),) * axis + (index, ...)] = x
+    return _zeros_with(x, axis, index, (total,), new=True)
+
+
+def _zeros_with(x, axis, where, sizes, new=False):
+    """Zeros whose size along `axis` is given, with `x` at one place along it."""
+    result = np.zeros(x.shape[:axis] + sizes + x.shape[axis + (not new) :], x.dtype)
+    result[(slice(None),) * axis + (where, ...)] = x
     return result
 
 
-linear(stack, lambda g, xs_meta, *, axis: [select(g, axis=axis, index=i) for i in range(len(xs_meta))])
-linear(select, lambda g, x_meta, *, axis, index: unselect(g, axis=axis, index=index, total=x_meta.shape[axis]), fresh=True)
+linear(
+    narrow,
+    lambda g, x_meta, *, axis, start: widen(g, axis=axis, start=start, total=x_meta.shape[axis]),
+    fresh=True,
+)
+linear(
+    widen,
+    lambda g, x_meta, *, axis, start: narrow(g, axis=axis, start=start, length=x_meta.shape[axis]),
+)
+linear(
+    sliced,
+    lambda g, x_meta, *, axis, start, stop, step: unsliced(
+        g, axis=axis, start=start, stop=stop, step=step, total=x_meta.shape[axis]
+    ),
+    fresh=True,
+)
+linear(
+    unsliced,
+    lambda g, *, axis, start, stop, step: sliced(g, axis=axis, start=start, stop=stop, step=step),
+)
+linear(
+    select,
+    lambda g, x_meta, *, axis, index: unselect(g, axis=axis, index=index, total=x_meta.shape[axis]),
+    fresh=True,
+)
 linear(unselect, lambda g, *, axis, index: select(g, axis=axis, index=index))
+
+
+# --- diagonals and windows --------------------------------------------------------------------
+
+
+@primitive
+def diagonal(x, *, offset, axis1, axis2):
+    """The elements x[i, i + offset] of two dimensions along a new last one, a view."""
+    strides, shape = list(x.strides), list(x.shape)
+    rows, columns, down, across = shape[axis1], shape[axis2], strides[axis1], strides[axis2]
+    length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
+    start = max(offset, 0) * across + max(-offset, 0) * down if length else 0
+    for axis in sorted((axis1, axis2), reverse=True):
+        del strides[axis], shape[axis]
+    return restrided(x, (*shape, length), (*strides, down + across), start)
+
+
+@primitive
+def diagonal_copy(x, *, offset, axis1, axis2):
+    """diagonal in new memory."""
+    return np.array(_diagonal(x, offset=offset, axis1=axis1, axis2=axis2))
+
+
+@primitive
+def undiagonal(x, *, offset, axis1, axis2, shape):
+    """Zeros of `shape` with `x` on a diagonal: the transpose of diagonal."""
+    result = np.zeros(shape, x.dtype)
+    _diagonal(result, offset=offset, axis1=axis1, axis2=axis2)[...] = x
+    return result
+
+
+@primitive
+def unfold(x, *, axis, size, step):
+    """All windows of `size` at distance `step` along a dimension, along a new last one: a view."""
+    count = (x.shape[axis] - size) // step + 1
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)
+    s = x.strides[axis]
+    return restrided(x, shape, (*x.strides[:axis], s * step, *x.strides[axis + 1 :], s))
+
+
+@primitive
+def fold(x, *, axis, size, step, total):
+    """The sum of overlapping windows at their places: the transpose of unfold."""
+    result = np.zeros((*x.shape[:axis], total, *x.shape[axis + 1 : -1]), x.dtype)
+    lead = (slice(None),) * axis
+    span = (x.shape[axis] - 1) * step + 1
+    for k in range(size):
+        result[(*lead, slice(k, k + span, step))] += x[..., k]
+    return result
+
+
+_diagonal = diagonal.__wrapped__
+linear(
+    diagonal,
+    lambda g, x_meta, *, offset, axis1, axis2: undiagonal(
+        g, offset=offset, axis1=axis1, axis2=axis2, shape=x_meta.shape
+    ),
+    fresh=True,
+)
+linear(
+    diagonal_copy,
+    lambda g, x_meta, *, offset, axis1, axis2: undiagonal(
+        g, offset=offset, axis1=axis1, axis2=axis2, shape=x_meta.shape
+    ),
+    fresh=True,
+)
+linear(
+    undiagonal,
+    lambda g, *, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
+)
+linear(
+    unfold,
+    lambda g, x_meta, *, axis, size, step: fold(
+        g, axis=axis, size=size, step=step, total=x_meta.shape[axis]
+    ),
+    fresh=True,
+)
+linear(fold, lambda g, *, axis, size, step: unfold(g, axis=axis, size=size, step=step))

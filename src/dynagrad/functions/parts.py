@@ -1,0 +1,206 @@
+"""Parts of tensors as views: slices, diagonals, windows, splitting; under PyTorch's names."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import apply, overridable, to_dtype
+from ..core.storage import address, owner, strides_of
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
+from ..core.views import as_strided_view
+from ..ops import shape
+from ..ops.rule import RULES
+from .arguments import one_dim, sizes, tensor
+from .shape import view_by
+
+Slice = node_class("SliceBackward0", RULES[shape.sliced])
+Select = node_class("SelectBackward0", RULES[shape.select])
+Diagonal = node_class("DiagonalBackward0", RULES[shape.diagonal])
+Unfold = node_class("UnfoldBackward0", RULES[shape.unfold])
+
+
+def whole(value: Any, name: str, argument: str) -> int:
+    """An int, or an integer tensor without dimensions, as an int."""
+    if isinstance(value, Tensor) and value._a.ndim == 0 and value._a.dtype.kind in "iu":
+        return int(value._a)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value)
+    raise TypeError(f"{name}(): argument '{argument}' must be int, not {type(value).__name__}")
+
+
+@overridable
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """The part [start, start + length) along a dimension, a view; a negative start counts from the end."""
+    have = tensor("narrow", input)._a.shape
+    if not have:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    dim = one_dim(dim, len(have), "narrow")
+    start, length, n = whole(start, "narrow", "start"), whole(length, "narrow", "length"), have[dim]
+    if length < 0:
+        raise RuntimeError(f"narrow(): length must be non-negative. Got {length}")
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    if start < 0:
+        start += n
+    if start + length > n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return slice_by(input, dim, start, start + length, 1)
+
+
+def slice_by(input: Tensor, dim: int, start: int, stop: int, step: int) -> Tensor:
+    """The recorded slice of a dimension; its limits lie inside it."""
+    return view_by(Slice, input, axis=dim, start=start, stop=stop, step=step)
+
+
+@overridable
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The slice number `index` along a dimension, without it: a view."""
+    have = tensor("select", input)._a.shape
+    if not have:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim = one_dim(dim, len(have), "select")
+    index = whole(index, "select", "index")
+    if not -have[dim] <= index < have[dim]:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(have)} at dimension {dim}")
+    return view_by(Select, input, axis=dim, index=index % have[dim])
+
+
+@overridable
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The elements (i, i + offset) of two dimensions along a new last one, a view."""
+    rank = tensor("diagonal", input)._a.ndim
+    first, second = one_dim(dim1, rank, "diagonal"), one_dim(dim2, rank, "diagonal")
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return view_by(Diagonal, input, offset=offset, axis1=first, axis2=second)
+
+
+@overridable
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of `size` at distance `step` along a dimension, as a new last dimension: a view."""
+    a = tensor("unfold", input)._a
+    if not a.ndim:
+        _check_windows(0, 1, size, step)
+        return as_unfolded_number(input, size)
+    axis = one_dim(dimension, a.ndim, "unfold")
+    _check_windows(axis, a.shape[axis], size, step)
+    return view_by(Unfold, input, axis=axis, size=size, step=step)
+
+
+UnfoldNumber = node_class("UnfoldBackward0", RULES[shape.reshape])
+
+
+def as_unfolded_number(input: Tensor, size: int) -> Tensor:
+    """The windows of a number: itself as a vector of size 1 (or an empty one)."""
+    r = view_by(UnfoldNumber, input, shape=(1,))
+    return r if size else slice_by(r, 0, 0, 0, 1)
+
+
+def _check_windows(axis: int, n: int, size: int, step: int) -> None:
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {n} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+
+
+@overridable
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """A view of the tensor's storage by size, stride and offset, counted in elements."""
+    a = tensor("as_strided", input)._a
+    size, stride = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
+    memory = owner(a)
+    offset = (address(a) - address(memory)) // a.itemsize if storage_offset is None else storage_offset
+    check_window(size, stride, offset, memory.nbytes // a.itemsize, a.itemsize)
+    return as_strided_view(input, size, stride, offset)
+
+
+def check_window(size: tuple, stride: tuple, offset: int, room: int, itemsize: int) -> None:
+    """Raise unless a window of this geometry lies in a storage of `room` elements."""
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: size {list(size)}, stride {list(stride)}")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    needed = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
+    if needed > room:
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {itemsize} "
+            f"requiring a storage size of {needed * itemsize} are out of bounds for storage of size {room * itemsize}"
+        )
+
+
+def row_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of row-major memory without gaps."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(strides[::-1])
+
+
+# --- copies with a part replaced --------------------------------------------------------------
+
+SelectScatter = node_class("SelectScatterBackward0", RULES[shape.write_strided])
+SliceScatter = node_class("SliceScatterBackward0", RULES[shape.write_strided])
+DiagonalScatter = node_class("DiagonalScatterBackward0", RULES[shape.write_strided])
+AsStridedScatter = node_class("AsStridedScatterBackward0", RULES[shape.write_strided])
+
+
+def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Tensor) -> Tensor:
+    """A copy of `input` with `src` in place of `part`, which is a view of a row-major tensor of its shape."""
+    a, window = input._a, part._a
+    if tensor(name, src, 2, "src")._a.shape != window.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
+            f"{list(window.shape)}"
+        )
+    step = window.itemsize
+    offset = (address(window) - address(owner(window))) // step if window.size else 0
+    stride = strides_of(window)
+    kw = {"size": window.shape, "stride": stride, "offset": offset, "base_stride": row_strides(a.shape)}
+    return apply(cls, input, to_dtype(src, a.dtype), **kw)
+
+
+def _blank(name: str, input: Any) -> Tensor:
+    return wrap(np.empty(tensor(name, input)._a.shape, input._a.dtype))
+
+
+@overridable
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy with `src` as slice number `index` along a dimension."""
+    part = select(_blank("select_scatter", input), dim, index)
+    return _replaced(SelectScatter, "select_scatter", input, src, part)
+
+
+@overridable
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """A copy with `src` in the slice start:end:step along a dimension."""
+    blank = _blank("slice_scatter", input)
+    axis = one_dim(dim, blank._a.ndim, "slice_scatter")
+    first, last, step = slice(start, end, step).indices(blank._a.shape[axis])
+    part = slice_by(blank, axis, first, max(first, last), step)
+    return _replaced(SliceScatter, "slice_scatter", input, src, part)
+
+
+@overridable
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy with `src` on a diagonal."""
+    part = diagonal(_blank("diagonal_scatter", input), offset, dim1, dim2)
+    return _replaced(DiagonalScatter, "diagonal_scatter", input, src, part)
+
+
+@overridable
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """A copy with `src` in the window of this geometry (in elements, row-major)."""
+    part = as_strided(_blank("as_strided_scatter", input), size, stride, storage_offset)
+    return _replaced(AsStridedScatter, "as_strided_scatter", input, src, part)

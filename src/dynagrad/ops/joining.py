@@ -1,0 +1,169 @@
+"""Joining, splitting, repeating and reordering. Imports NumPy only."""
+
+import numpy as np
+
+from .rule import ANY, linear, primitive
+from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal
+
+
+def row_major(array):
+    """`array`, copied only if its memory is in another order: NumPy follows its inputs, PyTorch does not."""
+    return array if array.flags.c_contiguous else np.array(array, order="C")
+
+
+# --- joining and splitting --------------------------------------------------------------------
+
+
+@primitive
+def cat(*xs, axis):
+    """The arrays one after the other along an existing dimension; those of shape (0,) fit anywhere."""
+    try:
+        return row_major(np.concatenate(xs, axis))
+    except ValueError:
+        return row_major(np.concatenate([x for x in xs if x.shape != (0,)], axis))
+
+
+@primitive
+def stack(*xs, axis):
+    """The arrays side by side along a new dimension."""
+    return row_major(np.stack(xs, axis))
+
+
+def _parts(g, metas, axis):
+    parts, start = [], 0
+    for meta in metas:
+        if meta.shape == (0,):
+            parts.append(reshape(narrow(g, axis=axis, start=0, length=0), shape=(0,)))
+            continue
+        parts.append(narrow(g, axis=axis, start=start, length=meta.shape[axis]))
+        start += meta.shape[axis]
+    return parts
+
+
+@primitive
+def split(x, *, axis, sizes):
+    """Consecutive parts of these sizes along a dimension, views."""
+    parts, start, lead = [], 0, (slice(None),) * axis
+    for size in sizes:
+        parts.append(x[(*lead, slice(start, start + size))])
+        start += size
+    return tuple(parts)
+
+
+@primitive
+def unbind(x, *, axis):
+    """All slices along a dimension, without it: views, the transpose of stack."""
+    lead = (slice(None),) * axis
+    return tuple([x[(*lead, i, ...)] for i in range(x.shape[axis])])
+
+
+linear(cat, lambda g, xs_meta, *, axis: _parts(g, xs_meta, axis))
+linear(
+    stack,
+    lambda g, xs_meta, *, axis: [select(g, axis=axis, index=i) for i in range(len(xs_meta))],
+)
+linear(split, lambda gs, *, axis: cat(*gs, axis=axis), results=ANY, fresh=True)
+linear(unbind, lambda gs, *, axis: stack(*gs, axis=axis), results=ANY, fresh=True)
+
+
+@primitive
+def block_diag(*xs):
+    """Matrices along the diagonal of a matrix of zeros; vectors are rows, numbers 1 x 1."""
+    blocks = [x.reshape(_matrix(x.shape)) for x in xs]
+    rows, columns = (sum(b.shape[axis] for b in blocks) for axis in (0, 1))
+    result = np.zeros((rows, columns), blocks[0].dtype)
+    row = column = 0
+    for b in blocks:
+        result[row : row + b.shape[0], column : column + b.shape[1]] = b
+        row, column = row + b.shape[0], column + b.shape[1]
+    return result
+
+
+def _matrix(shape):
+    return (1,) * (2 - len(shape)) + tuple(shape)
+
+
+def _blocks(g, metas):
+    parts, row, column = [], 0, 0
+    for meta in metas:
+        height, width = _matrix(meta.shape)
+        part = narrow(g, axis=0, start=row, length=height)
+        part = narrow(part, axis=1, start=column, length=width)
+        parts.append(reshape(part, shape=meta.shape))
+        row, column = row + height, column + width
+    return parts
+
+
+linear(block_diag, lambda g, xs_meta: _blocks(g, xs_meta))
+
+
+# --- repeating and reordering -----------------------------------------------------------------
+
+
+@primitive
+def repeat(x, *, repeats):
+    """`x` repeated along each dimension, as blocks; leading repeats add dimensions."""
+    return row_major(np.tile(x, repeats))
+
+
+def _unrepeat(g, shape, repeats):
+    sizes = (1,) * (len(repeats) - len(shape)) + tuple(shape)
+    pairs = tuple(n for pair in zip(repeats, sizes, strict=True) for n in pair)
+    once = tuple(n for size in sizes for n in (1, size))
+    return reshape(sum_to(reshape(g, shape=pairs), shape=once), shape=shape)
+
+
+@primitive
+def flip(x, *, axes):
+    """The order of elements reversed along some dimensions, in new memory."""
+    return np.array(np.flip(x, axes))
+
+
+@primitive
+def roll(x, *, shifts, axes):
+    """Elements moved along dimensions, those that fall off re-entering; axes=None rolls the flat order."""
+    return row_major(np.roll(x, shifts, axes))
+
+
+@primitive
+def rot90(x, *, k, axes):
+    """`x` turned by k quarters from the first towards the second of two dimensions, in new memory."""
+    return np.array(np.rot90(x, k, axes))
+
+
+@primitive
+def diag_embed(x, *, offset, axis1, axis2):
+    """Matrices of zeros with the last dimension of `x` on a diagonal, in dimensions axis1 and axis2."""
+    size = x.shape[-1] + abs(offset)
+    shape = list(x.shape[:-1])
+    for axis in sorted((axis1, axis2)):
+        shape.insert(axis, size)
+    return undiagonal.__wrapped__(x, offset=offset, axis1=axis1, axis2=axis2, shape=tuple(shape))
+
+
+@primitive
+def tril(x, *, k):
+    """The lower triangle of each matrix, up to diagonal k; zeros above."""
+    return np.where(np.tri(*x.shape[-2:], k, dtype=bool), x, x.dtype.type(0))
+
+
+@primitive
+def triu(x, *, k):
+    """The upper triangle of each matrix, from diagonal k on; zeros below."""
+    return np.where(np.tri(*x.shape[-2:], k - 1, dtype=bool), x.dtype.type(0), x)
+
+
+def _back(shifts):
+    return tuple(-s for s in shifts) if isinstance(shifts, tuple) else -shifts
+
+
+linear(repeat, lambda g, x_meta, *, repeats: _unrepeat(g, x_meta.shape, repeats))
+linear(flip, lambda g, *, axes: flip(g, axes=axes), fresh=True)
+linear(roll, lambda g, *, shifts, axes: roll(g, shifts=_back(shifts), axes=axes), fresh=True)
+linear(rot90, lambda g, *, k, axes: rot90(g, k=-k, axes=axes), fresh=True)
+linear(
+    diag_embed,
+    lambda g, *, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
+)
+linear(tril, lambda g, *, k: tril(g, k=k), fresh=True)
+linear(triu, lambda g, *, k: triu(g, k=k), fresh=True)
