@@ -1,6 +1,7 @@
 """Templates of error messages: what was given, what was expected, what to do. Imports the standard library only."""
 
 import linecache
+import re
 from types import CodeType
 from typing import Any
 
@@ -16,6 +17,11 @@ def source_line(code: CodeType | None, lasti: int) -> str:
             break
     text = linecache.getline(code.co_filename, line).strip()
     return f"{code.co_filename}:{line}" + (f": {text}" if text else "")
+
+
+def short_name(node_name: str) -> str:
+    """A node's name as PyTorch's messages write it: `Exp` for ExpBackward0."""
+    return re.sub(r"Backward\d*$", "", node_name)
 
 
 def tensor_text(dtype: str, shape: Any) -> str:
@@ -49,7 +55,7 @@ LEAF_INPLACE = (
 
 STALE = (
     "one of the variables needed for gradient computation has been modified by an inplace operation: "
-    "{tensor}, which is {what} of {node}, is at version {now}; expected version {seen} instead.\n"
+    "{tensor}{which} is at version {now}; expected version {seen} instead.\n"
     "  saved for backward at   {saved_at}\n"
     "  modified in place at    {changed_at}\n"
     "Hint: use the out-of-place form of the second line, or give the first one a .clone()."
@@ -75,9 +81,9 @@ NO_GRAD_FN = (
 )
 
 UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
+    "The differentiated Tensor at index {index} appears to not have been used in the graph. Set allow_unused=True if this is the "
     "desired behavior.\n"
-    "Input {index} {what} is not on any path to the outputs. A slice or copy made after the computation is a new node: "
+    "This tensor {what} is not on any path to the outputs. A slice or copy made after the computation is a new node: "
     "take the gradient of the original tensor, and slice that."
 )
 
@@ -97,16 +103,30 @@ BROADCAST = (
     "{op} was given the shapes {shapes}, which do not broadcast: sizes must be equal, or 1, dimension by dimension from the right."
 )
 
+_NO_GRAD_VIEW = (
+    "A view was created in no_grad mode and {happened} inplace with grad mode enabled. {cause}\n"
+    "  operation: {op}"
+)
+_AMBIGUOUS = (
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+    "want the inplace to be tracked)."
+)
+_SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+#: why a view must not be written in place, or not be used once its base has been (`Tensor._m`)
 VIEW_INPLACE = {
-    "no_grad": (
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-        "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either "
-        "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace "
-        "to be tracked). ({op})"
-    ),
-    "multi": (
-        "{node} is a view and is being modified inplace. This view is the output of a function that returns multiple views. "
-        "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an "
-        "out-of-place one. ({op})"
-    ),
+    "no_grad": _NO_GRAD_VIEW.replace("{cause}", _AMBIGUOUS),
+    "multi_no_grad": _NO_GRAD_VIEW.replace("{cause}", _SEVERAL),
+    "multi": "{node} is a view and {happened} inplace. " + _SEVERAL + "\n  operation: {op}",
 }
+VIEW_INPLACE["function"] = (
+    "{node} is a view and {happened} inplace. This view was created inside a custom Function (or because an input was returned "
+    "as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom "
+    "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+    "Function.\n  operation: {op}"
+)
+VIEW_WRITTEN = "is being modified"
+BASE_WRITTEN = "its base or another view of its base has been modified"

@@ -129,7 +129,8 @@ def hooks_on_captured_gradients(torch, say):
     y = x * 2
     x.register_hook(lambda g: g * 10)
     y.register_hook(lambda g: g * 7)
-    say(torch.autograd.grad(y.sum(), [x, y], retain_graph=True))
+    say(torch.autograd.grad(y.sum(), [x], retain_graph=True))
+    say(torch.autograd.grad(y.sum(), [y], retain_graph=True))
     y.sum().backward(inputs=[x])
     say(x.grad)
 
@@ -227,8 +228,9 @@ def hooks_of_several_outputs(torch, say):
     b.register_hook(lambda g: g * 10)
     (a * 2 + b * 3).backward(retain_graph=True)
     say(seen, x.grad)
-    (b * 1).backward()
-    say(len(seen), x.grad)
+    x.grad = None
+    (a * b).backward()
+    say(seen, x.grad)
 
 
 # --- modes ---------------------------------------------------------------------------------------
@@ -418,7 +420,12 @@ def function_basics(torch, say):
 def function_of_higher_order(torch, say):
     Square, Exp, Scaled, Both = functions(torch)
     x = leaf(torch)
-    for f in (Square.apply, Exp.apply, lambda x: Scaled.apply(x * x, 2.0), lambda x: Both.apply(x, x)[1]):
+    for f in (
+        Square.apply,
+        Exp.apply,
+        lambda x: Scaled.apply(x * x, 2.0),
+        lambda x: Both.apply(x, x)[1],
+    ):
         y = f(x).sum()
         for _ in range(2):
             (g,) = torch.autograd.grad(y, x, create_graph=True)

@@ -432,7 +432,7 @@ def assigned_items(torch, say):
     say(x.grad, w.grad)
     z = (x * 1).view(2, 2)
     z[:, 0] = w
-    z[0, 1] = z[1, 1]
+    z[0, 1] = z[1][1]
     say(*state(z))
     (z**2).sum().backward()
     say(x.grad, w.grad)
@@ -507,7 +507,7 @@ def in_place_shapes_and_types(torch, say):
     say(*state(y))
     x = torch.ones(2, dtype=torch.float64, requires_grad=True)
     y.mul_(x)
-    say(*state(y))
+    say(y.detach(), y._version)
     y.sum().backward()
     say(x.grad)
 

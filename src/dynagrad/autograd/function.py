@@ -14,9 +14,9 @@ import numpy as np
 from .. import errors
 from ..core.apply import to_dtype
 from ..core.hooks import seen
-from ..core.tape import Family, Meta, Node, Output, caller, grad_mode, tick
-from ..core.tensor import Tensor, edge_of, family_of, new, with_edge, wrap
-from ..core.views import written
+from ..core.tape import AccumulateGrad, Family, Meta, Node, Output, caller, grad_mode, stale_text, tick
+from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, wrap
+from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
 from ..ops.creation import full
 from ..ops.rule import RULES, Save
 from ..ops.shape import sum_to
@@ -38,11 +38,11 @@ class FunctionCtx:
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep inputs or results of forward (Tensors or None) for `ctx.saved_tensors` in backward."""
-        for t in tensors:
+        for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
-                    f"save_for_backward can only save variables, but argument of type {type(t).__name__} was given; set other "
-                    "values as attributes: ctx.value = value"
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}\nSet other "
+                    "values as attributes: ctx.value = value."
                 )
         self._saving = tensors
 
@@ -89,18 +89,8 @@ def _restored(item: _Kept | None, node: Any) -> Tensor | None:
     if item is None:
         return None
     if item.family.cell.last > node.seq:
-        cell = item.family.cell
-        raise RuntimeError(
-            errors.STALE.format(
-                tensor=errors.tensor_text(item.array.dtype.name, item.array.shape),
-                what="a tensor saved by save_for_backward",
-                node=type(node).__name__,
-                now=cell.count,
-                seen=cell.count_at(node.seq),
-                saved_at=node.place(),
-                changed_at=errors.source_line(cell.code, cell.lasti),
-            )
-        )
+        edge = Output(node, item.number) if item.number is not None else item.edge
+        raise RuntimeError(stale_text(node, item.family, edge, item.array, is_result=item.number is not None))
     edge = item.edge
     if item.number is not None:
         edge = Output(node, item.number)
@@ -135,7 +125,7 @@ class BackwardCFunction(Node):
         given = [seen(p) for p in g]
         if ctx._materialize:
             given = [
-                wrap(np.zeros(meta.shape, meta.dtype)) if p is None else p
+                wrap(np.zeros(meta.shape, meta.dtype)) if p is None and meta is not None else p
                 for p, meta in zip(given, self.metas, strict=True)
             ]
         ctx._kept, ctx._node = saved[0], self
@@ -160,11 +150,11 @@ class BackwardCFunction(Node):
         for i, (a, meta) in enumerate(zip(answer, self.inputs, strict=True)):
             if meta is None:
                 if a is not None:
-                    raise RuntimeError(f"function {name} returned a gradient different from None at position {i + 1}, but the "
+                    raise RuntimeError(f"function {name} returned a gradient different than None at position {i + 1}, but the "
                                        "corresponding forward input was not a Variable")
                 continue
             if a is not None and not isinstance(a, Tensor):
-                raise TypeError(f"expected Variable or None (got {type(a).__name__}) as gradient {i} of {name}")
+                raise RuntimeError(f"expected Variable or None (got {type(a).__name__})\nThis is gradient {i} of {name}.")
             if a is not None:
                 a = _fitted(a, meta, name, i)
                 a = np.conjugate(a) if a._a.dtype.kind == "c" else a
@@ -265,15 +255,14 @@ class Function:
 
 def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool) -> tuple:
     tensors = [o for o in outputs if isinstance(o, Tensor)]
-    if not tensors and records:
-        bad = next((o for o in outputs if o is not None), None)
-        raise TypeError(f"{cls.__name__}.forward: expected to return Tensors, got {type(bad).__name__}")
     for t in ctx._dirty:
         if not any(t is o for o in tensors):
             raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
                                "that are modified inplace must all be outputs of the Function.")
+        if records and type(edge_of(t)) is AccumulateGrad:
+            raise RuntimeError(errors.LEAF_INPLACE.replace("is being", "has been").format(view="", op=f"{cls.__name__}.apply"))
     aliased = [_own(o, ctx, args) if isinstance(o, Tensor) else o for o in outputs]
-    if not records:
+    if not records or not tensors:
         return tuple(aliased)
     node = new(cls._backward_cls)
     node.ctx = ctx
@@ -281,11 +270,11 @@ def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tup
     node.inputs = tuple([Meta(a._a) if isinstance(a, Tensor) else None for a in args])
     node.fix = node.extra = node.kw = node.cells = None
     node.code, node.lasti = caller(2)
-    node.results = len(tensors)
-    node.metas = tuple([Meta(t._a) for t in tensors])
+    node.results = len(outputs)
+    node.metas = tuple([Meta(o._a) if isinstance(o, Tensor) else None for o in outputs])
     node.seq = tick()
-    number = 0
-    for given, own in zip(outputs, aliased, strict=True):
+    node.saved, node.holds = (), False
+    for number, (given, own) in enumerate(zip(outputs, aliased, strict=True)):
         if not isinstance(own, Tensor):
             continue
         fixed = any(given is f for f in ctx._fixed) or own._a.dtype.kind not in "fcV"
@@ -294,7 +283,8 @@ def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tup
             node.seq = tick()
         elif not fixed:
             own._e = Output(node, number)
-        number += 1
+            if base_of(own) is not None or own is not given:
+                own._m = FUNCTION_VIEW if len(tensors) == 1 else MULTI_VIEW
     kept = [None if t is None else _Kept(t, _number(t, outputs)) for t in ctx._saving]
     node.saved = (kept,)
     node.holds = any(k is not None for k in kept)
@@ -303,8 +293,7 @@ def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tup
 
 
 def _number(t: Tensor, outputs: tuple) -> int | None:
-    tensors = [o for o in outputs if isinstance(o, Tensor)]
-    return next((i for i, o in enumerate(tensors) if o is t), None)
+    return next((i for i, o in enumerate(outputs) if o is t), None)
 
 
 def _own(output: Tensor, ctx: FunctionCtx, args: tuple) -> Tensor:
@@ -329,9 +318,15 @@ def once_differentiable(backward: Callable) -> Callable:
             grad_mode.reset(token)
         if not recording or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
             return answer
-        return _Refusing.apply(*answer) if isinstance(answer, tuple) else _Refusing.apply(answer)
+        answers = [_requiring(a) for a in (answer if isinstance(answer, tuple) else (answer,))]
+        return _Refusing.apply(*answers)
 
     return wrapped
+
+
+def _requiring(value: Any) -> Any:
+    """The same values as a leaf that requires grad, so that what follows is recorded."""
+    return value.detach().requires_grad_() if isinstance(value, Tensor) else value
 
 
 class _Refusing(Function):

@@ -154,10 +154,7 @@ class inference_mode(_Mode):  # noqa: N801
 
     def __enter__(self) -> None:
         self._held.append((grad_mode.get(), inference.get()))
-        if self._mode:
-            grad_mode.set(False)
-        elif inference.get():
-            grad_mode.set(True)
+        grad_mode.set(not self._mode)
         inference.set(self._mode)
 
     def __exit__(self, *exception: Any) -> None:

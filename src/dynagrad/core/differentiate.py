@@ -34,7 +34,7 @@ def backward(
     if isinstance(inputs, Tensor):
         inputs = (inputs,)
     if inputs is not None and len(tuple(inputs)) == 0:
-        raise RuntimeError("`inputs` argument to `backward` cannot be empty. Give tensors, or leave it out for all leaves.")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for all leaves.")
     tensors = _sequence(tensors, "tensors")
     weights = _weights(tensors, grad_tensors, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
@@ -42,11 +42,12 @@ def backward(
         _propagate(tensors, weights, retain, create_graph, None)
         return
     inputs = tuple(inputs)
-    targets = _targets(inputs)
-    found = _propagate(tensors, weights, retain, create_graph, targets)
+    for t in inputs:
+        t.retain_grad()
+    found = _propagate(tensors, weights, retain, create_graph, _targets(inputs))
     for t, edge in zip(inputs, _keys(inputs), strict=True):
         g = found.get(edge)
-        if g is None:
+        if g is None or type(edge) is not AccumulateGrad:  # the gradient of a non-leaf is retained
             continue
         kept = seen(g) if create_graph else wrap(np.array(seen(g)._a))
         held = getattr(t, "_g", None)
@@ -79,12 +80,6 @@ def grad(
     inputs = _sequence(inputs, "inputs")
     weights = _weights(outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
-    for i, t in enumerate(inputs):
-        if edge_of(t) is None:
-            raise RuntimeError(
-                "One of the differentiated Tensors does not require grad\n"
-                f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before the computation."
-            )
     found = _propagate(outputs, weights, retain, create_graph, _targets(inputs))
     results: list[Any] = []
     for index, (t, edge) in enumerate(zip(inputs, _keys(inputs), strict=True)):
@@ -114,10 +109,10 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
     if given is None or isinstance(given, Tensor):
         given = (given,) * len(tensors) if given is None else (given,)
     given = tuple(given)
-    if len(given) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients: give one gradient (or None) for each tensor")
+    if len(given) < len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients\nGive one gradient (or None) for each tensor.")
     weights = []
-    for i, (t, g) in enumerate(zip(tensors, given, strict=True)):
+    for i, (t, g) in enumerate(zip(tensors, given, strict=False)):  # PyTorch ignores gradients beyond the tensors too
         if edge_of(t) is None:
             raise RuntimeError(errors.NO_GRAD_FN.format(index=i, reason=_why_no_graph(t)))
         a = t._a
@@ -136,8 +131,8 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             raise RuntimeError(errors.GRAD_SHAPE.format(index=i, given=list(g._a.shape), expected=list(a.shape)))
         if category(g._a.dtype) == FLOATING + 1 and category(a.dtype) == FLOATING:
             raise RuntimeError(
-                f"For complex Tensors, both grad_output and output are required to have the same dtype. grad_output[{i}] is "
-                f"{g.dtype!r}, output[{i}] is {t.dtype!r}."
+                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+                f"grad_output[{i}] has a dtype of {g.dtype!r} and output[{i}] has a dtype of {t.dtype!r}."
             )
         if g._a.dtype != a.dtype:
             g = wrap(g._a.astype(a.dtype))
@@ -163,7 +158,10 @@ def _keys(inputs: tuple) -> list:
 def _targets(inputs: tuple) -> dict:
     for i, t in enumerate(inputs):
         if edge_of(t) is None:
-            raise RuntimeError(f"One of the differentiated Tensors does not require grad (inputs[{i}])")
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad\n"
+                f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before the computation."
+            )
     return dict.fromkeys(_keys(inputs))
 
 

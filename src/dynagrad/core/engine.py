@@ -16,7 +16,7 @@ from ..ops.shape import copy, sum_to
 from .apply import WARNED, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
-from .tensor import Tensor, with_edge, wrap
+from .tensor import Tensor, family_of, with_edge, wrap
 
 new = object.__new__
 sequence = attrgetter("seq")
@@ -219,12 +219,10 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                 leaf._g = t = new(Tensor)
                 t._a = g if fresh and type(g) is ndarray else np.array(g, order="C")
                 t._e = t._v = None
-            elif held._e is not None:
-                leaf._g = wrap(held._a + g)
             else:
                 add_into(held._a, g)
-                if held._v is not None:
-                    held._v.cell.bump()
+                if held._v is not None or held._e is not None:
+                    family_of(held).cell.bump()
     if extra is not None:
         after_leaf(extra, leaf, g, create)
 

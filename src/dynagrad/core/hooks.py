@@ -41,10 +41,12 @@ def run_tensor_hooks(extra: Extras, number: int, g: Any, create: bool) -> Any:
             continue
         name = getattr(hook, "__name__", repr(hook))
         if not isinstance(answer, Tensor):
-            raise TypeError(f"hook '{name}' must return a Tensor or None, it returned {type(answer).__name__}")
+            raise TypeError(
+                f"expected Variable, but hook returned '{type(answer).__name__}'\nHook '{name}' must return a Tensor or None."
+            )
         if answer._a.shape != g.shape:
             raise RuntimeError(
-                f"hook '{name}' has changed the size of value: the gradient has shape {tuple(g.shape)}, the hook returned "
+                f"hook '{name}' has changed the size of value\nThe gradient has shape {tuple(g.shape)}, the hook returned "
                 f"{tuple(answer._a.shape)}"
             )
         g = _taken(answer, create)
@@ -72,7 +74,8 @@ def before(node: Node, g: Any, create: bool) -> Any:
         t = owner()
         if t is not None and parts[number] is not None:
             kept = seen(parts[number])
-            t._g = kept if create else wrap(np.array(kept._a))
+            held = getattr(t, "_g", None)
+            t._g = (kept if create else wrap(np.array(kept._a))) if held is None else held + kept
     for hook in list(extra.prehooks.values()):
         parts = _replaced(_call(hook, create, tuple([seen(p) for p in parts])), parts, create)
     return parts if type(g) is list else parts[0]
@@ -83,7 +86,8 @@ def after(node: Node, results: Any, g: Any, create: bool) -> Any:
     given = tuple([seen(p) for p in (g if type(g) is list else [g])])
     for hook in list(node.extra.posthooks.values()):
         results = _replaced(_call(hook, create, tuple([seen(r) for r in results]), given), list(results), create)
-    return results
+    # A hook may keep what it saw, and a leaf may keep what the engine hands on: they must not be one memory.
+    return results if create else [None if r is None else np.array(r) for r in results]
 
 
 def before_leaf(extra: Extras, g: Any, create: bool) -> Any:

@@ -86,15 +86,18 @@ class Family:
     """What a base tensor and its differentiable views share: the version cell, and how often the base's history changed.
 
     `rebased` stays 0 until an in-place operation rewrites the history of a base that has views; from then on the views
-    read their edge anew (see `views.sync`).
+    read their edge anew (see `tensor.sync`). From the first recorded write on, `base` (a weak reference to the base's
+    memory) and `history` (the class of its node and the number of its result) tell error texts what was written.
     """
 
-    __slots__ = ("cell", "has_views", "rebased")
+    __slots__ = ("base", "cell", "has_views", "history", "rebased")
 
     def __init__(self, cell: VersionCell | None = None):
         self.cell = VersionCell() if cell is None else cell
         self.rebased = 0
         self.has_views = False
+        self.base = None
+        self.history = None
 
 
 class NodeDefaults:
@@ -135,12 +138,15 @@ class Node(NodeDefaults):
     )
 
     def name(self) -> str:
-        """The operation's name in PyTorch's spelling."""
-        return type(self).__name__
+        """The operation's name in PyTorch's spelling; nodes of the machine itself carry its namespace."""
+        return class_name(type(self))
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes of the inputs, each with the number of its result: ((node or None, number), ...)."""
+        vjps = getattr(getattr(self, "rule", None), "vjps", ())
+        if len(self.edges) == len(vjps) and None in vjps:  # indices and masks are no inputs in PyTorch's graph
+            return tuple(node_and_number(e) for e, f in zip(self.edges, vjps, strict=True) if f is not None)
         return tuple(node_and_number(edge) for edge in self.edges)
 
     @property
@@ -179,6 +185,12 @@ class Node(NodeDefaults):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
+
+
+def class_name(cls: type) -> str:
+    """The name of a node class in PyTorch's spelling."""
+    name = cls.__name__
+    return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopySlices") else name
 
 
 class Output:
@@ -238,38 +250,52 @@ class Meta:
         self.dtype = array.dtype
 
 
+#: in `Node.cells`: the value saved is the node's own copy, no write reaches it
+OWN_COPY = Family()
+
+
 def stale(node: Node, saved: tuple) -> None:
     """Raise if a value that `node` saved has been written since (PyTorch's error, with both source lines)."""
     for (kind, index, _), value in zip(node.rule.saves, saved, strict=False):
         if kind == "meta" or value is None:
             continue
         if kind == "out":
-            owner = node if node.rule.results == 1 else None
-            families = (getattr(owner, "family", None),)
+            parts = ((result_family(node, index), Output(node, index), value),)
         elif node.rule.variadic:
-            families = tuple(_family(node, i) for i in range(len(node.edges)))
+            parts = [(family_saved(node, i), e, v) for i, (e, v) in enumerate(zip(node.edges, value, strict=True))]
         else:
-            families = (_family(node, index),)
-        for family in families:
+            parts = ((family_saved(node, index), node.edges[index], value),)
+        for family, edge, array in parts:
             if family is not None and family.cell.last > node.seq:
-                raise RuntimeError(_stale_text(node, kind, index, value, family.cell))
+                raise RuntimeError(stale_text(node, family, edge, array, is_result=kind == "out"))
 
 
-def _family(node: Node, index: int) -> Family | None:
-    edge = node.edges[index]
-    if edge is not None:
-        return getattr(edge, "family", None)
-    cells = node.cells
-    return cells[index] if cells is not None else None
+def family_saved(node: Node, index: int) -> Family | None:
+    """The family of the input that `node` saved; None where no write can reach what it saved."""
+    cells = getattr(node, "cells", None)
+    if cells is not None and cells[index] is not None:
+        return None if cells[index] is OWN_COPY else cells[index]
+    return getattr(node.edges[index], "family", None)
 
 
-def _stale_text(node: Node, kind: str, index: int, value: Any, cell: VersionCell) -> str:
-    if type(value) is tuple:
-        value = value[0]
+def result_family(node: Node, number: int) -> Family | None:
+    """The family of one of the node's results, if it has one."""
+    family = getattr(node, "family", None)
+    return family.get(number) if type(family) is dict else family
+
+
+def stale_text(node: Node, family: Family, edge: Any, array: Any, *, is_result: bool) -> str:
+    """The error for a value that `node` saved, which belonged to `edge` and was written since."""
+    cell = family.cell
+    owner, number = node_and_number(edge)
+    name = None if owner is None or type(owner) is AccumulateGrad else class_name(type(owner))
+    if family.history is not None and not is_result:
+        # PyTorch names the history that the tensor has by now; that of a view is made anew from its base's.
+        name, number = family.history if family.base() is array else ("AsStridedBackward0", 0)
+    which = f", which is output {number} of {errors.short_name(name)}," if name else ""
     return errors.STALE.format(
-        tensor=errors.tensor_text(value.dtype.name, value.shape),
-        what=f"output {index}" if kind == "out" else f"input {index}",
-        node=type(node).__name__,
+        tensor=errors.tensor_text(array.dtype.name, array.shape),
+        which=which,
         now=cell.count,
         seen=cell.count_at(node.seq),
         saved_at=node.place(),

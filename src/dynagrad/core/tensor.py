@@ -13,7 +13,8 @@ from ..ops.rule import RULES
 from ..ops.shape import as_strided
 from .dtype import FLOATING, Size, category, from_numpy_dtype
 from .storage import geometry
-from .tape import AccumulateGrad, Family, Meta, Node, caller, node_class, tick
+from .. import errors
+from .tape import AccumulateGrad, Family, Meta, Node, Output, caller, grad_mode, node_and_number, node_class, tick
 
 new = object.__new__
 
@@ -32,8 +33,11 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this tensor are recorded."""
-        return edge_of(self) is not None
+        """Whether operations on this tensor are recorded; a view made under no_grad says what its base says, as in PyTorch."""
+        if self._e is not None:
+            return True
+        base = base_of(self)
+        return (base is not None and base._e is not None) or edge_of(self) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -67,6 +71,10 @@ class Tensor:
     def _base(self) -> "Tensor | None":
         """The tensor whose memory this view shows; None for a tensor that is no view."""
         return base_of(self)
+
+    def _is_view(self) -> bool:
+        """Whether this tensor shows another tensor's memory."""
+        return base_of(self) is not None
 
     @property
     def shape(self) -> Size:
@@ -115,8 +123,18 @@ def family_of(t: Tensor) -> Family:
     if family is None:
         family = t._v = Family()
         if t._e is not None:
-            t._e.family = family
+            tell(t._e, family)
     return family
+
+
+def tell(edge: Any, family: Family) -> None:
+    """Let an edge, and a node that may have saved its result, know the family of the tensor which it made."""
+    edge.family = family
+    if type(edge) is Output:
+        families = getattr(edge.node, "family", None)
+        if families is None:
+            families = edge.node.family = {}
+        families[edge.number] = family
 
 
 def edge_of(t: Tensor) -> Any:
@@ -131,13 +149,21 @@ AsStrided = node_class("AsStridedBackward0", RULES[as_strided])
 
 
 def sync(t: Tensor) -> None:
-    """Give a view the edge that its base's present history implies (PyTorch regenerates a view's grad_fn likewise)."""
+    """Give a view the edge that its base's present history implies (PyTorch regenerates a view's grad_fn likewise).
+
+    RuntimeError for a view whose history would be ambiguous: made under no_grad, or one of several made by one node.
+    """
     base = base_of(t)
     family = t._v
     if base is None or family is None or getattr(t, "_n", 0) == family.rebased:
         return
-    t._n = family.rebased
     edge = base._e
+    why = getattr(t, "_m", None)
+    if why is not None and edge is not None:
+        if grad_mode.get():
+            raise RuntimeError(view_error(t, why, errors.BASE_WRITTEN, "the use of this view"))
+        return
+    t._n = family.rebased
     if edge is None:
         t._e = None
         return
@@ -145,6 +171,13 @@ def sync(t: Tensor) -> None:
     record(node, (edge,), (Meta(base._a),), kw=geometry(t._a, base._a))
     node.family = family
     t._e = node
+
+
+def view_error(t: Tensor, why: str, happened: str, op: str) -> str:
+    """The error for a view that must not be written, or not be used after its base was."""
+    node, number = node_and_number(t._e)
+    name = f"Output {number} of {errors.short_name(node.name())}" if node is not None else "This tensor"
+    return errors.VIEW_INPLACE[why].format(node=name, happened=happened, op=op)
 
 
 def record(node: Node, edges: tuple, saved: tuple, *, kw: dict | None = None, fix: tuple | None = None) -> None:
@@ -159,8 +192,8 @@ def record(node: Node, edges: tuple, saved: tuple, *, kw: dict | None = None, fi
     node.seq = tick()
 
 
-def set_requires_grad(t: Tensor, value: bool) -> None:
-    """Make a leaf record, or stop recording; the errors are PyTorch's."""
+def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and complex") -> None:
+    """Make a leaf record, or stop recording; the errors are PyTorch's (one of which says `kinds`)."""
     value = bool(value)
     edge = edge_of(t)
     if value == (edge is not None):
@@ -175,7 +208,7 @@ def set_requires_grad(t: Tensor, value: bool) -> None:
         return
     if category(t._a.dtype) < FLOATING:
         raise RuntimeError(
-            "only Tensors of floating point and complex dtype can require gradients\n"
+            f"only Tensors of {kinds} dtype can require gradients\n"
             f"This tensor is {t.dtype!r}. Convert it first, as in x.float(), or create it with dtype=torch.float32."
         )
     t._e = leaf_edge(t)

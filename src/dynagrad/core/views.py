@@ -13,21 +13,51 @@ import numpy as np
 
 from .. import errors
 from ..ops.rule import RULES
-from ..ops.shape import as_strided, broadcast_cast, write_strided
-from .apply import WARNED, apply, broadcast_error, check_cast, note, quietly, recording
+from ..ops.conversion import fill
+from ..ops.shape import as_strided, write_strided
+from .apply import WARNED, broadcast_error, check_cast, note, quietly, recording, to_dtype
 from .storage import address, geometry, owner, strides_of
-from .tape import OWN_COPY, AccumulateGrad, Family, Meta, Node, Output, extras, family_saved, node_and_number, node_class, tick
-from .tensor import Tensor, base_of, edge_of, family_of, record, view_error, wrap
+from .tape import (
+    OWN_COPY,
+    AccumulateGrad,
+    Family,
+    Meta,
+    Node,
+    Output,
+    class_name,
+    extras,
+    family_saved,
+    node_and_number,
+    node_class,
+    tick,
+)
+from .tensor import Tensor, base_of, edge_of, family_of, record, tell, view_error, wrap
 
 new = object.__new__
 
-CopySlices = node_class("CopySlices", RULES[write_strided])
-CopyBackwards = node_class("CopyBackwards", RULES[broadcast_cast])
+CopyBackwards = node_class("CopyBackwards", RULES[fill])
+
+
+class CopySlices(node_class("CopySlices", RULES[write_strided])):
+    """The base with a window replaced: its edges are the base's and that of what was written into the window."""
+
+    __slots__ = ()
+
+    @property
+    def next_functions(self) -> tuple:
+        """As PyTorch shows it: the written operation with the base in the place of the window."""
+        base, written = self.edges
+        others = ((None, 0),) if written is None else node_and_number(written)[0].next_functions[1:]
+        return (node_and_number(base), *others)
+
 
 #: why a view must not be written in place (`Tensor._m`)
 NO_GRAD_VIEW = "no_grad"
 MULTI_VIEW = "multi"
 MULTI_NO_GRAD_VIEW = "multi_no_grad"
+FUNCTION_VIEW = "function"
+#: the kinds of dtypes that have gradients
+DIFFERENTIABLE = "fcV"
 
 
 # --- views ------------------------------------------------------------------------------------------------------------------
@@ -106,9 +136,9 @@ def detached(t: Tensor) -> Tensor:
 def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     """Whether a write to `t` must be recorded; raises PyTorch's errors where it must not happen."""
     needs = False
-    if recording():
+    if recording() and t._a.dtype.kind in DIFFERENTIABLE:
         edge = edge_of(t)
-        needs = edge is not None or any(isinstance(o, Tensor) and edge_of(o) is not None for o in others)
+        needs = t.requires_grad or any(isinstance(o, Tensor) and edge_of(o) is not None for o in others)
     if needs:
         why = getattr(t, "_m", None)
         if why is not None:
@@ -139,7 +169,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
         keep_own_copies(edge, t._a, result._a)
     np.copyto(t._a, result._a, casting="unsafe")
     if needs and edge is not None and result._a.dtype != t._a.dtype:
-        edge = apply(CopyBackwards, result, shape=t._a.shape, dtype=t._a.dtype)._e
+        edge = to_dtype(result, t._a.dtype)._e
     written(t, edge, needs)
     return t
 
@@ -186,19 +216,22 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     """Count a write to `t`'s memory and, if it is recorded, make `edge` the history of the new values."""
     family = family_of(t)
     family.cell.bump()
+    base = base_of(t)
+    root = t if base is None else base
     if not needs:
+        if family.has_views and root._e is not None and type(root._e) is not AccumulateGrad:
+            _remember(family, root)  # as in PyTorch, views of recorded tensors get a new history even so
+            family.rebased += 1
         return
     node, number = node_and_number(edge)
     if node is not None and not _reads(node, family.cell):
         node.seq = tick()  # so that the result, if it is saved, counts as newer than this write
-    base = base_of(t)
-    if family.base is None:
-        family.base = weakref.ref(t if base is None else base)
+    if edge is not None:
+        tell(edge, family)
     if base is None:
         _move_retained(t, node, number)
         t._e = edge
-        if edge is not None:
-            edge.family = family
+        _remember(family, t)
         if family.has_views:
             family.rebased += 1
         return
@@ -209,7 +242,15 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     slices.family = family
     _move_retained(base, slices, 0)
     base._e = slices
+    _remember(family, base)
     family.rebased += 1
+
+
+def _remember(family: Family, base: Tensor) -> None:
+    """Note the base's memory and history, for error texts."""
+    node, number = node_and_number(base._e)
+    family.base = weakref.ref(base._a)
+    family.history = None if node is None else (class_name(type(node)), number)
 
 
 def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
@@ -262,7 +303,9 @@ def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
     def kernel():
         np.copyto(a, b, casting="unsafe")
 
-    return write(CopyBackwards, t, kernel, (source,), {"shape": a.shape, "dtype": a.dtype}, name)
+    # A view's old values are cut out of its base's gradient by CopySlices.
+    old = t if base_of(t) is None else a
+    return write(CopyBackwards, t, kernel, (old, source), {}, name)
 
 
 def as_strided_view(x: Tensor, size: tuple, stride: tuple, offset: int) -> Tensor:

@@ -30,7 +30,7 @@ from ..core.apply import (
 )
 from ..core.dtype import COMPLEX, FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.tensor import Tensor, edge_of, family_of
-from ..core.views import inplace
+from ..core.views import inplace, written
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
 from ..ops.rule import RULES
@@ -83,6 +83,7 @@ def of_operands(cls: Any, name: str, inputs: tuple, out: Any = None, *, floating
         if not isinstance(x, OPERANDS):
             raise not_a_tensor(name, position, argument, x)
     converted = promoted(inputs, floating=floating)
+    refuse(name, category(converted[0]._a.dtype))
     error = broadcast_error(name, [x._a.shape for x in converted])
     if error is not None:
         raise error
@@ -293,6 +294,8 @@ def power(input, other):
     if not isinstance(other, OPERANDS):
         return NotImplemented
     if isinstance(other, Tensor):
+        if input._a.dtype.kind == other._a.dtype.kind == "b":
+            raise NotImplementedError("\"pow\" not implemented for 'Bool'; convert first, as in x.int()")
         return of_operands(Pow, "pow", (input, other))
     x = with_common(input, other)
     if category(x._a.dtype) < FLOATING and other < 0:
@@ -377,7 +380,7 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
     if (dtype is not float32 and dtype is not float64) or type(a) is not ndarray or 0 in a.strides:
         return False
     records = recording()
-    if records and edge_of(t) is not None:
+    if records and t.requires_grad:
         return False
     kind = type(other)
     if kind in PLAIN:
@@ -395,7 +398,7 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
             return False
         b = b * alpha
     _write(fun, a, b)
-    family_of(t).cell.bump()
+    written(t, None, False)
     return True
 
 

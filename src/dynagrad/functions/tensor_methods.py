@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import PLAIN, ask_overrides, override_disabled, overriding, wrap
+from ..core.apply import PLAIN, ask_overrides, legacy_name, override_disabled, overriding, wrap
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.storage import owner
-from ..core.tape import AccumulateGrad, Family
+from ..core.tape import AccumulateGrad, Family, grad_mode
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, set_requires_grad
 from ..core.views import detached
 
@@ -24,7 +24,10 @@ NUMPY_NEEDS_DETACH = (
 
 def grad_fn_name(t: Tensor) -> str | None:
     """The name of the tensor's node as `repr` shows it."""
-    node = t.grad_fn
+    try:
+        node = t.grad_fn
+    except RuntimeError:  # a view that must not be used any more
+        return "Invalid"
     return None if node is None else type(node).__name__
 
 
@@ -34,7 +37,7 @@ def text_of(t: Tensor, prefix: str = "tensor(") -> str:
         t.dtype.name,
         get_default_dtype().name,
         t._a.shape,
-        requires_grad=edge_of(t) is not None,
+        requires_grad=t.requires_grad,
         grad_fn_name=grad_fn_name(t),
     )
     return format_tensor(t._a, suffixes=suffixes, prefix=prefix)
@@ -114,7 +117,7 @@ def tensor_index(self) -> int:
 
 def numpy(self, *, force: bool = False) -> np.ndarray:
     """The values as an ndarray on the same memory; `force` detaches first. RuntimeError if the tensor requires grad."""
-    if edge_of(self) is not None and not force:
+    if edge_of(self) is not None and not force and grad_mode.get():
         raise RuntimeError(NUMPY_NEEDS_DETACH)
     family_of(self)
     return self._a
@@ -178,7 +181,7 @@ def detach_(self) -> Tensor:
 
 def requires_grad_(self, requires_grad: bool = True) -> Tensor:
     """Set `requires_grad` in place and return the tensor."""
-    set_requires_grad(self, requires_grad)
+    set_requires_grad(self, requires_grad, "floating point")
     return self
 
 
@@ -228,8 +231,8 @@ def set_grad(self, value: Tensor | None) -> None:
         raise RuntimeError("can't assign Variable as its own grad")
     if value._a.dtype != self._a.dtype:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{value.dtype!r}' to a tensor with dtype '{self.dtype!r}'. "
-            "Please ensure that the gradient and the tensor have the same dtype"
+            f"attempting to assign a gradient with dtype '{legacy_name(value._a.dtype).lower()}' to a tensor with grad_dtype "
+            f"'{legacy_name(self._a.dtype)}'. The gradient must have the tensor's dtype: convert it with .to(tensor.dtype)."
         )
     if value._a.shape != self._a.shape:
         raise RuntimeError(
