@@ -48,8 +48,11 @@ def run(
             leaves.append(edge)
             borrowed.add(edge)
             grads[edge] = quietly(np.add, grads[edge], g) if edge in grads else g
-        else:
+        elif heap or type(edge) is Output:
             _arrive(edge, g, grads, heap)
+        else:
+            grads[edge] = g
+            heap.append((-edge.seq, edge))
     while heap:
         node = heappop(heap)[1]
         g = grads.pop(node)
