@@ -27,7 +27,7 @@ from architecture import (
 HOUSE = """
 torch_version errors
 ops.rule ops
-core core.storage core.tape core.tensor core.apply core.hooks core.engine core.differentiate
+core core.storage core.tape core.tensor core.apply core.protocols core.hooks core.engine core.differentiate
 core.views core.dual core.batched core.printing
 functions
 autograd

@@ -18,7 +18,7 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
-from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, promote, result_type
+from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, record, sync, wrap
 
@@ -40,6 +40,7 @@ ToCopy = node_class("ToCopyBackward0", RULES[cast])
 
 _SCALARS: dict[np.dtype, dict[Any, ndarray]] = {float32: {}, float64: {}}
 _cached32 = _SCALARS[float32].get
+_ZEROS = {dtype: np.zeros((), dtype) for dtype in _SCALARS}
 
 
 def scalar(value: Any, dtype: np.dtype) -> ndarray:
@@ -48,8 +49,11 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
     Never cached: -0.0, which equals 0.0, and nan. Raises RuntimeError where the value does not fit.
     """
     cache = _SCALARS.get(dtype)
-    if cache is not None and value in cache:
-        return cache[value]
+    if cache is not None:
+        if type(value) is int and not value:
+            return _ZEROS[dtype]
+        if value in cache:
+            return cache[value]
     try:
         with np.errstate(all="ignore"):
             array = np.array(value).astype(dtype) if dtype.kind in "fcV" else np.array(value, dtype)
@@ -188,31 +192,6 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
     return tuple(saved)
 
 
-_DEFAULT_NODES: dict[Callable, type[Node]] = {}
-#: NumPy's names where PyTorch's differ
-_TORCH_NAMES = {
-    "subtract": "Sub",
-    "multiply": "Mul",
-    "divide": "Div",
-    "negative": "Neg",
-    "absolute": "Abs",
-    "square": "Pow",
-    "power": "Pow",
-    "conjugate": "Conj",
-    "log1p": "Log1P",
-    **{f"arc{f}": f"A{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2")},
-}
-
-
-def default_node(fun: Callable) -> type[Node]:
-    """The node class of a primitive that is reached through NumPy's protocols: `TanhBackward0` for np.tanh."""
-    cls = _DEFAULT_NODES.get(fun)
-    if cls is None:
-        name = _TORCH_NAMES.get(fun.__name__) or "".join(part.capitalize() for part in fun.__name__.split("_"))
-        cls = _DEFAULT_NODES[fun] = node_class(f"{name}Backward0", RULES[fun])
-    return cls
-
-
 # --- type promotion -----------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +284,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
         keeps = tuple((kind, index) for kind, index, _ in rule.saves)
         if not set(keeps) <= {("in", 0), ("out", 0)}:
             raise ValueError(f"{name}: use apply, the rule saves {keeps}")
+        kernel = rule.kernel
         keeps_in, keeps_out, keeps_both = (("in", 0),) == keeps, (("out", 0),) == keeps, len(keeps) == 2
 
         def op(input, *, out=None):  # noqa: A002 - PyTorch's name
@@ -315,7 +295,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             if dtype is not float32 and dtype is not float64:
                 return slow(input, None)
             try:
-                r = fun(a)
+                r = kernel(a) if type(a) is ndarray else fun(a)
             except WARNED:
                 r = compute(rule, [a], {})
             if type(r) is not ndarray and isinstance(r, np.generic):
@@ -353,6 +333,8 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             x = input
             if kind < FLOATING and not integers:
                 x = wrap(input._a.astype(number_dtype(0.0)))
+            elif kind == 0 and name == "square":
+                x = wrap(input._a.astype(np.int64))
             refuse(name, kind)
             result = apply(cls, x)
             return result if out is None else write_out(name, out, result)
@@ -362,9 +344,12 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
     return decorate
 
 
-_NO_BOOL = frozenset(("abs", "absolute", "ceil", "floor", "trunc", "fix", "round"))
-_NO_COMPLEX = frozenset(("lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal")) | (
-    _NO_BOOL - {"abs", "absolute"}
+_NO_BOOL = frozenset(
+    "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm addcmul addcdiv".split()
+)
+_NO_COMPLEX = frozenset(
+    "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide remainder fmod div atan2 "
+    "copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter logaddexp2 sinc deg2rad rad2deg".split()
 )
 
 
@@ -415,9 +400,9 @@ def binary(
         cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
         differentiable = rule.kind != "constant"
         keeps = bool(rule.saves)
-        plain_mul = tuple((s.kind, s.index) for s in rule.saves) == (("in", 1), ("in", 0)) and [
-            sorted(s.users) for s in rule.saves
-        ] == [[0], [1]]
+        # multiplication and division save (y, x): x for y's cotangent, y for x's and, in a division, for both
+        saves_yx = tuple((s.kind, s.index) for s in rule.saves) == (("in", 1), ("in", 0)) and rule.saves[1].users == {1}
+        saves_y_always = saves_yx and 1 in rule.saves[0].users
 
         def op(input, other, *, out=None, alpha=1):  # noqa: A002 - PyTorch's name
             kind = type(other)
@@ -466,10 +451,10 @@ def binary(
                 return t
             t._e = n = new(cls)
             n.edges = (ea, eb)
-            if plain_mul:
-                n.saved = (b if ea is not None else None, a if eb is not None else None)
+            if saves_yx:
+                n.saved = (b if ea is not None or saves_y_always else None, a if eb is not None else None)
             elif keeps:
-                n.saved = saved_values(rule, (ea, eb), (a, b), (r,))
+                n.saved = saved_values(rule, (ea, eb), [a, b], (r,))
             else:
                 n.saved = ()
             if ea is None:
@@ -512,6 +497,8 @@ def binary(
                     raise TypeError(f"{name}() got an unexpected keyword argument 'alpha'")
                 result = scaled(input, other, alpha)
                 return result if out is None else write_out(name, out, result)
+            if name == "sub" and any(result_type([v._a if isinstance(v, Tensor) else v]).kind == "b" for v in (input, other)):
+                refuse(name, 0)
             x, y = promoted((input, other), floating=floating)
             refuse(name, category(x._a.dtype))
             error = broadcast_error(name, [x._a.shape, y._a.shape])
@@ -591,51 +578,3 @@ def _named(op: Callable, stub: F) -> F:
     op.__module__ = stub.__module__
     op.__wrapped__ = stub  # pyright: ignore[reportFunctionMemberAccess] - inspect.signature looks here
     return op  # pyright: ignore[reportReturnType]
-
-
-# --- NumPy's protocols: how derivative rules run on Tensors, and np.tanh(t) for users ---------------------------------------
-
-
-def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    out = kwargs.pop("out", None)
-    if method != "__call__" or (out is not None and out != (None,)) or kwargs:
-        raise TypeError(
-            f"np.{ufunc.__name__}.{method} with {sorted(kwargs)} cannot take a Tensor; use the public function, such as "
-            "np.sum for np.add.reduce, without out="
-        )
-    return run_on_tensors(ufunc, inputs, {})
-
-
-def _array_function(self, func, types, args, kwargs):
-    if func in RULES:
-        return run_on_tensors(func, args, kwargs)
-    return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
-
-
-def _detached(values: Any) -> tuple:
-    return tuple(
-        x.__array__() if isinstance(x, Tensor) else type(x)(_detached(x)) if type(x) in (list, tuple) else x for x in values
-    )
-
-
-def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
-    """A primitive on Tensors and numbers: Python numbers are weak, arrays are constants."""
-    like = next(x for x in inputs if isinstance(x, Tensor))
-    if fun not in RULES:
-        raise TypeError(
-            f"{fun.__name__} has no derivative rule: give it one in dynagrad/ops, or convert with t.detach().numpy()"
-        )
-    rule = RULES[fun]
-    if rule.kind == "elementwise":
-        inputs = tuple([wrap(x) if isinstance(x, ndarray) else x for x in inputs])
-        common = iter(promoted([x for x, vjp in zip(inputs, rule.vjps, strict=True) if vjp is not None]))
-        inputs = tuple([x if vjp is None else next(common) for x, vjp in zip(inputs, rule.vjps, strict=True)])
-    else:
-        inputs = tuple(
-            wrap(scalar(x, promote(like._a.dtype, like._a.dtype))) if type(x) in (int, float) else x for x in inputs
-        )
-    return apply(default_node(fun), *inputs, **kw)
-
-
-Tensor.__array_ufunc__ = _array_ufunc
-Tensor.__array_function__ = _array_function

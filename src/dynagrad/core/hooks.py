@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..core.apply import (
     apply,
     binary,
-    not_a_tensor,
+    legacy_name,
     overridable,
     wrap,
     write_out,
@@ -68,7 +68,8 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     x, y = tensor("isclose", input), tensor("isclose", other, 2, "other")
     if x._a.dtype != y._a.dtype:
         raise RuntimeError(
-            f"{x._a.dtype} did not match {y._a.dtype}\nisclose and allclose compare tensors of one dtype: convert one first"
+            f"{legacy_name(x._a.dtype)} did not match {legacy_name(y._a.dtype)}\nisclose and "
+            "allclose compare tensors of one dtype: convert one first"
         )
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
@@ -131,7 +132,9 @@ _signbit = node("SignbitBackward0", np.signbit)
 @overridable
 def signbit(input, *, out=None):
     """Whether each element is negative; -0.0 is."""
-    result = apply(_signbit, tensor("signbit", input))
+    if category(tensor("signbit", input)._a.dtype) == COMPLEX:
+        raise NotImplementedError("signbit is not implemented for complex tensors. Use x.real")
+    result = apply(_signbit, input)
     return result if out is None else write_out("signbit", out, result)
 
 

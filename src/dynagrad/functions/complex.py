@@ -41,18 +41,21 @@ def view_as_complex(input):
     a = tensor("view_as_complex", input)._a
     if a.dtype not in (np.float32, np.float64):
         raise RuntimeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            "tensor of scalar type: "
             f"{from_numpy_dtype(a.dtype).name}"
         )
     if a.ndim == 0 or a.shape[-1] != 2:
         raise RuntimeError(
-            f"Tensor must have a last dimension of size 2; view_as_complex was given the shape {list(a.shape)}"
+            f"Tensor must have a last dimension of size 2; view_as_complex was given the shape "
+            f"{list(a.shape)}"
         )
     if a.strides[-1] != a.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1; use x.contiguous()")
     if any(s % (2 * a.itemsize) for s in a.strides[:-1]):
         raise RuntimeError(
-            "Tensor must have a stride divisible by 2 for all but last dimension; use x.contiguous()"
+            "Tensor must have a stride divisible by 2 for all but last dimension; use "
+            "x.contiguous()"
         )
     return view(ViewAsComplex, input, ops.unpaired(a), {})
 
@@ -74,7 +77,8 @@ def imag(input):
     """The imaginary parts, a view; RuntimeError for a real tensor."""
     if not _is_complex(tensor("imag", input)):
         raise RuntimeError(
-            "imag is not implemented for tensors with non-complex dtypes. A real tensor has no imaginary part to show"
+            "imag is not implemented for tensors with non-complex dtypes. A real tensor has no "
+            "imaginary part to show"
         )
     return _part(input, 1)
 
@@ -163,11 +167,13 @@ def _check_parts(x: Tensor, y: Tensor) -> None:
     names = [from_numpy_dtype(t._a.dtype).name for t in (x, y)]
     if not all(category(t._a.dtype) == FLOATING for t in (x, y)):
         raise RuntimeError(
-            f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and {names[1]}"
+            f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and "
+            f"{names[1]}"
         )
     if names[0] != names[1]:
         raise RuntimeError(
-            f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second argument"
+            f"Expected object of scalar type {names[0]} but got scalar type {names[1]} for second "
+            "argument"
         )
 
 

@@ -29,7 +29,7 @@ from ..core.apply import (
     write_out,
 )
 from ..core.dtype import COMPLEX, FLOATING, INTEGER, category, number_dtype, result_type
-from ..core.tensor import Tensor, edge_of, family_of
+from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
@@ -39,7 +39,8 @@ from ..ops.rule import RULES
 
 
 def in_place(op: Callable) -> Callable:
-    """The in-place variant `name_` of an operation: the result is written into the first tensor's memory."""
+    """The in-place variant `name_` of an operation: the result is written into the first tensor's
+    memory."""
 
     def variant(input, *args, **kw):
         return inplace(op, input, *args, **kw)
@@ -51,7 +52,8 @@ def in_place(op: Callable) -> Callable:
 
 
 def as_operator(op: Callable, *, reflected: bool = False) -> Callable:
-    """The operation as Tensor's operator: NotImplemented where it cannot serve the other operand."""
+    """The operation as Tensor's operator: NotImplemented where it cannot serve the other
+    operand."""
 
     def operator(self, other):
         if not isinstance(other, OPERANDS):
@@ -69,17 +71,25 @@ def node(name: str, fun: Callable) -> Any:
     return node_class(name, RULES[fun])
 
 
-def of_tensors(cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False) -> Tensor:
+def of_tensors(
+    cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False
+) -> Tensor:
     """Apply `cls` to tensors, all of them required, after promotion and a check of their shapes."""
-    for position, (argument, x) in enumerate(zip(("input", "other", "other2"), inputs, strict=False), 1):
+    for position, (argument, x) in enumerate(
+        zip(("input", "other", "other2"), inputs, strict=False), 1
+    ):
         if not isinstance(x, Tensor):
             raise not_a_tensor(name, position, argument, x)
     return of_operands(cls, name, inputs, out, floating=floating)
 
 
-def of_operands(cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False, **kw: Any) -> Tensor:
+def of_operands(
+    cls: Any, name: str, inputs: tuple, out: Any = None, *, floating: bool = False, **kw: Any
+) -> Tensor:
     """Apply `cls` to tensors and numbers after promotion and a check of their shapes."""
-    for position, (argument, x) in enumerate(zip(("input", "other", "other2"), inputs, strict=False), 1):
+    for position, (argument, x) in enumerate(
+        zip(("input", "other", "other2"), inputs, strict=False), 1
+    ):
         if not isinstance(x, OPERANDS):
             raise not_a_tensor(name, position, argument, x)
     converted = promoted(inputs, floating=floating)
@@ -104,10 +114,17 @@ def plain(number: Any) -> Any:
 def integers_only(name: str, *inputs: Any) -> None:
     """Raise PyTorch's error for a floating operand of an operation on bits or whole numbers."""
     for x in inputs:
-        kind = x._a.dtype if isinstance(x, Tensor) else number_dtype(x) if isinstance(x, OPERANDS) else None
+        kind = (
+            x._a.dtype
+            if isinstance(x, Tensor)
+            else number_dtype(x)
+            if isinstance(x, OPERANDS)
+            else None
+        )
         if kind is not None and category(kind) > INTEGER:
             raise NotImplementedError(
-                f"\"{name}_cpu\" not implemented for 'Float'\n{name} takes integer and bool tensors, it was given {kind}; "
+                f"\"{name}_cpu\" not implemented for 'Float'\n{name} takes integer and bool "
+                f"tensors, it was given {kind}; "
                 "convert first, as in x.int()"
             )
 
@@ -123,12 +140,15 @@ RsubNumber = node("RsubBackward1", ops.number_minus)
 def _scaled(cls: Any, name: str, sign: int) -> Callable:
     def scaled(input, other, alpha):
         if not isinstance(alpha, int | float | complex | np.number):
-            raise TypeError(f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+            raise TypeError(
+                f"{name}(): argument 'alpha' must be Number, not {type(alpha).__name__}"
+            )
         dtype = result_type([x._a if isinstance(x, Tensor) else x for x in (input, other)])
         if category(dtype) < FLOATING and not isinstance(alpha, int | np.integer):
             raise RuntimeError(
                 "For integral input tensors, argument alpha must not be a floating point number.\n"
-                f"{name} was given tensors of {dtype} and alpha={alpha}; convert them first, as in x.float()"
+                f"{name} was given tensors of {dtype} and alpha={alpha}; convert them first, as "
+                "in x.float()"
             )
         refuse(name, category(dtype))
         return of_operands(cls, name, (input, other), alpha=sign * plain(alpha))
@@ -143,7 +163,8 @@ def add(input, other, *, alpha=1, out=None):
 
 @binary(np.subtract, "SubBackward0", numbers=True, scaled=_scaled(SubScaled, "sub", -1))
 def sub(input, other, *, alpha=1, out=None):
-    """input - alpha * other, elementwise. Shapes broadcast, dtypes promote; bool tensors are refused."""
+    """input - alpha * other, elementwise. Shapes broadcast, dtypes promote; bool tensors are
+    refused."""
 
 
 subtract = sub
@@ -210,7 +231,8 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2, elementwise; at least one of the two must be floating."""
     if builtins.max(category(x._a.dtype) for x in (tensor1, tensor2)) < FLOATING:
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported. Use addcdiv on floating tensors, as in "
+            "Integer division with addcdiv is no longer supported. Use addcdiv on floating "
+            "tensors, as in "
             "x.addcdiv(a.float(), b), or torch.div(a, b, rounding_mode='trunc')."
         )
     return of_operands(Addcdiv, "addcdiv", (input, tensor1, tensor2), out, value=plain(value))
@@ -247,7 +269,8 @@ def true_divide(input, other, *, out=None):
 
 
 def div(input, other, *, rounding_mode=None, out=None):
-    """input / other, elementwise; rounding_mode 'trunc' rounds towards zero, 'floor' down, and both keep integers."""
+    """input / other, elementwise; rounding_mode 'trunc' rounds towards zero, 'floor' down, and
+    both keep integers."""
     if rounding_mode is None:
         return true_divide(input, other, out=out)
     return _div_rounding(input, other, rounding_mode, out)
@@ -295,13 +318,16 @@ def power(input, other):
         return NotImplemented
     if isinstance(other, Tensor):
         if input._a.dtype.kind == other._a.dtype.kind == "b":
-            raise NotImplementedError("\"pow\" not implemented for 'Bool'; convert first, as in x.int()")
+            raise NotImplementedError(
+                "\"pow\" not implemented for 'Bool'; convert first, as in x.int()"
+            )
         return of_operands(Pow, "pow", (input, other))
     x = with_common(input, other)
-    if category(x._a.dtype) < FLOATING and other < 0:
+    if category(x._a.dtype) < FLOATING and plain(other) < 0:
         raise RuntimeError(
             "Integers to negative integer powers are not allowed.\n"
-            f"pow was given {x._a.dtype} and the exponent {other}; use a floating tensor, as in x.float()"
+            f"pow was given {x._a.dtype} and the exponent {other}; use a floating tensor, as in "
+            "x.float()"
         )
     return apply(PowScalar, x, exponent=plain(other))
 
@@ -326,7 +352,8 @@ def pow(input, exponent, *, out=None):
         raise not_a_tensor("pow", 1, "input", input)
     if result is NotImplemented:
         raise TypeError(
-            f"pow() received an invalid combination of arguments - got ({type(input).__name__}, {type(exponent).__name__}), "
+            f"pow() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(exponent).__name__}), "
             "but expected tensors or numbers, at least one of them a tensor"
         )
     return result if out is None else write_out("pow", out, result)
@@ -372,7 +399,8 @@ def hypot(input, other, *, out=None):
 
 
 def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
-    """t = fun(t, alpha * other) in t's memory where nothing is recorded and nothing must be converted; else False."""
+    """t = fun(t, alpha * other) in t's memory where nothing is recorded and nothing must be
+    converted; else False."""
     if type(t) not in PLAIN:
         return False
     a = t._a

@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, overridable, unary, write_out
+from ..core.apply import apply, not_a_tensor, overridable, refuse, unary, write_out
 from ..core.dtype import COMPLEX, FLOATING, category
 from ..core.tensor import Tensor
 from ..ops import rounding as ops
@@ -43,18 +43,21 @@ Frac = node("FracBackward0", ops.frac)
 def _floating_only(name: str, input: Tensor) -> None:
     if category(input._a.dtype) != FLOATING:
         raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{input._a.dtype}'\n{name} takes real floating tensors; "
+            f"\"{name}_cpu\" not implemented for '{input._a.dtype}'\n{name} takes real floating "
+            "tensors; "
             "convert first, as in x.float()"
         )
 
 
 @overridable
 def round(input, *, decimals=0, out=None):
-    """The nearest number with that many decimals, the even one of two, elementwise; negative: before the point."""
+    """The nearest number with that many decimals, the even one of two, elementwise; negative:
+    before the point."""
     if not isinstance(input, Tensor):
         raise not_a_tensor("round", 1, "input", input)
     if decimals == 0:
-        return _round(input, out=out) if input._a.dtype.kind != "b" else floor(input)
+        refuse("round", category(input._a.dtype))
+        return _round(input, out=out)
     _floating_only("round", input)
     result = apply(RoundDecimals, input, decimals=decimals)
     return result if out is None else write_out("round", out, result)
@@ -103,7 +106,8 @@ def sign(input, *, out=None):
     """-1, 0 or 1, elementwise; 0 for nan."""
     if isinstance(input, Tensor) and category(input._a.dtype) == COMPLEX:
         raise NotImplementedError(
-            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
         )
     return _sign(input, out=out)
 
@@ -117,7 +121,9 @@ def copysign(input, other, *, out=None):
     """|input| with the sign of other, elementwise."""
     if isinstance(other, Tensor):
         return of_tensors(Copysign, "copysign", (input, other), out, floating=True)
-    return of_operands(CopysignNumber, "copysign", (input,), out, floating=True, number=plain(other))
+    return of_operands(
+        CopysignNumber, "copysign", (input,), out, floating=True, number=plain(other)
+    )
 
 
 # --- remainders -----------------------------------------------------------------------------------
@@ -131,7 +137,8 @@ FmodNumber = node("FmodBackward0", ops.fmod_number)
 
 @overridable
 def remainder(input, other, *, out=None):
-    """input - floor(input / other) * other, elementwise: the sign is other's, as with Python's %."""
+    """input - floor(input / other) * other, elementwise: the sign is other's, as with Python's
+    %."""
     if isinstance(input, Tensor) and not isinstance(other, Tensor):
         return _by_number(RemainderNumber, "remainder", input, other, out)
     if not isinstance(input, Tensor):
@@ -150,7 +157,9 @@ def fmod(input, other, *, out=None):
 def _by_number(cls, name, input, other, out):
     if not isinstance(other, builtins.int | builtins.float | np.number):
         raise not_a_tensor(name, 2, "other", other)
-    result = apply(cls, with_common(input, other), number=plain(other))
+    x = with_common(input, other)
+    refuse(name, category(x._a.dtype))
+    result = apply(cls, x, number=plain(other))
     return result if out is None else write_out(name, out, result)
 
 
@@ -163,7 +172,8 @@ Nextafter = node("NextafterBackward0", np.nextafter)
 
 @overridable
 def nan_to_num(input, nan=None, posinf=None, neginf=None, *, out=None):
-    """input with nan replaced (by 0) and the infinities (by the dtype's largest and smallest number), elementwise."""
+    """input with nan replaced (by 0) and the infinities (by the dtype's largest and smallest
+    number), elementwise."""
     if not isinstance(input, Tensor):
         raise not_a_tensor("nan_to_num", 1, "input", input)
     kw = {"nan": 0.0 if nan is None else nan, "posinf": posinf, "neginf": neginf}

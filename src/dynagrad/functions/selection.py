@@ -1,4 +1,5 @@
-"""Choosing between values under PyTorch's names: larger and smaller, limits, where a condition holds."""
+"""Choosing between values under PyTorch's names: larger and smaller, limits, where a condition
+holds."""
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def _ordered(name, *inputs):
     for x in inputs:
         if isinstance(x, Tensor) and category(x._a.dtype) == COMPLEX:
             raise RuntimeError(
-                f"{name} not implemented for complex tensors.\nComplex numbers have no order; compare x.abs() or x.real"
+                f"{name} not implemented for complex tensors.\nComplex numbers have no order; "
+                "compare x.abs() or x.real"
             )
 
 
@@ -42,7 +44,8 @@ def maximum(input, other, *, out=None):
 
 @overridable
 def minimum(input, other, *, out=None):
-    """The smaller element of two tensors; nan wins. At a tie each side gets half of the gradient."""
+    """The smaller element of two tensors; nan wins. At a tie each side gets half of the
+    gradient."""
     _ordered("minimum", input, other)
     return of_tensors(Minimum, "minimum", (input, other), out)
 
@@ -75,7 +78,8 @@ ClampMaxNumber = node("ClampMaxBackward0", ops.clamp_number)
 
 @overridable
 def clamp(input, min=None, max=None, *, out=None):
-    """input limited to [min, max]: two numbers or two tensors, one of which may be None; nan stays."""
+    """input limited to [min, max]: two numbers or two tensors, one of which may be None; nan
+    stays."""
     if not isinstance(input, Tensor):
         raise not_a_tensor("clamp", 1, "input", input)
     if min is None and max is None:
@@ -86,11 +90,14 @@ def clamp(input, min=None, max=None, *, out=None):
     kinds = {isinstance(x, Tensor) for x in (min, max) if x is not None}
     if len(kinds) > 1 or not all(x is None or isinstance(x, OPERANDS) for x in (min, max)):
         raise TypeError(
-            f"clamp() received an invalid combination of arguments - got ({type(input).__name__}, {type(min).__name__}, "
+            f"clamp() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(min).__name__}, "
             f"{type(max).__name__}), but expected min and max to be both tensors or both numbers"
         )
     if any(category(x._a.dtype) == COMPLEX for x in (input, min, max) if isinstance(x, Tensor)):
-        raise NotImplementedError("clamp is not supported for complex types; limit x.real, or x.abs()")
+        raise NotImplementedError(
+            "clamp is not supported for complex types; limit x.real, or x.abs()"
+        )
     if kinds == {False}:
         return _clamp_number(ClampNumber, "clamp", input, min, max, out)
     if max is None:
@@ -143,10 +150,12 @@ Where = node("WhereBackward0", ops.where)
 
 @overridable
 def where(condition, input=None, other=None, *, out=None):
-    """input where the condition holds, else other, elementwise; where(condition): the indices at which it holds."""
+    """input where the condition holds, else other, elementwise; where(condition): the indices at
+    which it holds."""
     if not isinstance(condition, Tensor):
         raise TypeError(
-            f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}; "
+            f"where(): argument 'condition' (position 1) must be Tensor, not "
+            f"{type(condition).__name__}; "
             "write a comparison of tensors, such as x > 0"
         )
     if input is None and other is None:

@@ -136,7 +136,8 @@ Atan2 = node("Atan2Backward0", np.arctan2)
 
 @overridable
 def atan2(input, other, *, out=None):
-    """The angle of the point (other, input), elementwise: the arctangent of input / other in the right quadrant."""
+    """The angle of the point (other, input), elementwise: the arctangent of input / other in the
+    right quadrant."""
     return of_tensors(Atan2, "atan2", (input, other), out, floating=True)
 
 
@@ -174,7 +175,8 @@ def _floats(name, *inputs):
     for x in inputs:
         if isinstance(x, Tensor) and category(x._a.dtype) < FLOATING:
             raise NotImplementedError(
-                f"\"{name}_cpu\" not implemented for '{x._a.dtype}'\n{name} takes floating tensors; "
+                f"\"{name}_cpu\" not implemented for '{x._a.dtype}'\n{name} takes floating "
+                "tensors; "
                 "convert first, as in x.float()"
             )
 

@@ -1,6 +1,7 @@
 """Complex numbers: their parts, their angle, and arrays of pairs. Imports NumPy only.
 
-A complex cotangent p of z stands for the real differential Re(p dz); each rule below follows from that.
+A complex cotangent p of z stands for the real differential Re(p dz); each rule below follows from
+that.
 """
 
 import numpy as np
@@ -78,7 +79,8 @@ def pairs(x):
 
 @primitive
 def unpaired(x):
-    """The complex array whose parts lie along the last dimension of x, a view where these are neighbours."""
+    """The complex array whose parts lie along the last dimension of x, a view where these are
+    neighbours."""
     kind = np.result_type(x.dtype, np.complex64)
     if x.strides[-1] != x.itemsize:
         x = np.array(x, order="C")

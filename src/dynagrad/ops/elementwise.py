@@ -1,6 +1,7 @@
 """Arithmetic: sums, products, powers, extrema, selection. Imports NumPy only.
 
-Where a rule needs "the cotangent where a condition holds, else 0" it uses `keep` and `drop`: a product with the mask would
+Where a rule needs "the cotangent where a condition holds, else 0" it uses `keep` and `drop`: a
+product with the mask would
 turn an infinite cotangent into nan.
 """
 
@@ -152,9 +153,7 @@ elementwise(
     lambda g, weight: g * weight,
     lambda g, x, y: g * (y - x),
 )
-elementwise(
-    lerp_number, lambda g, *, weight: g * (1 - weight), lambda g, *, weight: g * weight
-)
+elementwise(lerp_number, lambda g, *, weight: g * (1 - weight), lambda g, *, weight: g * weight)
 
 
 # --- powers ---------------------------------------------------------------------------------------
@@ -210,10 +209,17 @@ def _integer_power(x, exponent):
     return np.where(exponent < 0, inverse, result)
 
 
+@primitive
+def not_negative(x):
+    """Whether the real part is 0 or above."""
+    return x.real >= 0
+
+
+constant(not_negative)
 elementwise(
     power,
     lambda g, x, y: keep(g * (y * power(x, y - 1)), y != 0),
-    lambda g, x, y, out: drop(g * (out * np.log(x)), (x == 0) & (y >= 0)),
+    lambda g, x, y, out: drop(g * (out * np.log(x)), (x == 0) & not_negative(y)),
 )
 
 
@@ -229,7 +235,8 @@ elementwise(power_of, _power_of_vjp)
 
 
 # --- extrema --------------------------------------------------------------------------------------
-# At a tie of maximum and minimum each side gets half; fmax and fmin give all to the first (PyTorch's choices).
+# At a tie of maximum and minimum each side gets half; fmax and fmin give all to the first
+# (PyTorch's choices).
 
 
 def _half_at_ties(g, x, y):

@@ -114,7 +114,10 @@ def divide_rounding(x, y, *, mode):
 
 def _check_zero(y):
     if y.dtype.kind in "iub" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError\nAn integer tensor was divided by 0; convert to float, or mask the zeros first")
+        raise RuntimeError(
+            "ZeroDivisionError\nAn integer tensor was divided by 0; convert to float, or mask the "
+            "zeros first"
+        )
 
 
 def _floor_floats(x, y):
@@ -131,9 +134,7 @@ def floor_divide(x, y):
     return divide_rounding(x, y, mode="floor")
 
 
-elementwise(
-    floor_divide, lambda g: missing("floor_divide"), lambda g: missing("floor_divide")
-)
+elementwise(floor_divide, lambda g: missing("floor_divide"), lambda g: missing("floor_divide"))
 
 
 @primitive
@@ -150,9 +151,7 @@ def fmod(x, y):
     return np.fmod(x, y)
 
 
-elementwise(
-    remainder, same, lambda g, x, y: -g * divide_rounding(x, y, mode="floor")
-)
+elementwise(remainder, same, lambda g, x, y: -g * divide_rounding(x, y, mode="floor"))
 elementwise(fmod, same, lambda g, x, y: -g * divide_rounding(x, y, mode="trunc"))
 
 
@@ -174,9 +173,7 @@ def remainder_of_number(x, y):
     return remainder(x, y)
 
 
-elementwise(
-    remainder_of_number, lambda g: missing("remainder"), lambda g: missing("remainder")
-)
+elementwise(remainder_of_number, lambda g: missing("remainder"), lambda g: missing("remainder"))
 elementwise(remainder_number, same)
 elementwise(fmod_number, same)
 

@@ -1,4 +1,5 @@
-"""The error function and its inverse, the gamma function's logarithm and derivatives. Imports NumPy only.
+"""The error function and its inverse, the gamma function's logarithm and derivatives. Imports
+NumPy only.
 
 Kernels compute in float64 whatever the input's precision is, and round once at the end.
 """
@@ -93,7 +94,8 @@ def _erfc64(x):
     return result
 
 
-#: erf(x) = x P(x^2) / Q(x^2) up to 3.92, where it is 1 in float32: a minimax fit, relative error 2e-8
+#: erf(x) = x P(x^2) / Q(x^2) up to 3.92, where it is 1 in float32: a minimax fit, relative error
+#: 2e-8
 _SINGLE = (
     (2.050076375317e-06, 0.0002848844960987, 0.003765690380225, 0.05274895555211)
     + (0.1904081498697, 1.128379146136),
@@ -128,14 +130,19 @@ elementwise(erf, lambda g, x: g * (2 / math.sqrt(math.pi) * np.exp(-np.square(x)
 elementwise(erfc, lambda g, x: g * (-2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
 
 
-# M. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010): the start for Newton's method.
-_CENTRE = (
-    (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087)
-    + (-0.00125372503, -0.00417768164, 0.246640727, 1.50140941)
+# M. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010): the start for
+# Newton's method.
+_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087) + (
+    -0.00125372503,
+    -0.00417768164,
+    0.246640727,
+    1.50140941,
 )
-_TAIL = (
-    (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773)
-    + (-0.0076224613, 0.00943887047, 1.00167406, 2.83297682)
+_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773) + (
+    -0.0076224613,
+    0.00943887047,
+    1.00167406,
+    2.83297682,
 )
 
 
@@ -171,7 +178,7 @@ _log_gamma = np.frompyfunc(math.lgamma, 1, 1)
 
 def _lgamma64(x):
     pole = (x <= 0) & (x == np.floor(x))
-    result = _log_gamma(np.where(pole, 1, x)).astype(np.float64)
+    result = np.asarray(_log_gamma(np.where(pole, 1, x)), np.float64)
     return np.where(pole, np.inf, result)
 
 
@@ -213,7 +220,8 @@ _EULER_MACLAURIN = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -69
 
 
 def _zeta(s, q):
-    """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, ..., by the Euler-Maclaurin formula."""
+    """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, ..., by the Euler-Maclaurin
+    formula."""
     total = np.zeros_like(q)
     for k in range(16):
         total += (q + k) ** -s

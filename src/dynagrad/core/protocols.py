@@ -1,0 +1,97 @@
+"""NumPy's protocols on Tensors: how derivative rules run under create_graph, and `np.tanh(t)` for
+users."""
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy import ndarray
+
+from ..ops.rule import RULES
+from .apply import apply, node_class, promoted, scalar
+from .dtype import promote
+from .tape import Node
+from .tensor import Tensor, wrap
+
+_DEFAULT_NODES: dict[Callable, type[Node]] = {}
+#: NumPy's names where PyTorch's differ
+_TORCH_NAMES = {
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "negative": "Neg",
+    "absolute": "Abs",
+    "square": "Pow",
+    "power": "Pow",
+    "conjugate": "Conj",
+    "log1p": "Log1P",
+    **{f"arc{f}": f"A{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2")},
+}
+
+
+def default_node(fun: Callable) -> type[Node]:
+    """The node class of a primitive that is reached through NumPy's protocols: `TanhBackward0` for
+    np.tanh."""
+    cls = _DEFAULT_NODES.get(fun)
+    if cls is None:
+        name = _TORCH_NAMES.get(fun.__name__) or "".join(
+            part.capitalize() for part in fun.__name__.split("_")
+        )
+        cls = _DEFAULT_NODES[fun] = node_class(f"{name}Backward0", RULES[fun])
+    return cls
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    out = kwargs.pop("out", None)
+    if method != "__call__" or (out is not None and out != (None,)) or kwargs:
+        raise TypeError(
+            f"np.{ufunc.__name__}.{method} with {sorted(kwargs)} cannot take a Tensor; use the "
+            "public function, such as "
+            "np.sum for np.add.reduce, without out="
+        )
+    return run_on_tensors(ufunc, inputs, {})
+
+
+def _array_function(self, func, types, args, kwargs):
+    if func in RULES:
+        return run_on_tensors(func, args, kwargs)
+    return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
+
+
+def _detached(values: Any) -> tuple:
+    return tuple(
+        x.__array__()
+        if isinstance(x, Tensor)
+        else type(x)(_detached(x))
+        if type(x) in (list, tuple)
+        else x
+        for x in values
+    )
+
+
+def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
+    """A primitive on Tensors and numbers: Python numbers are weak, arrays are constants."""
+    like = next(x for x in inputs if isinstance(x, Tensor))
+    if fun not in RULES:
+        raise TypeError(
+            f"{fun.__name__} has no derivative rule: give it one in dynagrad/ops, or convert with "
+            "t.detach().numpy()"
+        )
+    rule = RULES[fun]
+    if rule.kind == "elementwise":
+        inputs = tuple([wrap(x) if isinstance(x, ndarray) else x for x in inputs])
+        common = iter(
+            promoted([x for x, vjp in zip(inputs, rule.vjps, strict=True) if vjp is not None])
+        )
+        inputs = tuple(
+            [x if vjp is None else next(common) for x, vjp in zip(inputs, rule.vjps, strict=True)]
+        )
+    else:
+        inputs = tuple(
+            wrap(scalar(x, promote(like._a.dtype, like._a.dtype))) if type(x) in (int, float) else x
+            for x in inputs
+        )
+    return apply(default_node(fun), *inputs, **kw)
+
+
+Tensor.__array_ufunc__ = _array_ufunc
+Tensor.__array_function__ = _array_function
