@@ -1,0 +1,17 @@
+"""What a message calls an object: `torch.FloatTensor` for a tensor, the dotted name of its class for the rest."""
+
+from typing import Any
+
+from .. import errors
+from ..core.dtype import from_numpy_dtype
+from ..core.tensor import Tensor
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type, or of a class or function, in full; a tensor's says its dtype, as torch.typename."""
+    if isinstance(obj, Tensor):
+        name = from_numpy_dtype(obj._a.dtype).name
+        return f"torch.{errors.LEGACY_NAMES.get(name, name)}Tensor"
+    found = obj if hasattr(obj, "__qualname__") else type(obj)
+    module = getattr(obj, "__module__", None) or ""
+    return found.__qualname__ if module in ("", "builtins") else f"{module}.{found.__qualname__}"

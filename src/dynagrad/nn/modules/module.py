@@ -1,0 +1,530 @@
+"""Module, the base of all layers: attributes, traversal, conversion, representation. Imports hooks and state."""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...core.apply import to_dtype
+from ...core.dtype import FLOATING, bfloat16, category, check_device, dtype, float16, float32, float64
+from ...core.tape import grad_mode
+from ...core.tensor import Tensor, wrap
+from ...functions.typename import typename
+from ..parameter import Buffer, Parameter
+from .hooks import (
+    Hooked,
+    _global_buffer_registration_hooks,
+    _global_module_registration_hooks,
+    _global_parameter_registration_hooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
+from .state import Stateful
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
+
+T_destination = TypeVar("T_destination", bound=Mapping[str, Any])
+T = TypeVar("T", bound="Module")
+
+
+def _addindent(text: str, spaces: int) -> str:
+    """All lines but the first, indented."""
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(spaces * " " + line for line in rest)])
+
+
+def _forward_unimplemented(self: "Module", *input: Any) -> None:  # noqa: A002 - PyTorch's name
+    """What the module computes; every subclass defines it."""
+    raise NotImplementedError(
+        f'Module [{type(self).__name__}] is missing the required "forward" function\n'
+        "Define forward(self, ...) in the class; check its spelling and indentation."
+    )
+
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
+
+
+class Module(Hooked, Stateful):
+    """The base of all layers and models.
+
+    A subclass calls `super().__init__()`, assigns Parameters, Buffers and other Modules as attributes, and defines
+    `forward`. As torch.nn.Module, except that modules cannot be compiled or scripted by a method of their own.
+    """
+
+    dump_patches = False
+    training: bool
+    call_super_init = False
+    forward: Callable[..., Any] = _forward_unimplemented
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if not self.call_super_init and kwargs:
+            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        if not self.call_super_init and args:
+            raise TypeError(
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+            )
+        own = self.__dict__
+        own["training"] = True
+        own["_parameters"] = {}
+        own["_buffers"] = {}
+        own["_non_persistent_buffers_set"] = set()
+        own["_backward_pre_hooks"] = OrderedDict()
+        own["_backward_hooks"] = OrderedDict()
+        own["_is_full_backward_hook"] = None
+        for name in _HOOKS:
+            own[name] = OrderedDict()
+        own["_modules"] = {}
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    # --- attributes
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a buffer: a tensor that moves and, if persistent, is saved with the module, but is not trained."""
+        self._check_name("buffer", name, self._buffers)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
+        for hook in _global_buffer_registration_hooks.values():
+            answer = hook(self, name, tensor)
+            tensor = tensor if answer is None else answer
+        self._buffers[name] = tensor
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter; None reserves the name."""
+        self._check_name("parameter", name, self._parameters)
+        if param is not None:
+            if not isinstance(param, Parameter):
+                raise TypeError(
+                    f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+                )
+            if param.grad_fn is not None:
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
+                    f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
+                )
+            for hook in _global_parameter_registration_hooks.values():
+                answer = hook(self, name, param)
+                param = param if answer is None else answer
+        self._parameters[name] = param
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Add a submodule; None reserves the name."""
+        if not isinstance(module, Module) and module is not None:
+            raise TypeError(f"{typename(module)} is not a Module subclass")
+        self._check_name("module", name, self._modules)
+        self._modules[name] = _registered(self, name, module)
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Add a submodule: `add_module` under its other name."""
+        self.add_module(name, module)
+
+    def _check_name(self, kind: str, name: Any, held: dict) -> None:
+        if "_parameters" not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if name not in held and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        for kind in ("_parameters", "_buffers", "_modules"):
+            held = own.get(kind)
+            if held is not None and name in held:
+                return held[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        parameters = own.get("_parameters")
+        if isinstance(value, Parameter):
+            if parameters is None:
+                raise AttributeError("cannot assign parameters before Module.__init__() call")
+            self._forget(name, "_buffers", "_modules")
+            self.register_parameter(name, value)
+        elif parameters is not None and name in parameters:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                )
+            self.register_parameter(name, value)
+        else:
+            self._set_other(name, value)
+
+    def _set_other(self, name: str, value: Any) -> None:
+        """An assignment that does not concern the parameters."""
+        own = self.__dict__
+        modules, buffers = own.get("_modules"), own.get("_buffers")
+        if isinstance(value, Module):
+            if modules is None:
+                raise AttributeError("cannot assign module before Module.__init__() call")
+            self._forget(name, "_parameters", "_buffers")
+            modules[name] = _registered(self, name, value)
+        elif modules is not None and name in modules:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
+            modules[name] = _registered(self, name, value)
+        elif isinstance(value, Buffer) or (buffers is not None and name in buffers):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                )
+            if isinstance(value, Buffer):
+                own.pop(name, None)
+            persistent = getattr(value, "persistent", name not in self._non_persistent_buffers_set)
+            self.register_buffer(name, value, persistent)
+        else:
+            object.__setattr__(self, name, value)
+
+    def _forget(self, name: str, *kinds: str) -> None:
+        """Take a name out of the plain attributes and other registries."""
+        own = self.__dict__
+        own.pop(name, None)
+        for kind in kinds:
+            own[kind].pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
+
+    def __delattr__(self, name: str) -> None:
+        for held in (self._parameters, self._buffers, self._modules):
+            if name in held:
+                del held[name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._modules, *self._buffers}
+        return sorted(name for name in names if not name[0].isdigit())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("_backward_pre_hooks", *_HOOKS):
+            self.__dict__.setdefault(name, OrderedDict())
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+        self.__dict__.setdefault("_is_full_backward_hook", None)
+
+    # --- by dotted names
+
+    def get_submodule(self, target: str) -> "Module":
+        """The submodule of a name like "net.0.linear"; AttributeError if there is none."""
+        module: Module = self
+        for name in target.split(".") if target else []:
+            found = getattr(module, name, _MISSING)
+            if found is _MISSING:
+                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+            if not isinstance(found, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+            module = found
+        return module
+
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
+        """Put a module in the place of a name like "net.0.linear"; `strict`: only in the place of another."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        held = getattr(parent, name, _MISSING)
+        if held is _MISSING and (strict or not path):
+            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if held is not _MISSING and not isinstance(held, Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of a name like "net.0.weight"; AttributeError if there is none."""
+        module, name, found = self._find(target)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"`{name}` is not an nn.Parameter")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a name like "net.1.running_mean"; AttributeError if there is none."""
+        module, name, found = self._find(target)
+        if name not in module._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    def _find(self, target: str) -> tuple["Module", str, Any]:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = getattr(module, name, _MISSING)
+        if found is _MISSING:
+            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+        return module, name, found
+
+    # --- traversal
+
+    def _named_members(
+        self,
+        get_members_fn: Callable,
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, value in get_members_fn(module):
+                if value is None or value in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(value)
+                yield f"{path}.{name}" if path else name, value
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once; with those of submodules if `recurse`."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(full name, parameter)."""
+        yield from self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once; with those of submodules if `recurse`."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(full name, buffer)."""
+        yield from self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
+
+    def children(self) -> Iterator["Module"]:
+        """The direct submodules, each once."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """(name, direct submodule)."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """This module and all below it, each once."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    def named_modules(
+        self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """(full name, module) for this module, whose name is the prefix, and all below it."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                path = f"{prefix}.{name}" if prefix else name
+                yield from module.named_modules(memo, path, remove_duplicate)
+
+    def apply(self: T, fn: Callable[["Module"], Any]) -> T:
+        """Call `fn(module)` on all modules below and then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    # --- modes
+
+    def train(self: T, mode: bool = True) -> T:
+        """Set training mode in this module and all below it: what Dropout and normalisation look at."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self: T) -> T:
+        """Set evaluation mode: `train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self: T, requires_grad: bool = True) -> T:
+        """Set `requires_grad` of all parameters."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients of all parameters, or fill them with zeros if `set_to_none` is False."""
+        for parameter in self.parameters():
+            g = getattr(parameter, "_g", None)
+            if g is None:
+                continue
+            if set_to_none:
+                parameter._g = None
+            else:
+                g._e = None
+                g.zero_()
+
+    # --- conversion
+
+    def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
+        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters stay the same objects."""
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
+        token = grad_mode.set(False)
+        try:
+            for parameter in self._parameters.values():
+                if parameter is None:
+                    continue
+                g = getattr(parameter, "_g", None)
+                parameter.data = fn(parameter)
+                if g is not None:
+                    made = fn(g)
+                    g.data = made
+                    parameter._g = g
+        finally:
+            grad_mode.reset(token)
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    def _to_dtype(self: T, wanted: dtype, categories: tuple[int, ...] = (FLOATING,)) -> T:
+        return self._apply(lambda t: to_dtype(t, wanted.numpy) if category(t._a.dtype) in categories else t)
+
+    def float(self: T) -> T:
+        """Convert floating parameters and buffers to float32."""
+        return self._to_dtype(float32)
+
+    def double(self: T) -> T:
+        """Convert floating parameters and buffers to float64."""
+        return self._to_dtype(float64)
+
+    def half(self: T) -> T:
+        """Convert floating parameters and buffers to float16."""
+        return self._to_dtype(float16)
+
+    def bfloat16(self: T) -> T:
+        """Convert floating parameters and buffers to bfloat16."""
+        return self._to_dtype(bfloat16)
+
+    def type(self: T, dst_type: Any) -> T:
+        """Convert all parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.type(dst_type))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def cpu(self: T) -> T:
+        """Return the module: everything is on the CPU."""
+        return self._apply(lambda t: t)
+
+    def cuda(self: T, device: Any = None) -> T:
+        """Raise AssertionError: dynagrad computes on the CPU."""
+        check_device("cuda" if device is None else device)
+        return self
+
+    def to_empty(self: T, *, device: Any, recurse: bool = True) -> T:
+        """Give parameters and buffers new memory without values."""
+        check_device(device)
+        return self._apply(lambda t: wrap(np.empty_like(t._a)), recurse)
+
+    def to(self: T, *args: Any, **kwargs: Any) -> T:
+        """Convert floating parameters and buffers: to(dtype), to(device, dtype), to(tensor); device is the CPU."""
+        found = _wanted(*args, **kwargs)
+        if found is None:
+            return self._apply(lambda t: t)
+        if found.category < FLOATING:
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={found!r}"
+            )
+        return self._to_dtype(found, (FLOATING, FLOATING + 1))
+
+    def share_memory(self: T) -> T:
+        """Return the module: its memory already belongs to the process."""
+        return self
+
+    # --- representation
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What stands in the parentheses of `repr`, besides the submodules."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        below = [f"({name}): {_addindent(repr(module), 2)}" for name, module in self._modules.items()]
+        if len(lines) == 1 and not below:
+            return f"{self._get_name()}({extra})"
+        inner = "\n  ".join([*lines, *below])
+        return f"{self._get_name()}(\n  {inner}\n)" if inner else f"{self._get_name()}()"
+
+
+_MISSING = object()
+
+
+def _registered(module: Module, name: str, child: Module | None) -> Module | None:
+    """A submodule as the registration hooks leave it."""
+    for hook in _global_module_registration_hooks.values():
+        answer = hook(module, name, child)
+        child = child if answer is None else answer
+    return child
+
+
+def _wanted(*args: Any, **kwargs: Any) -> dtype | None:
+    """The dtype that the arguments of `to` ask for."""
+    found = kwargs.get("dtype")
+    check_device(kwargs.get("device"))
+    for value in itertools.chain(args, [kwargs["tensor"]] if "tensor" in kwargs else []):
+        if isinstance(value, Tensor):
+            found = value.dtype
+        elif isinstance(value, dtype):
+            found = value
+        elif not isinstance(value, bool):
+            check_device(value)
+    return found
+

@@ -1,0 +1,98 @@
+"""Keep gradients small. Imports core."""
+
+import math
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...core.apply import scalar
+from ...core.tensor import Tensor, family_of, wrap
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+
+
+def _tensors(parameters: Any) -> list[Tensor]:
+    """One tensor, or several, as a list."""
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    found = [getattr(p, "_g", None) for p in parameters]
+    return [g for g in found if g is not None]
+
+
+def _norm(array: Any, p: float) -> Any:
+    """The p-norm of all elements, in the array's dtype."""
+    with np.errstate(all="ignore"):
+        a = np.abs(array.reshape(-1))
+        if a.size == 0:
+            return a.dtype.type(0)
+        if p == math.inf:
+            return a.max()
+        if p == -math.inf:
+            return a.min()
+        if p == 0:
+            return np.add.reduce(a != 0).astype(a.dtype)
+        if p == 1:
+            return np.add.reduce(a)
+        if p == 2:
+            return np.sqrt(np.add.reduce(a * a))
+        return np.add.reduce(a**p) ** a.dtype.type(1.0 / p)
+
+
+def get_total_norm(
+    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The norm of the norms of all tensors: for a p-norm, the one of all elements together."""
+    arrays = [t._a for t in _tensors(tensors)]
+    p = float(norm_type)
+    if not arrays:
+        return wrap(np.zeros((), np.float32))
+    total = _norm(np.stack([np.asarray(_norm(a, p)) for a in arrays]), p)
+    if error_if_nonfinite and not np.isfinite(total):
+        raise RuntimeError(
+            f"The total norm of order {p} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable "
+            "this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    return wrap(np.asarray(total))
+
+
+def clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Multiply the gradients by max_norm / total_norm where that is below 1."""
+    for g in _gradients(_tensors(parameters)):
+        norm = total_norm._a
+        with np.errstate(all="ignore"):
+            factor = np.minimum(scalar(max_norm, norm.dtype) / (norm + scalar(1e-6, norm.dtype)), 1)
+            g._a[...] = g._a * factor.astype(g._a.real.dtype)
+        family_of(g).cell.bump()
+
+
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients together, in place, so that their norm is at most `max_norm`; returns the norm they had."""
+    is_generator = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor | list | tuple)
+    parameters = _tensors(parameters)
+    if is_generator and not parameters:
+        warnings.warn(
+            "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3
+        )
+    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
+    clip_grads_with_norm_(parameters, float(max_norm), total, foreach)
+    return total
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Bring every element of the gradients, in place, into [-clip_value, clip_value]."""
+    for g in _gradients(_tensors(parameters)):
+        limit = scalar(float(clip_value), g._a.dtype)
+        g._a[...] = np.minimum(np.maximum(g._a, -limit), limit)
+        family_of(g).cell.bump()

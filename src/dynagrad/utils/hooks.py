@@ -1,0 +1,5 @@
+"""The handles that registering a hook returns, at PyTorch's path."""
+
+from ..core.differentiate import RemovableHandle
+
+__all__ = ["RemovableHandle"]
