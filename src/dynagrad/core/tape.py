@@ -190,7 +190,7 @@ class Node(NodeDefaults):
 def class_name(cls: type) -> str:
     """The name of a node class in PyTorch's spelling."""
     name = cls.__name__
-    return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopySlices") else name
+    return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopyBackwards", "CopySlices") else name
 
 
 class Output:

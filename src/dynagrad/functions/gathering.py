@@ -67,7 +67,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     if not have:
         if i.size != 1:
             raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)")
-        return apply(Take, shape.reshape(input, (1,)), np.zeros((), np.int64), axes=(0,))
+        return apply(IndexSelect, shape.reshape(input, (1,)), np.zeros((), np.int64), axes=(0,))
     r = apply(IndexSelect, input, i, axes=(axis,))
     return r if out is None else write_out("index_select", out, r)
 

@@ -18,6 +18,8 @@ from ..core.views import copy_, write, written
 from ..core.views import view as make_view
 from ..ops import indexing as ops
 from ..ops.rule import RULES
+from .conversion import fill_
+from .shape import expand
 from .shape import view as shape_view
 
 Alias = node_class("AliasBackward0", RULES[ops.getitem])
@@ -323,14 +325,21 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
                 raise _number_error(index, 0, self._a.shape) from None
             written(self, None, False)
             return
-    if index is ... or (type(index) is slice and index == slice(None) and self._a.ndim):
-        copy_(self, fitting(source, self._a.shape))
-        return
-    target, at = _basic(self, index), None
-    if target is None:
-        target, at = _parse(self, index)
+    if index is ... or (type(index) is slice and index == slice(None) and self._a.ndim) or (type(index) is tuple and not index):
+        target, at = self, None
+    else:
+        target, at = _basic(self, index), None
+        if target is None:
+            target, at = _parse(self, index)
     if at is None:
-        copy_(target, fitting(source, target._a.shape))
+        have, shape = source._a.shape, target._a.shape
+        if have == shape:
+            copy_(target, source)
+        elif not have:
+            fill_(target, source)
+        else:
+            source = fitting(source, shape)
+            copy_(target, source if source._a.shape == shape else expand(source, shape))
     else:
         put_at(target, at, source, False, "index_put_")
 

@@ -18,6 +18,7 @@ from . import (
     legacy,
     norms,
     parts,
+    powers,
     random,
     random_fills,
     reduction,
@@ -50,12 +51,12 @@ Tensor.div = elementwise.div
 Tensor.divide = elementwise.divide
 Tensor.floor_divide = elementwise.floor_divide
 Tensor.reciprocal = elementwise.reciprocal
-Tensor.pow = elementwise.pow
-Tensor.float_power = elementwise.float_power
-Tensor.square = elementwise.square
-Tensor.sqrt = elementwise.sqrt
-Tensor.rsqrt = elementwise.rsqrt
-Tensor.hypot = elementwise.hypot
+Tensor.pow = powers.pow
+Tensor.float_power = powers.float_power
+Tensor.square = powers.square
+Tensor.sqrt = powers.sqrt
+Tensor.rsqrt = powers.rsqrt
+Tensor.hypot = powers.hypot
 Tensor.add_ = elementwise.add_
 Tensor.sub_ = elementwise.sub_
 Tensor.mul_ = elementwise.mul_
@@ -71,12 +72,12 @@ Tensor.reciprocal_ = elementwise.reciprocal_
 Tensor.addcmul_ = elementwise.addcmul_
 Tensor.addcdiv_ = elementwise.addcdiv_
 Tensor.lerp_ = elementwise.lerp_
-Tensor.pow_ = elementwise.pow_
-Tensor.float_power_ = elementwise.float_power_
-Tensor.square_ = elementwise.square_
-Tensor.sqrt_ = elementwise.sqrt_
-Tensor.rsqrt_ = elementwise.rsqrt_
-Tensor.hypot_ = elementwise.hypot_
+Tensor.pow_ = powers.pow_
+Tensor.float_power_ = powers.float_power_
+Tensor.square_ = powers.square_
+Tensor.sqrt_ = powers.sqrt_
+Tensor.rsqrt_ = powers.rsqrt_
+Tensor.hypot_ = powers.hypot_
 
 Tensor.exp = transcendental.exp
 Tensor.exp2 = transcendental.exp2
@@ -300,9 +301,9 @@ Tensor.__ifloordiv__ = elementwise.floor_divide_
 Tensor.__mod__ = elementwise.as_operator(rounding.remainder)
 Tensor.__rmod__ = elementwise.as_operator(rounding.remainder, reflected=True)
 Tensor.__imod__ = rounding.remainder_
-Tensor.__pow__ = elementwise.power
-Tensor.__rpow__ = elementwise.power_from
-Tensor.__ipow__ = elementwise.pow_
+Tensor.__pow__ = powers.power
+Tensor.__rpow__ = powers.power_from
+Tensor.__ipow__ = powers.pow_
 Tensor.__neg__ = elementwise.neg
 Tensor.__pos__ = elementwise.positive
 Tensor.__abs__ = rounding.abs

@@ -276,42 +276,42 @@ def scatter_reduce(x, i, v, *, axis, reduce, include_self):
     return result
 
 
-def _extreme_gradient(g, x, i, v, out, axis, include_self):
+def _extreme_gradient(g, x, i, v, out, dtype, axis, include_self):
     """The cotangent of an extremum, shared equally by all elements that attain it."""
     own = np.equal(x, out)
     if not include_self:
         own = erase(own, i, axis=axis)
-    own = cast(own, dtype=g.dtype)
-    theirs = cast(np.equal(v, gather(out, i, axis=axis)), dtype=g.dtype)
+    own = cast(own, dtype=dtype)
+    theirs = cast(np.equal(v, gather(out, i, axis=axis)), dtype=dtype)
     share = g / np.maximum(scatter_add(own, i, theirs, axis=axis), 1.0)
     return share * own, gather(share, i, axis=axis) * theirs
 
 
-def _product_gradient(g, x, i, v, axis, include_self):
+def _product_gradient(g, x, i, v, dtype, axis, include_self):
     """The cotangent of a product: that of the others, by counting zeros instead of dividing by them."""
     zero_x, zero_v = np.equal(x, 0.0), np.equal(v, 0.0)
-    counted = cast(zero_x, dtype=g.dtype)
+    counted = cast(zero_x, dtype=dtype)
     safe_x = x + counted
     if not include_self:
         counted = erase(counted, i, axis=axis)
-    marks = cast(zero_v, dtype=g.dtype)
+    marks = cast(zero_v, dtype=dtype)
     safe_v = v + marks
     zeros_there = scatter_add(counted, i, marks, axis=axis)
     whole = scatter_reduce(safe_x, i, safe_v, axis=axis, reduce="prod", include_self=include_self)
-    keep_x = cast(np.equal(zeros_there, counted), dtype=g.dtype)
-    keep_v = cast(np.equal(gather(zeros_there, i, axis=axis), marks), dtype=g.dtype)
+    keep_x = cast(np.equal(zeros_there, counted), dtype=dtype)
+    keep_v = cast(np.equal(gather(zeros_there, i, axis=axis), marks), dtype=dtype)
     to_x = g * keep_x * whole / safe_x
     if not include_self:
         to_x = erase(to_x, i, axis=axis)
     return to_x, gather(g * whole, i, axis=axis) * keep_v / safe_v
 
 
-def _scatter_reduce_gradient(g, x, i, v, out, *, axis, reduce, include_self):
+def _scatter_reduce_gradient(g, x, x_meta, i, v, out, *, axis, reduce, include_self):
     part = _cropped(v, i.shape)
     if reduce == "prod":
-        to_x, to_v = _product_gradient(g, x, i, part, axis, include_self)
+        to_x, to_v = _product_gradient(g, x, i, part, x_meta.dtype, axis, include_self)
     else:
-        to_x, to_v = _extreme_gradient(g, x, i, part, out, axis, include_self)
+        to_x, to_v = _extreme_gradient(g, x, i, part, out, x_meta.dtype, axis, include_self)
     return to_x, None, _uncropped(to_v, v.shape)
 
 

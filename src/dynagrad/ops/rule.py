@@ -131,6 +131,7 @@ def _register(
     if fun in RULES:
         raise ValueError(f"{fun.__name__} has a rule already")
     params, variadic = _inputs(fun)
+    joint = joint or variadic
     saves: dict[str, set[int]] = {}
     names = [_parameters(vjp) if vjp is not None else ((), (), ()) for vjp in vjps]
     for number, (_, saved, _) in enumerate(names):
@@ -148,7 +149,7 @@ def _register(
         cotangents=tuple(
             ALL if incoming == ("gs",) else tuple(int(name[1:] or 0) for name in incoming) for incoming, _, _ in names
         ),
-        joint=joint or variadic,
+        joint=joint,
         variadic=variadic,
         results=results,
         fresh=fresh,
