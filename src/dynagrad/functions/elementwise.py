@@ -28,7 +28,7 @@ from ..core.apply import (
     with_number,
     write_out,
 )
-from ..core.dtype import COMPLEX, FLOATING, INTEGER, category, number_dtype, result_type
+from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..ops import elementwise as ops
@@ -304,97 +304,6 @@ def divide_from(input, other):
     return mul(reciprocal(input), other) if isinstance(other, OPERANDS) else NotImplemented
 
 
-# --- powers and roots -----------------------------------------------------------------------------
-
-PowScalar = node("PowBackward0", ops.power_scalar)
-Pow = node("PowBackward1", ops.power)
-PowOf = node("PowBackward2", ops.power_of)
-
-
-@with_number(ops.power_scalar, "PowBackward0", "exponent")
-def power(input, other):
-    """input ** other, without out=: the operator."""
-    if not isinstance(other, OPERANDS):
-        return NotImplemented
-    if isinstance(other, Tensor):
-        if input._a.dtype.kind == other._a.dtype.kind == "b":
-            raise NotImplementedError(
-                "\"pow\" not implemented for 'Bool'; convert first, as in x.int()"
-            )
-        return of_operands(Pow, "pow", (input, other))
-    x = with_common(input, other)
-    if category(x._a.dtype) < FLOATING and plain(other) < 0:
-        raise RuntimeError(
-            "Integers to negative integer powers are not allowed.\n"
-            f"pow was given {x._a.dtype} and the exponent {other}; use a floating tensor, as in "
-            "x.float()"
-        )
-    return apply(PowScalar, x, exponent=plain(other))
-
-
-def power_from(input, other):
-    """other ** input: the reflected operator."""
-    if not isinstance(other, OPERANDS):
-        return NotImplemented
-    if isinstance(other, Tensor):
-        return power(other, input)
-    return apply(PowOf, with_common(input, other), base=plain(other))
-
-
-@overridable
-def pow(input, exponent, *, out=None):
-    """input ** exponent, elementwise; either may be a number. Integers stay integers."""
-    if isinstance(input, Tensor):
-        result = power(input, exponent)
-    elif isinstance(exponent, Tensor):
-        result = power_from(exponent, input)
-    else:
-        raise not_a_tensor("pow", 1, "input", input)
-    if result is NotImplemented:
-        raise TypeError(
-            f"pow() received an invalid combination of arguments - got ({type(input).__name__}, "
-            f"{type(exponent).__name__}), "
-            "but expected tensors or numbers, at least one of them a tensor"
-        )
-    return result if out is None else write_out("pow", out, result)
-
-
-@overridable
-def float_power(input, exponent, *, out=None):
-    """input ** exponent in double precision, elementwise."""
-    for position, argument, x in ((1, "input", input), (2, "exponent", exponent)):
-        if not isinstance(x, OPERANDS):
-            raise not_a_tensor("float_power", position, argument, x)
-    kind = result_type([x._a if isinstance(x, Tensor) else x for x in (input, exponent)])
-    double = np.dtype("complex128" if category(kind) == COMPLEX else "float64")
-    x, y = (to_dtype(v, double) if isinstance(v, Tensor) else plain(v) for v in (input, exponent))
-    return pow(x, y, out=out)
-
-
-@unary(np.square, "PowBackward0", integers=True)
-def square(input, *, out=None):
-    """input ** 2, elementwise."""
-
-
-@unary(np.sqrt)
-def sqrt(input, *, out=None):
-    """The square root, elementwise; nan below zero."""
-
-
-@unary(ops.rsqrt)
-def rsqrt(input, *, out=None):
-    """1 / sqrt(input), elementwise."""
-
-
-Hypot = node("HypotBackward0", np.hypot)
-
-
-@overridable
-def hypot(input, other, *, out=None):
-    """sqrt(input^2 + other^2) without overflow, elementwise."""
-    return of_tensors(Hypot, "hypot", (input, other), out)
-
-
 # --- in place -------------------------------------------------------------------------------------
 
 
@@ -480,9 +389,3 @@ reciprocal_ = in_place(reciprocal)
 addcmul_ = in_place(addcmul)
 addcdiv_ = in_place(addcdiv)
 lerp_ = in_place(lerp)
-pow_ = in_place(pow)
-float_power_ = in_place(float_power)
-square_ = in_place(square)
-sqrt_ = in_place(sqrt)
-rsqrt_ = in_place(rsqrt)
-hypot_ = in_place(hypot)

@@ -1,0 +1,433 @@
+"""Losses of classes and of distances under PyTorch's names."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...core.apply import PLAIN, apply, legacy_name, not_a_tensor, overridable, promoted, wrap
+from ...core.dtype import FLOATING, Size, category
+from ...core.tensor import Tensor
+from ...ops.neural import loss as ops
+from ...ops.norms import vector_norm as norm_op
+from .. import elementwise, powers, selection, shape
+from .. import reduction as reductions
+from ..arguments import one_dim, tensor
+from ..norms import VectorNorm
+from .activation import LogSoftmax, floating, node, shown, torch_log_softmax
+from .loss import (
+    AddNumber,
+    CloneFloor,
+    DivNumber,
+    MaskedFill,
+    MulNumber,
+    SubNumber,
+    constant,
+    reduced,
+    reduction_of,
+)
+
+Nll = node("NllLossBackward0", ops.nll)
+Nll2d = node("NllLoss2DBackward0", ops.nll)
+MultiMargin = node("MultiMarginLossBackward0", ops.multi_margin)
+MultilabelMargin = node("MultilabelMarginLossBackward0", ops.multilabel_margin)
+shown(1, Nll, Nll2d, MultiMargin, MultilabelMargin)
+Norm = node("NormBackward1", norm_op)
+INT64 = np.dtype(np.int64)
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def _class_numbers(target: Tensor) -> Tensor:
+    """Targets as int64; RuntimeError for anything but int64 and uint8."""
+    kind = target._a.dtype
+    if kind is INT64 or kind == INT64:
+        return target
+    if kind == np.uint8:
+        return wrap(target._a.astype(INT64))
+    raise RuntimeError(
+        f"expected target dtype to be Long or Byte, but got {legacy_name(kind)}\nTargets are class "
+        "numbers: convert them, as in target.long()."
+    )
+
+
+def _check_nll(x: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    a, t = x._a, target._a
+    if a.ndim == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if a.ndim == 1:
+        if t.ndim > 1 or t.size != 1:
+            raise ValueError(
+                f"Expected input batch_size ({a.shape[0]}) to match target batch_size ({t.size})."
+                if t.ndim == 1
+                else "0D or 1D target tensor expected, multi-target not supported"
+            )
+    elif t.ndim == 0 or a.shape[0] != t.shape[0]:
+        got = t.shape[0] if t.ndim else 0
+        raise ValueError(
+            f"Expected input batch_size ({a.shape[0]}) to match target batch_size ({got})."
+        )
+    elif a.ndim == 2 and t.ndim != 1:
+        raise RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported\nFor an input of shape "
+            f"{list(a.shape)} the target has shape [{a.shape[0]}]; given was {list(t.shape)}."
+        )
+    elif t.shape != (a.shape[0], *a.shape[2:]):
+        raise RuntimeError(
+            f"Expected target size {[a.shape[0], *a.shape[2:]]}, got {list(t.shape)}"
+        )
+    if weight is not None:
+        classes = a.shape[0] if a.ndim == 1 else a.shape[1]
+        if weight._a.shape != (classes,):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {classes} classes or no classes "
+                f"but got weight tensor of shape: {list(weight._a.shape)}"
+            )
+        if weight._a.dtype != a.dtype:
+            raise RuntimeError(
+                f"expected scalar type {legacy_name(a.dtype)} but found "
+                f"{legacy_name(weight._a.dtype)}\nConvert the weight, as in weight.to(x.dtype)."
+            )
+
+
+@overridable
+def nll_loss(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+):
+    """-weight[t] input[t] for log-probabilities (N, C, ...) and class numbers t (N, ...).
+
+    The mean is over the weights of the targets that differ from ignore_index. IndexError for a
+    class number outside [0, C).
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    x, t = tensor("nll_loss", input), tensor("nll_loss", target, 2, "target")
+    return _nll(x, t, weight, ignore_index, reduction)
+
+
+def _nll(x: Tensor, t: Tensor, weight: Tensor | None, ignore: int, reduction: str) -> Tensor:
+    _check_nll(x, t, weight)
+    t = _class_numbers(t)
+    floating("nll_loss_out_frame", "nll_loss", x)
+    kw = {"reduction": reduction, "ignore": ignore}
+    if x._a.ndim <= 2:
+        return apply(Nll, x, t, weight, **kw)
+    if x._a.ndim == 4:
+        return apply(Nll2d, x, t, weight, **kw)
+    n, classes, *rest = x._a.shape
+    x = shape.reshape(x, (n, classes, 1, math.prod(rest)))
+    result = apply(Nll2d, x, wrap(t._a.reshape(n, 1, -1)), weight, **kw)
+    return shape.view(result, t._a.shape) if reduction == "none" else result
+
+
+def cross_entropy(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+    label_smoothing=0.0,
+):
+    """-sum_c weight[c] y_c log softmax(input)_c over dimension 1.
+
+    The target y holds class numbers (N, ...), or probabilities in the input's shape (N, C, ...).
+    label_smoothing moves that part of the target to the uniform distribution.
+    """
+    if (
+        type(input) in PLAIN
+        and type(target) in PLAIN
+        and not label_smoothing
+        and size_average is None
+        and reduce is None
+        and weight is None
+        and reduction in ("mean", "sum", "none")
+    ):
+        a, t = input._a, target._a
+        if (
+            a.ndim == 2
+            and t.dtype is INT64
+            and t.ndim == 1
+            and a.dtype.kind == "f"
+            and a.shape[0] == t.shape[0]
+        ):
+            logs = apply(LogSoftmax, input, axis=1)
+            return apply(Nll, logs, target, None, reduction=reduction, ignore=ignore_index)
+    return _cross_entropy(
+        input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing
+    )
+
+
+@overridable
+def _cross_entropy(
+    input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing
+):
+    for position, (argument, value) in enumerate((("input", input), ("target", target)), 1):
+        if not isinstance(value, Tensor):
+            raise not_a_tensor("cross_entropy_loss", position, argument, value)
+    reduction = reduction_of(size_average, reduce, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    axis = 0 if input._a.ndim == 1 else 1
+    if input._a.shape == target._a.shape and input._a.ndim:
+        if category(target._a.dtype) < FLOATING:
+            raise RuntimeError(
+                "Expected floating point type for target with class probabilities, got "
+                f"{legacy_name(target._a.dtype)}\nA target in the input's shape holds "
+                "probabilities; class numbers have shape (N, ...)."
+            )
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        logs = torch_log_softmax(input, axis)
+        return _of_probabilities(logs, target, weight, axis, reduction, label_smoothing)
+    if input._a.ndim == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    logs = torch_log_softmax(input, axis)
+    loss = _nll(logs, target, weight, ignore_index, reduction)
+    if not label_smoothing:
+        return loss
+    t = _class_numbers(target)._a
+    smooth = _uniform_part(logs, t, weight, axis, ignore_index, reduction)
+    classes = input._a.shape[axis]
+    return elementwise.add(
+        apply(MulNumber, loss, number=1 - label_smoothing),
+        apply(MulNumber, smooth, number=label_smoothing / classes),
+    )
+
+
+def _uniform_part(logs, t, weight, axis, ignore, reduction):
+    """-sum_c weight[c] logs_c for targets that count, with the reduction of nll_loss."""
+    if weight is not None:
+        logs = elementwise.mul(logs, wrap(_on_axis(weight, axis, logs._a.ndim)))
+    losses = elementwise.neg(reductions.sum(logs, dim=axis))
+    losses = apply(MaskedFill, losses, wrap((t == ignore).reshape(losses._a.shape)))
+    if reduction == "none":
+        return losses
+    total = reductions.sum(losses)
+    if reduction == "sum":
+        return total
+    counts = t != ignore
+    weights = counts if weight is None else weight._a[np.where(counts, t, 0)] * counts
+    return elementwise.div(total, wrap(np.asarray(np.sum(weights), logs._a.dtype)))
+
+
+def _on_axis(weight: Tensor, axis: int, ndim: int) -> Any:
+    return weight._a.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+def _of_probabilities(logs, target, weight, axis, reduction, smoothing):
+    classes = logs._a.shape[axis]
+    if smoothing:
+        target = apply(MulNumber, target, number=1 - smoothing)
+        target = apply(AddNumber, target, number=smoothing / classes)
+    products = elementwise.mul(logs, target)
+    if weight is not None:
+        products = elementwise.mul(products, wrap(_on_axis(weight, axis, logs._a.ndim)))
+    if reduction == "none":
+        return elementwise.neg(reductions.sum(products, dim=axis))
+    total = elementwise.neg(reductions.sum(products))
+    if reduction == "sum":
+        return total
+    return apply(DivNumber, total, number=classes / (logs._a.size or math.nan))
+
+
+@overridable
+def multi_margin_loss(
+    input,
+    target,
+    p=1,
+    margin=1.0,
+    weight=None,
+    size_average=None,
+    reduce=None,
+    reduction="mean",
+):
+    """sum over classes c != t of weight[t] max(0, margin - x[t] + x[c])^p / C."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    x = floating("multi_margin_loss", "multi_margin_loss", input)
+    t = tensor("multi_margin_loss", target, 2, "target")
+    single = x._a.ndim <= 1
+    if single:
+        x, t = shape.reshape(x, (1, x._a.size)), shape.reshape(t, (1,))
+    if t._a.shape != x._a.shape[:1]:
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size {[x._a.shape[0]]}, but got "
+            f"{list(t._a.shape)}. Input has shape {list(x._a.shape)}."
+        )
+    if t._a.size and not (0 <= t._a.min() and t._a.max() < x._a.shape[1]):
+        raise RuntimeError(
+            f"target out of range\nThe input has {x._a.shape[1]} classes: targets lie in "
+            f"[0, {x._a.shape[1] - 1}]."
+        )
+    losses = apply(MultiMargin, x, t, weight, p=p, margin=float(margin), reduction=reduction)
+    return shape.reshape(losses, ()) if single and reduction == "none" else losses
+
+
+@overridable
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
+    """sum over labels t (up to the first -1) and other classes c of max(0, 1 - x[t] + x[c]) / C."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    x = floating("multilabel_margin_loss_forward_out_frame", "multilabel_margin_loss", input)
+    t = tensor("multilabel_margin_loss", target, 2, "target")
+    if x._a.shape != t._a.shape:
+        raise RuntimeError(
+            f"Expected input and target to have the same shape, but got {list(x._a.shape)} and "
+            f"{list(t._a.shape)}"
+        )
+    if x._a.ndim == 1:
+        row = shape.unsqueeze(x, 0)
+        losses = apply(MultilabelMargin, row, wrap(t._a[None]), reduction=reduction)
+        return shape.reshape(losses, ()) if reduction == "none" else losses
+    return apply(MultilabelMargin, x, t, reduction=reduction)
+
+
+# --- distances ------------------------------------------------------------------------------------
+
+
+@overridable
+def margin_ranking_loss(
+    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
+):
+    """max(0, -target (input1 - input2) + margin) for targets 1 (input1 is larger) and -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if not input1._a.ndim == input2._a.ndim == target._a.ndim:
+        sizes = [Size(x._a.shape) for x in (input1, input2, target)]
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {sizes[0]}, input2: {sizes[1]}, target: {sizes[2]} "
+        )
+    order = elementwise.mul(elementwise.neg(target), elementwise.sub(input1, input2))
+    losses = selection.clamp_min(apply(AddNumber, order, number=margin), 0)
+    return reduced(losses, reduction)
+
+
+@overridable
+def cosine_embedding_loss(
+    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
+):
+    """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    rank = target._a.ndim + 1
+    if rank > 2:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if input1._a.ndim != rank or input2._a.ndim != rank:
+        raise RuntimeError(
+            f"{rank - 1}D target tensor expects {rank}D input tensors, but found inputs with sizes "
+            f"{list(input1._a.shape)} and {list(input2._a.shape)}."
+        )
+
+    def dot(x, y):
+        return reductions.sum(elementwise.mul(x, y), dim=rank - 1)
+
+    sizes = [apply(AddNumber, dot(x, x), number=1e-12) for x in (input1, input2)]
+    cosine = elementwise.div(dot(input1, input2), powers.sqrt(elementwise.mul(*sizes)))
+    zeros = wrap(np.zeros_like(cosine._a))
+    alike = elementwise.sub(wrap(np.ones_like(cosine._a)), cosine)
+    apart = selection.clamp_min(apply(SubNumber, cosine, number=-margin), 0)
+    losses = elementwise.add(
+        selection.where(wrap(target._a == 1), alike, zeros),
+        selection.where(wrap(target._a == -1), apart, zeros),
+    )
+    return reduced(losses, reduction)
+
+
+@overridable
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """The p-norm of x1 - x2 + eps over the last dimension."""
+    difference = apply(AddNumber, elementwise.sub(x1, x2), number=eps)
+    axis = difference._a.ndim - 1
+    return apply(Norm, difference, p=float(p), axes=(axis,), keepdims=keepdim, dtype=None)
+
+
+@overridable
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
+    x1, x2 = promoted((x1, x2), floating=True)
+    x1, x2 = shape.broadcast_tensors(x1, x2) if x1._a.shape != x2._a.shape else (x1, x2)
+    axis = one_dim(dim, x1._a.ndim, "cosine_similarity")
+    units = []
+    for x in (x1, x2):
+        norm = apply(VectorNorm, x, p=2.0, axes=(axis,), keepdims=True, dtype=None)
+        units.append(elementwise.div(x, apply(CloneFloor, norm, low=eps)))
+    return reductions.sum(elementwise.mul(*units), dim=axis)
+
+
+@overridable
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """input / max(|input|_p, eps), the norm taken along `dim`."""
+    x = floating("normalize", "normalize", input)
+    axis = one_dim(dim, x._a.ndim, "normalize")
+    norm = apply(VectorNorm, x, p=float(p), axes=(axis,), keepdims=True, dtype=None)
+    norm = shape.expand_as(selection.clamp_min(norm, eps), x)
+    return elementwise.div(x, norm, out=out)
+
+
+def _triplet_checks(anchor: Any, positive: Any, negative: Any, margin: float) -> None:
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    ranks = [tensor("triplet_margin_loss", x)._a.ndim for x in (anchor, positive, negative)]
+    if len(set(ranks)) > 1:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of "
+            f"dimensions, but got: anchor {ranks[0]}D, positive {ranks[1]}D, and negative "
+            f"{ranks[2]}D inputs"
+        )
+
+
+@overridable
+def triplet_margin_loss(
+    anchor,
+    positive,
+    negative,
+    margin=1.0,
+    p=2,
+    eps=1e-6,
+    swap=False,
+    size_average=None,
+    reduce=None,
+    reduction="mean",
+):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) for p-norm distances d.
+
+    swap: the negative's distance is the smaller one of those to anchor and positive.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    _triplet_checks(anchor, positive, negative, margin)
+    near = pairwise_distance(anchor, positive, p, eps)
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = selection.minimum(far, pairwise_distance(positive, negative, p, eps))
+    losses = elementwise.sub(apply(AddNumber, near, number=margin), far)
+    return reduced(selection.clamp_min(losses, 0), reduction)
+
+
+@overridable
+def triplet_margin_with_distance_loss(
+    anchor,
+    positive,
+    negative,
+    *,
+    distance_function=None,
+    margin=1.0,
+    swap=False,
+    reduction="mean",
+):
+    """triplet_margin_loss with any function of two tensors as distance."""
+    reduction = reduction_of(None, None, reduction)
+    _triplet_checks(anchor, positive, negative, margin)
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = selection.minimum(far, distance(positive, negative))
+    losses = elementwise.sub(elementwise.add(near, constant(margin, near)), far)
+    return reduced(selection.clamp_min(losses, 0), reduction)
