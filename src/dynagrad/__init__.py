@@ -431,6 +431,53 @@ from .functions.splitting import (
 )
 
 # contraction, linalg, neural
+from .functions.contraction import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
+    bmm,
+    dot,
+    matmul,
+    mm,
+    mv,
+    vdot,
+)
+from .functions.linalg import det, inverse, logdet, matrix_power
+from .functions.linalg import pinv as pinverse
+from .functions.linalg import torch_qr as qr
+from .functions.linalg import torch_slogdet as slogdet
+from .functions.linalg import torch_svd as svd
+from .functions.neural.activation import (
+    celu,
+    celu_,
+    hardshrink,
+    prelu,
+    relu,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    threshold,
+    threshold_,
+)
+from .functions.neural.activation import torch_log_softmax as log_softmax
+from .functions.neural.activation import torch_softmax as softmax
+from .functions.neural.classes import cosine_similarity, pairwise_distance
+from .functions.neural.layers import group_norm, layer_norm, rms_norm
+from .functions.products import (
+    chain_matmul,
+    cross,
+    einsum,
+    ger,
+    inner,
+    kron,
+    outer,
+    tensordot,
+    trace,
+)
 
 # creation, conversion and random
 from .functions.conversion import can_cast, clone, fill, fill_, promote_types, result_type, zero_
@@ -510,10 +557,10 @@ from .functions.tensor_methods import from_dlpack
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run.
 
 if TYPE_CHECKING:
-    from . import autograd, nn, optim, random, testing, utils
+    from . import autograd, linalg, nn, optim, random, testing, utils
     from .alias import alias_torch
 
-_SUBMODULES = frozenset({"autograd", "nn", "optim", "random", "testing", "utils"})
+_SUBMODULES = frozenset({"autograd", "linalg", "nn", "optim", "random", "testing", "utils"})
 """Modules below this one that `dynagrad.name` loads."""
 
 _LAZY = {"alias_torch": "alias"}

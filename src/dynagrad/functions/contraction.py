@@ -419,3 +419,8 @@ def baddbmm_(input, batch1, batch2, *, beta=1, alpha=1):
 def addr_(input, vec1, vec2, *, beta=1, alpha=1):
     """addr in place."""
     return inplace(addr, input, vec1, vec2, beta=beta, alpha=alpha, name="addr_")
+
+
+def rmatmul(self, other):
+    """other @ self."""
+    return matmul(other, self)

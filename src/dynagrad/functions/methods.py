@@ -5,6 +5,7 @@ from . import (
     bits,
     comparison,
     complex,
+    contraction,
     conversion,
     creation,
     cumulative,
@@ -16,9 +17,11 @@ from . import (
     indexing,
     joining,
     legacy,
+    linalg,
     norms,
     parts,
     powers,
+    products,
     random,
     random_fills,
     reduction,
@@ -32,6 +35,7 @@ from . import (
     tensor_methods,
     transcendental,
 )
+from .neural import activation
 
 # --- elementwise and comparison (subject files: elementwise, comparison) --------------------------------------------------
 
@@ -495,6 +499,45 @@ Tensor.index_reduce = scattering.index_reduce
 Tensor.index_reduce_ = scattering.index_reduce_
 
 # --- contraction, linalg, neural ------------------------------------------------------------------------------------------
+
+Tensor.matmul = contraction.matmul
+Tensor.mm = contraction.mm
+Tensor.mv = contraction.mv
+Tensor.bmm = contraction.bmm
+Tensor.dot = contraction.dot
+Tensor.vdot = contraction.vdot
+Tensor.addmm = contraction.addmm
+Tensor.addmv = contraction.addmv
+Tensor.addbmm = contraction.addbmm
+Tensor.baddbmm = contraction.baddbmm
+Tensor.addr = contraction.addr
+Tensor.addmm_ = contraction.addmm_
+Tensor.addmv_ = contraction.addmv_
+Tensor.addbmm_ = contraction.addbmm_
+Tensor.baddbmm_ = contraction.baddbmm_
+Tensor.addr_ = contraction.addr_
+Tensor.__matmul__ = contraction.matmul
+Tensor.__rmatmul__ = contraction.rmatmul
+Tensor.inner = products.inner
+Tensor.outer = products.outer
+Tensor.ger = products.ger
+Tensor.kron = products.kron
+Tensor.cross = products.cross
+Tensor.trace = products.trace
+Tensor.det = linalg.det
+Tensor.inverse = linalg.inv
+Tensor.logdet = linalg.logdet
+Tensor.slogdet = linalg.torch_slogdet
+Tensor.pinverse = linalg.pinv
+Tensor.qr = linalg.torch_qr
+Tensor.svd = linalg.torch_svd
+Tensor.matrix_power = linalg.matrix_power
+Tensor.relu = activation.relu
+Tensor.relu_ = activation.relu_
+Tensor.prelu = activation.prelu
+Tensor.hardshrink = activation.hardshrink
+Tensor.softmax = activation.torch_softmax
+Tensor.log_softmax = activation.torch_log_softmax
 
 # --- creation, conversion and random --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..elementwise import drop, keep, where
 from ..reduction import sum_over
-from ..rule import constant, general, linear, primitive
+from ..rule import constant, elementwise, general, linear, primitive, same
 from ..shape import broadcast_to, reshape
 from ..transcendental import sigmoid
 from .activation import log_sigmoid, relu
@@ -24,6 +24,29 @@ def _reduced(values, reduction):
 def share(g, shape, reduction):
     """The cotangent of each element's loss."""
     return g * (1 / (math.prod(shape) or 1)) if reduction == "mean" else g
+
+
+@primitive
+def scale_by(x, *, number):
+    """number * x."""
+    return x * number
+
+
+@primitive
+def shift_by(x, *, number):
+    """x + number."""
+    return x + number
+
+
+@primitive
+def floor_through(x, *, low):
+    """max(x, low) whose cotangent passes unchanged: a limit set behind the derivative's back."""
+    return np.maximum(x, low)
+
+
+elementwise(scale_by, lambda g, *, number: g * number)
+elementwise(shift_by, same)
+elementwise(floor_through, same)
 
 
 # --- regression -----------------------------------------------------------------------------------
@@ -195,6 +218,10 @@ def nll(x, target, weight, *, reduction, ignore):
 
     The mean is over the weights. Targets equal to `ignore` do not count.
     """
+    if x.ndim == 1:
+        kw = {"reduction": reduction, "ignore": ignore}
+        loss = nll.__wrapped__(x[None], target.reshape(1), weight, **kw)
+        return loss.reshape(target.shape) if reduction == "none" else loss
     t, counts = _targets(target, x.shape[1], ignore)
     if x.ndim == 2 and weight is None and counts is None:
         picked = x[_rows(len(t)), t]
@@ -212,10 +239,12 @@ def nll(x, target, weight, *, reduction, ignore):
 
 
 @primitive
-def nll_back(x, target, weight, *, classes, reduction, ignore):
+def nll_back(x, target, weight, *, shape, reduction, ignore):
     """The transpose of nll: -w[t] x at the places of the targets, zeros elsewhere."""
-    t, counts = _targets(target, classes, ignore)
-    shape = (t.shape[0], classes, *t.shape[1:])
+    if len(shape) == 1:
+        kw = {"shape": (1, *shape), "reduction": reduction, "ignore": ignore}
+        return nll_back.__wrapped__(x, target.reshape(1), weight, **kw).reshape(shape)
+    t, counts = _targets(target, shape[1], ignore)
     result = np.zeros(shape, x.dtype)
     if weight is None and counts is None:
         value = -x / t.size if reduction == "mean" and t.size else -x
@@ -232,7 +261,7 @@ def nll_back(x, target, weight, *, classes, reduction, ignore):
 linear(
     nll,
     lambda g, x_meta, target, weight, *, reduction, ignore: nll_back(
-        g, target, weight, classes=x_meta.shape[1], reduction=reduction, ignore=ignore
+        g, target, weight, shape=x_meta.shape, reduction=reduction, ignore=ignore
     ),
     fresh=True,
 )

@@ -72,3 +72,69 @@ linear(
     lambda g, *, widths: pad_constant(g, widths=tuple((-a, -b) for a, b in widths), value=0),
     fresh=True,
 )
+
+
+@primitive
+def rescale(x, weight, bias, mean, var, *, eps, affine):
+    """(x - mean) / sqrt(var + eps) * weight + bias with given statistics, one a channel."""
+    scale = 1 / np.sqrt(var + var.dtype.type(eps))
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale
+    if bias is not None:
+        shift = shift + bias
+    return x * scale.reshape(affine) + shift.reshape(affine)
+
+
+def _rescale_vjp(g, x, weight, mean, var, *, eps, affine, needs):
+    r = reshape(rsqrt(var + eps), shape=affine)
+    along = tuple(i for i in range(len(affine)) if i != 1)
+    size = (affine[1],)
+    gx = gw = gb = gm = gv = None
+    h = g * r if weight is None else g * (r * reshape(weight, shape=affine))
+    d = x - reshape(mean, shape=affine)
+    if needs[0]:
+        gx = h
+    if needs[1]:
+        gw = reshape(sum_over(g * (d * r), axes=along, keepdims=False), shape=size)
+    if needs[2]:
+        gb = reshape(sum_over(g, axes=along, keepdims=False), shape=size)
+    if needs[3]:
+        gm = -reshape(sum_over(h, axes=along, keepdims=False), shape=size)
+    if needs[4]:
+        t = h * d * (r * r * -0.5)
+        gv = reshape(sum_over(t, axes=along, keepdims=False), shape=size)
+    return gx, gw, gb, gm, gv
+
+
+general(rescale, _rescale_vjp, joint=True)
+
+
+@primitive
+def repeat_places(x, *, places, axis):
+    """The elements number `places` along a dimension."""
+    return x.take(places, axis)
+
+
+@primitive
+def add_places(x, *, places, axis, total):
+    """Elements added up at `places` of a dimension: the transpose of repeat_places."""
+    result = np.zeros((*x.shape[:axis], total, *x.shape[axis + 1 :]), x.dtype)
+    lead = (slice(None),) * axis
+    for source, place in enumerate(places):
+        result[(*lead, place)] += x[(*lead, source)]
+    return result
+
+
+linear(
+    repeat_places,
+    lambda g, x_meta, *, places, axis: add_places(
+        g, places=places, axis=axis, total=x_meta.shape[axis]
+    ),
+    fresh=True,
+)
+linear(
+    add_places,
+    lambda g, *, places, axis: repeat_places(g, places=places, axis=axis),
+    fresh=True,
+)

@@ -1,0 +1,452 @@
+"""Activation functions under PyTorch's names."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...core.apply import (
+    PLAIN,
+    apply,
+    legacy_name,
+    not_a_tensor,
+    overridable,
+    promoted,
+    to_dtype,
+    unary,
+    wrap,
+    write_out,
+)
+from ...core.dtype import FLOATING, category, numpy_dtype
+from ...core.random import default_generator
+from ...core.tape import node_class
+from ...core.tensor import Tensor, edge_of, with_edge
+from ...core.views import inplace as write_in_place
+from ...core.views import view
+from ...ops import shape as shapes
+from ...ops.neural import activation as ops
+from ...ops.neural import softmax as softmax_ops
+from ...ops.rule import RULES
+from .. import elementwise, rounding, transcendental
+from ..arguments import one_dim, tensor
+
+
+def node(name: str, fun: Callable) -> Any:
+    """The node class that PyTorch calls `name`, for a primitive."""
+    return node_class(name, RULES[fun])
+
+
+def shown(count: int, *classes: Any) -> None:
+    """Let `next_functions` of these nodes list their first inputs only, as PyTorch's do."""
+    for cls in classes:
+        listed = cls.next_functions.fget
+        cls.next_functions = property(lambda self, listed=listed: listed(self)[:count])
+
+
+LeakyRelu = node("LeakyReluBackward0", ops.leaky_relu)
+LeakyReluInPlace = node("LeakyReluBackward1", ops.leaky_relu)
+Elu, EluInPlace = node("EluBackward0", ops.elu), node("EluBackward1", ops.elu)
+Celu, CeluInPlace = node("CeluBackward0", ops.elu), node("CeluBackward1", ops.elu)
+Threshold = node("ThresholdBackward0", ops.threshold)
+ThresholdInPlace = node("ThresholdBackward1", ops.threshold)
+Hardtanh = node("HardtanhBackward0", ops.hardtanh)
+Hardsigmoid = node("HardsigmoidBackward0", ops.hardsigmoid)
+Hardswish = node("HardswishBackward0", ops.hardswish)
+Hardshrink = node("HardshrinkBackward0", ops.hardshrink)
+Softshrink = node("SoftshrinkBackward0", ops.softshrink)
+Prelu = node("PreluKernelBackward0", ops.prelu)
+Rrelu = node("RreluWithNoiseBackward0", ops.rrelu)
+shown(1, Rrelu)
+Softplus = node("SoftplusBackward0", ops.softplus)
+LogSigmoid = node("LogSigmoidBackward0", ops.log_sigmoid)
+Silu, Mish = node("SiluBackward0", ops.silu), node("MishBackward0", ops.mish)
+Gelu, GeluTanh = node("GeluBackward0", ops.gelu), node("GeluBackward0", ops.gelu_tanh)
+Glu = node("GluBackward0", ops.glu)
+Softmax = node("SoftmaxBackward0", softmax_ops.softmax)
+LogSoftmax = node("LogSoftmaxBackward0", softmax_ops.log_softmax)
+View = node("ViewBackward0", shapes.reshape)
+
+
+def floating(kernel: str, name: str, x: Any) -> Tensor:
+    """`x`, which must be a floating Tensor."""
+    x = tensor(name, x)
+    if category(x._a.dtype) < FLOATING:
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{legacy_name(x._a.dtype)}'\n{name} needs a "
+            "floating dtype; convert first, as in x.float()."
+        )
+    return x
+
+
+def real(name: str, x: Any) -> Tensor:
+    """`x`, which must be a Tensor of integers or floats."""
+    x = tensor(name, x)
+    if x._a.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"{name}_cpu\" not implemented for 'Bool'\nConvert first, as in x.float()."
+        )
+    return x
+
+
+def run(
+    cls: Any, x: Tensor, inplace: bool, name: str, in_place_cls: Any = None, **kw: Any
+) -> Tensor:
+    """Apply `cls` to `x`; in place, the derivative keeps its own copy of the old values."""
+    if not inplace:
+        return apply(cls, x, **kw)
+    old = with_edge(np.array(x._a), edge_of(x))
+
+    def compute(_):
+        return apply(in_place_cls or cls, old, **kw)
+
+    return write_in_place(compute, x, name=name)
+
+
+# --- relu and other straight pieces ---------------------------------------------------------------
+
+
+@unary(ops.relu, "ReluBackward0", integers=True)
+def _relu(input, *, out=None):
+    """max(input, 0), elementwise."""
+
+
+def relu(input, inplace=False):
+    """max(input, 0), elementwise; nan stays."""
+    if type(input) in PLAIN and input._a.dtype.kind == "f":
+        return write_in_place(_relu, input, name="relu_") if inplace else _relu(input)
+    if isinstance(input, Tensor) and input._a.dtype.kind == "b":
+        raise RuntimeError(
+            "Boolean inputs not supported for relu\nConvert the tensor first, as in x.int()."
+        )
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("relu", 1, "input", input)
+    return write_in_place(_relu, input, name="relu_") if inplace else _relu(input)
+
+
+def relu_(input):
+    """relu in place."""
+    return relu(input, inplace=True)
+
+
+@overridable
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """input where it is positive, else negative_slope * input."""
+    x = floating("leaky_relu_cpu", "leaky_relu", input)
+    return run(LeakyRelu, x, inplace, "leaky_relu_", LeakyReluInPlace, slope=negative_slope)
+
+
+@overridable
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """input limited to [min_val, max_val]."""
+    if min_val > max_val:
+        raise ValueError(
+            f"min_val cannot be greater than max_val\nGiven were {min_val} and {max_val}."
+        )
+    x = real("hardtanh", input)
+    if x._a.dtype.kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
+    return run(Hardtanh, x, inplace, "hardtanh_", low=min_val, high=max_val)
+
+
+def relu6(input, inplace=False):
+    """min(max(input, 0), 6), elementwise."""
+    return hardtanh(input, 0, 6, inplace)
+
+
+@overridable
+def threshold(input, threshold, value, inplace=False):
+    """input where it is larger than threshold, else value."""
+    x = real("threshold", input)
+    kw = {"threshold": threshold, "value": value}
+    return run(Threshold, x, inplace, "threshold_", ThresholdInPlace, **kw)
+
+
+@overridable
+def hardsigmoid(input, inplace=False):
+    """min(max(input + 3, 0), 6) / 6, elementwise."""
+    x = floating("hardsigmoid_cpu", "hardsigmoid", input)
+    return run(Hardsigmoid, x, inplace, "hardsigmoid_")
+
+
+@overridable
+def hardswish(input, inplace=False):
+    """input * min(max(input + 3, 0), 6) / 6, elementwise."""
+    return run(Hardswish, floating("hardswish_cpu", "hardswish", input), inplace, "hardswish_")
+
+
+@overridable
+def hardshrink(input, lambd=0.5):
+    """input where its absolute value exceeds lambd, else 0."""
+    return apply(Hardshrink, floating("hardshrink_cpu", "hardshrink", input), lambd=lambd)
+
+
+@overridable
+def softshrink(input, lambd=0.5):
+    """input moved towards 0 by lambd, at most to 0."""
+    x = floating("softshrink_cpu", "softshrink", input)
+    if lambd < 0:
+        largest = np.finfo(x._a.dtype).max
+        raise RuntimeError(
+            f"lambda must be in range [0, {largest:g}] for input dtype {legacy_name(x._a.dtype)}, "
+            f"but found {lambd:g}"
+        )
+    return apply(Softshrink, x, lambd=lambd)
+
+
+@overridable
+def prelu(input, weight):
+    """input where it is positive, else weight * input, with one weight or one a channel (dim 1)."""
+    x, w = tensor("prelu", input), tensor("prelu", weight, 2, "weight")
+    if w._a.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w._a.ndim}"
+        )
+    if w._a.size != 1:
+        channels = x._a.shape[1] if x._a.ndim > 1 else 1
+        if x._a.ndim == 0:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        if channels != w._a.size:
+            raise RuntimeError(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{w._a.size} and channel size = {channels}."
+            )
+    x, w = promoted((x, w)) if x._a.dtype != w._a.dtype else (x, w)
+    if x._a.ndim != w._a.ndim or w._a.ndim == 1:
+        shape = tuple(w._a.size if i == 1 else 1 for i in range(x._a.ndim))
+        shape = (w._a.size,) if x._a.ndim == 1 else shape
+        w = view(View, w, w._a.reshape(shape), {"shape": shape})
+    return apply(Prelu, x, w)
+
+
+@overridable
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+    """input where positive, else a * input; in training a is drawn from [lower, upper]."""
+    x = floating("rrelu_with_noise_out_cpu", "rrelu", input)
+    if not training:
+        slope = np.full((), (lower + upper) / 2, x._a.dtype)
+    else:
+        slope = np.ones(x._a.shape, x._a.dtype)
+        below = x._a <= 0
+        slope[below] = default_generator.uniform(
+            (int(np.count_nonzero(below)),), np.float64, lower, upper
+        )
+    if not inplace:
+        return apply(Rrelu, x, slope)
+    old = with_edge(np.array(x._a), edge_of(x))
+
+    def compute(_):
+        return apply(Rrelu, old, slope)
+
+    return write_in_place(compute, x, name="rrelu_")
+
+
+# --- curves ---------------------------------------------------------------------------------------
+
+
+@overridable
+def elu(input, alpha=1.0, inplace=False):
+    """input where it is positive, else alpha * (exp(input) - 1)."""
+    x = floating("elu_cpu", "elu", input)
+    kw = {"alpha": alpha, "scale": 1.0, "input_scale": 1.0}
+    return run(Elu, x, inplace, "elu_", EluInPlace, **kw)
+
+
+#: the fixed point of mean and variance (Klambauer et al., "Self-normalizing neural networks", 2017)
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+@overridable
+def selu(input, inplace=False):
+    """scale * elu(input, alpha) with the constants of self-normalizing networks."""
+    x = floating("elu_cpu", "selu", input)
+    kw = {"alpha": SELU_ALPHA, "scale": SELU_SCALE, "input_scale": 1.0}
+    return run(Elu, x, inplace, "selu_", EluInPlace, **kw)
+
+
+@overridable
+def celu(input, alpha=1.0, inplace=False):
+    """max(input, 0) + min(0, alpha * (exp(input / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    x = floating("elu_cpu", "celu", input)
+    kw = {"alpha": alpha, "scale": 1.0, "input_scale": 1.0 / alpha}
+    return run(Celu, x, inplace, "celu_", CeluInPlace, **kw)
+
+
+@overridable
+def softplus(input, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * input)) / beta; input itself where beta * input exceeds threshold."""
+    x = floating("softplus_cpu", "softplus", input)
+    return apply(Softplus, x, beta=beta, threshold=threshold)
+
+
+@overridable
+def logsigmoid(input):
+    """log(1 / (1 + exp(-input))), elementwise."""
+    return apply(LogSigmoid, floating("log_sigmoid_cpu", "logsigmoid", input))
+
+
+@overridable
+def silu(input, inplace=False):
+    """input * sigmoid(input), elementwise."""
+    return run(Silu, floating("silu_cpu", "silu", input), inplace, "silu_")
+
+
+@overridable
+def mish(input, inplace=False):
+    """input * tanh(softplus(input)), elementwise."""
+    return run(Mish, floating("mish_cpu", "mish", input), inplace, "mish_")
+
+
+@overridable
+def gelu(input, *, approximate="none"):
+    """input times the normal distribution function of input, or approximate="tanh"."""
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError(
+            f"approximate argument must be either none or tanh.\nGiven was {approximate!r}."
+        )
+    x = floating("GeluKernelImpl", "gelu", input)
+    return apply(GeluTanh if approximate == "tanh" else Gelu, x)
+
+
+def softsign(input):
+    """input / (1 + |input|), elementwise."""
+    return elementwise.div(input, elementwise.add(rounding.abs(input), 1))
+
+
+def tanhshrink(input):
+    """input - tanh(input), elementwise."""
+    return elementwise.sub(input, transcendental.tanh(input))
+
+
+@overridable
+def glu(input, dim=-1):
+    """a * sigmoid(b), where a and b are the halves of input along `dim`."""
+    x = floating("glu_cpu", "glu", input)
+    if x._a.ndim == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    axis = one_dim(dim, x._a.ndim, "glu")
+    if x._a.shape[axis] % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {axis} is size {x._a.shape[axis]}"
+        )
+    return apply(Glu, x, axis=axis)
+
+
+# --- softmax --------------------------------------------------------------------------------------
+
+
+def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Tensor:
+    x = tensor(name, x)
+    if dtype is not None:
+        x = to_dtype(x, numpy_dtype(dtype))
+    x = floating(f"{kernel}_lastdim_kernel_impl", name, x)
+    axis = one_dim(dim, x._a.ndim, name)
+    if x._a.ndim == 0:
+        line = apply(View, x, shape=(1,))
+        return apply(View, apply(cls, line, axis=0), shape=())
+    return apply(cls, x, axis=axis)
+
+
+def implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """The dimension that softmax takes where none is given, with PyTorch's warning."""
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. "
+        "Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel + 1,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+@overridable
+def torch_softmax(input, dim, dtype=None, *, out=None):
+    """exp(input) / sum(exp(input)) along `dim`."""
+    result = _along(Softmax, "softmax", "softmax", input, dim, dtype)
+    return result if out is None else write_out("softmax", out, result)
+
+
+@overridable
+def torch_log_softmax(input, dim, dtype=None, *, out=None):
+    """log(softmax(input)) along `dim`."""
+    result = _along(LogSoftmax, "log_softmax", "log_softmax", input, dim, dtype)
+    return result if out is None else write_out("log_softmax", out, result)
+
+
+def softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """exp(input) / sum(exp(input)) along `dim`."""
+    if dim is None:
+        dim = implicit_dim("softmax", tensor("softmax", input)._a.ndim, _stacklevel)
+    return torch_softmax(input, dim, dtype)
+
+
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax(-input) along `dim`."""
+    if dim is None:
+        dim = implicit_dim("softmin", tensor("softmin", input)._a.ndim, _stacklevel)
+    return torch_softmax(elementwise.neg(input), dim, dtype)
+
+
+def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """log(softmax(input)) along `dim`."""
+    if dim is None:
+        dim = implicit_dim("log_softmax", tensor("log_softmax", input)._a.ndim, _stacklevel)
+    return torch_log_softmax(input, dim, dtype)
+
+
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """softmax((logits + Gumbel noise) / tau); `hard` rounds to one-hot and keeps the gradient.
+
+    Source: Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax" (2016).
+    """
+    x = floating("exponential_cpu", "gumbel_softmax", logits)
+    noise = default_generator.exponential(x._a.shape, x._a.dtype)
+    gumbels = elementwise.div(elementwise.add(x, wrap(-np.log(noise))), float(tau))
+    soft = torch_softmax(gumbels, dim)
+    if not hard:
+        return soft
+    axis = one_dim(dim, x._a.ndim)
+    best = np.zeros_like(soft._a)
+    np.put_along_axis(best, np.expand_dims(soft._a.argmax(axis), axis), 1, axis)
+    return elementwise.add(wrap(best - soft._a), soft)
+
+
+# --- in place -------------------------------------------------------------------------------------
+
+
+def leaky_relu_(input, negative_slope=0.01):
+    """leaky_relu in place."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def hardtanh_(input, min_val=-1.0, max_val=1.0):
+    """hardtanh in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+_threshold = threshold
+
+
+def threshold_(input, threshold, value):
+    """threshold in place."""
+    return _threshold(input, threshold, value, inplace=True)
+
+
+def elu_(input, alpha=1.0):
+    """elu in place."""
+    return elu(input, alpha, inplace=True)
+
+
+def selu_(input):
+    """selu in place."""
+    return selu(input, inplace=True)
+
+
+def celu_(input, alpha=1.0):
+    """celu in place."""
+    return celu(input, alpha, inplace=True)
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """rrelu in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
