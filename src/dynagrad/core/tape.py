@@ -66,7 +66,7 @@ class VersionCell:
     def __init__(self):
         self.count = 0
         self.last = 0
-        self.ticks = deque(maxlen=16)
+        self.ticks = None
         self.code = None
         self.lasti = 0
 
@@ -75,11 +75,13 @@ class VersionCell:
         self.count += 1
         self.code, self.lasti = caller(2) if place is None else place
         self.last = clock.last_write = tick()
+        if self.ticks is None:
+            self.ticks = deque(maxlen=16)
         self.ticks.append(self.last)
 
     def count_at(self, seq: int) -> int:
         """The count as it was at a tick (no more than 16 writes back)."""
-        return self.count - sum(t > seq for t in self.ticks)
+        return self.count - sum(t > seq for t in self.ticks or ())
 
 
 class Family:

@@ -10,7 +10,7 @@ from ..core.apply import PLAIN, ask_overrides, legacy_name, override_disabled, o
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.storage import owner
-from ..core.tape import AccumulateGrad, Family, grad_mode
+from ..core.tape import AccumulateGrad, grad_mode
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, set_requires_grad
 from ..core.views import detached
 
@@ -187,10 +187,7 @@ def requires_grad_(self, requires_grad: bool = True) -> Tensor:
 
 def get_data(self) -> Tensor:
     """The same memory without history and with a version of its own: writes to it are invisible to autograd."""
-    family_of(self)
-    t = wrap(self._a)
-    t._v = Family()
-    return t
+    return wrap(self._a)
 
 
 def set_data(self, value: Tensor) -> None:
