@@ -1,5 +1,6 @@
 """Other dtypes, copies, overwriting; where a tensor lives; promotion of dtypes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, str
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
 from ..core.dtype import result_type as common_type
-from ..core.tape import node_class
-from ..core.tensor import Tensor, wrap
+from ..core.tape import Node, node_class
+from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_ as write_copy
-from ..core.views import write
+from ..core.views import write, written
 from ..ops import conversion as ops
 from ..ops.rule import RULES
 from .arguments import tensor as need_tensor
@@ -164,13 +165,22 @@ def _value(name: str, x: Tensor, value: Any) -> Any:
     return value
 
 
+def _overwrite(cls: type[Node], x: Tensor, kernel: Callable[[], None], name: str) -> Tensor:
+    """Run a kernel that writes one number everywhere, which an expanded tensor may get too."""
+    if edge_of(x) is not None:
+        return write(cls, x, kernel, (x,), {}, name)
+    kernel()
+    written(x, None, False)
+    return x
+
+
 @overridable
 def fill_(input, value):
     """Write one value, a number or a 0-d tensor, everywhere."""
     value = _value("fill_", input, value)
     a = input._a
     if not isinstance(value, Tensor):
-        return write(FillInPlace, input, lambda: a.fill(value), (input,), {}, "fill_")
+        return _overwrite(FillInPlace, input, lambda: a.fill(value), "fill_")
     one = converted(value._a, a.dtype)
 
     def kernel():
@@ -195,7 +205,7 @@ def fill(input, value):
 def zero_(input):
     """Write zero everywhere."""
     a = input._a
-    return write(Zero, input, lambda: a.fill(0), (input,), {}, "zero_")
+    return _overwrite(Zero, input, lambda: a.fill(0), "zero_")
 
 
 # --- where and how a tensor lies -------------------------------------------------------------

@@ -237,7 +237,7 @@ def fitting(value: Any, d: np.dtype, suffix: str = "_t") -> Any:
     elif kind == FLOATING and fits and math.isfinite(value) and d.itemsize <= 4:
         fits = abs(value) <= (float(np.finfo(d).max) if d.kind == "f" else _BFLOAT16_MAX)
     if not fits:
-        c_name = {"float32": "float", "float16": "at::Half", "bfloat16": "at::BFloat16"}
+        c_name = {"float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
         raise RuntimeError(
             f"value cannot be converted to type {c_name.get(d.name, d.name + suffix)} without "
             f"overflow\n{value!r} was given for a tensor of dtype torch.{d.name}."

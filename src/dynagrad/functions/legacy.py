@@ -10,11 +10,16 @@ import numpy as np
 from ..core import dtype as dtypes
 from ..core.apply import overridable
 from ..core.dtype import Size, from_numpy_dtype, set_default_dtype
-from ..core.tensor import Tensor, new, wrap
-from ..core.views import detached
+from ..core.tape import node_class
+from ..core.tensor import Tensor, edge_of, new, wrap
+from ..core.views import detached, view
+from ..ops.conversion import alias
+from ..ops.rule import RULES
 from .conversion import get_dtype_name, to
 from .factory import check_options, default_float, need_gradients, one_size, shape_of, warn_once
 from .from_data import array_of
+
+Alias = node_class("AliasBackward0", RULES[alias])
 
 
 def _constructed(args: tuple, d: np.dtype, strict: bool) -> Tensor:
@@ -28,7 +33,9 @@ def _constructed(args: tuple, d: np.dtype, strict: bool) -> Tensor:
                 f"expected a tensor of dtype torch.{d.name} (got torch.{first._a.dtype.name})\n"
                 f"Convert it: x.to(torch.{d.name})."
             )
-        return detached(first)
+        if edge_of(first) is None:
+            return detached(first)
+        return view(Alias, first, first._a[...], {})
     if len(args) == 1 and not isinstance(first, Size):
         if one_size(first) is None:
             if not isinstance(first, str | bytes) and not hasattr(first, "__len__"):
@@ -52,7 +59,9 @@ def construct(cls, *args, device=None, **kwargs):
     if cls is Tensor:
         return made
     t = new(cls)
-    t._a, t._e, t._v = made._a, None, made._v
+    t._a, t._e, t._v = made._a, made._e, made._v
+    if made._v is not None and hasattr(made, "_b"):
+        t._b = made._b
     return t
 
 

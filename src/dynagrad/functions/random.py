@@ -243,7 +243,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     need_tensor("multinomial", input)
     count = _integer("multinomial", num_samples, 2, "num_samples")
     stream = draws("multinomial", generator)
-    return _result("multinomial", wrap(stream.multinomial(input._a, count, bool(replacement))), out)
+    indices = stream.multinomial(input._a, count, bool(replacement))
+    return _result("multinomial", wrap(np.ascontiguousarray(indices)), out)
 
 
 @overridable
