@@ -84,7 +84,7 @@ def run(
         if node.fix is not None:
             results = [
                 r if r is None or shape is None or r.shape == shape else sum_to(r, shape=shape)
-                for r, shape in zip(results, node.fix, strict=True)
+                for r, shape in zip(results, node.fix, strict=False)
             ]
         if not retain and node.holds:
             node.saved = None

@@ -14,6 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from numpy import ufunc
+
 from .. import errors
 from ..ops.creation import zeros
 from ..ops.rule import ALL, ANY, Rule, same
@@ -339,7 +341,7 @@ def _vjp(rule: Rule) -> Any:
         if rule.reads[0]:
             return lambda self, g, saved, edges: (f(g, saved[0]),)  # pyright: ignore[reportOptionalCall]
         return lambda self, g, saved, edges: (f(g),)  # pyright: ignore[reportOptionalCall]
-    if len(calls) == 2 and None not in calls:
+    if len(calls) == 2 and None not in calls and (rule.fun.__class__ is ufunc or len(rule.params) == 2):
         return _two(rule, *calls)
 
     def many(self, g, saved, edges):
