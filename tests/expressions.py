@@ -72,7 +72,9 @@ def outcome(expression: str, library: Any, requires_grad: bool) -> tuple[dict, l
 
 
 def check_same(expression: str, *, strides: bool = True, requires_grad: bool = True) -> None:
-    """Both libraries give the same tensors, of the same kind, and the same first and second derivatives."""
+    """Both libraries give the same tensors, of the same kind, and the same first and second
+    derivatives.
+    """
     (_, expected), (_, found) = both = [
         outcome(expression, lib, requires_grad) for lib in LIBRARIES
     ]

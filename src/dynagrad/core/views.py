@@ -5,6 +5,7 @@ tensor the history of that result. If the tensor is a view, its base gets a Copy
 this window replaced", and every view of the base reads its edge anew (`tensor.sync`).
 """
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from ..ops.shape import as_strided, write_strided
 from .apply import WARNED, broadcast_error, check_cast, note, quietly, recording, to_dtype
 from .storage import address, geometry, owner, strides_of
 from .tape import (
+    LIBRARY,
     OWN_COPY,
     AccumulateGrad,
     Family,
@@ -31,9 +33,10 @@ from .tape import (
     node_class,
     tick,
 )
-from .tensor import Tensor, base_of, edge_of, family_of, record, tell, view_error, wrap
+from .tensor import Tensor, base_of, edge_of, family_of, record, sync, tell, view_error, wrap
 
 new = object.__new__
+getframe = sys._getframe
 
 CopyBackwards = node_class("CopyBackwards", RULES[fill])
 
@@ -65,30 +68,44 @@ DIFFERENTIABLE = "fcV"
 
 def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None = None) -> Tensor:
     """`array`, which shows memory of `x`, as a differentiable view recorded by `cls` (whose rule saves metas only)."""
-    edge = edge_of(x)
     family = x._v
     if family is None:
         family = family_of(x)
-    family.has_views = True
+    elif family.rebased:
+        sync(x)
     t = new(Tensor)
     t._a = array
     t._v = family
-    base = base_of(x)
-    t._b = x if base is None else base
+    base = getattr(x, "_b", None) if family.has_views else None
+    if base is None:
+        family.has_views = True
+        t._b = x
+    else:
+        t._b = base
+        held = getattr(x, "_m", None)
+        if held is not None:
+            t._m = held
     if family.rebased:
         t._n = family.rebased
-    held = getattr(x, "_m", None)
-    if held is not None:
-        t._m = held
+    edge = x._e
     if not recording():
         t._e = None
         t._m = NO_GRAD_VIEW
     elif edge is None:
         t._e = None
     else:
-        t._e = node = new(cls)
-        record(node, (edge,), tuple([Meta(x._a) for _ in cls.rule.saves]), kw=kw)
-        node.family = family
+        t._e = n = new(cls)
+        saves = cls.rule.saves
+        n.edges = (edge,)
+        n.saved = () if not saves else (Meta(x._a),) if len(saves) == 1 else tuple([Meta(x._a) for _ in saves])
+        n.fix = n.extra = n.cells = None
+        n.kw = kw
+        frame = getframe(2)
+        while frame is not None and LIBRARY[frame.f_code.co_filename]:
+            frame = frame.f_back
+        n.code, n.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+        n.seq = tick()
+        n.family = family
     return t
 
 

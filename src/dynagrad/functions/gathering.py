@@ -7,15 +7,14 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, broadcast_error, legacy_name, overridable, write_out
-from ..core.dtype import category
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, wrap
-from ..core.views import inplace, write
+from ..core.views import inplace
 from ..ops import indexing as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import one_dim, tensor
-from .indexing import Index, Places, checked_values, in_range, number_for, places_of, put_at
+from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
 
 IndexSelect = node_class("IndexSelectBackward0", RULES[ops.index])
@@ -51,28 +50,45 @@ def _check_range(i: ndarray, n: int, error: Callable[[int], Exception]) -> None:
             raise error(int(low if low < 0 else high))
 
 
-def _out_of_bounds(kind: type[Exception], d: int, n: int, prefix: str = "") -> Callable[[int], Exception]:
+def _out_of_bounds(
+    kind: type[Exception], d: int, n: int, prefix: str = ""
+) -> Callable[[int], Exception]:
     return lambda i: kind(f"{prefix}index {i} is out of bounds for dimension {d} with size {n}")
 
 
 @overridable
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices number index[0], index[1], ... along a dimension; a copy. Indices are int32 or int64, from 0."""
+    """The slices number index[0], index[1], ...
+
+    along a dimension; a copy. Indices are int32 or int64, from 0.
+    """
     axis, i = _vector_index("index_select", input, dim, index)
     if i.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"index_select(): Expected dtype int32 or int64 for index, got {index.dtype!r}")
+        raise RuntimeError(
+            f"index_select(): Expected dtype int32 or int64 for index, got {index.dtype!r}"
+        )
     have = input._a.shape
     n = have[axis] if have else 1
-    _check_range(i, n, lambda k: IndexError(f"index out of range in self: index {k}, dimension {axis} of size {n}"))
+    _check_range(
+        i,
+        n,
+        lambda k: IndexError(
+            f"index out of range in self: index {k}, dimension {axis} of size {n}"
+        ),
+    )
     if not have:
         if i.size != 1:
-            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)")
+            raise RuntimeError(
+                f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)"
+            )
         return apply(IndexSelect, shape.reshape(input, (1,)), np.zeros((), np.int64), axes=(0,))
     r = apply(IndexSelect, input, i, axes=(axis,))
     return r if out is None else write_out("index_select", out, r)
 
 
-def _put_slices(cls: type[Node], name: str, input: Tensor, axis: int, i: ndarray, source: Tensor, add: bool) -> Tensor:
+def _put_slices(
+    cls: type[Node], name: str, input: Tensor, axis: int, i: ndarray, source: Tensor, add: bool
+) -> Tensor:
     if not input._a.ndim:
         flat = apply(cls, shape.reshape(input, (1,)), i, source, axes=(0,), accumulate=add)
         return shape.reshape(flat, ())
@@ -80,39 +96,61 @@ def _put_slices(cls: type[Node], name: str, input: Tensor, axis: int, i: ndarray
 
 
 @overridable
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def index_add(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    *,
+    alpha: Any = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy with alpha * (slice number k of source) added to slice number index[k], for all k."""
     axis, i = _vector_index("index_add", input, dim, index)
     a, b = input._a, tensor("index_add", source, 4, "source")._a
     if i.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {legacy_name(i.dtype)}")
+        raise RuntimeError(
+            f"index_add_(): Expected dtype int32/int64 for index but got: {legacy_name(i.dtype)}"
+        )
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"index_add_(): self ({legacy_name(a.dtype)}) and source ({legacy_name(b.dtype)}) must have the same scalar type"
+            f"index_add_(): self ({legacy_name(a.dtype)}) and source "
+            f"({legacy_name(b.dtype)}) must have the same scalar type"
         )
     have = b.shape[axis] if b.ndim > axis else 1
     if i.size != have:
         raise RuntimeError(
-            f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({have}), for dim: {axis}"
+            f"index_add_(): Number of indices ({i.size}) should be equal to "
+            f"source.size(dim): ({have}), for dim: {axis}"
         )
-    if a.ndim and (b.ndim != a.ndim or any(n != m for d, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if d != axis)):
+    if a.ndim and (
+        b.ndim != a.ndim
+        or any(n != m for d, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if d != axis)
+    ):
         raise RuntimeError(
-            f"source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            "source tensor shape must match self tensor shape, excluding the specified "
+            "dimension. Got self.shape = "
             f"{list(a.shape)} source.shape = {list(b.shape)}"
         )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(RuntimeError, axis, n))
-    r = _put_slices(IndexAdd, "index_add", input, axis, i, source if alpha == 1 else source * alpha, True)
+    r = _put_slices(
+        IndexAdd, "index_add", input, axis, i, source if alpha == 1 else source * alpha, True
+    )
     return r if out is None else write_out("index_add", out, r)
 
 
 @overridable
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+def index_copy(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """A copy with slice number k of source written to slice number index[k], for all k."""
     axis, i = _vector_index("index_copy", input, dim, index)
     a, b = input._a, tensor("index_copy", source, 4, "source")._a
     if i.dtype != np.int64:
-        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {legacy_name(i.dtype)}")
+        raise RuntimeError(
+            f"index_copy_(): Expected a long tensor for index, but got {legacy_name(i.dtype)}"
+        )
     if a.dtype != b.dtype:
         raise RuntimeError(
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
@@ -120,11 +158,15 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
         )
     if a.ndim and b.ndim and a.ndim != b.ndim:
         raise IndexError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+            "index_copy_(): When source and destination are not scalars, their "
+            "dimensionality must match. Source "
             f"dimensionality ({b.ndim}), destination dimensionality ({a.ndim})"
         )
     if b.ndim and i.size != b.shape[axis]:
-        raise IndexError(f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) ({b.shape[axis]})")
+        raise IndexError(
+            f"index_copy_(): Number of indices ({i.size}) should be equal to "
+            f"source.size(dim) ({b.shape[axis]})"
+        )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(IndexError, axis, n, "index_copy_(): "))
     r = _put_slices(IndexCopy, "index_copy", input, axis, i, source, False)
@@ -133,7 +175,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
 
 @overridable
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy with a number (or a 0-d tensor) in the slices number index[0], index[1], ...; negative ones count from the end."""
+    """A copy with a number (or a 0-d tensor) in the slices number index[0], index[1], ...;
+    negative ones count from the end.
+    """
     axis, i = _vector_index("index_fill", input, dim, index)
     if i.dtype != np.int64:
         raise IndexError(f"index_fill_(): Expected dtype int64 for index. Got {index.dtype!r}")
@@ -144,21 +188,32 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         )
     n = input._a.shape[axis] if input._a.ndim else 1
     cls = IndexFill1 if isinstance(value, Tensor) else IndexFill0
-    return _put_slices(cls, "index_fill", input, axis, in_range(i, n, axis), number_for(value, input._a), False)
+    return _put_slices(
+        cls, "index_fill", input, axis, in_range(i, n, axis), number_for(value, input._a), False
+    )
 
 
 def _places(name: str, input: Tensor, indices: Any) -> Places:
     if not isinstance(indices, list | tuple):
-        raise TypeError(f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not "
+            f"{type(indices).__name__}"
+        )
     arrays, d, have = {}, 0, input._a.shape
     for number, x in enumerate(indices):
         if not isinstance(x, Tensor):
-            raise TypeError(f"expected Tensor as element {number} in argument 0, but got {type(x).__name__}")
+            raise TypeError(
+                f"expected Tensor as element {number} in argument 0, but got {type(x).__name__}"
+            )
         a = x._a.astype(bool) if x._a.dtype == np.uint8 else x._a
         if a.dtype not in (np.int64, np.int32, np.bool_):
-            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {x.dtype!r}")
+            raise IndexError(
+                f"tensors used as indices must be long, int, byte or bool tensors, not {x.dtype!r}"
+            )
         if d + (a.ndim if a.dtype == np.bool_ else 1) > len(have):
-            raise IndexError(f"too many indices for tensor of dimension {len(have)} (got {len(indices)})")
+            raise IndexError(
+                f"too many indices for tensor of dimension {len(have)} (got {len(indices)})"
+            )
         arrays[d] = a
         d += a.ndim if a.dtype == np.bool_ else 1
     return places_of(arrays, have)
@@ -184,11 +239,15 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 def _flat_places(name: str, input: Tensor, index: Any) -> tuple[ndarray, tuple[int, ...]]:
     i = tensor(name.rstrip("_"), index, 2, "index")._a
     if i.dtype != np.int64:
-        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {legacy_name(i.dtype)}")
+        raise RuntimeError(
+            f"{name}(): Expected a long tensor for index, but got {legacy_name(i.dtype)}"
+        )
     n = input._a.size
     if i.size and (i.min() < -n or i.max() >= n):
         wrong = i.max() if i.max() >= n else i.min()
-        raise IndexError(f"out of range: tried to access index {wrong} on a tensor of {n} elements.")
+        raise IndexError(
+            f"out of range: tried to access index {wrong} on a tensor of {n} elements."
+        )
     return np.where(i < 0, i + n, i), tuple(range(input._a.ndim))
 
 
@@ -209,18 +268,22 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     a, b = input._a, tensor("put", source, 3, "source")._a
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"put_(): self and source expected to have the same dtype, but got self.dtype = {legacy_name(a.dtype)} and "
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{legacy_name(a.dtype)} and "
             f"source.dtype = {legacy_name(b.dtype)}"
         )
     if b.size != places.size:
         raise IndexError(
-            "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            "put_(): Expected source and index to have the same number of elements, but got "
+            "source.numel() = "
             f"{b.size}, index.numel() = {places.size}"
         )
     if b.shape != places.shape:
         places = places.reshape(b.shape)
     if not axes:
-        flat = apply(Put, shape.reshape(input, (1,)), places, source, axes=(0,), accumulate=accumulate)
+        flat = apply(
+            Put, shape.reshape(input, (1,)), places, source, axes=(0,), accumulate=accumulate
+        )
         return shape.reshape(flat, ())
     return apply(Put, input, places, source, axes=axes, accumulate=accumulate)
 
@@ -250,14 +313,22 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
 def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str]) -> ndarray:
     m = tensor(name, mask, 2, "mask")._a
     if m.dtype != np.bool_:
-        raise RuntimeError(f"{name}_ only supports boolean masks, but got mask with dtype {kind(m.dtype)}")
+        raise RuntimeError(
+            f"{name}_ only supports boolean masks, but got mask with dtype {kind(m.dtype)}"
+        )
     error = broadcast_error(name, [m.shape, tensor(name, input)._a.shape])
     if error is not None:
         raise error
     return m
 
 
-_C_NAMES = {"float32": "float", "float64": "double", "uint8": "unsigned char", "int64": "long int", "int32": "int"}
+_C_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "uint8": "unsigned char",
+    "int64": "long int",
+    "int32": "int",
+}
 
 
 @overridable
@@ -267,7 +338,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor) and value._a.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value._a.ndim} dimension(s). Its shape is {list(value._a.shape)}; use where() for such values."
+            f"{value._a.ndim} dimension(s). Its shape is {list(value._a.shape)}; use "
+            "where() for such values."
         )
     cls = MaskedFill1 if isinstance(value, Tensor) else MaskedFill0
     return apply(cls, input, m, number_for(value, input._a))
@@ -294,19 +366,32 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     places = np.flatnonzero(np.broadcast_to(m, full))
     if places.size > b.size:
         raise RuntimeError(
-            f"Number of elements of source < number of ones in mask: {b.size} elements for {places.size} places"
+            f"Number of elements of source < number of ones in mask: {b.size} elements for "
+            f"{places.size} places"
         )
     source = slice_by(shape.reshape(source, (-1,)), 0, 0, places.size, 1)
     if not full:
         return shape.reshape(
-            apply(MaskedScatter, shape.reshape(input, (1,)), places, source, axes=(0,), accumulate=False), ()
+            apply(
+                MaskedScatter,
+                shape.reshape(input, (1,)),
+                places,
+                source,
+                axes=(0,),
+                accumulate=False,
+            ),
+            (),
         )
-    return apply(MaskedScatter, input, places, source, axes=tuple(range(len(full))), accumulate=False)
+    return apply(
+        MaskedScatter, input, places, source, axes=tuple(range(len(full))), accumulate=False
+    )
 
 
 @overridable
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
-    """The indices of elements that are not zero: a matrix with a row for each, or a tuple of vectors."""
+    """The indices of elements that are not zero: a matrix with a row for each, or a tuple of
+    vectors.
+    """
     a = tensor("nonzero", input)._a
     if as_tuple:
         return tuple([wrap(i) for i in np.nonzero(a if a.ndim else a.reshape(1))])
@@ -322,18 +407,27 @@ def argwhere(input: Tensor) -> Tensor:
 
 @overridable
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """A new last dimension with 1 at each index and 0 elsewhere; -1: as many classes as the largest index needs."""
+    """A new last dimension with 1 at each index and 0 elsewhere; -1: as many classes as the
+    largest index needs.
+    """
     i = tensor("one_hot", input)._a
     if i.dtype != np.int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor. Got {input.dtype!r}")
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor. Got {input.dtype!r}"
+        )
     if not i.size and num_classes < 1:
-        raise RuntimeError("Can not infer total number of classes from empty tensor. Give num_classes.")
+        raise RuntimeError(
+            "Can not infer total number of classes from empty tensor. Give num_classes."
+        )
     if i.size and i.min() < 0:
         raise RuntimeError(f"Class values must be non-negative. Got {i.min()}")
     if num_classes == -1:
         num_classes = int(i.max()) + 1
     if i.size and i.max() >= num_classes:
-        raise RuntimeError(f"Class values must be smaller than num_classes. Got {i.max()} for {num_classes} classes")
+        raise RuntimeError(
+            f"Class values must be smaller than num_classes. Got {i.max()} for "
+            f"{num_classes} classes"
+        )
     return wrap((i[..., None] == np.arange(num_classes)).astype(np.int64))
 
 

@@ -31,7 +31,9 @@ def size(self: Tensor, dim: int | None = None) -> Any:
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
-    """The distance in memory, in elements, between neighbours along each dimension, or along one."""
+    """The distance in memory, in elements, between neighbours along each dimension, or along
+    one.
+    """
     strides = strides_of(self._a) if self._a.size else row_strides(self._a.shape)
     return strides if dim is None else strides[_existing_dim(self, dim, "stride")]
 
@@ -104,7 +106,11 @@ class UntypedStorage:
         return self._elements()[index].item()
 
     def __eq__(self, other: Any) -> bool:
-        return type(other) is type(self) and self.data_ptr() == other.data_ptr() and len(self) == len(other)
+        return (
+            type(other) is type(self)
+            and self.data_ptr() == other.data_ptr()
+            and len(self) == len(other)
+        )
 
     __hash__ = object.__hash__
 
@@ -112,7 +118,10 @@ class UntypedStorage:
         return "torch.storage.UntypedStorage(device=cpu)"
 
     def __repr__(self) -> str:
-        return "".join(f" {value}\n" for value in self.tolist()) + f"[{self._name()} of size {self.size()}]"
+        return (
+            "".join(f" {value}\n" for value in self.tolist())
+            + f"[{self._name()} of size {self.size()}]"
+        )
 
 
 class TypedStorage(UntypedStorage):
@@ -207,7 +216,9 @@ def swapdims_(self: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:
     """unsqueeze in place."""
-    return _reshaped(Unsqueeze1, self, "unsqueeze_", axis=one_dim(dim, self._a.ndim, "unsqueeze_", extra=1))
+    return _reshaped(
+        Unsqueeze1, self, "unsqueeze_", axis=one_dim(dim, self._a.ndim, "unsqueeze_", extra=1)
+    )
 
 
 def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
@@ -238,20 +249,29 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
 def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
     """Another shape over the same storage, in row-major order; a larger one gets new memory.
 
-    Elements keep their order in the storage; new ones are zeros. Views that exist keep the old memory then.
+    Elements keep their order in the storage; new ones are zeros. Views that exist keep the old
+    memory then.
     """
     if edge_of(self) is not None:
-        raise RuntimeError("cannot resize variables that require grad. Use a view or reshape, or detach() first.")
+        raise RuntimeError(
+            "cannot resize variables that require grad. Use a view or reshape, or detach() first."
+        )
     shape = sizes(sizes_, "resize_")
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
     a, strides = self._a, row_strides(shape)
     start = storage_offset(self)
-    needed = start + (1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if all(shape) else 0)
+    needed = start + (
+        1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if all(shape) else 0
+    )
     memory = _flat(owner(a)).view(a.dtype)
     if needed > memory.size:
         memory = np.concatenate([memory, np.zeros(needed - memory.size, a.dtype)])
-    self._a = ndarray(shape, a.dtype, memory, start * a.itemsize, tuple([s * a.itemsize for s in strides]))
+    self._a = ndarray(
+        shape, a.dtype, memory, start * a.itemsize, tuple([s * a.itemsize for s in strides])
+    )
     family_of(self).cell.bump()
     return self
 
@@ -280,7 +300,8 @@ def set_(
         a = ndarray(shape, self._a.dtype, _flat(memory), storage_offset * item, steps)
     if a.dtype != self._a.dtype:
         raise RuntimeError(
-            f"Expected a Tensor of type {self.dtype!r} but got a type {from_numpy_dtype(a.dtype)!r} for argument 'source'"
+            f"Expected a Tensor of type {self.dtype!r} but got a type "
+            f"{from_numpy_dtype(a.dtype)!r} for argument 'source'"
         )
     self._a = a
     family_of(self).cell.bump()

@@ -11,9 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import PLAIN, apply, ask_overrides, legacy_name, overriding, recording, scalar, to_dtype
+from ..core.apply import (
+    PLAIN,
+    apply,
+    ask_overrides,
+    legacy_name,
+    overriding,
+    recording,
+    scalar,
+    to_dtype,
+)
 from ..core.tape import node_class
-from ..core.tensor import Tensor, edge_of, family_of, wrap
+from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_, write, written
 from ..core.views import view as make_view
 from ..ops import indexing as ops
@@ -75,7 +84,11 @@ def _basic(self: Tensor, index: Any) -> Tensor | None:
             d += 1
         elif kind is slice:
             start, stop, step = item.start, item.stop, item.step
-            if not (_plain(start) and _plain(stop) and (step is None or (type(step) is int and step > 0))):
+            if not (
+                _plain(start)
+                and _plain(stop)
+                and (step is None or (type(step) is int and step > 0))
+            ):
                 return None
             if alone or start or not (step is None or step == 1):
                 cls = Slice
@@ -114,7 +127,8 @@ def _viewed(self: Tensor, cls: type, key: tuple, new: bool) -> Tensor:
 def _number_error(number: int, d: int, shape: tuple) -> IndexError:
     if not shape:
         return IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+            "`tensor.item<T>()` in C++ to convert a 0-dim "
             "tensor to a number"
         )
     return IndexError(f"index {number} is out of bounds for dimension {d} with size {shape[d]}")
@@ -125,7 +139,9 @@ def _too_many(key: tuple, shape: tuple) -> IndexError:
         return IndexError("slice() cannot be applied to a 0-dim tensor.")
     if not shape:
         return _number_error(0, 0, shape)
-    return IndexError(f"too many indices for tensor of dimension {len(shape)}: its shape is {list(shape)}")
+    return IndexError(
+        f"too many indices for tensor of dimension {len(shape)}: its shape is {list(shape)}"
+    )
 
 
 def _out_of_range(key: tuple, shape: tuple) -> IndexError:
@@ -147,18 +163,26 @@ def _out_of_range(key: tuple, shape: tuple) -> IndexError:
 
 
 def _as_tuple(index: Any) -> tuple:
-    """A list counts as a tuple if it holds anything but numbers (PyTorch's rule, from NumPy's past)."""
+    """A list counts as a tuple if it holds anything but numbers (PyTorch's rule, from NumPy's
+    past).
+    """
     if type(index) is tuple:
         return index
     if isinstance(index, list) and len(index) < 32:
         for item in index:
-            if item is None or item is ... or isinstance(item, slice | Tensor | ndarray | list | tuple | range):
+            if (
+                item is None
+                or item is ...
+                or isinstance(item, slice | Tensor | ndarray | list | tuple | range)
+            ):
                 return tuple(index)
     return (index,)
 
 
 def _normal(item: Any) -> Any:
-    """One entry of an index as int, slice, None, `...`, bool (a mask without dimensions) or ndarray."""
+    """One entry of an index as int, slice, None, `...`, bool (a mask without dimensions) or
+    ndarray.
+    """
     if item is None or item is ... or type(item) is int or isinstance(item, bool):
         return item
     if isinstance(item, slice):
@@ -170,20 +194,27 @@ def _normal(item: Any) -> Any:
     if isinstance(item, Tensor):
         item = item._a
     elif isinstance(item, str):
-        raise TypeError("new(): invalid data type 'str'. Tensors are indexed by numbers, slices, None, `...` and tensors.")
+        raise TypeError(
+            "new(): invalid data type 'str'. Tensors are indexed by numbers, slices, None, "
+            "`...` and tensors."
+        )
     elif isinstance(item, Sequence):
         item = _from_sequence(item)
     if not isinstance(item, ndarray):
         if hasattr(item, "__index__"):
             return as_index(item)
         raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
+            "are valid indices "
             f"(got {type(item).__name__})"
         )
     if item.ndim == 0 and item.dtype.kind in "iub":
         return bool(item) if item.dtype in (np.bool_, np.uint8) else int(item)
     if item.dtype not in (np.int64, np.int32, np.uint8, np.bool_):
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {item.dtype.name}")
+        raise IndexError(
+            "tensors used as indices must be long, int, byte or bool tensors, not "
+            f"{item.dtype.name}"
+        )
     return item.astype(bool) if item.dtype == np.uint8 else item
 
 
@@ -213,7 +244,9 @@ def _slice(item: slice) -> slice:
 
 
 def _parse(self: Tensor, index: Any) -> tuple[Tensor, Places | None]:
-    """The view that the basic entries give, and the places that the others mean in it (None: none)."""
+    """The view that the basic entries give, and the places that the others mean in it (None:
+    none).
+    """
     items = [_normal(item) for item in _as_tuple(index)]
     shape = self._a.shape
     taken = sum(_dimensions(item) for item in items)
@@ -262,7 +295,8 @@ def _check_mask(item: ndarray, d: int, shape: tuple) -> None:
         for k, n in enumerate(item.shape):
             if n != shape[d + k]:
                 raise IndexError(
-                    f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed tensor "
+                    f"The shape of the mask {list(item.shape)} at index {k} does not match "
+                    "the shape of the indexed tensor "
                     f"{list(shape)} at index {d + k}"
                 )
 
@@ -301,7 +335,10 @@ def in_range(array: ndarray, n: int, d: int) -> ndarray:
     if array.size:
         low, high = array.min(), array.max()
         if low < -n or high >= n:
-            raise IndexError(f"index {high if high >= n else low} is out of bounds for dimension {d} with size {n}")
+            raise IndexError(
+                f"index {high if high >= n else low} is out of bounds for dimension {d} "
+                f"with size {n}"
+            )
         if low < 0:
             array = np.where(array < 0, array + n, array)
     return array if array.dtype == np.int64 else array.astype(np.int64)
@@ -311,7 +348,9 @@ def in_range(array: ndarray, n: int, d: int) -> ndarray:
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
-    """x[index] = value: written into the memory that the index shows; the value is broadcast and converted."""
+    """x[index] = value: written into the memory that the index shows; the value is broadcast
+    and converted.
+    """
     if overriding and (type(self) not in PLAIN or type(value) not in PLAIN):
         answer = ask_overrides(setitem, (self, index, value), {})
         if answer is not NotImplemented:
@@ -325,7 +364,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
                 raise _number_error(index, 0, self._a.shape) from None
             written(self, None, False)
             return
-    if index is ... or (type(index) is slice and index == slice(None) and self._a.ndim) or (type(index) is tuple and not index):
+    if (
+        index is ...
+        or (type(index) is slice and index == slice(None) and self._a.ndim)
+        or (type(index) is tuple and not index)
+    ):
         target, at = self, None
     else:
         target, at = _basic(self, index), None
@@ -352,7 +395,9 @@ def _number(value: Any, a: Any) -> ndarray:
             "Make a tensor of it first: torch.tensor(value)."
         )
     if isinstance(value, complex | np.complexfloating) and a.dtype.kind != "c":
-        raise RuntimeError(f"value cannot be converted to type {_c_name(a.dtype)} without overflow: {value}")
+        raise RuntimeError(
+            f"value cannot be converted to type {_c_name(a.dtype)} without overflow: {value}"
+        )
     if isinstance(value, np.generic):
         value = value.item()
     return scalar(value, a.dtype)
@@ -368,11 +413,15 @@ def _kind(value: Any) -> str:
 
 
 def _c_name(d: np.dtype) -> str:
-    return {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int"}.get(d.name, d.name)
+    return {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int"}.get(
+        d.name, d.name
+    )
 
 
 def fitting(source: Tensor, shape: tuple) -> Tensor:
-    """`source` without superfluous leading dimensions of size 1; RuntimeError if it does not broadcast to `shape`."""
+    """`source` without superfluous leading dimensions of size 1; RuntimeError if it does not
+    broadcast to `shape`.
+    """
     have = source._a.shape
     if have == shape or not have:
         return source
@@ -382,14 +431,17 @@ def fitting(source: Tensor, shape: tuple) -> Tensor:
         have = have[extra:]
     elif extra:
         raise RuntimeError(
-            f"expand(torch.{legacy_name(source._a.dtype)}Tensor{{{list(have)}}}, size={list(shape)}): the number of sizes "
-            f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+            f"expand(torch.{legacy_name(source._a.dtype)}Tensor{{{list(have)}}}, "
+            f"size={list(shape)}): the number of sizes "
+            f"provided ({len(shape)}) must be greater or equal to the number of dimensions "
+            f"in the tensor ({len(have)})"
         )
     lead = len(shape) - len(have)
     for d, n in enumerate(have, start=lead):
         if n not in (1, shape[d]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({shape[d]}) must match the existing size ({n}) at non-singleton dimension "
+                f"The expanded size of the tensor ({shape[d]}) must match the existing size "
+                f"({n}) at non-singleton dimension "
                 f"{d}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     return source
@@ -404,23 +456,29 @@ def indexed_shape(shape: tuple, at: Places) -> tuple:
 
 
 def checked_values(t: Tensor, at: Places, values: Tensor) -> Tensor:
-    """The values to be put at places, of the tensor's dtype and of a shape that broadcasts there."""
+    """The values to be put at places, of the tensor's dtype and of a shape that broadcasts
+    there.
+    """
     if values._a.dtype != t._a.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{legacy_name(t._a.dtype)} for the destination and {legacy_name(values._a.dtype)} for the source."
+            f"{legacy_name(t._a.dtype)} for the destination and "
+            f"{legacy_name(values._a.dtype)} for the source."
         )
     shape = indexed_shape(t._a.shape, at)
     try:
         return fitting(values, shape)
     except RuntimeError:
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be broadcast to indexing result of shape "
+            f"shape mismatch: value tensor of shape {list(values._a.shape)} cannot be "
+            "broadcast to indexing result of shape "
             f"{list(shape)}"
         ) from None
 
 
-def put_at(t: Tensor, at: Places, values: Tensor, accumulate: bool, name: str, cls: type = IndexPut) -> Tensor:
+def put_at(
+    t: Tensor, at: Places, values: Tensor, accumulate: bool, name: str, cls: type = IndexPut
+) -> Tensor:
     """Write or add values at places of `t`'s memory, recorded."""
     values = checked_values(t, at, values)
 

@@ -9,8 +9,8 @@ from ..core.dtype import int64, numpy_dtype
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
-from ..ops import joining as ops
 from ..ops import indexing
+from ..ops import joining as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
@@ -36,10 +36,15 @@ IndexSelect = node_class("IndexSelectBackward0", RULES[indexing.index])
 
 def _tensors(name: str, given: Any) -> tuple[Tensor, ...]:
     if not isinstance(given, list | tuple):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(given).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(given).__name__}"
+        )
     for number, x in enumerate(given):
         if not isinstance(x, Tensor):
-            raise TypeError(f"expected Tensor as element {number} in argument 0, but got {type(x).__name__}")
+            raise TypeError(
+                f"expected Tensor as element {number} in argument 0, but got {type(x).__name__}"
+            )
     return tuple(given)
 
 
@@ -64,7 +69,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     rank = 0
     for number, s in enumerate(shapes):
         if not s:
-            raise RuntimeError(f"zero-dimensional tensor (at position {number}) cannot be concatenated. Use stack, or x[None].")
+            raise RuntimeError(
+                f"zero-dimensional tensor (at position {number}) cannot be concatenated. "
+                "Use stack, or x[None]."
+            )
         if rank == 0 or (rank == 1 and len(s) > 1 and shapes[number - 1] == (0,)):
             rank = len(s)
     axis = one_dim(dim, rank, "cat")
@@ -87,8 +95,10 @@ def _cat_error(shapes: list[tuple], axis: int) -> RuntimeError:
         for d, (n, m) in enumerate(zip(first, s, strict=True)):
             if d != axis and n != m:
                 return RuntimeError(
-                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but got size {m} for tensor "
-                    f"number {number} in the list.\nIts shape is {list(s)}, the first one's {list(first)}."
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size "
+                    f"{n} but got size {m} for tensor "
+                    f"number {number} in the list.\nIts shape is {list(s)}, the first one's "
+                    f"{list(first)}."
                 )
     return RuntimeError(f"cat cannot join tensors of the shapes {[list(s) for s in shapes]}")
 
@@ -100,7 +110,9 @@ def concat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
 
 
 @overridable
-def concatenate(tensors: Any, axis: int = 0, *, dim: int | None = None, out: Tensor | None = None) -> Tensor:
+def concatenate(
+    tensors: Any, axis: int = 0, *, dim: int | None = None, out: Tensor | None = None
+) -> Tensor:
     """The tensors one after the other along a dimension: as cat."""
     return cat(tensors, axis if dim is None else dim, out=out)
 
@@ -115,7 +127,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     for number, x in enumerate(tensors):
         if x._a.shape != first:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x._a.shape)} at "
+                f"stack expects each tensor to be equal size, but got {list(first)} at "
+                f"entry 0 and {list(x._a.shape)} at "
                 f"entry {number}"
             )
     r = apply(Stack, *_same_dtype(tensors), axis=one_dim(dim, len(first), "stack", extra=1))
@@ -184,18 +197,24 @@ def block_diag(*tensors: Any) -> Tensor:
 
 @overridable
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Vectors expanded to the grid of their products; views. indexing "xy" exchanges the first two dimensions."""
+    """Vectors expanded to the grid of their products; views.
+
+    indexing "xy" exchanges the first two dimensions.
+    """
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     tensors = _tensors("meshgrid", tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
     for x in tensors:
         if x._a.ndim > 1:
             raise RuntimeError(
-                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: shape {list(x._a.shape)}"
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
+                f"shape {list(x._a.shape)}"
             )
         if x._a.dtype != tensors[0]._a.dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
@@ -228,7 +247,9 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 @overridable
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All subsets of `r` elements of a vector, in order, as rows; with_replacement: elements may repeat."""
+    """All subsets of `r` elements of a vector, in order, as rows; with_replacement: elements
+    may repeat.
+    """
     (input,) = _vectors("combinations", (tensor("combinations", input),))
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
@@ -246,18 +267,24 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 @overridable
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
-    """The tensor repeated as blocks along each dimension; leading repeats add dimensions. A copy."""
+    """The tensor repeated as blocks along each dimension; leading repeats add dimensions.
+
+    A copy.
+    """
     have = tensor("repeat", input)._a.shape
     repeats = sizes(repeats, "repeat", "repeats")
     if len(repeats) < len(have):
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
+            "Number of dimensions of repeat dims can not be smaller than number of "
+            "dimensions of tensor: "
             f"repeats {list(repeats)}, shape {list(have)}"
         )
     if any(n < 0 for n in repeats):
         full = (1,) * (len(repeats) - len(have)) + have
         wanted = [n * m for n, m in zip(repeats, full, strict=True)]
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(wanted)}: {wanted}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(wanted)}: {wanted}"
+        )
     return apply(Repeat, input, repeats=repeats)
 
 
@@ -270,8 +297,11 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
 
 
 @overridable
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
-    """Each element (or slice along `dim`) repeated in place; `repeats` is one number or one for each.
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each element (or slice along `dim`) repeated in place; `repeats` is one number or one for
+    each.
 
     With one argument, a tensor of counts: each index as often as its count says.
     """
@@ -287,7 +317,9 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     axis = one_dim(dim, a.ndim, "repeat_interleave")
     if isinstance(repeats, Tensor) and repeats._a.size != 1:
         _check_counts(repeats._a, a.shape[axis])
-        return apply(IndexSelect, input, np.repeat(np.arange(a.shape[axis]), repeats._a), axes=(axis,))
+        return apply(
+            IndexSelect, input, np.repeat(np.arange(a.shape[axis]), repeats._a), axes=(axis,)
+        )
     n = int(repeats._a.reshape(())) if isinstance(repeats, Tensor) else repeats
     if n < 0:
         raise RuntimeError(f"Repeats must be non-negative, got {n}")
@@ -295,13 +327,16 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         return repeat(input, n)
     wide = shape.unsqueeze(input, axis + 1)
     wide = shape.expand(wide, (*a.shape[: axis + 1], n, *a.shape[axis + 1 :]))
-    return shape.view(apply(shape.Clone, wide), (*a.shape[:axis], a.shape[axis] * n, *a.shape[axis + 1 :]))
+    return shape.view(
+        apply(shape.Clone, wide), (*a.shape[:axis], a.shape[axis] * n, *a.shape[axis + 1 :])
+    )
 
 
 def _check_counts(counts: np.ndarray, n: int) -> None:
     if counts.dtype.kind not in "iu" or counts.itemsize < 4:
         raise NotImplementedError(
-            f'"repeat_interleave_cpu" not implemented for \'{shape._legacy(counts.dtype)}\': repeats must be int32 or int64'
+            '"repeat_interleave_cpu" not implemented for '
+            "'{shape._legacy(counts.dtype)}': repeats must be int32 or int64"
         )
     if counts.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
@@ -351,20 +386,26 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if rank < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {rank}")
     if dims[0] == dims[1]:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     return apply(Rot90, input, k=k, axes=tuple([one_dim(d, rank, "rot90") for d in dims]))
 
 
 @overridable
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved along dimensions, those that fall off re-entering; without dims, in the flat order."""
+    """Elements moved along dimensions, those that fall off re-entering; without dims, in the
+    flat order.
+    """
     rank = tensor("roll", input)._a.ndim
     shifts = sizes((shifts,), "roll", "shifts")
     dims = () if dims is None else sizes((dims,), "roll", "dims")
     if not shifts:
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and not (len(shifts) == 1 and not dims):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
+        )
     if not dims:
         return apply(Roll, input, shifts=shifts[0], axes=None)
     return apply(Roll, input, shifts=shifts, axes=tuple([one_dim(d, rank, "roll") for d in dims]))
@@ -388,7 +429,9 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 
 @overridable
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices of zeros with the last dimension on a diagonal, the matrices' dimensions at dim1 and dim2."""
+    """Matrices of zeros with the last dimension on a diagonal, the matrices' dimensions at dim1
+    and dim2.
+    """
     rank = tensor("diag_embed", input)._a.ndim
     first, second = (one_dim(d, rank, "diag_embed", extra=1) for d in (dim1, dim2))
     if first == second:
@@ -406,7 +449,10 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 def _triangle(cls: type, name: str, input: Any, diagonal: int, out: Tensor | None) -> Tensor:
     if tensor(name, input)._a.ndim < 2:
-        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got shape {list(input._a.shape)}")
+        raise RuntimeError(
+            f"{name}: input tensor must have at least 2 dimensions, got shape "
+            f"{list(input._a.shape)}"
+        )
     r = apply(cls, input, k=diagonal)
     return r if out is None else write_out(name, out, r)
 
@@ -442,11 +488,27 @@ def _triangle_indices(row: int, col: int, offset: int, dtype: Any, upper: bool) 
     return wrap(np.stack(pairs).astype(numpy_dtype(int64 if dtype is None else dtype)))
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+) -> Tensor:
     """The row and column numbers of a matrix' lower triangle, as two rows."""
     return _triangle_indices(row, col, offset, dtype, False)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    layout: Any = None,
+) -> Tensor:
     """The row and column numbers of a matrix' upper triangle, as two rows."""
     return _triangle_indices(row, col, offset, dtype, True)

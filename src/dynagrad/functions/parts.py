@@ -31,7 +31,9 @@ def whole(value: Any, name: str, argument: str) -> int:
 
 @overridable
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """The part [start, start + length) along a dimension, a view; a negative start counts from the end."""
+    """The part [start, start + length) along a dimension, a view; a negative start counts from
+    the end.
+    """
     have = tensor("narrow", input)._a.shape
     if not have:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -40,7 +42,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative. Got {length}")
     if not -n <= start <= n:
-        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-n}, {n}], but got {start})"
+        )
     if start < 0:
         start += n
     if start + length > n:
@@ -62,7 +66,10 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     dim = one_dim(dim, len(have), "select")
     index = whole(index, "select", "index")
     if not -have[dim] <= index < have[dim]:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(have)} at dimension {dim}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(have)} at "
+            f"dimension {dim}"
+        )
     return view_by(Select, input, axis=dim, index=index % have[dim])
 
 
@@ -78,7 +85,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 @overridable
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of `size` at distance `step` along a dimension, as a new last dimension: a view."""
+    """All windows of `size` at distance `step` along a dimension, as a new last dimension: a
+    view.
+    """
     a = tensor("unfold", input)._a
     if not a.ndim:
         _check_windows(0, 1, size, step)
@@ -112,7 +121,9 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     a = tensor("as_strided", input)._a
     size, stride = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
     memory = owner(a)
-    offset = (address(a) - address(memory)) // a.itemsize if storage_offset is None else storage_offset
+    offset = (
+        (address(a) - address(memory)) // a.itemsize if storage_offset is None else storage_offset
+    )
     check_window(size, stride, offset, memory.nbytes // a.itemsize, a.itemsize)
     return as_strided_view(input, size, stride, offset)
 
@@ -120,18 +131,29 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
 def check_window(size: tuple, stride: tuple, offset: int, room: int, itemsize: int) -> None:
     """Raise unless a window of this geometry lies in a storage of `room` elements."""
     if len(size) != len(stride):
-        raise RuntimeError(f"mismatch in length of strides and shape: size {list(size)}, stride {list(stride)}")
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: size {list(size)}, stride {list(stride)}"
+        )
     if any(s < 0 for s in stride):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(stride)}"
+        )
     if offset < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {offset}")
     if any(n < 0 for n in size):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
-    needed = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(size)}: {list(size)}"
+        )
+    needed = (
+        offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
+    )
     if needed > room:
         raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {itemsize} "
-            f"requiring a storage size of {needed * itemsize} are out of bounds for storage of size {room * itemsize}"
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
+            f"{offset}, and itemsize {itemsize} "
+            f"requiring a storage size of {needed * itemsize} are out of bounds for storage "
+            f"of size {room * itemsize}"
         )
 
 
@@ -153,17 +175,25 @@ AsStridedScatter = node_class("AsStridedScatterBackward0", RULES[shape.write_str
 
 
 def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Tensor) -> Tensor:
-    """A copy of `input` with `src` in place of `part`, which is a view of a row-major tensor of its shape."""
+    """A copy of `input` with `src` in place of `part`, which is a view of a row-major tensor of
+    its shape.
+    """
     a, window = input._a, part._a
     if tensor(name, src, 2, "src")._a.shape != window.shape:
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._a.shape)}, slice size = "
             f"{list(window.shape)}"
         )
     step = window.itemsize
     offset = (address(window) - address(owner(window))) // step if window.size else 0
     stride = strides_of(window)
-    kw = {"size": window.shape, "stride": stride, "offset": offset, "base_stride": row_strides(a.shape)}
+    kw = {
+        "size": window.shape,
+        "stride": stride,
+        "offset": offset,
+        "base_stride": row_strides(a.shape),
+    }
     return apply(cls, input, to_dtype(src, a.dtype), **kw)
 
 
@@ -180,7 +210,12 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 @overridable
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    input: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
 ) -> Tensor:
     """A copy with `src` in the slice start:end:step along a dimension."""
     blank = _blank("slice_scatter", input)
@@ -191,7 +226,9 @@ def slice_scatter(
 
 
 @overridable
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Tensor:
     """A copy with `src` on a diagonal."""
     part = diagonal(_blank("diagonal_scatter", input), offset, dim1, dim2)
     return _replaced(DiagonalScatter, "diagonal_scatter", input, src, part)

@@ -26,8 +26,12 @@ ScatterMean = node_class("ScatterReduceBackward0", RULES[ops.scatter_mean])
 IndexMean = node_class("IndexReduceBackward0", RULES[ops.scatter_mean])
 
 
-def _index(name: str, input: Tensor, dim: int, index: Any, source: ndarray | None) -> tuple[int, ndarray]:
-    """The dimension and the checked index array; `source` is what a scatter writes, if it is a tensor."""
+def _index(
+    name: str, input: Tensor, dim: int, index: Any, source: ndarray | None
+) -> tuple[int, ndarray]:
+    """The dimension and the checked index array; `source` is what a scatter writes, if it is a
+    tensor.
+    """
     a, i = tensor(name, input)._a, tensor(name, index, 2 if name == "gather" else 3, "index")._a
     axis = one_dim(dim, a.ndim, name)
     if i.dtype not in (np.int64, np.int32) and i.size:
@@ -37,36 +41,48 @@ def _index(name: str, input: Tensor, dim: int, index: Any, source: ndarray | Non
     which = "input" if name == "gather" else "self"
     if max(i.ndim, 1) != max(a.ndim, 1):
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as {which} tensor: index {list(i.shape)}, {which} "
+            f"Index tensor must have the same number of dimensions as {which} tensor: index "
+            f"{list(i.shape)}, {which} "
             f"{list(a.shape)}"
         )
     if source is not None and max(i.ndim, 1) != max(source.ndim, 1):
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as src tensor: index {list(i.shape)}, src "
+            "Index tensor must have the same number of dimensions as src tensor: index "
+            f"{list(i.shape)}, src "
             f"{list(source.shape)}"
         )
     for d, n in enumerate(i.shape):
         beyond_self = a.ndim and d != axis and n > a.shape[d]
         if beyond_self and name == "gather":
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(i.shape)} to be no larger than self "
+                f"Size does not match at dimension {d} expected index {list(i.shape)} to be "
+                "no larger than self "
                 f"{list(a.shape)} apart from dimension {axis}"
             )
         if beyond_self or (source is not None and source.ndim and n > source.shape[d]):
-            src = "" if source is None else f" and to be no larger size than src {list(source.shape)}"
+            src = (
+                "" if source is None else f" and to be no larger size than src {list(source.shape)}"
+            )
             raise RuntimeError(
-                f"Expected index {list(i.shape)} to be no larger than self {list(a.shape)} apart from dimension {axis}{src}"
+                f"Expected index {list(i.shape)} to be no larger than self {list(a.shape)} "
+                f"apart from dimension {axis}{src}"
             )
     n = a.shape[axis] if a.ndim else 1
     low, high = i.min(), i.max()
     if low < 0 or high >= n:
-        raise RuntimeError(f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {n}")
+        raise RuntimeError(
+            f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {n}"
+        )
     return axis, i
 
 
 @overridable
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
-    """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and likewise along other dimensions; a copy."""
+def gather(
+    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
+) -> Tensor:
+    """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and likewise along other
+    dimensions; a copy.
+    """
     axis, i = _index("gather", input, dim, index, None)
     if not i.size:
         return wrap(np.empty(index._a.shape, input._a.dtype))
@@ -75,19 +91,27 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 @overridable
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
-    """gather with input and indices broadcast in the other dimensions; without dim, in the flat order."""
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """gather with input and indices broadcast in the other dimensions; without dim, in the flat
+    order.
+    """
     a, i = tensor("take_along_dim", input)._a, tensor("take_along_dim", indices, 2, "indices")._a
     if dim is None:
         r = gather(shape.view(shape.contiguous(input), -1), 0, shape.reshape(indices, (-1,)))
         return r if out is None else write_out("take_along_dim", out, r)
     if a.ndim != i.ndim:
         raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            "torch.take_along_dim(): input and indices should have the same number of "
+            "dimensions, but got "
             f"{a.ndim} dimensions for input, and {i.ndim} dimensions for indices"
         )
     if i.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {legacy_name(i.dtype)}")
+        raise RuntimeError(
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{legacy_name(i.dtype)}"
+        )
     axis = one_dim(dim, a.ndim, "take_along_dim")
     others = [tuple([1 if d == axis else n for d, n in enumerate(s)]) for s in (a.shape, i.shape)]
     error = broadcast_error("take_along_dim", others)
@@ -107,7 +131,8 @@ def _source(name: str, input: Tensor, source: Tensor, i: ndarray) -> Tensor:
     """The source, checked: of the input's dtype, with as many dimensions as the index."""
     if source._a.dtype != input._a.dtype:
         raise RuntimeError(
-            f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype!r} and {source.dtype!r}"
+            f"{name}(): Expected self.dtype to be equal to src.dtype, got {input.dtype!r} "
+            f"and {source.dtype!r}"
         )
     return source if source._a.ndim == i.ndim else shape.reshape(source, i.shape)
 
@@ -123,7 +148,8 @@ def scatter(
     reduce: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """A copy with self[index[i][j][k]][j][k] = src[i][j][k] for dim 0, and likewise along other dimensions.
+    """A copy with self[index[i][j][k]][j][k] = src[i][j][k] for dim 0, and likewise along other
+    dimensions.
 
     src: a tensor, or a number for all places. reduce: "add" or "multiply" instead of writing.
     """
@@ -146,8 +172,12 @@ def scatter(
 
 
 @overridable
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """A copy with self[index[i][j][k]][j][k] += src[i][j][k] for dim 0, and likewise along other dimensions."""
+def scatter_add(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None
+) -> Tensor:
+    """A copy with self[index[i][j][k]][j][k] += src[i][j][k] for dim 0, and likewise along
+    other dimensions.
+    """
     axis, i = _index("scatter_add", input, dim, index, tensor("scatter_add", src, 4, "src")._a)
     if not i.size:
         return apply(shape.Clone, input)
@@ -160,59 +190,104 @@ _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 @overridable
 def scatter_reduce(
-    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Tensor | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """A copy in which each place holds the sum, prod, mean, amax or amin of all src elements that index sends there.
+    """A copy in which each place holds the sum, prod, mean, amax or amin of all src elements that
+    index sends there.
 
     include_self: the input's own element takes part as well. Places that receive nothing keep theirs.
     """
     if reduce not in _REDUCTIONS:
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    axis, i = _index("scatter_reduce", input, dim, index, tensor("scatter_reduce", src, 4, "src")._a)
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    axis, i = _index(
+        "scatter_reduce", input, dim, index, tensor("scatter_reduce", src, 4, "src")._a
+    )
     if not i.size:
         return apply(shape.Clone, input)
     source = _source("scatter", input, src, i)
-    r = _reduced(input, axis, i, source, reduce, include_self, (ScatterSum, ScatterMean, ScatterReduce))
+    r = _reduced(
+        input, axis, i, source, reduce, include_self, (ScatterSum, ScatterMean, ScatterReduce)
+    )
     return r if out is None else write_out("scatter_reduce", out, r)
 
 
 def _reduced(
-    input: Tensor, axis: int, i: ndarray, source: Tensor, reduce: str, include_self: bool, classes: tuple
+    input: Tensor,
+    axis: int,
+    i: ndarray,
+    source: Tensor,
+    reduce: str,
+    include_self: bool,
+    classes: tuple,
 ) -> Tensor:
     total, mean, other = classes
     if reduce == "sum" and include_self:
         return apply(total, input, i, source, axis=axis)
     if reduce in ("sum", "mean"):
-        return apply(mean, input, i, source, axis=axis, mean=reduce == "mean", include_self=include_self)
+        return apply(
+            mean, input, i, source, axis=axis, mean=reduce == "mean", include_self=include_self
+        )
     return apply(other, input, i, source, axis=axis, reduce=reduce, include_self=include_self)
 
 
 @overridable
 def index_reduce(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
 ) -> Tensor:
-    """scatter_reduce of whole slices: slice number k of source goes to slice number index[k]. prod, mean, amax, amin."""
+    """scatter_reduce of whole slices: slice number k of source goes to slice number index[k].
+
+    prod, mean, amax, amin.
+    """
     if reduce not in _REDUCTIONS[1:]:
-        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RuntimeError(
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}."
+        )
     a, b = tensor("index_reduce", input)._a, tensor("index_reduce", source, 4, "source")._a
     axis = one_dim(dim, a.ndim, "index_reduce")
     vector = tensor("index_reduce", index, 3, "index")._a.reshape(-1)
     if b.ndim != a.ndim or vector.size != b.shape[axis]:
         raise RuntimeError(
-            f"index_reduce(): Number of indices ({vector.size}) should be equal to source.size(dim), source has shape "
+            f"index_reduce(): Number of indices ({vector.size}) should be equal to "
+            "source.size(dim), source has shape "
             f"{list(b.shape)}, self {list(a.shape)}"
         )
     wide = np.broadcast_to(vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)), b.shape)
     _, i = _index("index_reduce", input, axis, wrap(wide), b)
     if not i.size:
         return apply(shape.Clone, input)
-    return _reduced(input, axis, i, source, reduce, include_self, (IndexMean, IndexMean, IndexReduce))
+    return _reduced(
+        input, axis, i, source, reduce, include_self, (IndexMean, IndexMean, IndexReduce)
+    )
 
 
 # --- in place ---------------------------------------------------------------------------------
 
 
-def scatter_(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter_(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
+) -> Tensor:
     """scatter in place."""
     return inplace(scatter, input, dim, index, src, value=value, reduce=reduce)
 
@@ -230,9 +305,13 @@ def scatter_reduce_(
 
 
 def index_reduce_(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
 ) -> Tensor:
     """index_reduce in place."""
     return inplace(index_reduce, input, dim, index, source, reduce, include_self=include_self)
-
-

@@ -80,10 +80,14 @@ def _infer(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     for place, n in enumerate(shape):
         if n == -1:
             if unknown is not None:
-                raise RuntimeError(f"only one dimension can be inferred, but shape {list(shape)} has several -1")
+                raise RuntimeError(
+                    f"only one dimension can be inferred, but shape {list(shape)} has several -1"
+                )
             unknown = place
         elif n < 0:
-            raise RuntimeError(f"invalid shape dimension {n} at index {place} of shape {list(shape)}")
+            raise RuntimeError(
+                f"invalid shape dimension {n} at index {place} of shape {list(shape)}"
+            )
         else:
             known *= n
     if unknown is None:
@@ -93,10 +97,14 @@ def _infer(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
         return (*shape[:unknown], numel // known, *shape[unknown + 1 :])
     elif not known and not numel:
         raise RuntimeError(
-            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+            "unspecified dimension size -1 "
             "can be any value and is ambiguous"
         )
-    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}\nSizes must multiply up to {numel}.")
+    raise RuntimeError(
+        f"shape '{list(shape)}' is invalid for input of size {numel}\nSizes must multiply "
+        f"up to {numel}."
+    )
 
 
 def _not_viewable(a: Any, shape: tuple) -> RuntimeError:
@@ -105,8 +113,10 @@ def _not_viewable(a: Any, shape: tuple) -> RuntimeError:
     except RuntimeError as error:
         return error
     return RuntimeError(
-        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-        f"contiguous subspaces). Use .reshape(...) instead.\nThe tensor of shape {list(a.shape)} and stride "
+        "view size is not compatible with input tensor's size and stride (at least one "
+        "dimension spans across two "
+        "contiguous subspaces). Use .reshape(...) instead.\nThe tensor of shape "
+        f"{list(a.shape)} and stride "
         f"{[s // a.itemsize for s in a.strides]} would have to be copied for shape {list(shape)}."
     )
 
@@ -119,10 +129,13 @@ def _view_dtype(input: Tensor, d: Any) -> Tensor:
             raise RuntimeError(f"self.dim() cannot be 0 to view {names}")
         ratio = max(wanted.itemsize // a.itemsize, 1)
         if a.shape[-1] % ratio:
-            raise RuntimeError(f"self.size(-1) must be divisible by {ratio} to view {names}, but got {a.shape[-1]}")
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {ratio} to view {names}, but got {a.shape[-1]}"
+            )
         if a.strides[-1] != a.itemsize:
             raise RuntimeError(
-                f"self.stride(-1) must be 1 to view {names}, but got {a.strides[-1] // a.itemsize}. Call .contiguous() first."
+                f"self.stride(-1) must be 1 to view {names}, but got "
+                f"{a.strides[-1] // a.itemsize}. Call .contiguous() first."
             )
     r = detached(input)
     r._a = a.view(wanted)
@@ -140,7 +153,9 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 @overridable
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The elements in row-major order under another shape: a view where strides allow, else a copy."""
+    """The elements in row-major order under another shape: a view where strides allow, else a
+    copy.
+    """
     tensor("reshape", input)
     shape = _sizes(shape, "reshape", "shape")
     a = input._a
@@ -164,12 +179,17 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
 
 @overridable
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions start_dim..end_dim merged into one; the tensor itself if there is nothing to merge."""
+    """Dimensions start_dim..end_dim merged into one; the tensor itself if there is nothing to
+    merge.
+    """
     shape = tensor("flatten", input)._a.shape
     rank = len(shape)
     first, last = one_dim(start_dim, rank, "flatten"), one_dim(end_dim, rank, "flatten")
     if first > last:
-        raise RuntimeError(f"flatten() has invalid args: start_dim cannot come after end_dim, got {start_dim}, {end_dim}")
+        raise RuntimeError(
+            "flatten() has invalid args: start_dim cannot come after end_dim, got "
+            f"{start_dim}, {end_dim}"
+        )
     if rank and first == last:
         return input
     merged = 1
@@ -192,7 +212,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         if "only one" in str(error):
             raise
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the "
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim "
+            f"{dim} ({shape[dim]}) in the "
             f"input tensor of shape {list(shape)}"
         ) from None
     return view(input, (*shape[:dim], *parts, *shape[dim + 1 :]))
@@ -225,8 +246,10 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     dims = _sizes(dims, "permute", "dims")
     if len(dims) != rank:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            f"ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = {len(dims)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match "
+            "the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {rank} is not equal to len(dims) = "
+            f"{len(dims)}"
         )
     axes = tuple([one_dim(d, rank, "permute") for d in dims])
     if len(set(axes)) < rank:
@@ -263,9 +286,14 @@ def t(input: Tensor) -> Tensor:
     a = tensor("t", input)._a
     rank = a.ndim
     if rank == 2:
-        return make_view(T, input, a.T if type(a) is ndarray else ops.transpose(a, axes=(1, 0)), _SWAP)
+        return make_view(
+            T, input, a.T if type(a) is ndarray else ops.transpose(a, axes=(1, 0)), _SWAP
+        )
     if rank > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D. Use transpose(dim0, dim1) or .mT.")
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {rank}D. Use "
+            "transpose(dim0, dim1) or .mT."
+        )
     return view_by(T, input, axes=tuple(range(rank)))
 
 
@@ -305,17 +333,23 @@ def matrix_H(input: Tensor) -> Tensor:
 def _check_matrices(input: Tensor, name: str) -> None:
     rank = input._a.ndim
     if rank < 2:
-        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {rank}-D tensor.")
+        raise RuntimeError(
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got "
+            f"{rank}-D tensor."
+        )
 
 
 @overridable
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions `source` moved to places `destination`, the others in order around them: a view."""
+    """Dimensions `source` moved to places `destination`, the others in order around them: a
+    view.
+    """
     rank = tensor("movedim", input)._a.ndim
     given = [list(d) if isinstance(d, list | tuple) else [d] for d in (source, destination)]
     if len(given[0]) != len(given[1]):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({given[0]} dims) should contain the same number of dims "
+            f"movedim: Invalid source or destination dims: source ({given[0]} dims) should "
+            "contain the same number of dims "
             f"as destination ({given[1]} dims)"
         )
     found = []
@@ -380,19 +414,28 @@ def _at_least(rank: int, name: str, tensors: tuple) -> Any:
 
 @overridable
 def atleast_1d(*tensors: Any) -> Any:
-    """Numbers as vectors of size 1; other tensors as they are. Several tensors, or a list: a tuple."""
+    """Numbers as vectors of size 1; other tensors as they are.
+
+    Several tensors, or a list: a tuple.
+    """
     return _at_least(1, "atleast_1d", tensors)
 
 
 @overridable
 def atleast_2d(*tensors: Any) -> Any:
-    """Numbers and vectors as one row; other tensors as they are. Several tensors, or a list: a tuple."""
+    """Numbers and vectors as one row; other tensors as they are.
+
+    Several tensors, or a list: a tuple.
+    """
     return _at_least(2, "atleast_2d", tensors)
 
 
 @overridable
 def atleast_3d(*tensors: Any) -> Any:
-    """Numbers 1 x 1 x 1, vectors 1 x n x 1, matrices n x m x 1; others as they are. Several: a tuple."""
+    """Numbers 1 x 1 x 1, vectors 1 x n x 1, matrices n x m x 1; others as they are.
+
+    Several: a tuple.
+    """
     return _at_least(3, "atleast_3d", tensors)
 
 
@@ -401,7 +444,10 @@ def atleast_3d(*tensors: Any) -> Any:
 
 @overridable
 def expand(input: Tensor, *size: Any, implicit: bool = False) -> Tensor:
-    """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size. A view."""
+    """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size.
+
+    A view.
+    """
     return _expand(input, _sizes(size, "expand"))
 
 
@@ -410,19 +456,25 @@ def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
     lead = len(size) - len(have)
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{_legacy(input._a.dtype)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes provided "
-            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+            f"expand(torch.{_legacy(input._a.dtype)}Tensor{{{list(have)}}}, "
+            f"size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(have)})"
         )
     if -1 in size:
         if -1 in size[:lead]:
             raise RuntimeError(
-                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {size.index(-1)}"
+                "The expanded size of the tensor (-1) isn't allowed in a leading, "
+                f"non-existing dimension {size.index(-1)}"
             )
-        size = size[:lead] + tuple([m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)])
+        size = size[:lead] + tuple(
+            [m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)]
+        )
     for d, m in enumerate(have, start=lead):
         if m != 1 and m != size[d]:
             raise RuntimeError(
-                f"The expanded size of the tensor ({size[d]}) must match the existing size ({m}) at non-singleton dimension "
+                f"The expanded size of the tensor ({size[d]}) must match the existing size "
+                f"({m}) at non-singleton dimension "
                 f"{d}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
     return view_by(Expand, input, shape=size)
@@ -444,7 +496,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors expanded to their common shape, views."""
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
-    shapes = [tensor("broadcast_tensors", x, i + 1, "tensors")._a.shape for i, x in enumerate(tensors)]
+    shapes = [
+        tensor("broadcast_tensors", x, i + 1, "tensors")._a.shape for i, x in enumerate(tensors)
+    ]
     error = broadcast_error("broadcast_tensors", shapes) if shapes else None
     if error is not None:
         raise error
@@ -460,10 +514,13 @@ def broadcast_shapes(*shapes: Any) -> Size:
         result = [1] * (len(given) - len(result)) + result
         for k in range(1, len(given) + 1):
             if given[-k] < 0:
-                raise RuntimeError(f"Trying to create tensor with negative dimension ({given[-k]}): ({given[-k]})")
+                raise RuntimeError(
+                    f"Trying to create tensor with negative dimension ({given[-k]}): ({given[-k]})"
+                )
             if given[-k] != 1 and result[-k] not in (1, given[-k]):
                 raise RuntimeError(
-                    f"Attempting to broadcast a dimension of length {given[-k]} at {-k}! Mismatching argument at index "
+                    f"Attempting to broadcast a dimension of length {given[-k]} at {-k}! "
+                    "Mismatching argument at index "
                     f"{number} had {given}; but expected shape should be broadcastable to {result}"
                 )
             if given[-k] != 1:

@@ -41,7 +41,9 @@ def _even_sizes(n: int, size: int) -> tuple[int, ...]:
 
 @overridable
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of one size along a dimension (the last may be smaller), or of the sizes listed: views."""
+    """Parts of one size along a dimension (the last may be smaller), or of the sizes listed:
+    views.
+    """
     if isinstance(split_size_or_sections, list | tuple):
         return split_with_sizes(tensor, split_size_or_sections, dim)
     axis = _splittable("split", tensor, dim)
@@ -49,7 +51,9 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if not size and n:
-        raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        raise RuntimeError(
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
+        )
     return _parts(Split, tensor, axis=axis, sizes=_even_sizes(n, size))
 
 
@@ -59,14 +63,16 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     parts, n = sizes((split_sizes,), "split_with_sizes", "split_sizes"), input._a.shape[axis]
     if any(size < 0 for size in parts):
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(parts)}"
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"split_sizes={list(parts)}"
         )
     total = 0
     for size in parts:
         total += size
     if total != n:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), but got "
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's "
+            f"size at dimension {axis}), but got "
             f"split_sizes={list(parts)}"
         )
     return _parts(SplitWithSizes, input, axis=axis, sizes=parts)
@@ -86,21 +92,30 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 @overridable
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts along a dimension: a number of nearly equal ones, or those between the indices listed. Views."""
+    """Parts along a dimension: a number of nearly equal ones, or those between the indices
+    listed. Views.
+    """
     rank = tensor("tensor_split", input)._a.ndim
     if not rank:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     axis = one_dim(dim, rank, "tensor_split")
     if isinstance(indices_or_sections, Tensor):
         if indices_or_sections._a.dtype != np.int64 or indices_or_sections._a.ndim > 1:
             raise RuntimeError(
-                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor of "
-                f"int64, got shape {list(indices_or_sections._a.shape)} and {indices_or_sections.dtype!r}"
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional "
+                "or one-dimensional tensor of "
+                f"int64, got shape {list(indices_or_sections._a.shape)} and "
+                f"{indices_or_sections.dtype!r}"
             )
         indices_or_sections = indices_or_sections._a.tolist()
     n = input._a.shape[axis]
     if isinstance(indices_or_sections, list | tuple):
-        ends = [min(max(i + n, 0) if i < 0 else i, n) for i in sizes((indices_or_sections,), "tensor_split", "indices")]
+        ends = [
+            min(max(i + n, 0) if i < 0 else i, n)
+            for i in sizes((indices_or_sections,), "tensor_split", "indices")
+        ]
         starts, stops = [0, *ends], [*ends, n]
     else:
         count = whole(indices_or_sections, "tensor_split", "sections")
@@ -109,18 +124,26 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         small, more = divmod(n, count)
         stops = [(k + 1) * small + min(k + 1, more) for k in range(count)]
         starts = [0, *stops[:-1]]
-    return tuple([slice_by(input, axis, a, max(a, b), 1) for a, b in zip(starts, stops, strict=True)])
+    return tuple(
+        [slice_by(input, axis, a, max(a, b), 1) for a, b in zip(starts, stops, strict=True)]
+    )
 
 
-def _split_at(name: str, least: int, input: Any, indices_or_sections: Any, axis: int) -> tuple[Tensor, ...]:
+def _split_at(
+    name: str, least: int, input: Any, indices_or_sections: Any, axis: int
+) -> tuple[Tensor, ...]:
     have = tensor(name, input)._a.shape
     if len(have) < least:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(have)} dimensions!"
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a "
+            f"tensor with {len(have)} dimensions!"
         )
-    if isinstance(indices_or_sections, int) and (indices_or_sections < 1 or have[axis] % indices_or_sections):
+    if isinstance(indices_or_sections, int) and (
+        indices_or_sections < 1 or have[axis] % indices_or_sections
+    ):
         raise RuntimeError(
-            f"torch.{name} attempted to split along dimension {axis}, but the size of the dimension {have[axis]} is not "
+            f"torch.{name} attempted to split along dimension {axis}, but the size of the "
+            f"dimension {have[axis]} is not "
             f"divisible by the split_size {indices_or_sections}!"
         )
     return tensor_split(input, indices_or_sections, axis)
@@ -173,7 +196,8 @@ def contains(self: Tensor, element: Any) -> bool:
     """`element in tensor`: whether some element equals it (after broadcasting)."""
     if not isinstance(element, Tensor | bool | int | float | complex):
         raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
         )
     other = element._a if isinstance(element, Tensor) else element
     if isinstance(element, Tensor):
@@ -181,8 +205,6 @@ def contains(self: Tensor, element: Any) -> bool:
         if error is not None:
             raise error
     return bool(np.any(np.equal(self._a, other)))
-
-
 
 
 def backwards(self: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Indexing: by numbers and slices, by index arrays, by one index an element, by masks. Imports NumPy only."""
+"""Indexing: by numbers and slices, by index arrays, by one index an element, by masks.
+
+Imports NumPy only.
+"""
 
 import math
 
@@ -10,13 +13,17 @@ from .shape import cast, narrow, restrided, sum_to, widen
 
 @primitive
 def getitem(x, *, index):
-    """x[index] for a tuple of numbers, slices, None and one `...` (else NumPy copies a single element): a view."""
+    """x[index] for a tuple of numbers, slices, None and one `...` (else NumPy copies a single
+    element): a view.
+    """
     r = x[index]
     return r if None not in index else _with_strides(r, index)
 
 
 def _with_strides(r, index):
-    """`r` with PyTorch's strides along new dimensions: those of the dimension behind, where NumPy has 0."""
+    """`r` with PyTorch's strides along new dimensions: those of the dimension behind, where
+    NumPy has 0.
+    """
     kept = sum(item is not ... and type(item) is not int for item in index)
     new: list[bool] = []
     for item in index:
@@ -40,7 +47,9 @@ def ungetitem(x, *, index, shape):
     return result
 
 
-linear(getitem, lambda g, x_meta, *, index: ungetitem(g, index=index, shape=x_meta.shape), fresh=True)
+linear(
+    getitem, lambda g, x_meta, *, index: ungetitem(g, index=index, shape=x_meta.shape), fresh=True
+)
 linear(ungetitem, lambda g, *, index: getitem(g, index=index))
 
 
@@ -76,7 +85,9 @@ def unindex(x, i, *, axes, shape):
 
 @primitive
 def put(x, i, v, *, axes, accumulate):
-    """A copy of `x` with `v`, broadcast, written or added at places `i` of the dimensions `axes`."""
+    """A copy of `x` with `v`, broadcast, written or added at places `i` of the dimensions
+    `axes`.
+    """
     result = np.array(x, order="C")
     put_into(result, i, v, axes=axes, accumulate=accumulate)
     return result
@@ -141,7 +152,12 @@ def _places(shape, i, axes):
     return places, places.shape
 
 
-linear(index, lambda g, i, x_meta, *, axes: unindex(g, i, axes=axes, shape=x_meta.shape), None, fresh=True)
+linear(
+    index,
+    lambda g, i, x_meta, *, axes: unindex(g, i, axes=axes, shape=x_meta.shape),
+    None,
+    fresh=True,
+)
 linear(unindex, lambda g, i, *, axes: index(g, i, axes=axes), None, fresh=True)
 linear(clear, lambda g, i, *, axes: clear(g, i, axes=axes), None, fresh=True)
 linear(
@@ -156,7 +172,9 @@ linear(
 
 
 def _grid(shape, i, axis):
-    """The row-major numbers, in an array of `shape`, of the elements (.., i[..], ..) along `axis`."""
+    """The row-major numbers, in an array of `shape`, of the elements (.., i[..], ..) along
+    `axis`.
+    """
     if not shape:
         return np.zeros(i.shape, np.int64)
     places, step = 0, 1
@@ -179,7 +197,9 @@ def _cropped(v, shape):
 
 
 def _uncropped(g, shape):
-    """The cotangent of the source of `shape`: zeros where the index did not reach; the sum for one number."""
+    """The cotangent of the source of `shape`: zeros where the index did not reach; the sum for
+    one number.
+    """
     if not shape:
         return sum_to(g, shape=shape)
     for axis, n in enumerate(shape):
@@ -226,7 +246,12 @@ def erase(x, i, *, axis):
     return result
 
 
-linear(gather, lambda g, i, x_meta, *, axis: ungather(g, i, axis=axis, shape=x_meta.shape), None, fresh=True)
+linear(
+    gather,
+    lambda g, i, x_meta, *, axis: ungather(g, i, axis=axis, shape=x_meta.shape),
+    None,
+    fresh=True,
+)
 linear(ungather, lambda g, i, *, axis: gather(g, i, axis=axis), None, fresh=True)
 linear(erase, lambda g, i, *, axis: erase(g, i, axis=axis), None, fresh=True)
 linear(
@@ -242,7 +267,6 @@ linear(
     None,
     lambda g, i, v_meta, *, axis: _uncropped(gather(g, i, axis=axis), v_meta.shape),
 )
-
 
 
 def _neutral(reduce, dtype):
@@ -288,7 +312,9 @@ def _extreme_gradient(g, x, i, v, out, dtype, axis, include_self):
 
 
 def _product_gradient(g, x, i, v, dtype, axis, include_self):
-    """The cotangent of a product: that of the others, by counting zeros instead of dividing by them."""
+    """The cotangent of a product: that of the others, by counting zeros instead of dividing by
+    them.
+    """
     zero_x, zero_v = np.equal(x, 0.0), np.equal(v, 0.0)
     counted = cast(zero_x, dtype=dtype)
     safe_x = x + counted
@@ -320,7 +346,9 @@ general(scatter_reduce, _scatter_reduce_gradient, joint=True)
 
 @primitive
 def scatter_mean(x, i, v, *, axis, mean, include_self):
-    """Sum or mean of x's elements and all v[a, b, ..] with the place (.., i[a, b, ..], ..); include_self as above."""
+    """Sum or mean of x's elements and all v[a, b, ..] with the place (.., i[a, b, ..], ..);
+    include_self as above.
+    """
     start = x if include_self else erase.__wrapped__(x, i, axis=axis)
     total = scatter_add.__wrapped__(start, i, v, axis=axis)
     if not mean:
@@ -331,7 +359,9 @@ def scatter_mean(x, i, v, *, axis, mean, include_self):
 
 @primitive
 def count_parts(x, i, *, axis, include_self):
-    """How many elements a scatter with this index brings together at each place of `x`, at least 1."""
+    """How many elements a scatter with this index brings together at each place of `x`, at
+    least 1.
+    """
     start = np.ones(x.shape, x.dtype)
     if not include_self:
         start = erase.__wrapped__(start, i, axis=axis)
@@ -371,7 +401,12 @@ def fill_where(x, mask, v):
     return np.where(mask, v, x)
 
 
-linear(masked, lambda g, mask, x_meta, *, keep: sum_to(masked(g, mask, keep=keep), shape=x_meta.shape), None, fresh=True)
+linear(
+    masked,
+    lambda g, mask, x_meta, *, keep: sum_to(masked(g, mask, keep=keep), shape=x_meta.shape),
+    None,
+    fresh=True,
+)
 linear(
     fill_where,
     lambda g, mask, x_meta: sum_to(masked(g, mask, keep=False), shape=x_meta.shape),

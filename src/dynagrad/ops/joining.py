@@ -7,7 +7,9 @@ from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal
 
 
 def row_major(array):
-    """`array`, copied only if its memory is in another order: NumPy follows its inputs, PyTorch does not."""
+    """`array`, copied only if its memory is in another order: NumPy follows its inputs, PyTorch
+    does not.
+    """
     return array if array.flags.c_contiguous else np.array(array, order="C")
 
 
@@ -16,7 +18,9 @@ def row_major(array):
 
 @primitive
 def cat(*xs, axis):
-    """The arrays one after the other along an existing dimension; those of shape (0,) fit anywhere."""
+    """The arrays one after the other along an existing dimension; those of shape (0,) fit
+    anywhere.
+    """
     try:
         return row_major(np.concatenate(xs, axis))
     except ValueError:
@@ -121,19 +125,25 @@ def flip(x, *, axes):
 
 @primitive
 def roll(x, *, shifts, axes):
-    """Elements moved along dimensions, those that fall off re-entering; axes=None rolls the flat order."""
+    """Elements moved along dimensions, those that fall off re-entering; axes=None rolls the
+    flat order.
+    """
     return row_major(np.roll(x, shifts, axes))
 
 
 @primitive
 def rot90(x, *, k, axes):
-    """`x` turned by k quarters from the first towards the second of two dimensions, in new memory."""
+    """`x` turned by k quarters from the first towards the second of two dimensions, in new
+    memory.
+    """
     return np.array(np.rot90(x, k, axes))
 
 
 @primitive
 def diag_embed(x, *, offset, axis1, axis2):
-    """Matrices of zeros with the last dimension of `x` on a diagonal, in dimensions axis1 and axis2."""
+    """Matrices of zeros with the last dimension of `x` on a diagonal, in dimensions axis1 and
+    axis2.
+    """
     size = x.shape[-1] + abs(offset)
     shape = list(x.shape[:-1])
     for axis in sorted((axis1, axis2)):

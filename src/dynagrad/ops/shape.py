@@ -1,4 +1,7 @@
-"""Shape operations: views by geometry, broadcasting and its transpose, joining and casting. Imports NumPy only."""
+"""Shape operations: views by geometry, broadcasting and its transpose, joining and casting.
+
+Imports NumPy only.
+"""
 
 import math
 
@@ -10,7 +13,9 @@ from .rule import linear, primitive
 
 @primitive
 def sum_to(x, *, shape):
-    """Sum `x` down to `shape`, from which it could have been broadcast: the transpose of broadcast_to."""
+    """Sum `x` down to `shape`, from which it could have been broadcast: the transpose of
+    broadcast_to.
+    """
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
@@ -23,7 +28,9 @@ def sum_to(x, *, shape):
 
 @primitive
 def broadcast_to(x, *, shape):
-    """A writeable view of `x` repeated, by strides of 0, along new dimensions and those of size 1."""
+    """A writeable view of `x` repeated, by strides of 0, along new dimensions and those of size
+    1.
+    """
     have, steps, rank = x.shape, x.strides, x.ndim
     if not rank:
         return restrided(x, shape, (0,) * len(shape))
@@ -57,7 +64,9 @@ def reshape(x, *, shape):
 
 @primitive
 def unsqueeze(x, *, axis):
-    """A view with a new dimension of size 1, whose stride spans the dimension behind it, as PyTorch's does."""
+    """A view with a new dimension of size 1, whose stride spans the dimension behind it, as
+    PyTorch's does.
+    """
     shape, strides = x.shape, x.strides
     step = shape[axis] * strides[axis] if axis < x.ndim else x.itemsize
     if x.flags.c_contiguous:
@@ -116,11 +125,13 @@ linear(copy, lambda g: g)
 linear(contiguous, lambda g: g)
 
 
-# --- memory geometry: what views of views come down to ----------------------------------------------------------------
+# --- memory geometry: what views of views come down to
+# ----------------------------------------------------------------
 
 
 def restrided(x, shape, strides, start=0):
-    """A writeable view of x's memory by shape and strides (in bytes) from `start` bytes after x's first element.
+    """A writeable view of x's memory by shape and strides (in bytes) from `start` bytes after x's
+    first element.
 
     NumPy's own broadcast_to and as_strided cost ten times as much; the first is read-only besides.
     """
@@ -148,14 +159,18 @@ def _window_beyond(x, size, stride, offset):
     step = x.itemsize
     origin = np.lib.stride_tricks.as_strided(x, (), ())
     if offset:
-        span = np.lib.stride_tricks.as_strided(x, (abs(offset) + 1,), (step if offset > 0 else -step,))
+        span = np.lib.stride_tricks.as_strided(
+            x, (abs(offset) + 1,), (step if offset > 0 else -step,)
+        )
         origin = span[-1:]
     return np.lib.stride_tricks.as_strided(origin, size, tuple(s * step for s in stride))
 
 
 def _laid_out(shape, stride, dtype):
     """Zeros in memory with the given strides, as (memory, view of that shape)."""
-    span = 1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if math.prod(shape) else 0
+    span = (
+        1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if math.prod(shape) else 0
+    )
     memory = np.zeros(span, dtype)
     step = memory.itemsize
     return memory, ndarray(shape, dtype, memory, 0, tuple(s * step for s in stride))
@@ -163,7 +178,9 @@ def _laid_out(shape, stride, dtype):
 
 @primitive
 def as_strided(x, *, size, stride, offset, base_stride):
-    """The window of x's memory with this geometry (in elements), `x` being laid out with base_stride."""
+    """The window of x's memory with this geometry (in elements), `x` being laid out with
+    base_stride.
+    """
     step = x.itemsize
     if x.strides != tuple(s * step for s in base_stride) and x.size:
         memory, view = _laid_out(x.shape, base_stride, x.dtype)
@@ -174,7 +191,9 @@ def as_strided(x, *, size, stride, offset, base_stride):
 
 @primitive
 def scatter_strided(x, *, shape, size, stride, offset, base_stride):
-    """Zeros of `shape` with `x` added into the window of that geometry: the transpose of as_strided."""
+    """Zeros of `shape` with `x` added into the window of that geometry: the transpose of
+    as_strided.
+    """
     memory, whole = _laid_out(shape, base_stride, x.dtype)
     step = x.itemsize
     window = ndarray(size, x.dtype, memory, offset * step, tuple(s * step for s in stride))
@@ -214,7 +233,9 @@ linear(
 
 @primitive
 def write_strided(x, y, *, size, stride, offset, base_stride):
-    """A copy of `x` with `y` written into the window of that geometry: what an in-place write to a view does."""
+    """A copy of `x` with `y` written into the window of that geometry: what an in-place write
+    to a view does.
+    """
     memory, whole = _laid_out(x.shape, base_stride, x.dtype)
     whole[...] = x
     step = x.itemsize
@@ -224,12 +245,16 @@ def write_strided(x, y, *, size, stride, offset, base_stride):
 
 def _without_window(g, size, stride, offset, base_stride):
     window = as_strided(g, size=size, stride=stride, offset=offset, base_stride=base_stride)
-    return write_strided(g, window * 0, size=size, stride=stride, offset=offset, base_stride=base_stride)
+    return write_strided(
+        g, window * 0, size=size, stride=stride, offset=offset, base_stride=base_stride
+    )
 
 
 linear(
     write_strided,
-    lambda g, *, size, stride, offset, base_stride: _without_window(g, size, stride, offset, base_stride),
+    lambda g, *, size, stride, offset, base_stride: _without_window(
+        g, size, stride, offset, base_stride
+    ),
     lambda g, *, size, stride, offset, base_stride: as_strided(
         g, size=size, stride=stride, offset=offset, base_stride=base_stride
     ),
@@ -259,7 +284,9 @@ def sliced(x, *, axis, start, stop, step):
 
 @primitive
 def unsliced(x, *, axis, start, stop, step, total):
-    """Zeros of size `total` along a dimension, with `x` at every `step`-th place: the transpose of sliced."""
+    """Zeros of size `total` along a dimension, with `x` at every `step`-th place: the transpose
+    of sliced.
+    """
     return _zeros_with(x, axis, slice(start, stop, step), (total,))
 
 
@@ -271,7 +298,9 @@ def select(x, *, axis, index):
 
 @primitive
 def unselect(x, *, axis, index, total):
-    """Zeros with `x` as slice number `index` of `total` along a new dimension: the transpose of select."""
+    """Zeros with `x` as slice number `index` of `total` along a new dimension: the transpose of
+    select.
+    """
     return _zeros_with(x, axis, index, (total,), new=True)
 
 
