@@ -66,7 +66,9 @@ def put_pair(name: str, kind: Any, pair: tuple, out: Any) -> Any:
     if out is None:
         return kind(*pair)
     if not isinstance(out, tuple | list) or len(out) != 2:
-        raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}"
+        )
     if isinstance(out[1], Tensor) and out[1]._a.dtype != np.int64:
         raise RuntimeError(
             "Expected out tensor to have dtype long int, but got "

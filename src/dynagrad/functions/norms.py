@@ -26,9 +26,10 @@ def vector_norm(x: Tensor, p: float, dim: Any, keepdim: bool, dtype: Any) -> Ten
     wanted = None if dtype is None else numpy_dtype(dtype)
     if wanted is not None:
         if category(wanted) != category(kind):
+            which = "real" if category(kind) == FLOATING else "complex"
             raise RuntimeError(
-                f"linalg.vector_norm: dtype should be {'real' if category(kind) == FLOATING else 'complex'}"
-                f" for {legacy_name(kind)} inputs, but got {legacy_name(wanted)}"
+                f"linalg.vector_norm: dtype should be {which} for {legacy_name(kind)} inputs, but "
+                f"got {legacy_name(wanted)}"
             )
         if wanted.itemsize < kind.itemsize:
             raise RuntimeError(

@@ -29,12 +29,12 @@ from ..core.apply import (
     to_dtype,
     write_out,
 )
-from ..core.dtype import FLOATING, category, number_dtype, numpy_dtype
+from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap
 from ..ops import reduction as ops
 from ..ops.rule import RULES
-from .arguments import SPELLINGS, many_dims, numpy_names, one_dim, tensor, truth
+from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .elementwise import div
 
 getframe = sys._getframe
@@ -62,7 +62,7 @@ def hot_reduction(
     `whole(x)` reduces all of a float32 or float64 array, `over(x, axes, keepdims)` serves
     every call, `cast_over` those in another dtype, which `choose(dtype, wanted)` gives or None.
     Loss code calls these at each step, so the fast path stores slots itself, like `unary` does;
-    whatever is unusual (another dtype, several dimensions, out=, subclasses) takes `slow`.
+    whatever is unusual (another dtype, out=, a subclass) takes `slow`.
     """
 
     def decorate(stub: F) -> F:
@@ -78,28 +78,40 @@ def hot_reduction(
             for is_cast in (True, False)
         }
 
-        def op(input, dim=..., keepdim=False, *, dtype=None, out=None, **spelled):
-            if type(input) not in PLAIN or dtype is not None or out is not None or spelled:
-                return slow(input, dim, keepdim, dtype, out, spelled)
+        def op(input, dim=..., keepdim=False, *, dtype=None, out=None, axis=..., keepdims=...):
+            if axis is not ... or keepdims is not ...:
+                return op(
+                    input,
+                    axis if dim is ... else dim,
+                    keepdims if keepdims is not ... else keepdim,
+                    dtype=dtype,
+                    out=out,
+                )
+            if type(input) not in PLAIN or dtype is not None or out is not None:
+                return slow(input, dim, keepdim, dtype, out)
             a = input._a
             d = a.dtype
             if (d is not float32 and d is not float64) or type(a) is not ndarray:
-                return slow(input, dim, keepdim, None, None, spelled)
+                return slow(input, dim, keepdim, None, None)
             try:
                 if dim is ...:
                     if keepdim is not False:
-                        return slow(input, dim, keepdim, None, None, spelled)
+                        return slow(input, dim, keepdim, None, None)
                     r = all_of(a)
                     cls, kw = all_node, None
                 else:
+                    if type(keepdim) is not bool:
+                        return slow(input, dim, keepdim, None, None)
                     n = a.ndim
-                    if type(dim) is not int or type(keepdim) is not bool or not -n <= dim < n:
-                        return slow(input, dim, keepdim, None, None, spelled)
-                    kw = {"axes": (dim % n,), "keepdims": keepdim}
+                    if type(dim) is int and -n <= dim < n:
+                        axes = (dim % n,)
+                    else:
+                        axes = many_dims(dim, n, name)
+                    kw = {"axes": axes, "keepdims": keepdim}
                     r = along(a, **kw)
                     cls = along_node
             except WARNED:
-                return slow(input, dim, keepdim, None, None, spelled)
+                return slow(input, dim, keepdim, None, None)
             v = input._v
             if v is not None and v.rebased:
                 sync(input)
@@ -126,18 +138,14 @@ def hot_reduction(
             node.seq = tick()
             return t
 
-        def slow(input, dim, keepdim, dtype, out, spelled):
+        def slow(input, dim, keepdim, dtype, out):
             if type(input) not in PLAIN and overriding:
-                given = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out, **spelled}
+                given = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
                 plain = {"dim": ..., "keepdim": False, "dtype": None, "out": None}
                 kw = {k: v for k, v in given.items() if v is not plain.get(k)}
                 answer = ask_overrides(op, (input,), kw)
                 if answer is not NotImplemented:
                     return answer
-            for key, value in spelled.items():
-                if key not in SPELLINGS:
-                    raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
-                dim, keepdim = (value, keepdim) if key == "axis" else (dim, value)
             x = tensor(name, input)
             keepdim = truth(name, keepdim, "keepdim", 2)
             wanted = None if dtype is None else numpy_dtype(dtype)
@@ -186,12 +194,12 @@ def _averaging(dtype: np.dtype, wanted: np.dtype | None) -> np.dtype | None:
 
 
 @hot_reduction(ops.total, ops.sum_over, ops.sum_as, "Sum", _summing)
-def sum(input, dim=..., keepdim=False, *, dtype=None, out=None):
+def sum(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
     """The sum over `dim`, or of all elements; integers and bools give int64."""
 
 
 @hot_reduction(ops.average, ops.mean_over, ops.mean_as, "Mean", _averaging)
-def mean(input, dim=..., keepdim=False, *, dtype=None, out=None):
+def mean(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
     """The sum over `dim` divided by the number of terms; RuntimeError for integers."""
 
 
@@ -225,6 +233,10 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     x = tensor("nansum", input)
     if category(x._a.dtype) < FLOATING:
         return sum(x, dim, keepdim, dtype=dtype, out=out)
+    if category(x._a.dtype) == COMPLEX:
+        raise RuntimeError(
+            "nansum on CPU does not support complex inputs\nSum x.real and x.imag one by one"
+        )
     x = converted("nansum", x, dtype, out)
     axes = all_or(dim, x._a.ndim, "nansum")
     result = apply(Nansum, x, axes=axes, keepdims=truth("nansum", keepdim, "keepdim", 2))
@@ -250,7 +262,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 @overridable
 @numpy_names
-def prod(input, dim=..., keepdim=False, *, dtype=None, out=None):
+def prod(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
     """The product along `dim` (an int), or of all elements; integers and bools give int64."""
     x = converted("prod", tensor("prod", input), dtype, out)
     axis = None if dim is ... else one_dim(dim, x._a.ndim, "prod")

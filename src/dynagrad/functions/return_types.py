@@ -1,4 +1,4 @@
-"""Named results of functions that return several tensors: `torch.return_types.max(values, indices)`."""
+"""Named results of functions that return several tensors: `torch.return_types.max(...)`."""
 
 from collections import namedtuple
 from typing import Any
@@ -17,7 +17,9 @@ def return_type(name: str, *fields: str) -> Any:
 
 
 def _show(self) -> str:
-    items = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True))
+    items = ",\n".join(
+        f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)
+    )
     return f"torch.return_types.{type(self).__name__}(\n{items})"
 
 

@@ -186,22 +186,26 @@ def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
             f"{legacy_name(x._a.dtype)}; convert it first, as in x.float()"
         )
     if x._a.size == 0:
-        raise RuntimeError(f"{name}() input tensor must be non-empty, its shape is {list(x._a.shape)}")
+        raise RuntimeError(
+            f"{name}() input tensor must be non-empty, its shape is {list(x._a.shape)}"
+        )
     if isinstance(q, Tensor):
         if q._a.ndim > 1:
-            raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, not of {q._a.ndim} dimensions")
+            raise RuntimeError(
+                f"{name}() q must be a scalar or 1D tensor, not of {q._a.ndim} dimensions"
+            )
         if q._a.dtype != x._a.dtype:
             raise RuntimeError(
-                f"{name}() q tensor must be same dtype as the input tensor, {legacy_name(x._a.dtype)}, "
-                f"not {legacy_name(q._a.dtype)}"
+                f"{name}() q tensor must be same dtype as the input tensor, "
+                f"{legacy_name(x._a.dtype)}, not {legacy_name(q._a.dtype)}"
             )
         if not ((q._a >= 0) & (q._a <= 1)).all():
             raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
         return q._a
     if not isinstance(q, int | float) or isinstance(q, bool):
         raise TypeError(
-            f"{name}() received an invalid combination of arguments: q must be a float or a Tensor, "
-            f"not {type(q).__name__}"
+            f"{name}() received an invalid combination of arguments: q must be a float or a "
+            f"Tensor, not {type(q).__name__}"
         )
     if not 0 <= q <= 1:
         raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
@@ -322,9 +326,7 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     """The number of the interval between `boundaries` (a sorted vector) that holds each element."""
     x = tensor("bucketize", boundaries, 2, "boundaries")
     if x._a.ndim != 1:
-        raise RuntimeError(
-            f"boundaries tensor must be 1 dimension, but got dim({x._a.ndim})"
-        )
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({x._a.ndim})")
     return _insertion("bucketize", x, input, out_int32, right, out)
 
 
@@ -338,8 +340,8 @@ def _distinct(name: str, fun: Callable, input, dim, return_inverse, return_count
         x, axis = wrap(x._a.reshape(1)), None
     results = [wrap(r) for r in compute(RULES[fun], [x._a], {"axis": axis})]
     wanted = [True, return_inverse, return_counts]
-    chosen = tuple(r for r, is_wanted in zip(results, wanted, strict=True) if is_wanted)
-    return chosen if len(chosen) > 1 else chosen[0]
+    chosen = [r for r, is_wanted in zip(results, wanted, strict=True) if is_wanted]
+    return tuple(chosen) if len(chosen) > 1 else chosen[0]
 
 
 @overridable
@@ -389,7 +391,7 @@ def bincount(input, weights=None, minlength=0):
 
 @overridable
 def histc(input, bins=100, min=0, max=0, *, out=None):
-    """How many elements lie in each of `bins` equal parts of [min, max] (both 0: of their range)."""
+    """How many elements lie in each of `bins` equal parts of [min, max]; both 0: of their range."""
     x = tensor("histc", input)
     if category(x._a.dtype) != FLOATING:
         raise NotImplementedError(

@@ -1,4 +1,4 @@
-"""Running sums, products and extremes along a dimension, and linear recurrences. Imports NumPy only.
+"""Running sums, products and extremes along a dimension; recurrences. Imports NumPy only.
 
 Running sums and products of float32 are kept in float64 and rounded once, as PyTorch's are.
 """
@@ -33,9 +33,7 @@ def cumsum(x, *, axis, reverse):
     return _running(np.add, x, axis, reverse)
 
 
-linear(
-    cumsum, lambda g, *, axis, reverse: cumsum(g, axis=axis, reverse=not reverse), fresh=True
-)
+linear(cumsum, lambda g, *, axis, reverse: cumsum(g, axis=axis, reverse=not reverse), fresh=True)
 
 
 @primitive
@@ -93,6 +91,8 @@ def cumprod(x, *, axis, reverse):
 
 
 def _cumprod_vjp(g, x, out, *, axis, reverse):
+    if x.ndim == 0:
+        return g * 1
     # The product of all before x[i], times sum over j >= i of g[j] x[i+1] ... x[j]: no division.
     step = -1 if reverse else 1
     before = shift(out, axis=axis, by=step, fill=1)
@@ -114,6 +114,8 @@ def logcumsumexp(x, *, axis):
 
 
 def _logcumsumexp_vjp(g, x, out, *, axis):
+    if x.ndim == 0:
+        return g * 1
     # sum over j >= i of g[j] exp(x[i] - out[j]); out grows, so every exponent here is <= 0.
     fading = np.exp(out - shift(out, axis=axis, by=-1, fill=float("inf")))
     return np.exp(x - out) * recur(g, fading, axis=axis, step=1)

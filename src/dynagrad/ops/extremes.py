@@ -90,7 +90,7 @@ def picked(g0, x_meta, out1, *, axis, keepdims):
 
 @primitive
 def max_along(x, *, axis, keepdims):
-    """The greatest elements along a dimension (nan if there is one) and where the first of it is."""
+    """The greatest elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
     value = np.maximum.reduce(x, axis, out=..., keepdims=keepdims)
@@ -99,7 +99,7 @@ def max_along(x, *, axis, keepdims):
 
 @primitive
 def min_along(x, *, axis, keepdims):
-    """The least elements along a dimension (nan if there is one) and where the first of it is."""
+    """The least elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
     value = np.minimum.reduce(x, axis, out=..., keepdims=keepdims)

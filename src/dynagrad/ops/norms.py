@@ -21,6 +21,8 @@ def absolute_power(x, *, exponent):
 @primitive
 def signed_power(x, *, exponent):
     """sign(x) |x| ** exponent, 0 where x is 0 (also for exponents <= 0); exponent 0: the sign."""
+    if exponent == 0 and x.dtype.kind == "f":
+        return np.subtract(x > 0, x < 0, dtype=x.dtype)  # 0 for nan, as PyTorch's sgn
     return np.asarray(np.sign(x) * absolute_power(x, exponent=exponent))
 
 
@@ -80,7 +82,8 @@ def _norm_vjp(g, x, out, is_complex, p, axes, keepdims):
     else:
         direction = signed_power(x, exponent=slope)
     if p in (math.inf, -math.inf):
-        return g_x * direction * tie_share(x, out, axes=axes, keepdims=keepdims, absolute=True)
+        over = {"axes": axes, "keepdims": keepdims, "nan_ties": True, "absolute": True}
+        return g_x * direction * tie_share(x, out, **over)
     if p == 1:
         return g_x * direction
     return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=slope))

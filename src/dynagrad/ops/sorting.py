@@ -57,7 +57,7 @@ general(topk, placed, results=2)
 
 
 def _select(x, rank, axis, keepdims):
-    """The elements of given rank (an int, or an array with size 1 along `axis`), and their places."""
+    """The elements of a rank (an int, or an array with size 1 along `axis`), and their places."""
     order = np.argsort(x, axis, "stable")
     if not isinstance(rank, np.ndarray):
         rank = np.full([1 if i == axis else n for i, n in enumerate(x.shape)], rank)
@@ -170,7 +170,9 @@ def searchsorted(x, v, *, right):
         return np.asarray(np.searchsorted(x, v, side))
     result = np.empty(v.shape, np.int64)
     rows = zip(x.reshape(-1, x.shape[-1]), v.reshape(-1, v.shape[-1]), strict=True)
-    result.reshape(-1, v.shape[-1])[...] = [np.searchsorted(row, values, side) for row, values in rows]
+    result.reshape(-1, v.shape[-1])[...] = [
+        np.searchsorted(row, values, side) for row, values in rows
+    ]
     return result
 
 
@@ -213,7 +215,7 @@ def bincount(x, weights=None, *, length):
 
 @primitive
 def histogram(x, *, bins, low, high):
-    """How many elements lie in each of `bins` equal parts of [low, high]; others are not counted."""
+    """How many elements lie in each of `bins` equal parts of [low, high], no others."""
     edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
     values = x[(x >= low) & (x <= high)]
     bin_of = np.minimum(np.searchsorted(edges, values, "right") - 1, bins - 1)
