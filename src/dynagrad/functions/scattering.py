@@ -202,7 +202,7 @@ def scatter_reduce(
     """A copy in which each place holds the sum, prod, mean, amax or amin of all src elements that
     index sends there.
 
-    include_self: the input's own element takes part as well. Places that receive nothing keep theirs.
+    include_self: the input's own element takes part. Places that receive nothing keep theirs.
     """
     if reduce not in _REDUCTIONS:
         raise RuntimeError(
