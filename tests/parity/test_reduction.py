@@ -333,3 +333,13 @@ def test_long_float32_sums_are_as_accurate(shape, dim):
         assert ours._a.dtype == np.float32 and theirs.dtype == torch.float32
         _, _, flipped, _ = both(text.replace("x.", "x.mT.mT."), x)
         np.testing.assert_allclose(as_array(flipped), exact, rtol=2e-6)
+
+
+@pytest.mark.parametrize("n", [3, 5000, 1_000_003])
+def test_long_float32_norms_are_as_accurate(n):
+    x = (np.random.default_rng(1).random(n) + 1).astype(np.float32)
+    for call in ("x.norm()", "x.norm(keepdim=True)", "x.var()", "x.logsumexp(0)"):
+        _, _, ours, theirs = both(call, x)
+        exact = both(call, x.astype(np.float64))[3].numpy()
+        np.testing.assert_allclose(as_array(ours), exact, rtol=2e-6)
+        assert as_array(ours).shape == tuple(theirs.shape)

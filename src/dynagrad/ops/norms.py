@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .extremes import tie_share
-from .reduction import add_over, divide_or_zero, is_half, real_dtype, spread
+from .reduction import FLOAT32, FLOAT64, ROW, add_over, divide_or_zero, is_half, real_dtype, spread
 from .rule import elementwise, general, primitive
 from .shape import cast
 
@@ -42,6 +42,20 @@ elementwise(absolute_power, _absolute_power_vjp)
 elementwise(signed_power, _signed_power_vjp)
 
 
+def _squares(x, axes, keepdims):
+    """The sum of x * x; of a whole array by BLAS, row by row so that the error stays small."""
+    if axes is not None or not x.flags.c_contiguous or x.dtype not in (FLOAT32, FLOAT64):
+        return add_over(x * x, axes, keepdims)
+    flat = x.reshape(-1)
+    if flat.size <= ROW:
+        total = flat.dot(flat)
+    else:
+        whole = flat.size // ROW * ROW
+        rows = flat[:whole].reshape(-1, ROW)
+        total = np.add.reduce(np.vecdot(rows, rows)) + flat[whole:].dot(flat[whole:])
+    return total.reshape((1,) * x.ndim) if keepdims else total
+
+
 @primitive
 def vector_norm(x, *, p, axes, keepdims, dtype):
     """(sum |x|^p)^(1/p) over `axes`; the number of non-zeros for 0, the extreme |x| for +-inf."""
@@ -61,7 +75,7 @@ def vector_norm(x, *, p, axes, keepdims, dtype):
     elif p == 1:
         norm = add_over(size, axes, keepdims)
     elif p == 2:
-        norm = np.sqrt(add_over(size * size, axes, keepdims))
+        norm = np.sqrt(_squares(size, axes, keepdims))
     else:
         power = size.dtype.type
         norm = np.power(add_over(np.power(size, power(p)), axes, keepdims), power(1 / p))
