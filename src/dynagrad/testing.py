@@ -269,7 +269,7 @@ def make_tensor(
     d = type_of("make_tensor", dtype, np.dtype(np.float32))
     noncontiguous = noncontiguous and math.prod(sizes) > 1
     if noncontiguous:
-        sizes = (*sizes[:-1], 2 * sizes[-1])
+        sizes = tuple(2 * n if i == len(sizes) - 1 else n for i, n in enumerate(sizes))
     stream = draws("make_tensor", None)
     if d == np.bool_:
         array = stream.randint(

@@ -35,14 +35,17 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     @property
     def is_floating_point(self) -> bool:
+        """Whether it holds real numbers with a fraction."""
         return self.category == FLOATING
 
     @property
     def is_complex(self) -> bool:
+        """Whether it holds complex numbers."""
         return self.category == COMPLEX
 
     @property
     def is_signed(self) -> bool:
+        """Whether it holds negative numbers."""
         return self.category != BOOL and not self.name.startswith("u")
 
     def to_real(self) -> "dtype":
@@ -370,7 +373,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         self.dtype, self.bits = d.name, d.itemsize * 8
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
-        self.resolution = float(info.resolution)
+        self.resolution = 10.0 ** -int(info.precision)
 
     def __repr__(self) -> str:
         fields = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
@@ -388,4 +391,4 @@ class iinfo:  # noqa: N801 - PyTorch's name
         self.dtype, self.bits, self.min, self.max = type.name, info.bits, int(info.min), int(info.max)
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -206,7 +206,7 @@ def check_shape(t: Tensor, shape: tuple, name: str) -> None:
         )
 
 
-def write(cls: type[Node], t: Tensor, kernel: Callable[[], None], inputs: tuple, kw: dict, name: str) -> Tensor:
+def write(cls: type[Node], t: Tensor, kernel: Callable[[], Any], inputs: tuple, kw: dict, name: str) -> Tensor:
     """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it with these inputs.
 
     A kernel that updates (reads what it overwrites) must be safe to be called again after a floating-point warning turned

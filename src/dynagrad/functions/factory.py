@@ -61,13 +61,14 @@ def shape_of(name: str, given: tuple, size: Any = None, *, position: int = 1) ->
             f"{name}(2, 3) or {name}((2, 3)); {name}(()) makes a tensor without dimensions."
         )
     items = given
-    if isinstance(given[0], list | tuple):
+    first = next(iter(given))
+    if isinstance(first, list | tuple):
         if len(given) > 1:
             raise TypeError(
                 f"{name}() takes 1 positional argument but {len(given)} were given\nGive either "
                 "one tuple of sizes or separate ints."
             )
-        items = given[0]
+        items = first
     shape = tuple([one_size(n) for n in items])
     if None in shape:
         raise _no_size(name, items, shape.index(None), items is not given, position)
@@ -214,17 +215,17 @@ def number(name: str, value: Any, position: int, argument: str) -> Any:
     )  # fmt: skip
 
 
-def fitting(value: Any, d: np.dtype, suffix: str = "_t") -> Any:
+def fitting(given: Any, d: np.dtype) -> Any:
     """A Python number as one of dtype `d`; RuntimeError where it does not fit.
 
     A negative number becomes its complement in an unsigned dtype, as in C.
     """
     kind = category(d)
     if kind == BOOL:
-        return bool(value)
-    fits = True
-    if isinstance(value, complex) and kind < COMPLEX:
-        fits, value = value.imag == 0, value.real
+        return bool(given)
+    value, fits = given, True
+    if isinstance(given, complex) and kind < COMPLEX:
+        value, fits = given.real, given.imag == 0
     if kind < FLOATING:
         fits = fits and (isinstance(value, int) or math.isfinite(value))
         if fits:
@@ -237,14 +238,14 @@ def fitting(value: Any, d: np.dtype, suffix: str = "_t") -> Any:
     elif kind == FLOATING and fits and math.isfinite(value) and d.itemsize <= 4:
         fits = abs(value) <= (float(np.finfo(d).max) if d.kind == "f" else _BFLOAT16_MAX)
     if not fits:
-        c_name = {"float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
         raise RuntimeError(
-            f"value cannot be converted to type {c_name.get(d.name, d.name + suffix)} without "
-            f"overflow\n{value!r} was given for a tensor of dtype torch.{d.name}."
+            f"value cannot be converted to type {_C_NAMES.get(d.name, f'{d.name}_t')} without "
+            f"overflow\n{given!r} was given for a tensor of dtype torch.{d.name}."
         )
     return value
 
 
+_C_NAMES = {"float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
 _BFLOAT16_MAX = float.fromhex("0x1.fep127")
 
 

@@ -8,12 +8,9 @@ from numpy import ndarray
 
 from ..core.apply import WARNED, apply, legacy_name, wrap
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
-from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, new
 from ..core.views import detached
-from ..ops.conversion import clone
-from ..ops.rule import RULES
-from .conversion import to
+from .conversion import Clone, to
 from .factory import (
     INT64,
     check_options,
@@ -24,8 +21,6 @@ from .factory import (
     type_of,
     warn_once,
 )
-
-Clone = node_class("CloneBackward0", RULES[clone])
 
 BOOL = np.dtype("bool")
 _NUMBERS = {float, int, bool, complex}

@@ -264,7 +264,7 @@ def normal(
     """Normal values: mean or std are tensors, one value for each element; or numbers and `size`."""
     check_options("normal", device, layout, pin_memory)
     stream = draws("normal", generator)
-    given = [x for x in (mean, std) if isinstance(x, Tensor)]
+    given: list[Any] = [x for x in (mean, std) if isinstance(x, Tensor)]
     if not given:
         if size is None:
             raise TypeError(
@@ -278,12 +278,12 @@ def normal(
             return into("normal", out, array, dtype, requires_grad)
         return made(array, requires_grad)
     if len(given) == 2:
-        error = broadcast_error("normal", [mean._a.shape, std._a.shape])
+        error = broadcast_error("normal", [x._a.shape for x in given])
         if error is not None:
             raise error
-        cls, array = NormalOfBoth, stream.normal(mean=mean._a, std=std._a)
+        cls, array = NormalOfBoth, stream.normal(mean=given[0]._a, std=given[1]._a)
     elif isinstance(mean, Tensor):
         cls, array = NormalOfMean, stream.normal(mean=mean._a, std=float(std))
     else:
-        cls, array = NormalOfStd, stream.normal(mean=float(mean), std=std._a)
+        cls, array = NormalOfStd, stream.normal(mean=float(mean), std=given[0]._a)
     return _result("normal", _drawn(cls, np.asarray(array), *given), out)
