@@ -19,6 +19,8 @@ def tensor(name: str, value: Any, position: int = 1, argument: str = "input") ->
 
 def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
     """A dimension counted from the front; IndexError if out of range. `extra`: 1 where a new dimension is named."""
+    if type(dim) is int and -ndim <= dim < ndim and not extra:
+        return dim if dim >= 0 else dim + ndim
     if isinstance(dim, Tensor):
         dim = int(dim._a)
     if not isinstance(dim, int | np.integer) or isinstance(dim, bool):

@@ -37,6 +37,8 @@ Slice = node_class("SliceBackward0", RULES[ops.getitem])
 Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
 Index = node_class("IndexBackward0", RULES[ops.index])
 IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
+#: half the cost of the methods min() and max()
+least, largest = np.minimum.reduce, np.maximum.reduce
 
 
 class Places(NamedTuple):
@@ -333,7 +335,7 @@ def places_of(arrays: dict[int, ndarray], shape: tuple) -> Places:
 def in_range(array: ndarray, n: int, d: int) -> ndarray:
     """Indices counted from the front, as int64; IndexError if one is out of range."""
     if array.size:
-        low, high = array.min(), array.max()
+        low, high = least(array, None), largest(array, None)
         if low < -n or high >= n:
             raise IndexError(
                 f"index {high if high >= n else low} is out of bounds for dimension {d} "

@@ -1,34 +1,25 @@
-"""Joining, repeating and reordering, always into new memory; under PyTorch's names."""
+"""Joining, always into new memory, and grids; under PyTorch's names."""
 
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ..core.apply import apply, overridable, promoted, write_out
-from ..core.dtype import int64, numpy_dtype
-from ..core.tape import node_class
-from ..core.tensor import Tensor, wrap
-from ..core.views import inplace
+from ..core.apply import apply, overridable, promoted, recording, write_out
+from ..core.tape import Meta, node_class
+from ..core.tensor import Tensor, edge_of, record, wrap
 from ..ops import indexing
 from ..ops import joining as ops
-from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
-from .arguments import many_dims, one_dim, sizes, tensor
+from .arguments import one_dim, tensor
 
 Cat = node_class("CatBackward0", RULES[ops.cat])
 Stack = node_class("StackBackward0", RULES[ops.stack])
 BlockDiag = node_class("BlockDiagBackward0", RULES[ops.block_diag])
-Repeat = node_class("RepeatBackward0", RULES[ops.repeat])
-Flip = node_class("FlipBackward0", RULES[ops.flip])
-Roll = node_class("RollBackward0", RULES[ops.roll])
-Rot90 = node_class("Rot90Backward0", RULES[ops.rot90])
-DiagEmbed = node_class("DiagEmbedBackward0", RULES[ops.diag_embed])
-DiagonalCopy = node_class("DiagonalBackward0_copy", RULES[shapes.diagonal_copy])
-Tril = node_class("TrilBackward0", RULES[ops.tril])
-Triu = node_class("TriuBackward0", RULES[ops.triu])
 Chosen = node_class("MaskedSelectBackward0", RULES[indexing.index])
-IndexSelect = node_class("IndexSelectBackward0", RULES[indexing.index])
+
+new = object.__new__
 
 
 # --- joining ----------------------------------------------------------------------------------
@@ -56,6 +47,23 @@ def _same_dtype(tensors: tuple[Tensor, ...]) -> Any:
     return tensors
 
 
+def _join(cls: type, tensors: Any, axis: int) -> Tensor:
+    """`apply` for the primitives of any number of tensors, without its generality."""
+    arrays = [x._a for x in tensors]
+    for a in arrays:
+        if type(a) is not ndarray:
+            return apply(cls, *tensors, axis=axis)
+    r = wrap(cls.rule.kernel(*arrays, axis=axis))
+    if recording():
+        edges = tuple([edge_of(x) for x in tensors])
+        for edge in edges:
+            if edge is not None:
+                r._e = node = new(cls)
+                record(node, edges, (tuple([Meta(a) for a in arrays]),), kw={"axis": axis})
+                break
+    return r
+
+
 @overridable
 def cat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along an existing dimension; dtypes promote.
@@ -77,7 +85,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
             rank = len(s)
     axis = one_dim(dim, rank, "cat")
     try:
-        r = apply(Cat, *_same_dtype(tensors), axis=axis)
+        r = _join(Cat, _same_dtype(tensors), axis)
     except ValueError:
         raise _cat_error(shapes, axis) from None
     return r if out is None else write_out("cat", out, r)
@@ -131,7 +139,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
                 f"entry 0 and {list(x._a.shape)} at "
                 f"entry {number}"
             )
-    r = apply(Stack, *_same_dtype(tensors), axis=one_dim(dim, len(first), "stack", extra=1))
+    r = _join(Stack, _same_dtype(tensors), one_dim(dim, len(first), "stack", extra=1))
     return r if out is None else write_out("stack", out, r)
 
 
@@ -260,255 +268,3 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     steps = numbers[1:] - numbers[:-1]
     chosen = numbers[:, np.all(steps >= (0 if with_replacement else 1), axis=0)]
     return stack([apply(Chosen, input, i, axes=(0,)) for i in chosen], 1)
-
-
-# --- repeating --------------------------------------------------------------------------------
-
-
-@overridable
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
-    """The tensor repeated as blocks along each dimension; leading repeats add dimensions.
-
-    A copy.
-    """
-    have = tensor("repeat", input)._a.shape
-    repeats = sizes(repeats, "repeat", "repeats")
-    if len(repeats) < len(have):
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of "
-            "dimensions of tensor: "
-            f"repeats {list(repeats)}, shape {list(have)}"
-        )
-    if any(n < 0 for n in repeats):
-        full = (1,) * (len(repeats) - len(have)) + have
-        wanted = [n * m for n, m in zip(repeats, full, strict=True)]
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {min(wanted)}: {wanted}"
-        )
-    return apply(Repeat, input, repeats=repeats)
-
-
-@overridable
-def tile(input: Tensor, *dims: Any) -> Tensor:
-    """As repeat, but fewer repeats than dimensions apply to the last ones."""
-    rank = tensor("tile", input)._a.ndim
-    dims = sizes(dims, "tile", "dims")
-    return repeat(input, (1,) * (rank - len(dims)) + dims)
-
-
-@overridable
-def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
-    """Each element (or slice along `dim`) repeated in place; `repeats` is one number or one for
-    each.
-
-    With one argument, a tensor of counts: each index as often as its count says.
-    """
-    a = tensor("repeat_interleave", input)._a
-    if repeats is None:
-        _check_counts(a, a.size)
-        return wrap(np.repeat(np.arange(a.size), a))
-    if isinstance(repeats, list | tuple):
-        repeats = wrap(np.array(repeats, np.int64))
-    if dim is None:
-        input, dim = shape.flatten(shape.reshape(input, (-1,))), 0
-        a = input._a
-    axis = one_dim(dim, a.ndim, "repeat_interleave")
-    if isinstance(repeats, Tensor) and repeats._a.size != 1:
-        _check_counts(repeats._a, a.shape[axis])
-        return apply(
-            IndexSelect, input, np.repeat(np.arange(a.shape[axis]), repeats._a), axes=(axis,)
-        )
-    n = int(repeats._a.reshape(())) if isinstance(repeats, Tensor) else repeats
-    if n < 0:
-        raise RuntimeError(f"Repeats must be non-negative, got {n}")
-    if not a.ndim:
-        return repeat(input, n)
-    wide = shape.unsqueeze(input, axis + 1)
-    wide = shape.expand(wide, (*a.shape[: axis + 1], n, *a.shape[axis + 1 :]))
-    return shape.view(
-        apply(shape.Clone, wide), (*a.shape[:axis], a.shape[axis] * n, *a.shape[axis + 1 :])
-    )
-
-
-def _check_counts(counts: np.ndarray, n: int) -> None:
-    if counts.dtype.kind not in "iu" or counts.itemsize < 4:
-        raise NotImplementedError(
-            '"repeat_interleave_cpu" not implemented for '
-            "'{shape._legacy(counts.dtype)}': repeats must be int32 or int64"
-        )
-    if counts.ndim > 1:
-        raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
-    if counts.size != n:
-        raise RuntimeError(
-            "repeats must have the same size as input along dim, but got repeats.size(0) = "
-            f"{counts.size} and input.size(0) = {n}"
-        )
-    if counts.size and counts.min() < 0:
-        raise RuntimeError("repeats can not be negative")
-
-
-# --- reordering -------------------------------------------------------------------------------
-
-
-@overridable
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """The order of elements reversed along these dimensions; a copy."""
-    rank = tensor("flip", input)._a.ndim
-    dims = sizes(dims, "flip", "dims")
-    return apply(Flip, input, axes=many_dims(dims, rank, "flip") if dims else ())
-
-
-@overridable
-def fliplr(input: Tensor) -> Tensor:
-    """Columns in reverse order (dimension 1); a copy."""
-    if tensor("fliplr", input)._a.ndim < 2:
-        raise RuntimeError(f"Input must be >= 2-d. Got shape {list(input._a.shape)}")
-    return apply(Flip, input, axes=(1,))
-
-
-@overridable
-def flipud(input: Tensor) -> Tensor:
-    """Rows in reverse order (dimension 0); a copy."""
-    if tensor("flipud", input)._a.ndim < 1:
-        raise RuntimeError("Input must be >= 1-d. Got a 0-d tensor")
-    return apply(Flip, input, axes=(0,))
-
-
-@overridable
-def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """The tensor turned by k quarters from the first towards the second dimension; a copy."""
-    rank = tensor("rot90", input)._a.ndim
-    dims = sizes((dims,), "rot90", "dims")
-    if len(dims) != 2:
-        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
-    if rank < 2:
-        raise RuntimeError(f"expected total dims >= 2, but got total dims = {rank}")
-    if dims[0] == dims[1]:
-        raise RuntimeError(
-            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
-        )
-    return apply(Rot90, input, k=k, axes=tuple([one_dim(d, rank, "rot90") for d in dims]))
-
-
-@overridable
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved along dimensions, those that fall off re-entering; without dims, in the
-    flat order.
-    """
-    rank = tensor("roll", input)._a.ndim
-    shifts = sizes((shifts,), "roll", "shifts")
-    dims = () if dims is None else sizes((dims,), "roll", "dims")
-    if not shifts:
-        raise RuntimeError("`shifts` required")
-    if len(shifts) != len(dims) and not (len(shifts) == 1 and not dims):
-        raise RuntimeError(
-            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
-        )
-    if not dims:
-        return apply(Roll, input, shifts=shifts[0], axes=None)
-    return apply(Roll, input, shifts=shifts, axes=tuple([one_dim(d, rank, "roll") for d in dims]))
-
-
-# --- diagonals and triangles ------------------------------------------------------------------
-
-
-@overridable
-def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """A vector as the diagonal of a matrix, or a copy of a matrix' diagonal."""
-    rank = tensor("diag", input)._a.ndim
-    if rank not in (1, 2):
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
-    if rank == 1:
-        r = diag_embed(input, diagonal)
-    else:
-        r = apply(DiagonalCopy, input, offset=diagonal, axis1=0, axis2=1)
-    return r if out is None else write_out("diag", out, r)
-
-
-@overridable
-def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices of zeros with the last dimension on a diagonal, the matrices' dimensions at dim1
-    and dim2.
-    """
-    rank = tensor("diag_embed", input)._a.ndim
-    first, second = (one_dim(d, rank, "diag_embed", extra=1) for d in (dim1, dim2))
-    if first == second:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    if not rank:
-        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got -2)")
-    return apply(DiagEmbed, input, offset=offset, axis1=first, axis2=second)
-
-
-@overridable
-def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """All elements as the diagonal of a matrix."""
-    return diag_embed(shape.reshape(tensor("diagflat", input), (-1,)), offset)
-
-
-def _triangle(cls: type, name: str, input: Any, diagonal: int, out: Tensor | None) -> Tensor:
-    if tensor(name, input)._a.ndim < 2:
-        raise RuntimeError(
-            f"{name}: input tensor must have at least 2 dimensions, got shape "
-            f"{list(input._a.shape)}"
-        )
-    r = apply(cls, input, k=diagonal)
-    return r if out is None else write_out(name, out, r)
-
-
-@overridable
-def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The lower triangle of each matrix, up to a diagonal; zeros elsewhere."""
-    return _triangle(Tril, "tril", input, diagonal, out)
-
-
-@overridable
-def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The upper triangle of each matrix, from a diagonal on; zeros elsewhere."""
-    return _triangle(Triu, "triu", input, diagonal, out)
-
-
-def tril_(input: Tensor, diagonal: int = 0) -> Tensor:
-    """tril in place."""
-    return inplace(tril, input, diagonal)
-
-
-def triu_(input: Tensor, diagonal: int = 0) -> Tensor:
-    """triu in place."""
-    return inplace(triu, input, diagonal)
-
-
-def _triangle_indices(row: int, col: int, offset: int, dtype: Any, upper: bool) -> Tensor:
-    for name, n in (("row", row), ("col", col)):
-        if n < 0:
-            raise RuntimeError(f"{name} must be non-negative, got{n}")
-    lower = np.tri(row, col, offset - 1 if upper else offset, dtype=bool)
-    pairs = np.nonzero(~lower if upper else lower)
-    return wrap(np.stack(pairs).astype(numpy_dtype(int64 if dtype is None else dtype)))
-
-
-def tril_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-) -> Tensor:
-    """The row and column numbers of a matrix' lower triangle, as two rows."""
-    return _triangle_indices(row, col, offset, dtype, False)
-
-
-def triu_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-) -> Tensor:
-    """The row and column numbers of a matrix' upper triangle, as two rows."""
-    return _triangle_indices(row, col, offset, dtype, True)

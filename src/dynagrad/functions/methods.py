@@ -15,7 +15,6 @@ from . import (
     gathering,
     geometry,
     indexing,
-    joining,
     legacy,
     linalg,
     norms,
@@ -25,6 +24,7 @@ from . import (
     random,
     random_fills,
     reduction,
+    reordering,
     rounding,
     scattering,
     selection,
@@ -451,21 +451,21 @@ Tensor.__iter__ = splitting.iterate
 Tensor.__len__ = splitting.length
 Tensor.__contains__ = splitting.contains
 Tensor.__reversed__ = splitting.backwards
-Tensor.repeat = joining.repeat
-Tensor.tile = joining.tile
-Tensor.repeat_interleave = joining.repeat_interleave
-Tensor.flip = joining.flip
-Tensor.fliplr = joining.fliplr
-Tensor.flipud = joining.flipud
-Tensor.rot90 = joining.rot90
-Tensor.roll = joining.roll
-Tensor.diag = joining.diag
-Tensor.diag_embed = joining.diag_embed
-Tensor.diagflat = joining.diagflat
-Tensor.tril = joining.tril
-Tensor.tril_ = joining.tril_
-Tensor.triu = joining.triu
-Tensor.triu_ = joining.triu_
+Tensor.repeat = reordering.repeat
+Tensor.tile = reordering.tile
+Tensor.repeat_interleave = reordering.repeat_interleave
+Tensor.flip = reordering.flip
+Tensor.fliplr = reordering.fliplr
+Tensor.flipud = reordering.flipud
+Tensor.rot90 = reordering.rot90
+Tensor.roll = reordering.roll
+Tensor.diag = reordering.diag
+Tensor.diag_embed = reordering.diag_embed
+Tensor.diagflat = reordering.diagflat
+Tensor.tril = reordering.tril
+Tensor.tril_ = reordering.tril_
+Tensor.triu = reordering.triu
+Tensor.triu_ = reordering.triu_
 Tensor.__getitem__ = indexing.getitem
 Tensor.__setitem__ = indexing.setitem
 Tensor.index_select = gathering.index_select

@@ -13,7 +13,7 @@ from ..ops import indexing as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import one_dim, tensor
-from .indexing import number_for
+from .indexing import largest, least, number_for
 
 Gather = node_class("GatherBackward0", RULES[ops.gather])
 Scatter0 = node_class("ScatterBackward0", RULES[ops.scatter])
@@ -68,7 +68,7 @@ def _index(
                 f"apart from dimension {axis}{src}"
             )
     n = a.shape[axis] if a.ndim else 1
-    low, high = i.min(), i.max()
+    low, high = least(i, None), largest(i, None)
     if low < 0 or high >= n:
         raise RuntimeError(
             f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {n}"
