@@ -335,6 +335,7 @@ from .functions.sorting import (
 )
 
 # shape and indexing
+from .functions.expansion import broadcast_shapes, broadcast_tensors, broadcast_to
 from .functions.gathering import (
     argwhere,
     index_add,
@@ -404,9 +405,6 @@ from .functions.shape import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
-    broadcast_shapes,
-    broadcast_tensors,
-    broadcast_to,
     flatten,
     moveaxis,
     movedim,

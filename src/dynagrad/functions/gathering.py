@@ -14,6 +14,7 @@ from ..ops import indexing as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import one_dim, tensor
+from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
 
@@ -303,7 +304,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
             raise error
         full = np.broadcast_shapes(a.shape, m.shape)
         m = np.broadcast_to(m, full)
-        input = input if a.shape == full else shape.expand(input, full)
+        input = input if a.shape == full else expand(input, full)
     if not input._a.ndim:
         input = shape.reshape(input, (1,))
     r = apply(MaskedSelect, input, np.flatnonzero(m), axes=tuple(range(input._a.ndim)))
@@ -362,7 +363,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         )
     full = np.broadcast_shapes(a.shape, m.shape)
     if a.shape != full:
-        input = shape.expand(input, full)
+        input = expand(input, full)
     places = np.flatnonzero(np.broadcast_to(m, full))
     if places.size > b.size:
         raise RuntimeError(

@@ -28,7 +28,7 @@ from ..core.views import view as make_view
 from ..ops import indexing as ops
 from ..ops.rule import RULES
 from .conversion import fill_
-from .shape import expand
+from .expansion import expand
 from .shape import view as shape_view
 
 Alias = node_class("AliasBackward0", RULES[ops.getitem])

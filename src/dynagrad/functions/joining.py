@@ -13,6 +13,7 @@ from ..ops import joining as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import one_dim, tensor
+from .expansion import expand
 
 Cat = node_class("CatBackward0", RULES[ops.cat])
 Stack = node_class("StackBackward0", RULES[ops.stack])
@@ -233,7 +234,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     grids = []
     for place, x in zip(places, tensors, strict=True):
         line = shape.view(x, (1,) * place + (x._a.size,) + (1,) * (len(full) - place - 1))
-        grids.append(shape.expand(line, full))
+        grids.append(expand(line, full))
     return tuple(grids)
 
 

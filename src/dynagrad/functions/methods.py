@@ -10,6 +10,7 @@ from . import (
     creation,
     cumulative,
     elementwise,
+    expansion,
     extremes,
     from_data,
     gathering,
@@ -423,9 +424,9 @@ Tensor.movedim = shape.movedim
 Tensor.moveaxis = shape.moveaxis
 Tensor.squeeze = shape.squeeze
 Tensor.unsqueeze = shape.unsqueeze
-Tensor.expand = shape.expand
-Tensor.expand_as = shape.expand_as
-Tensor.broadcast_to = shape.broadcast_to
+Tensor.expand = expansion.expand
+Tensor.expand_as = expansion.expand_as
+Tensor.broadcast_to = expansion.broadcast_to
 Tensor.T = property(shape.numpy_T)
 Tensor.mT = property(shape.matrix_T)
 Tensor.H = property(shape.matrix_H)

@@ -15,6 +15,7 @@ from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
 from .arguments import many_dims, one_dim, sizes, tensor
+from .expansion import expand
 
 Repeat = node_class("RepeatBackward0", RULES[ops.repeat])
 Flip = node_class("FlipBackward0", RULES[ops.flip])
@@ -91,7 +92,7 @@ def repeat_interleave(
     if not a.ndim:
         return repeat(input, n)
     wide = shape.unsqueeze(input, axis + 1)
-    wide = shape.expand(wide, (*a.shape[: axis + 1], n, *a.shape[axis + 1 :]))
+    wide = expand(wide, (*a.shape[: axis + 1], n, *a.shape[axis + 1 :]))
     return shape.view(
         apply(shape.Clone, wide), (*a.shape[:axis], a.shape[axis] * n, *a.shape[axis + 1 :])
     )

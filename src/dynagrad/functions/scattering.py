@@ -13,6 +13,7 @@ from ..ops import indexing as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import one_dim, tensor
+from .expansion import expand
 from .indexing import largest, least, number_for
 
 Gather = node_class("GatherBackward0", RULES[ops.gather])
@@ -118,8 +119,8 @@ def take_along_dim(
     if error is not None:
         raise error
     full = np.broadcast_shapes(*others)
-    input = shape.expand(input, (*full[:axis], a.shape[axis], *full[axis + 1 :]))
-    indices = shape.expand(indices, (*full[:axis], i.shape[axis], *full[axis + 1 :]))
+    input = expand(input, (*full[:axis], a.shape[axis], *full[axis + 1 :]))
+    indices = expand(indices, (*full[:axis], i.shape[axis], *full[axis + 1 :]))
     r = gather(input, axis, indices)
     return r if out is None else write_out("take_along_dim", out, r)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..core.apply import apply, broadcast_error, overridable
+from ..core.apply import apply, overridable
 from ..core.dtype import Size, dtype, from_numpy_dtype
 from ..core.tape import node_class
 from ..core.tensor import Tensor
@@ -25,7 +25,6 @@ Squeeze2 = node_class("SqueezeBackward2", RULES[ops.reshape])
 Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.unsqueeze])
 Alias = node_class("AliasBackward0", RULES[ops.reshape])
 Clone = node_class("CloneBackward0", RULES[ops.contiguous])
-Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
 Permute = node_class("PermuteBackward0", RULES[ops.transpose])
 Transpose = node_class("TransposeBackward0", RULES[ops.transpose])
 T = node_class("TBackward0", RULES[ops.transpose])
@@ -50,7 +49,7 @@ def view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     """
     if dtype is not None or (len(size) == 1 and isinstance(size[0], _Dtype)):
         return _view_dtype(input, size[0] if dtype is None else dtype)
-    size = _sizes(size, "view")
+    size = plain_sizes(size, "view")
     a = input._a
     try:
         r = a.reshape(size, copy=False) if type(a) is ndarray else ops.reshape(a, shape=size)
@@ -64,7 +63,7 @@ def view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
 _Dtype = dtype
 
 
-def _sizes(size: tuple, name: str, argument: str = "size") -> tuple[int, ...]:
+def plain_sizes(size: tuple, name: str, argument: str = "size") -> tuple[int, ...]:
     """Sizes as a tuple of ints; the check of each is left to those that need it."""
     if len(size) == 1 and type(size[0]) is not int:
         size = size[0] if type(size[0]) in (tuple, Size, list) else size
@@ -157,7 +156,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     copy.
     """
     tensor("reshape", input)
-    shape = _sizes(shape, "reshape", "shape")
+    shape = plain_sizes(shape, "reshape", "shape")
     a = input._a
     if type(a) is not ndarray:
         shape = _infer(shape, a.size)
@@ -203,7 +202,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several, of these sizes (one may be -1): a view."""
     shape = tensor("unflatten", input)._a.shape
     dim = one_dim(dim, len(shape), "unflatten")
-    parts = _sizes((sizes,), "unflatten", "sizes")
+    parts = plain_sizes((sizes,), "unflatten", "sizes")
     if not parts:
         raise RuntimeError("unflatten: sizes must be non-empty")
     try:
@@ -243,7 +242,7 @@ def is_contiguous(input: Tensor, memory_format: Any = None) -> bool:
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order, a view: size(i) of the result is input.size(dims[i])."""
     rank = tensor("permute", input)._a.ndim
-    dims = _sizes(dims, "permute", "dims")
+    dims = plain_sizes(dims, "permute", "dims")
     if len(dims) != rank:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match "
@@ -316,7 +315,7 @@ def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged and conjugated: `x.mH`. A view for real tensors."""
     _check_matrices(input, "mH")
     r = transpose(input, -2, -1)
-    return np.conjugate(r) if r._a.dtype.kind == "c" else r
+    return np.conjugate(r) if r._a.dtype.kind == "c" else r  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def matrix_H(input: Tensor) -> Tensor:
@@ -437,92 +436,3 @@ def atleast_3d(*tensors: Any) -> Any:
     Several: a tuple.
     """
     return _at_least(3, "atleast_3d", tensors)
-
-
-# --- expansion --------------------------------------------------------------------------------
-
-
-@overridable
-def expand(input: Tensor, *size: Any, implicit: bool = False) -> Tensor:
-    """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size.
-
-    A view.
-    """
-    return _expand(input, _sizes(size, "expand"))
-
-
-def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
-    have = input._a.shape
-    lead = len(size) - len(have)
-    if lead < 0:
-        raise RuntimeError(
-            f"expand(torch.{_legacy(input._a.dtype)}Tensor{{{list(have)}}}, "
-            f"size={list(size)}): the number of sizes provided "
-            f"({len(size)}) must be greater or equal to the number of dimensions in the "
-            f"tensor ({len(have)})"
-        )
-    if -1 in size:
-        if -1 in size[:lead]:
-            raise RuntimeError(
-                "The expanded size of the tensor (-1) isn't allowed in a leading, "
-                f"non-existing dimension {size.index(-1)}"
-            )
-        size = size[:lead] + tuple(
-            [m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)]
-        )
-    for d, m in enumerate(have, start=lead):
-        if m != 1 and m != size[d]:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({size[d]}) must match the existing size "
-                f"({m}) at non-singleton dimension "
-                f"{d}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
-            )
-    return view_by(Expand, input, shape=size)
-
-
-def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """`input.expand(other.size())`."""
-    return _expand(input, tensor("expand_as", other, 1, "other")._a.shape)
-
-
-@overridable
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
-    """`input.expand(size)`: a view."""
-    return _expand(tensor("broadcast_to", input), _sizes((size,), "broadcast_to"))
-
-
-@overridable
-def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors expanded to their common shape, views."""
-    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
-        tensors = tuple(tensors[0])
-    shapes = [
-        tensor("broadcast_tensors", x, i + 1, "tensors")._a.shape for i, x in enumerate(tensors)
-    ]
-    error = broadcast_error("broadcast_tensors", shapes) if shapes else None
-    if error is not None:
-        raise error
-    shape = np.broadcast_shapes(*shapes)
-    return tuple([_expand(x, shape) for x in tensors])
-
-
-def broadcast_shapes(*shapes: Any) -> Size:
-    """The shape to which tensors of these shapes broadcast; RuntimeError if they do not."""
-    result: list[int] = []
-    for number, shape in enumerate(shapes):
-        given = (shape,) if isinstance(shape, int) else tuple(shape)
-        result = [1] * (len(given) - len(result)) + result
-        for k in range(1, len(given) + 1):
-            if given[-k] < 0:
-                raise RuntimeError(
-                    f"Trying to create tensor with negative dimension ({given[-k]}): ({given[-k]})"
-                )
-            if given[-k] != 1 and result[-k] not in (1, given[-k]):
-                raise RuntimeError(
-                    f"Attempting to broadcast a dimension of length {given[-k]} at {-k}! "
-                    "Mismatching argument at index "
-                    f"{number} had {given}; but expected shape should be broadcastable to {result}"
-                )
-            if given[-k] != 1:
-                result[-k] = given[-k]
-    return Size(result)

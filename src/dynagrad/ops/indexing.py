@@ -4,6 +4,7 @@ Imports NumPy only.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -177,7 +178,8 @@ def _grid(shape, i, axis):
     """
     if not shape:
         return np.zeros(i.shape, np.int64)
-    places, step = 0, 1
+    places: Any = 0
+    step = 1
     for d in range(len(shape) - 1, -1, -1):
         if d == axis:
             places = places + i * step

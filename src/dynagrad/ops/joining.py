@@ -154,13 +154,13 @@ def diag_embed(x, *, offset, axis1, axis2):
 @primitive
 def tril(x, *, k):
     """The lower triangle of each matrix, up to diagonal k; zeros above."""
-    return np.where(np.tri(*x.shape[-2:], k, dtype=bool), x, x.dtype.type(0))
+    return np.where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, x.dtype.type(0))
 
 
 @primitive
 def triu(x, *, k):
     """The upper triangle of each matrix, from diagonal k on; zeros below."""
-    return np.where(np.tri(*x.shape[-2:], k - 1, dtype=bool), x.dtype.type(0), x)
+    return np.where(np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), x.dtype.type(0), x)
 
 
 def _back(shifts):

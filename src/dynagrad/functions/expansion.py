@@ -1,0 +1,102 @@
+"""Expansion: dimensions repeated without copying; under PyTorch's names."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import broadcast_error, legacy_name, overridable
+from ..core.dtype import Size
+from ..core.tape import node_class
+from ..core.tensor import Tensor
+from ..ops import shape as ops
+from ..ops.rule import RULES
+from .arguments import tensor
+from .shape import plain_sizes, view_by
+
+Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
+
+
+@overridable
+def expand(input: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+    """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size.
+
+    A view.
+    """
+    return _expand(input, plain_sizes(size, "expand"))
+
+
+def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
+    have = input._a.shape
+    lead = len(size) - len(have)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{legacy_name(input._a.dtype)}Tensor{{{list(have)}}}, "
+            f"size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(have)})"
+        )
+    if -1 in size:
+        if -1 in size[:lead]:
+            raise RuntimeError(
+                "The expanded size of the tensor (-1) isn't allowed in a leading, "
+                f"non-existing dimension {size.index(-1)}"
+            )
+        size = size[:lead] + tuple(
+            [m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)]
+        )
+    for d, m in enumerate(have, start=lead):
+        if m != 1 and m != size[d]:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({size[d]}) must match the existing size "
+                f"({m}) at non-singleton dimension "
+                f"{d}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+            )
+    return view_by(Expand, input, shape=size)
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input.expand(other.size())`."""
+    return _expand(input, tensor("expand_as", other, 1, "other")._a.shape)
+
+
+@overridable
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """`input.expand(size)`: a view."""
+    return _expand(tensor("broadcast_to", input), plain_sizes((size,), "broadcast_to"))
+
+
+@overridable
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape, views."""
+    if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
+        tensors = tuple(tensors[0])
+    shapes = [
+        tensor("broadcast_tensors", x, i + 1, "tensors")._a.shape for i, x in enumerate(tensors)
+    ]
+    error = broadcast_error("broadcast_tensors", shapes) if shapes else None
+    if error is not None:
+        raise error
+    shape = np.broadcast_shapes(*shapes)
+    return tuple([_expand(x, shape) for x in tensors])
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which tensors of these shapes broadcast; RuntimeError if they do not."""
+    result: list[int] = []
+    for number, shape in enumerate(shapes):
+        given = (shape,) if isinstance(shape, int) else tuple(shape)
+        result = [1] * (len(given) - len(result)) + result
+        for k in range(1, len(given) + 1):
+            if given[-k] < 0:
+                raise RuntimeError(
+                    f"Trying to create tensor with negative dimension ({given[-k]}): ({given[-k]})"
+                )
+            if given[-k] != 1 and result[-k] not in (1, given[-k]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {given[-k]} at {-k}! "
+                    "Mismatching argument at index "
+                    f"{number} had {given}; but expected shape should be broadcastable to {result}"
+                )
+            if given[-k] != 1:
+                result[-k] = given[-k]
+    return Size(result)
