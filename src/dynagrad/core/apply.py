@@ -188,7 +188,8 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
         elif rule.variadic:
             saved.append(tuple(arrays) if kind == "in" else tuple([Meta(a) for a in arrays]))
         else:
-            saved.append(arrays[index] if kind == "in" else Meta(arrays[index]))
+            a = arrays[index]  # None: an array that the primitive may go without
+            saved.append(a if kind == "in" or a is None else Meta(a))
     return tuple(saved)
 
 
@@ -285,6 +286,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
         if not set(keeps) <= {("in", 0), ("out", 0)}:
             raise ValueError(f"{name}: use apply, the rule saves {keeps}")
         kernel = rule.kernel
+        is_ufunc = isinstance(fun, np.ufunc) and kernel is fun
         keeps_in, keeps_out, keeps_both = (("in", 0),) == keeps, (("out", 0),) == keeps, len(keeps) == 2
 
         def op(input, *, out=None):  # noqa: A002 - PyTorch's name
@@ -295,7 +297,7 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             if dtype is not float32 and dtype is not float64:
                 return slow(input, None)
             try:
-                r = kernel(a) if type(a) is ndarray else fun(a)
+                r = fun(a, out=...) if is_ufunc else kernel(a) if type(a) is ndarray else fun(a)
             except WARNED:
                 r = compute(rule, [a], {})
             if type(r) is not ndarray and isinstance(r, np.generic):
@@ -399,6 +401,7 @@ def binary(
         rule = RULES[fun]
         cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
         differentiable = rule.kind != "constant"
+        is_ufunc = isinstance(fun, np.ufunc)
         keeps = bool(rule.saves)
         # multiplication and division save (y, x): x for y's cotangent, y for x's and, in a division, for both
         saves_yx = tuple((s.kind, s.index) for s in rule.saves) == (("in", 1), ("in", 0)) and rule.saves[1].users == {1}
@@ -434,7 +437,8 @@ def binary(
             if dtype is not float32 and dtype is not float64:
                 return slow(input, other, None, 1)
             try:
-                r = fun(a, b)
+                # `out=...` keeps 0-d results arrays, at a fifth of what converting them back costs
+                r = fun(a, b, out=...) if is_ufunc else fun(a, b)
             except (ValueError, *WARNED):
                 r = again(a, b)
             if type(r) is not ndarray and isinstance(r, np.generic):

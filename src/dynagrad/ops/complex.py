@@ -41,8 +41,8 @@ def polar(x, y):
     return complex_of_parts(x * np.cos(y), x * np.sin(y))
 
 
-elementwise(complex_of_parts, lambda g: real_part(g), lambda g: -imag_part(g))
-elementwise(
+general(complex_of_parts, lambda g: real_part(g), lambda g: -imag_part(g))
+general(
     polar,
     lambda g, y: real_part(g) * np.cos(y) - imag_part(g) * np.sin(y),
     lambda g, x, y: -x * (real_part(g) * np.sin(y) + imag_part(g) * np.cos(y)),

@@ -11,8 +11,8 @@ from .shape import broadcast_to, copy, reshape, sum_to
 
 @primitive
 def swap(x):
-    """A view with the last two dimensions exchanged."""
-    return x.T if x.ndim == 2 else x.swapaxes(-1, -2)
+    """A view with the last two dimensions exchanged; a vector stays."""
+    return x.T if x.ndim <= 2 else x.swapaxes(-1, -2)
 
 
 linear(swap, lambda g: swap(g))
@@ -177,7 +177,6 @@ linear(
 linear(
     embed_diagonals,
     lambda g, *, labels, output: diagonals(g, labels=labels, output=output),
-    fresh=True,
 )
 
 
@@ -251,9 +250,10 @@ def _pair(x, y, a, b, output):
         y = y.reshape(*lead, count(summed), count(right))
         result = np.matmul(x, y).reshape(shape)
     else:
-        x = x.reshape(*x.shape, *([1] * len(right)))
-        y = y.reshape(*y.shape[: len(batch)], *([1] * len(left)), *y.shape[len(batch) :])
-        result = np.multiply(x, y)
+        ones = (1,) * len(left)
+        x = x.reshape((*x.shape, *[1] * len(right)))
+        y = y.reshape((*y.shape[: len(batch)], *ones, *y.shape[len(batch) :]))
+        result = np.asarray(np.multiply(x, y))
     return result.transpose([whole.index(label) for label in output])
 
 
@@ -264,7 +264,7 @@ def _sum_out(x, labels, others, output):
     )
     if not lonely:
         return x, labels
-    return np.add.reduce(x, lonely), [n for i, n in enumerate(labels) if i not in lonely]
+    return np.add.reduce(x, lonely, out=...), [n for i, n in enumerate(labels) if i not in lonely]
 
 
 def _einsum_vjp(g, xs, *, inputs, output, needs):

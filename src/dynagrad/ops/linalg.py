@@ -99,9 +99,9 @@ def _eigh_real_vjp(g0, g1, out0, out1):
 
 general(
     eigh,
-    lambda g0, g1, out0, out1: (
+    lambda g0, g1, out0, out1, x_meta: (
         _eigh_vjp(g0, g1, out0, out1)
-        if out1.dtype.kind == "c"
+        if x_meta.dtype.kind == "c"
         else _eigh_real_vjp(g0, g1, out0, out1)
     ),
     results=2,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .elementwise import drop, keep, missing, nothing
-from .rule import elementwise, primitive, same
+from .rule import elementwise, general, primitive, same
 
 # --- rounding -------------------------------------------------------------------------------------
 
@@ -69,8 +69,8 @@ def _sgn_vjp(g, x, x_meta):
 
 
 elementwise(sign, lambda g: nothing(g))
-elementwise(sgn, _sgn_vjp)
-elementwise(conj, lambda g: conj(g))
+general(sgn, _sgn_vjp)
+elementwise(conj, lambda g: np.conjugate(g))
 elementwise(np.absolute, lambda g, x: g * conj(sgn(x)))
 
 

@@ -11,10 +11,10 @@ from ..shape import reshape
 
 
 @primitive
-def standardize(x, weight, bias, *, axes, eps, affine):
+def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     """(x - mean) / sqrt(var + eps) * weight + bias, mean and variance (of 1 / n) over `axes`.
 
-    `affine` is the shape to which weight and bias, where given, are brought first.
+    weight and bias, where given, have the shape `parameter` and are brought to `affine` first.
     """
     n = math.prod([x.shape[i] for i in axes])
     d = x - np.add.reduce(x, axes, keepdims=True) / n
@@ -27,7 +27,7 @@ def standardize(x, weight, bias, *, axes, eps, affine):
     return d
 
 
-def _standardize_vjp(g, x, weight, weight_meta, bias_meta, *, axes, eps, affine, needs):
+def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
     n = math.prod([x.shape[i] for i in axes])
 
     def mean(t):
@@ -39,9 +39,9 @@ def _standardize_vjp(g, x, weight, weight_meta, bias_meta, *, axes, eps, affine,
     along = tuple(i for i in range(x.ndim) if i >= len(affine) or affine[i] == 1)
     gx = gw = gb = None
     if needs[2]:
-        gb = reshape(sum_over(g, axes=along, keepdims=False), shape=bias_meta.shape)
+        gb = reshape(sum_over(g, axes=along, keepdims=False), shape=parameter)
     if needs[1]:
-        gw = reshape(sum_over(g * d, axes=along, keepdims=False), shape=weight_meta.shape)
+        gw = reshape(sum_over(g * d, axes=along, keepdims=False), shape=parameter)
     if needs[0]:
         h = g if weight is None else g * reshape(weight, shape=affine)
         gx = r * (h - mean(h) - d * mean(h * d))
@@ -67,10 +67,9 @@ def pad_constant(x, *, widths, value):
     return result
 
 
-linear(
+general(
     pad_constant,
     lambda g, *, widths: pad_constant(g, widths=tuple((-a, -b) for a, b in widths), value=0),
-    fresh=True,
 )
 
 

@@ -1,0 +1,471 @@
+"""One sample call, or several, for every derivative rule: arrays, metadata, odd domains.
+
+A NumPy function and a primitive without metadata, elementwise in its inputs, needs no entry:
+`samples_of` makes one from its number of inputs and the domain in DOMAINS.
+"""
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dynagrad.ops.rule import Rule
+
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+class Call(NamedTuple):
+    """A call of a primitive: what draws its arrays (None: an absent one), and its metadata."""
+
+    arrays: tuple[Draw | None, ...]
+    metadata: dict[str, Any]
+
+    def drawn(self, rng: np.random.Generator) -> list[np.ndarray | None]:
+        """The arrays of this call."""
+        return [None if draw is None else draw(rng) for draw in self.arrays]
+
+
+def call(*arrays: Draw | None, **metadata: Any) -> Call:
+    """A sample call."""
+    return Call(arrays, metadata)
+
+
+def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Draw:
+    """Numbers between two bounds."""
+    return lambda rng: rng.uniform(low, high, shape)
+
+
+def apart(*shape: int) -> Draw:
+    """Numbers none of which is near another one or near 0."""
+    count = int(np.prod(shape))
+    return lambda rng: (rng.permutation(count) - count / 2 + 0.3).reshape(shape) / 3
+
+
+def imaginary(*shape: int) -> Draw:
+    """Complex numbers with a positive imaginary part."""
+    return lambda rng: rng.uniform(-2, 2, shape) + 1j * rng.uniform(0.5, 2, shape)
+
+
+def whole(*shape: int, below: int) -> Draw:
+    """Integers from 0 to `below` - 1."""
+    return lambda rng: rng.integers(0, below, shape)
+
+
+def given(values: Any) -> Draw:
+    """These values."""
+    return lambda rng: np.array(values)
+
+
+def mask(*shape: int) -> Draw:
+    """True and false."""
+    return lambda rng: rng.random(shape) < 0.5
+
+
+def definite(n: int) -> Draw:
+    """A symmetric positive definite matrix."""
+
+    def draw(rng):
+        a = rng.normal(size=(n, n))
+        return a @ a.T + n * np.eye(n)
+
+    return draw
+
+
+def regular(*shape: int) -> Draw:
+    """Matrices far from singular."""
+    return lambda rng: rng.uniform(-1, 1, shape) + 3 * np.eye(*shape[-2:])
+
+
+def lower(n: int) -> Draw:
+    """A lower triangle with a strong diagonal."""
+    return lambda rng: np.tril(rng.uniform(-1, 1, (n, n))) + 3 * np.eye(n)
+
+
+#: where an elementwise function is defined and smooth, for each input; otherwise [-2, 2]
+DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
+    "divide": ((-2, 2), (0.5, 2)),
+    "reciprocal": ((0.5, 2),),
+    "reciprocal_or_zero": ((0.5, 2),),
+    "divide_or_zero": ((-2, 2), (0.5, 2)),
+    "sqrt": ((0.5, 2),),
+    "rsqrt": ((0.5, 2),),
+    "log": ((0.5, 2),),
+    "log2": ((0.5, 2),),
+    "log10": ((0.5, 2),),
+    "log1p": ((-0.5, 2),),
+    "arcsin": ((-0.9, 0.9),),
+    "arccos": ((-0.9, 0.9),),
+    "arctanh": ((-0.9, 0.9),),
+    "arccosh": ((1.2, 3),),
+    "arctan2": ((0.5, 2), (0.5, 2)),
+    "tan": ((-1, 1),),
+    "hypot": ((0.5, 2), (0.5, 2)),
+    "power": ((0.5, 2), (-2, 2)),
+    "lgamma": ((0.5, 3),),
+    "digamma": ((0.5, 3),),
+    "erfinv": ((-0.9, 0.9),),
+    "xlogy": ((0.5, 2), (0.5, 2)),
+    "clamp": ((-2, 2), (-1.5, -0.5), (0.5, 1.5)),
+    "remainder": ((0.6, 0.9), (1, 2)),
+    "fmod": ((0.6, 0.9), (1, 2)),
+    "frac": ((0.1, 0.9),),
+    "absolute": ((0.5, 2),),
+    "hardsigmoid": ((-4, 4),),
+    "hardswish": ((-4, 4),),
+    "copysign": ((0.5, 2), (0.5, 2)),
+    "heaviside": ((0.5, 2), (-2, 2)),
+}
+
+REDUCED = ({"axes": (1,), "keepdims": True}, {"axes": (0, 2), "keepdims": False})
+WHOLE = {"axes": None, "keepdims": False}
+TWICE = [call(apart(3, 4), axis=1, keepdims=False), call(apart(5), axis=0, keepdims=True)]
+MOMENTS = [call(real(2, 3, 4), correction=1, **kw) for kw in (*REDUCED, WHOLE)]
+EXTREMES = [call(apart(2, 3, 4), **kw) for kw in (*REDUCED, WHOLE)]
+WINDOW = {"size": (2, 2), "stride": (1, 5), "offset": 1, "base_stride": (4, 1)}
+OVERLAP = {"size": (3, 2), "stride": (1, 1), "offset": 2, "base_stride": (4, 1)}
+PLACES = given([[0, 2, 0], [1, 1, 3]])
+LOSSES = ("none", "sum", "mean")
+TARGETS = given([2, 0, 1])
+
+SAMPLES: dict[str, list[Call]] = {
+    # --- shape ---
+    "sum_to": [call(real(2, 3, 4), shape=(3, 1)), call(real(3, 4), shape=())],
+    "broadcast_to": [call(real(3, 1), shape=(2, 3, 4))],
+    "reshape": [call(real(2, 6), shape=(3, 4))],
+    "unsqueeze": [call(real(2, 3), axis=1)],
+    "transpose": [call(real(2, 3, 4), axes=(2, 0, 1))],
+    "broadcast_cast": [call(real(3, 1), shape=(2, 3, 4), dtype=np.dtype("float32"))],
+    "cast": [call(real(2, 3), dtype=np.dtype("float32"))],
+    "copy": [call(real(2, 3))],
+    "contiguous": [call(lambda rng: rng.normal(size=(3, 2)).T)],
+    "as_strided": [call(real(3, 4), **WINDOW), call(real(3, 4), **OVERLAP)],
+    "scatter_strided": [
+        call(real(2, 2), shape=(3, 4), **WINDOW),
+        call(real(3, 2), shape=(3, 4), **OVERLAP),
+    ],
+    "write_strided": [call(real(3, 4), real(2, 2), **WINDOW)],
+    "narrow": [call(real(2, 5), axis=1, start=1, length=3)],
+    "widen": [call(real(2, 3), axis=1, start=1, total=5)],
+    "sliced": [call(real(2, 7), axis=1, start=1, stop=6, step=2)],
+    "unsliced": [call(real(2, 3), axis=1, start=1, stop=6, step=2, total=7)],
+    "select": [call(real(2, 3, 4), axis=1, index=2)],
+    "unselect": [call(real(2, 4), axis=1, index=2, total=3)],
+    "diagonal": [call(real(3, 2, 4), offset=1, axis1=0, axis2=2)],
+    "diagonal_copy": [call(real(3, 2, 4), offset=-1, axis1=0, axis2=2)],
+    "undiagonal": [call(real(2, 3), offset=1, axis1=0, axis2=2, shape=(3, 2, 4))],
+    "unfold": [call(real(2, 7), axis=1, size=3, step=2), call(real(5, 2), axis=0, size=3, step=1)],
+    "fold": [call(real(2, 3, 3), axis=1, size=3, step=2, total=7)],
+    # --- conversion ---
+    "clone": [call(real(2, 3), axes=None), call(real(2, 3), axes=(1, 0))],
+    "alias": [call(real(2, 3))],
+    "real_part": [call(imaginary(2, 3))],
+    "imag_part": [call(imaginary(2, 3))],
+    "complex_of_parts": [call(real(2, 3), real(3))],
+    "polar": [call(real(2, 3), real(3))],
+    "sgn": [call(apart(2, 3))],
+    "pairs": [call(imaginary(2, 3))],
+    "unpaired": [call(real(3, 2))],
+    "to_copy": [call(real(2, 3), dtype=np.dtype("float32"), axes=None)],
+    "discard": [call(real(2, 3), real(3))],
+    "fill": [call(real(2, 3), real()), call(real(2, 3), real(3))],
+    # --- elementwise ---
+    "keep": [call(real(2, 3), mask(2, 3))],
+    "drop": [call(real(2, 3), mask(2, 3))],
+    "where": [call(mask(2, 3), real(2, 3), real(3)), call(mask(2, 1), real(), real(2, 3))],
+    "add_scaled": [call(real(2, 3), real(3), alpha=0.5)],
+    "number_minus": [call(real(2, 3), number=1.5)],
+    "minus_scaled": [call(real(2, 3), real(3), alpha=0.5)],
+    "addcmul": [call(real(2, 3), real(3), real(2, 1), value=0.5)],
+    "addcdiv": [call(real(2, 3), real(3), real(2, 1, low=0.5), value=0.5)],
+    "lerp_number": [call(real(2, 3), real(3), weight=w) for w in (0.3, 0.8)],
+    "power_scalar": [call(real(2, 3, low=0.5), exponent=n) for n in (3, 2, 1, 0, -1, 0.5, 2.5)]
+    + [call(real(2, 3), exponent=n) for n in (2, 3)],
+    "power_of": [call(real(2, 3), base=b) for b in (2.0, 0.5)],
+    "clamp_number": [
+        call(real(2, 9), low=low, high=high)
+        for low, high in ((-1.0, 1.0), (None, 0.5), (-0.5, None))
+    ],
+    # --- rounding ---
+    "round_decimals": [call(real(2, 3), decimals=1)],
+    "copysign_number": [call(real(2, 3, low=0.5), number=-1.0)],
+    "divide_rounding": [call(real(2, 3), real(2, 3, low=0.5), mode=m) for m in ("floor", "trunc")],
+    "remainder_of_number": [call(given(7.3), real(2, 3, low=2.0, high=2.3))],
+    "remainder_number": [call(real(2, 3, low=0.1, high=0.9), number=1.0)],
+    "fmod_number": [call(real(2, 3, low=0.1, high=0.9), number=1.0)],
+    "nan_to_num": [call(real(2, 3), nan=0.0, posinf=None, neginf=None)],
+    # --- transcendental, special ---
+    "logit": [call(real(2, 3, low=0.2, high=0.8), eps=e) for e in (None, 1e-3)],
+    "polygamma": [call(real(2, 3, low=0.5), n=n) for n in (1, 2)],
+    # --- indexing ---
+    "getitem": [
+        call(real(3, 4), index=(slice(0, 3, 2), None, 1, ...)),
+        call(real(3), index=(..., 0)),
+    ],
+    "ungetitem": [call(real(2, 1), index=(slice(0, 3, 2), None, 1, ...), shape=(3, 4))],
+    "index": [call(real(4, 3), PLACES, axes=(0,)), call(real(2, 2, 3), PLACES, axes=(0, 1))],
+    "unindex": [
+        call(real(2, 3, 3), PLACES, axes=(0,), shape=(4, 3)),
+        call(real(2, 3, 5), PLACES, axes=(0, 2), shape=(2, 5, 2)),
+    ],
+    "clear": [call(real(4, 3), PLACES, axes=(0,))],
+    "put": [
+        call(real(4, 3), given([0, 3]), real(2, 3), axes=(0,), accumulate=False),
+        call(real(4, 3), PLACES, real(2, 3, 3), axes=(0,), accumulate=True),
+        call(real(4, 3), PLACES, real(3), axes=(0,), accumulate=True),
+    ],
+    "gather": [call(real(2, 4), PLACES, axis=1)],
+    "ungather": [call(real(2, 3), PLACES, axis=1, shape=(2, 4))],
+    "erase": [call(real(2, 4), PLACES, axis=1)],
+    "scatter": [call(real(2, 4), given([[0, 2], [1, 3]]), real(2, 2), axis=1)],
+    "scatter_add": [call(real(2, 4), PLACES, real(2, 3), axis=1)],
+    "scatter_reduce": [
+        call(apart(2, 4), PLACES, real(2, 3), axis=1, reduce=reduce, include_self=own)
+        for reduce in ("prod", "amax", "amin")
+        for own in (True, False)
+    ],
+    "scatter_mean": [
+        call(real(2, 4), PLACES, real(2, 3), axis=1, mean=mean, include_self=own)
+        for mean in (True, False)
+        for own in (True, False)
+    ],
+    "masked": [call(real(2, 3), mask(3), keep=keep) for keep in (True, False)],
+    "fill_where": [call(real(2, 3), mask(2, 1), real())],
+    # --- running results ---
+    "cumsum": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)],
+    "cumprod": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)],
+    "shift": [call(real(2, 4), axis=1, by=by, fill=1.0) for by in (1, -1)],
+    "recur": [call(real(2, 5), real(2, 5), axis=1, step=step) for step in (1, -1)],
+    "logcumsumexp": [call(real(2, 4), axis=1)],
+    "cummax": [call(apart(2, 5), axis=1)],
+    "cummin": [call(apart(2, 5), axis=1)],
+    # --- reductions ---
+    "spread": [
+        call(real(2, 1, 4), shape=(2, 3, 4), axes=(1,), keepdims=True),
+        call(real(3), shape=(2, 3, 4), axes=(0, 2), keepdims=False),
+        call(real(), shape=(2, 3), axes=None, keepdims=False),
+        call(real(), shape=(70, 70), axes=None, keepdims=False),
+    ],
+    "sum_over": [call(real(2, 3, 4), **kw) for kw in (*REDUCED, WHOLE)],
+    "sum_as": [call(real(2, 3, 4), dtype=np.dtype("float32"), **kw) for kw in REDUCED],
+    "mean_over": [call(real(2, 3, 4), **kw) for kw in (*REDUCED, WHOLE)],
+    "mean_as": [call(real(2, 3, 4), dtype=np.dtype("float32"), **kw) for kw in REDUCED],
+    "total": [call(real(2, 3))],
+    "average": [call(real(2, 3))],
+    "nansum_over": [call(real(2, 3, 4), **kw) for kw in REDUCED],
+    "product": [
+        call(real(3, 4), axis=1, keepdims=False),
+        call(real(3, 2), axis=None, keepdims=False),
+        call(given([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]]), axis=1, keepdims=True),
+    ],
+    "var_over": MOMENTS,
+    "std_over": MOMENTS,
+    "var_mean_over": MOMENTS,
+    "std_mean_over": MOMENTS,
+    "logsumexp_over": [call(real(2, 3, 4), **kw) for kw in REDUCED],
+    # --- extremes and sorting ---
+    "amax_over": EXTREMES,
+    "amin_over": EXTREMES,
+    "aminmax_over": EXTREMES,
+    "maximum_of": [call(apart(2, 3))],
+    "minimum_of": [call(apart(2, 3))],
+    "max_along": TWICE,
+    "min_along": TWICE,
+    "sort": [call(apart(3, 4), axis=1, descending=d) for d in (False, True)],
+    "topk": [call(apart(3, 4), k=2, axis=1, largest=x) for x in (False, True)],
+    "kth": [call(apart(3, 4), k=2, axis=1, keepdims=False)],
+    "median_along": TWICE,
+    "nanmedian_along": TWICE,
+    "mode": TWICE,
+    "median_of": [call(apart(3, 4))],
+    "nanmedian_of": [call(apart(3, 4))],
+    # --- joining ---
+    "cat": [call(real(2, 3), real(2, 1), real(2, 2), axis=1)],
+    "stack": [call(real(2, 3), real(2, 3), axis=1)],
+    "split": [call(real(2, 6), axis=1, sizes=(1, 3, 2))],
+    "unbind": [call(real(2, 3), axis=1)],
+    "block_diag": [call(real(2, 3), real(2), real())],
+    "repeat": [call(real(2, 3), repeats=(2, 1, 2))],
+    "flip": [call(real(2, 3), axes=(0, 1))],
+    "roll": [call(real(2, 3), shifts=(1, 2), axes=(0, 1)), call(real(5), shifts=2, axes=None)],
+    "rot90": [call(real(2, 3), k=k, axes=(0, 1)) for k in (1, 2, 3)],
+    "diag_embed": [call(real(2, 3), offset=1, axis1=0, axis2=2)],
+    "tril": [call(real(3, 4), k=1)],
+    "triu": [call(real(3, 4), k=-1)],
+    # --- norms ---
+    "absolute_power": [call(apart(2, 3), exponent=n) for n in (1, 2, 3.5)],
+    "signed_power": [call(apart(2, 3), exponent=n) for n in (1, 2, 3.5, 0)],
+    "vector_norm": [
+        call(apart(2, 3, 4), p=p, dtype=None, **kw)
+        for p in (1, 2, 3.0, 0.5, float("inf"), -float("inf"))
+        for kw in REDUCED
+    ],
+    "dist": [call(real(2, 3), real(2, 3), p=p) for p in (2, 1, 3.0)],
+    # --- contraction, linalg ---
+    "matmul": [call(real(2, 3, 4), real(4, 2))],
+    "mm": [call(real(2, 3), real(3, 4), flip=flip) for flip in ((False, False), (True, True))],
+    "addmm": [
+        call(real(4), real(2, 3), real(3, 4), beta=beta, alpha=0.5, flip=(False, False))
+        for beta in (1, 0, 2.0)
+    ],
+    "addmv": [call(real(2), real(2, 3), real(3), beta=2.0, alpha=0.5)],
+    "addbmm": [call(real(2, 4), real(5, 2, 3), real(5, 3, 4), beta=2.0, alpha=0.5)],
+    "addr": [call(real(2, 3), real(2), real(3), beta=2.0, alpha=0.5)],
+    "vdot": [call(real(4), real(4))],
+    "swap": [call(real(2, 3, 4))],
+    "diagonals": [call(real(3, 2, 3), labels=(0, 1, 0), output=(1, 0))],
+    "embed_diagonals": [call(real(2, 3), shape=(3, 2, 3), labels=(0, 1, 0), output=(1, 0))],
+    "embed_corner": [call(real(2), shape=(2, 3))],
+    "corner_diagonal": [call(real(2, 3))],
+    "trace": [call(real(3, 3))],
+    "einsum": [
+        call(real(2, 3), real(3, 4), inputs=((0, 1), (1, 2)), output=(2, 0)),
+        call(real(2, 3), inputs=((0, 1),), output=(1,)),
+        call(real(2, 3), real(3), real(3, 2), inputs=((0, 1), (1,), (1, 0)), output=(0,)),
+    ],
+    "cross": [call(real(2, 3), real(2, 3), axis=1), call(real(3), real(3, 2), axis=0)][:1],
+    "diagonal_matrix": [call(real(2, 3))],
+    "diagonal_of": [call(real(2, 3, 3))],
+    "triangle": [
+        call(real(2, 3, 3), diagonal=d, upper=u) for d in (0, 0.5, 1) for u in (False, True)
+    ],
+    "spectral_gaps": [call(apart(4))],
+    "eigh": [call(definite(3), upper=u) for u in (False, True)],
+    "inverse": [call(regular(2, 3, 3))],
+    "cofactors": [call(regular(3, 3))],
+    "det": [call(regular(2, 3, 3))],
+    "slogdet": [call(regular(2, 3, 3))],
+    "solve": [
+        call(regular(2, 3, 3), real(2, 3, 2), vector=False),
+        call(regular(3, 3), real(3), vector=True),
+    ],
+    "solve_triangle": [
+        call(lower(3), real(3, 2), upper=u, unit=unit)
+        for u in (False, True)
+        for unit in (False, True)
+    ],
+    "cholesky": [call(definite(3))],
+    "qr": [call(regular(3, 3)), call(regular(4, 3))],
+    "svd": [call(regular(3, 3)), call(regular(4, 3)), call(regular(3, 4))],
+    "pinv": [call(regular(4, 3), rcond=1e-15, hermitian=False)],
+    # --- activations ---
+    "gate": [call(real(2, 3), given([[1.0, 0, 1], [0, 1, 1]]))],
+    "leaky_relu": [call(apart(2, 3), slope=0.1)],
+    "hardtanh": [call(apart(2, 9), low=-1.0, high=1.0)],
+    "threshold": [call(apart(2, 9), threshold=0.5, value=2.0)],
+    "hardshrink": [call(apart(2, 9), lambd=0.5)],
+    "softshrink": [call(apart(2, 9), lambd=0.5)],
+    "prelu": [call(apart(2, 3), real(3))],
+    "rrelu": [call(apart(2, 3), real(2, 3, low=0.1, high=0.3))],
+    "elu": [call(apart(2, 9), alpha=1.5, scale=1.1, input_scale=0.9)],
+    "softplus": [call(real(2, 9, low=-5, high=5), beta=2.0, threshold=8.0)],
+    "glu": [call(real(2, 6), axis=1)],
+    # --- embedding ---
+    "take_rows": [call(real(4, 3), given([0, 2, 2]), padding=p) for p in (-1, 2)],
+    "add_rows": [call(real(3, 2), given([0, 2, 2]), rows=4, padding=p) for p in (-1, 0)],
+    "take_rows_but": [call(real(4, 3), given([0, 2, 2]), padding=p) for p in (-1, 2)],
+    # --- losses ---
+    "scale_by": [call(real(2, 3), number=0.5)],
+    "shift_by": [call(real(2, 3), number=0.5)],
+    "floor_through": [call(real(2, 3), low=-3.0)],
+    "mse": [call(real(2, 3), real(2, 3), reduction=r) for r in LOSSES],
+    "limit": [call(real(2, 9), low=-1.0, high=1.0)],
+    "huber": [call(real(2, 9), real(2, 9), delta=0.7, scale=1.3, reduction=r) for r in LOSSES],
+    "bce": [
+        call(real(2, 3, low=0.2, high=0.8), real(2, 3, low=0, high=1), w, reduction=r)
+        for r in LOSSES
+        for w in (None, real(2, 3))
+    ],
+    "bce_logits": [
+        call(real(2, 3), real(2, 3, low=0, high=1), w, p, reduction=r)
+        for r in LOSSES
+        for w, p in ((None, None), (real(2, 3), real(3, low=0.5)))
+    ],
+    "soft_margin": [
+        call(real(2, 3), given([[1.0, -1, 1], [-1, 1, 1]]), reduction=r) for r in LOSSES
+    ],
+    "nll": [
+        call(real(3, 4), TARGETS, w, reduction=r, ignore=i)
+        for r in LOSSES
+        for w in (None, real(4, low=0.5))
+        for i in (-100, 0)
+    ]
+    + [call(real(2, 4, 3), whole(2, 3, below=4), None, reduction="mean", ignore=-100)],
+    "nll_back": [
+        call(real(), TARGETS, w, shape=(3, 4), reduction="mean", ignore=i)
+        for w in (None, real(4, low=0.5))
+        for i in (-100, 0)
+    ]
+    + [call(real(3), TARGETS, None, shape=(3, 4), reduction="none", ignore=-100)],
+    "pick": [call(real(3, 4), TARGETS)],
+    "place": [call(real(3), TARGETS, classes=4)],
+    "multi_margin": [
+        call(real(3, 4), TARGETS, w, p=p, margin=1.0, reduction=r)
+        for r in LOSSES
+        for p in (1, 2)
+        for w in (None, real(4, low=0.5))
+    ],
+    "multilabel_margin": [
+        call(real(2, 4), given([[1, 3, -1, 0], [0, -1, 2, 2]]), reduction=r) for r in LOSSES
+    ],
+    # --- normalization ---
+    "standardize": [
+        call(real(2, 3, 4), w, b, axes=(2,), eps=1e-5, affine=(1, 1, 4), parameter=(4,))
+        for w, b in ((real(4), real(4)), (None, None), (real(4), None))
+    ]
+    + [
+        call(
+            real(2, 3, 4), real(3), real(3), axes=(0, 2), eps=1e-5, affine=(1, 3, 1), parameter=(3,)
+        )
+    ],
+    "pad_constant": [
+        call(real(2, 3), widths=((1, 0), (0, 2)), value=1.5),
+        call(real(3, 4), widths=((-1, 1), (0, -2)), value=0.0),
+    ],
+    "rescale": [
+        call(real(2, 3, 4), w, b, real(3), real(3, low=0.5), eps=1e-5, affine=(1, 3, 1))
+        for w, b in ((real(3), real(3)), (None, None))
+    ],
+    "repeat_places": [call(real(2, 4), places=np.array([0, 0, 3, 1, 3]), axis=1)],
+    "add_places": [call(real(2, 5), places=np.array([0, 0, 3, 1, 3]), axis=1, total=4)],
+    "softmax": [call(real(2, 3), axis=1)],
+    "log_softmax": [call(real(2, 3), axis=1)],
+    "log_softmax_back": [call(real(2, 3), real(2, 3), axis=1)],
+}
+
+#: rules whose derivative PyTorch defines otherwise than as that of the values
+BY_DEFINITION = {
+    "floor_through": "the cotangent passes a limit on purpose",
+    "take_rows": "a padding row gets no gradient",
+    "copysign": "PyTorch's derivative with respect to the sign is 0",
+    "gate": "only values 0 and 1 of the gate are meant",
+}
+
+#: rules that raise, because PyTorch has no derivative
+REFUSING = {"floor_divide", "heaviside", "remainder_of_number"}
+
+
+def key_of(rule: Rule) -> str:
+    """The name of a rule in the tables; the module stands in front where two share a name."""
+    return rule.fun.__name__
+
+
+def samples_of(rule: Rule) -> list[Call] | None:
+    """The sample calls of a rule; None if it needs an entry in SAMPLES and has none."""
+    name = key_of(rule)
+    if name in SAMPLES:
+        return SAMPLES[name]
+    kernel = getattr(rule.fun, "__wrapped__", None)
+    if kernel is None or rule.fun.__module__.startswith("numpy"):
+        count = rule.fun.nin if isinstance(rule.fun, np.ufunc) else len(rule.vjps)
+    else:
+        parameters = signature(kernel).parameters.values()
+        if any(p.kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_POSITIONAL) for p in parameters):
+            return None
+        count = len(rule.params)
+    if rule.kind != "elementwise":
+        return None
+    domains = DOMAINS.get(name, ((-2.0, 2.0),) * count)
+    shapes = ((2, 9), (9,), (2, 1))
+    draws = [real(*s, low=a, high=b) for s, (a, b) in zip(shapes, domains, strict=False)]
+    return [call(*draws), call(*reversed(draws))][: 1 + (count > 1 and len(set(domains)) == 1)]

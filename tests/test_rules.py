@@ -1,0 +1,385 @@
+"""Every derivative rule of the registry, against numbers and on carriers.
+
+A rule is tested because it is registered: without a sample call (`rule_samples.py`) it fails here.
+"""
+
+import pkgutil
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from carriers import Symbol
+from rule_samples import BY_DEFINITION, REFUSING, SAMPLES, Call, key_of, samples_of
+
+import dynagrad as dg
+import dynagrad.ops
+from dynagrad.core.apply import apply, compute
+from dynagrad.core.protocols import default_node
+from dynagrad.core.tape import Meta
+from dynagrad.core.tensor import Tensor, wrap
+from dynagrad.ops.rule import RULES, Rule
+
+for module in pkgutil.walk_packages(dynagrad.ops.__path__, "dynagrad.ops."):
+    import_module(module.name)
+
+DERIVED = [rule for rule in RULES.values() if rule.kind != "constant"]
+
+#: functions of the symmetric part of a matrix: differences are taken within symmetric matrices
+SYMMETRIC = {"eigh", "cholesky"}
+#: the difference quotient is exact to rounding for any step
+STEP = {"linear": 0.5, "multilinear": 0.5}
+
+
+class Case(NamedTuple):
+    """One sample call of one rule."""
+
+    rule: Rule
+    call: Call
+
+    def __repr__(self) -> str:
+        return key_of(self.rule)
+
+
+CASES = [
+    Case(rule, call)
+    for rule in DERIVED
+    if key_of(rule) not in REFUSING
+    for call in samples_of(rule) or ()
+]
+
+
+def each(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=repr)
+
+
+#: cases whose derivative is that of the values
+TRUE_CASES = [case for case in CASES if key_of(case.rule) not in BY_DEFINITION]
+
+
+def test_every_rule_has_a_sample() -> None:
+    missing = [key_of(rule) for rule in DERIVED if not samples_of(rule)]
+    assert not missing, f"rules without a sample call in rule_samples.py: {', '.join(missing)}"
+
+
+def test_no_sample_is_for_nothing() -> None:
+    names = [key_of(rule) for rule in DERIVED]
+    assert sorted(set(SAMPLES) - set(names)) == []
+    assert sorted({*BY_DEFINITION, *REFUSING} - set(names)) == []
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+@pytest.mark.parametrize("name", sorted(REFUSING))
+def test_what_has_no_derivative_says_so(name: str, rng: np.random.Generator) -> None:
+    (rule,) = (rule for rule in DERIVED if key_of(rule) == name)
+    case = Case(rule, samples_of(rule)[0])
+    inputs, outs = record(case, case.call.drawn(rng))
+    with pytest.raises(RuntimeError, match="is not implemented"):
+        outs[0].sum().backward()
+
+
+# --- running a rule ------------------------------------------------------------------------------
+
+
+def is_real(a: Any) -> bool:
+    return isinstance(a, np.ndarray) and a.dtype.kind in "fc"
+
+
+def derived_inputs(case: Case, arrays: list) -> list[int]:
+    """The numbers of the inputs with a derivative."""
+    rule = case.rule
+    return [
+        i
+        for i, a in enumerate(arrays)
+        if is_real(a) and (rule.joint or (i < len(rule.vjps) and rule.vjps[i] is not None))
+    ]
+
+
+def record(case: Case, arrays: list) -> tuple[list[Tensor | Any], list[Tensor]]:
+    """The inputs as Tensors that require grad, and the results that depend on them."""
+    wanted = derived_inputs(case, arrays)
+    inputs = [
+        wrap(a).requires_grad_() if i in wanted else wrap(a) if is_real(a) else a
+        for i, a in enumerate(arrays)
+    ]
+    out = apply(default_node(case.rule.fun), *inputs, **case.call.metadata)
+    outs = [out] if isinstance(out, Tensor) else list(out)
+    return inputs, [o for o in outs if o.requires_grad]
+
+
+def values(case: Case, arrays: list) -> list[np.ndarray]:
+    """The floating results of the primitive."""
+    result = compute(case.rule, arrays, case.call.metadata)
+    results = result if type(result) is tuple else (result,)
+    return [np.asarray(r) for r in results if np.asarray(r).dtype.kind in "fc"]
+
+
+def inner(a: Any, b: Any) -> float:
+    """The real inner product of two lists of arrays; None is zero."""
+    return float(
+        sum(np.sum(np.conj(x) * y).real for x, y in zip(a, b, strict=True) if x is not None)
+    )
+
+
+def like(rng: np.random.Generator, arrays: list) -> list[np.ndarray]:
+    """Random arrays of the same shapes and dtypes."""
+    made = []
+    for a in arrays:
+        r = rng.normal(size=a.shape)
+        if a.dtype.kind == "c":
+            r = r + 1j * rng.normal(size=a.shape)
+        made.append(np.asarray(r).astype(a.dtype))
+    return made
+
+
+def directions(case: Case, rng: np.random.Generator, arrays: list) -> list:
+    """A random direction for every input with a derivative, zeros for the others."""
+    wanted = derived_inputs(case, arrays)
+    ts = [like(rng, [a])[0] if i in wanted else None for i, a in enumerate(arrays)]
+    if key_of(case.rule) in SYMMETRIC:
+        ts = [t + t.T for t in ts]
+    return ts
+
+
+def moved(arrays: list, ts: list, step: float) -> list:
+    return [a if t is None else a + step * t for a, t in zip(arrays, ts, strict=True)]
+
+
+def gradients(inputs: list, outs: list, weights: list, *, create: bool = False) -> list:
+    """The gradient for every input; None for those without."""
+    leaves = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    found = dg.autograd.grad(
+        outs, leaves, [wrap(w) for w in weights], create_graph=create, allow_unused=True
+    )
+    each = iter(found)
+    return [next(each) if isinstance(x, Tensor) and x.requires_grad else None for x in inputs]
+
+
+def plain(tensors: list) -> list:
+    return [None if t is None else t.detach().numpy() for t in tensors]
+
+
+def check_difference(analytic: float, numeric: float, scale: float) -> None:
+    assert analytic == pytest.approx(numeric, rel=2e-5, abs=2e-5 * max(scale, 1.0))
+
+
+# --- derivatives ---------------------------------------------------------------------------------
+
+
+@each(TRUE_CASES)
+def test_first_order(case: Case, rng: np.random.Generator) -> None:
+    arrays = case.call.drawn(rng)
+    inputs, outs = record(case, arrays)
+    weights = like(rng, [o._a for o in outs])
+    grads = plain(gradients(inputs, outs, weights))
+    step = STEP.get(case.rule.kind, 1e-6)
+    for _ in range(2):
+        ts = directions(case, rng, arrays)
+        if case.rule.kind == "multilinear":  # one input at a time: the product is not linear
+            keep = rng.choice(derived_inputs(case, arrays))
+            ts = [t if i == keep else None for i, t in enumerate(ts)]
+        above, below = (values(case, moved(arrays, ts, s)) for s in (step, -step))
+        numeric = (inner(weights, above) - inner(weights, below)) / (2 * step)
+        analytic = inner(grads, [0 if t is None else t for t in ts])
+        check_difference(analytic, numeric, sum(float(np.abs(w).sum()) for w in weights))
+
+
+@each(CASES)
+def test_second_order(case: Case, rng: np.random.Generator) -> None:
+    arrays = case.call.drawn(rng)
+    inputs, outs = record(case, arrays)
+    weights = like(rng, [o._a for o in outs])
+    first = gradients(inputs, outs, weights, create=True)
+    chosen = [g for g in first if g is not None and g.requires_grad]
+    tangents = like(rng, [np.zeros(0) if g is None else g._a for g in first])
+    second = [None] * len(inputs)
+    if chosen:
+        kept = [
+            t for g, t in zip(first, tangents, strict=True) if g is not None and g.requires_grad
+        ]
+        second = plain(gradients(inputs, chosen, kept))
+    if key_of(case.rule) in BY_DEFINITION:
+        return
+    step = 1e-6
+    ts = directions(case, rng, arrays)
+
+    def slope(sign: int) -> float:
+        at, results = record(case, moved(arrays, ts, sign * step))
+        return inner(plain(gradients(at, results, weights)), tangents)
+
+    numeric = (slope(1) - slope(-1)) / (2 * step)
+    analytic = inner(second, [0 if t is None else t for t in ts])
+    check_difference(analytic, numeric, sum(float(np.abs(t).sum()) for t in tangents))
+
+
+def halved(a: np.ndarray) -> np.ndarray:
+    return a.astype(np.complex64 if a.dtype.kind == "c" else np.float32)
+
+
+@each(CASES)
+def test_cotangents_keep_float32(case: Case, rng: np.random.Generator) -> None:
+    arrays = [halved(a) if is_real(a) else a for a in case.call.drawn(rng)]
+    inputs, outs = record(case, arrays)
+    weights = like(rng, [o._a for o in outs])
+    for create in (False, True):
+        grads = gradients(inputs, outs, weights, create=create)
+        for x, g in zip(inputs, grads, strict=True):
+            assert g is None or g._a.dtype == x._a.dtype
+        inputs, outs = record(case, arrays)
+
+
+@each(CASES)
+def test_shapes_of_cotangents(case: Case, rng: np.random.Generator) -> None:
+    inputs, outs = record(case, case.call.drawn(rng))
+    grads = gradients(inputs, outs, like(rng, [o._a for o in outs]))
+    for x, g in zip(inputs, grads, strict=True):
+        assert g is None or g._a.shape == x._a.shape
+
+
+# --- forward mode, from the kinds ----------------------------------------------------------------
+
+
+def implies_forward(case: Case) -> bool:
+    """Whether the rule's kind alone says what its forward mode is."""
+    return case.rule.kind != "general"
+
+
+def tangent_of(case: Case, arrays: list, ts: list) -> list:
+    """The results' tangents as the rule's kind implies them."""
+    rule = case.rule
+    live = [i for i, t in enumerate(ts) if t is not None]
+    if rule.kind == "linear":
+        return values(case, [a if t is None else t for a, t in zip(arrays, ts, strict=True)])
+    if rule.kind == "multilinear":
+        parts = [
+            values(
+                case, [t if i == n else a for n, (a, t) in enumerate(zip(arrays, ts, strict=True))]
+            )
+            for i in live
+        ]
+        return [sum(part[k] for part in parts) for k in range(len(parts[0]))]
+    inputs, outs = record(case, arrays)
+    node = outs[0].grad_fn
+    total = 0
+    for i in live:
+        t = np.broadcast_to(ts[i], outs[0]._a.shape)
+        only = [e if n == i else None for n, e in enumerate(node.edges)]
+        total = total + node.vjp(np.array(t), node.saved, only)[i]
+    return [np.asarray(total)]
+
+
+@each([case for case in CASES if implies_forward(case) and key_of(case.rule) != "take_rows"])
+def test_forward_mode_of_the_kind(case: Case, rng: np.random.Generator) -> None:
+    check_forward_mode(case, case.call.drawn(rng), rng)
+
+
+def check_forward_mode(case: Case, arrays: list, rng: np.random.Generator) -> None:
+    inputs, outs = record(case, arrays)
+    ts = directions(case, rng, arrays)
+    tangents = tangent_of(case, arrays, ts)
+    weights = like(rng, [o._a for o in outs])
+    grads = plain(gradients(inputs, outs, weights))
+    forward = inner(weights, tangents)
+    backward = inner(grads, [0 if t is None else t for t in ts])
+    assert forward == pytest.approx(backward, rel=1e-6, abs=1e-6)
+
+
+# --- what a rule promises ------------------------------------------------------------------------
+
+
+def bare(case: Case, arrays: list) -> tuple[Any, Any]:
+    """A recorded node of this call, and a cotangent as the engine would hand it over."""
+    _, outs = record(case, arrays)
+    node = outs[0].grad_fn
+    cotangents = like(np.random.default_rng(1), [o._a for o in outs])
+    if node.rule.results == 1:
+        return node, cotangents[0]
+    g = [None] * node.results
+    for o, cotangent in zip(outs, cotangents, strict=True):
+        g[o.output_nr] = cotangent
+    return node, g
+
+
+def arrays_in(thing: Any) -> list[np.ndarray]:
+    if isinstance(thing, np.ndarray):
+        return [thing]
+    return [a for part in thing for a in arrays_in(part)] if type(thing) in (list, tuple) else []
+
+
+@each([case for case in CASES if case.rule.fresh])
+def test_fresh_results_are_new_memory(case: Case, rng: np.random.Generator) -> None:
+    node, g = bare(case, case.call.drawn(rng))
+    results = arrays_in(list(node.vjp(g, node.saved, node.edges)))
+    for r in results:
+        assert r.flags.writeable
+        for other in [*arrays_in(g), *arrays_in(node.saved)]:
+            assert not np.shares_memory(r, other)
+    for i, r in enumerate(results):
+        assert not any(np.shares_memory(r, other) for other in results[:i])
+
+
+def symbols(thing: Any, log: list) -> Any:
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "fciub":
+        return Symbol(thing, log)
+    if type(thing) in (list, tuple):
+        return type(thing)(symbols(part, log) for part in thing)
+    assert thing is None or isinstance(thing, Meta)
+    return thing
+
+
+@each(CASES)
+def test_runs_on_symbols(case: Case, rng: np.random.Generator) -> None:
+    node, g = bare(case, case.call.drawn(rng))
+    log = []
+    expected = node.vjp(g, node.saved, node.edges)
+    results = node.vjp(symbols(g, log), symbols(node.saved, log), node.edges)
+    assert len(results) == len(expected)
+    for edge, r, e in zip(node.edges, results, expected, strict=False):
+        if edge is None or e is None:
+            continue
+        assert isinstance(r, Symbol), "the result did not come from the carrier's own operations"
+        np.testing.assert_array_equal(r.value, e)
+
+
+# --- complex numbers -----------------------------------------------------------------------------
+
+#: rules that take complex numbers too
+COMPLEX = """
+    add subtract multiply divide negative square reciprocal sqrt exp log sin cos tanh sinh cosh
+    power conjugate absolute sgn real_part imag_part angle sum_to broadcast_to reshape transpose
+    copy cat stack matmul mm sum_over mean_over total average var_over product cumsum cumprod where
+    power_scalar rsqrt sigmoid add_scaled getitem vdot einsum inverse det solve vector_norm
+""".split()
+COMPLEX_CASES = [case for case in CASES if key_of(case.rule) in COMPLEX]
+
+
+def test_complex_rules_exist() -> None:
+    names = {key_of(case.rule) for case in CASES}
+    assert sorted(set(COMPLEX) - names) == []
+
+
+def complex_inputs(case: Case, rng: np.random.Generator) -> list:
+    arrays = case.call.drawn(rng)
+    return [a + 1j * rng.uniform(0.3, 0.9, a.shape) if is_real(a) else a for a in arrays]
+
+
+@each(COMPLEX_CASES)
+def test_complex(case: Case, rng: np.random.Generator) -> None:
+    arrays = complex_inputs(case, rng)
+    try:
+        inputs, outs = record(case, arrays)
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"listed as complex, but: {error}")
+    weights = like(rng, [o._a for o in outs])
+    grads = plain(gradients(inputs, outs, weights))
+    step = 1e-6
+    ts = directions(case, rng, arrays)
+    above, below = (values(case, moved(arrays, ts, s)) for s in (step, -step))
+    numeric = (inner(weights, above) - inner(weights, below)) / (2 * step)
+    analytic = inner(grads, [0 if t is None else t for t in ts])
+    check_difference(analytic, numeric, sum(float(np.abs(w).sum()) for w in weights))
+
+
+@each([case for case in COMPLEX_CASES if implies_forward(case)])
+def test_complex_forward_mode_of_the_kind(case: Case, rng: np.random.Generator) -> None:
+    check_forward_mode(case, complex_inputs(case, rng), rng)
