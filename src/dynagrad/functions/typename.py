@@ -1,4 +1,6 @@
-"""What a message calls an object: `torch.FloatTensor` for a tensor, the dotted name of its class for the rest."""
+"""What a message calls an object: `torch.FloatTensor` for a tensor, the dotted name of its class
+for the rest.
+"""
 
 from typing import Any
 
@@ -8,7 +10,9 @@ from ..core.tensor import Tensor
 
 
 def typename(obj: Any) -> str:
-    """The name of an object's type, or of a class or function, in full; a tensor's says its dtype, as torch.typename."""
+    """The name of an object's type, or of a class or function, in full; a tensor's says its dtype,
+    as torch.typename.
+    """
     if isinstance(obj, Tensor):
         name = from_numpy_dtype(obj._a.dtype).name
         return f"torch.{errors.LEGACY_NAMES.get(name, name)}Tensor"

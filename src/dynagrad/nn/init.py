@@ -1,8 +1,10 @@
-"""Initial values of weights: each function fills a tensor in place, not recorded, and returns it. Imports core.
+"""Initial values of weights: each function fills a tensor in place, not recorded, and returns it.
+Imports core.
 
-After the same `torch.manual_seed` the values are PyTorch's. X. Glorot, Y. Bengio, "Understanding the difficulty of training
-deep feedforward neural networks" (2010); K. He et al., "Delving Deep into Rectifiers" (2015); A. Saxe et al., "Exact solutions
-to the nonlinear dynamics of learning" (2013); J. Martens, "Deep learning via Hessian-free optimization" (2010).
+After the same `torch.manual_seed` the values are PyTorch's. X. Glorot, Y. Bengio, "Understanding
+the difficulty of training deep feedforward neural networks" (2010); K. He et al., "Delving Deep
+into Rectifiers" (2015); A. Saxe et al., "Exact solutions to the nonlinear dynamics of learning"
+(2013); J. Martens, "Deep learning via Hessian-free optimization" (2010).
 """
 
 import math
@@ -15,7 +17,6 @@ import numpy as np
 
 from ..core.tensor import Tensor, family_of
 from ..functions.generator import draws
-from ..ops.special import erfinv
 
 __all__ = [
     "calculate_gain",
@@ -42,7 +43,8 @@ _LINEAR = (
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
-    """The factor that keeps the variance through a nonlinearity: sqrt(2) for "relu", 5/3 for "tanh", ...
+    """The factor that keeps the variance through a nonlinearity: sqrt(2) for "relu", 5/3 for
+    "tanh", ...
 
     `param`: the negative slope of "leaky_relu", 0.01 by default.
     """
@@ -92,21 +94,56 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:
-    """Normal values, those outside [a, b] drawn again: by the inverse of the distribution function, in one draw."""
+    """Normal values in [a, b]: those outside are refused, and others are drawn for them."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
+            "values may be incorrect.",
             stacklevel=2,
         )
-    low, high = (1 + math.erf((a - mean) / std / math.sqrt(2))) / 2, (1 + math.erf((b - mean) / std / math.sqrt(2))) / 2
-    values = tensor._a
-    draws("uniform_", generator).uniform(low=2 * low - 1, high=2 * high - 1, out=values)
+    stream, values = draws("normal_", generator), tensor._a
     with np.errstate(all="ignore"):
-        values[...] = erfinv(values)
-        values *= values.dtype.type(std * math.sqrt(2.0))
-        values += values.dtype.type(mean)
-    np.maximum(np.minimum(values, values.dtype.type(b)), values.dtype.type(a), out=values)
+        if _below((b - mean) / std) - _below((a - mean) / std) > 0.3:
+            _draw_again_outside(stream, values, mean, std, a, b)
+        else:
+            _thin_out(stream, values, mean, std, a, b)
     return _written(tensor)
+
+
+def _below(x: float) -> float:
+    """The normal distribution function."""
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def _draw_again_outside(
+    stream: Any, values: Any, mean: float, std: float, a: float, b: float
+) -> None:
+    """Normal values; as long as some lie outside [a, b], all are drawn again and those replaced."""
+    stream.normal(mean=mean, std=std, out=values)
+    low, high = values.dtype.type(a), values.dtype.type(b)
+    outside = (values < low) | (values > high)
+    while outside.any():
+        again = stream.normal(mean=mean, std=std, out=np.empty_like(values))
+        values[outside] = again[outside]
+        outside = (values < low) | (values > high)
+
+
+def _thin_out(stream: Any, values: Any, mean: float, std: float, a: float, b: float) -> None:
+    """Uniform values in [a, b), each kept with the probability density there, relative to the
+    highest.
+    """
+    kind = values.dtype.type
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    stream.uniform(low=a, high=b, out=values)
+    candidates, chances = values.copy(), np.empty_like(values)
+    pending = None
+    while pending is None or pending.any():
+        if pending is not None:
+            stream.uniform(low=a, high=b, out=candidates)
+            values[pending] = candidates[pending]
+        height = ((candidates - kind(mean)) / kind(std)) ** 2 * kind(-0.5) - kind(peak)
+        refused = np.log(stream.uniform(out=chances)) > height
+        pending = refused if pending is None else pending & refused
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -127,12 +164,16 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     if tensor._a.ndim != 2:
-        raise ValueError(f"Only tensors with 2 dimensions are supported\nThis one has {tensor._a.ndim}.")
+        raise ValueError(
+            f"Only tensors with 2 dimensions are supported\nThis one has {tensor._a.ndim}."
+        )
     return _set(tensor, np.eye(*tensor._a.shape))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution's weight that keeps its input: 1 in the middle of the kernel of as many channels as there are."""
+    """A convolution's weight that keeps its input: 1 in the middle of the kernel of as many
+    channels as there are.
+    """
     shape = tensor._a.shape
     if len(shape) not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
@@ -148,7 +189,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
-    """How many inputs feed one output, and how many outputs one input, of a weight (out, in, *kernel)."""
+    """How many inputs feed one output, and how many outputs one input, of a weight (out, in,
+    *kernel).
+    """
     shape = tensor._a.shape
     if len(shape) < 2:
         raise ValueError(
@@ -188,7 +231,9 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Uniform values in [-b, b), b = gain sqrt(3 / fan); `a` is the slope of the leaky_relu that follows."""
+    """Uniform values in [-b, b), b = gain sqrt(3 / fan); `a` is the slope of the leaky_relu that
+    follows.
+    """
     if _is_empty(tensor):
         return tensor
     fan = _calculate_correct_fan(tensor, mode)
@@ -203,7 +248,9 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """Normal values of standard deviation gain / sqrt(fan); `a` is the slope of the leaky_relu that follows."""
+    """Normal values of standard deviation gain / sqrt(fan); `a` is the slope of the leaky_relu that
+    follows.
+    """
     if _is_empty(tensor):
         return tensor
     fan = _calculate_correct_fan(tensor, mode)
@@ -220,7 +267,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     """A (semi-)orthogonal matrix, times gain; dimensions after the first are taken together."""
     a = tensor._a
     if a.ndim < 2:
-        raise ValueError(f"Only tensors with 2 or more dimensions are supported\nThis one has {a.ndim}.")
+        raise ValueError(
+            f"Only tensors with 2 or more dimensions are supported\nThis one has {a.ndim}."
+        )
     if a.size == 0:
         return tensor
     rows = a.shape[0]
@@ -235,7 +284,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal values, of which in each column the part `sparsity` is 0."""
     if tensor._a.ndim != 2:
-        raise ValueError(f"Only tensors with 2 dimensions are supported\nThis one has {tensor._a.ndim}.")
+        raise ValueError(
+            f"Only tensors with 2 dimensions are supported\nThis one has {tensor._a.ndim}."
+        )
     rows, columns = tensor._a.shape
     zeros = math.ceil(sparsity * rows)
     normal_(tensor, 0, std, generator)
@@ -251,7 +302,9 @@ def _without_underscore(fill: Callable) -> Callable:
     @wraps(fill)
     def older(*args: Any, **kwargs: Any) -> Tensor:
         warnings.warn(
-            f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2
+            f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.",
+            FutureWarning,
+            stacklevel=2,
         )
         return fill(*args, **kwargs)
 

@@ -19,14 +19,19 @@ class _ParameterMeta(type(Tensor)):
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
             return True
-        return cls is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False)
+        return (
+            cls is Parameter
+            and isinstance(instance, Tensor)
+            and getattr(instance, "_is_param", False)
+        )
 
 
 class Parameter(Tensor, metaclass=_ParameterMeta):
-    """A tensor that becomes one of a module's parameters when it is assigned as an attribute: `Parameter(data)`.
+    """A tensor that becomes one of a module's parameters when it is assigned as an attribute:
+    `Parameter(data)`.
 
-    It shows the memory of `data` and, unless `requires_grad` is False, its gradient is accumulated, also if it is made
-    under no_grad. As torch.nn.Parameter.
+    It shows the memory of `data` and, unless `requires_grad` is False, its gradient is accumulated,
+    also if it is made under no_grad. As torch.nn.Parameter.
     """
 
     __slots__ = ()
@@ -35,18 +40,25 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True):
         if data is None:
             data = wrap(np.empty(0, get_default_dtype().numpy))
-        if type(data) is not Tensor and not isinstance(data, Parameter) and isinstance(data, Tensor):
+        if (
+            type(data) is not Tensor
+            and not isinstance(data, Parameter)
+            and isinstance(data, Tensor)
+        ):
             t = data.detach().requires_grad_(requires_grad)
             if type(t) is not type(data):
                 raise RuntimeError(
-                    f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns an "
-                    f"instance of the same type, but return type {type(t).__name__} was found instead."
+                    f"Creating a Parameter from an instance of type {type(data).__name__} requires "
+                    "that detach() returns an "
+                    f"instance of the same type, but return type {type(t).__name__} was found "
+                    "instead."
                 )
             t._is_param = True
             return t
         if not isinstance(data, Tensor):
             raise TypeError(
-                f"Parameter data must be a Tensor, not {type(data).__name__}. Make one first: torch.tensor(value)"
+                f"Parameter data must be a Tensor, not {type(data).__name__}. Make one first: "
+                "torch.tensor(value)"
             )
         t = new(cls)
         shared = detached(data)
@@ -82,9 +94,11 @@ class _BufferMeta(type(Tensor)):
 
 
 class Buffer(Tensor, metaclass=_BufferMeta):
-    """A tensor that becomes one of a module's buffers when it is assigned as an attribute: `Buffer(data)`.
+    """A tensor that becomes one of a module's buffers when it is assigned as an attribute:
+    `Buffer(data)`.
 
-    What it makes is an ordinary Tensor, marked. `persistent`: whether `state_dict` holds it. As torch.nn.Buffer.
+    What it makes is an ordinary Tensor, marked. `persistent`: whether `state_dict` holds it. As
+    torch.nn.Buffer.
     """
 
     __slots__ = ()

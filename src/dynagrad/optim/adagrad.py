@@ -1,4 +1,4 @@
-"""Adagrad. Imports optimizer."""
+"""Adagrad. Imports optimizer, updates."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from ..core.apply import scalar
 from ..core.tensor import wrap
-from .optimizer import (
-    Optimizer,
+from .optimizer import Optimizer
+from .updates import (
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -41,8 +41,8 @@ def update(p, g, state, *, step, lr, lr_decay, weight_decay, eps, maximize):
 class Adagrad(Optimizer):
     """Steps divided by the root of the sum of all squared gradients so far.
 
-    As torch.optim.Adagrad. J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-    Optimization" (2011).
+    As torch.optim.Adagrad. J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online
+    Learning and Stochastic Optimization" (2011).
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class Adagrad(Optimizer):
         check_scalar_tensor("lr", lr)
         check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
         check_hyperparameter("Invalid lr_decay value", lr_decay, lr_decay >= 0, "0 or more")
-        check_hyperparameter("Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more")
+        check_hyperparameter(
+            "Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more"
+        )
         check_hyperparameter(
             "Invalid initial_accumulator_value value",
             initial_accumulator_value,
@@ -95,7 +97,7 @@ class Adagrad(Optimizer):
         state["sum"] = wrap(np.full_like(p._a, value))
 
     def share_memory(self) -> None:
-        """Do nothing: the state is already in this process's memory, as torch's is after this call."""
+        """Do nothing: the state is already in the process's memory."""
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
@@ -113,7 +115,8 @@ class Adagrad(Optimizer):
             state = self.state[p]
             if not state:
                 raise KeyError(
-                    "step\nAdagrad makes its state when it is constructed; it has none for a parameter added later. Give all "
+                    "step\nAdagrad makes its state when it is constructed; it has none for a "
+                    "parameter added later. Give all "
                     "parameter groups to the constructor."
                 )
             numbers["step"] = counted(state)

@@ -1,4 +1,4 @@
-"""Adam, with AMSGrad and coupled or decoupled weight decay. Imports optimizer."""
+"""Adam, with AMSGrad and coupled or decoupled weight decay. Imports optimizer, updates."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from ..core.apply import scalar
 from ..core.tensor import Tensor
-from .optimizer import (
-    Optimizer,
+from .optimizer import Optimizer
+from .updates import (
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -23,8 +23,23 @@ from .optimizer import (
 __all__ = ["Adam"]
 
 
-def update(p, g, state, *, step, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay):
-    """The new (p, m, v, largest v or None) at step number `step`; `state` is (m, v, largest v or None).
+def update(
+    p,
+    g,
+    state,
+    *,
+    step,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    weight_decay,
+    amsgrad,
+    maximize,
+    decoupled_weight_decay,
+):
+    """The new (p, m, v, largest v or None) at step number `step`; `state` is (m, v, largest v or
+    None).
 
     m = m + (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g g;
     p = p - lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
@@ -53,8 +68,9 @@ def update(p, g, state, *, step, lr, beta1, beta2, eps, weight_decay, amsgrad, m
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square.
 
-    As torch.optim.Adam. D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (2015); amsgrad: S. Reddi et al.,
-    "On the Convergence of Adam and Beyond" (2018); decoupled_weight_decay: as AdamW.
+    As torch.optim.Adam. D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (2015);
+    amsgrad: S. Reddi et al., "On the Convergence of Adam and Beyond" (2018);
+    decoupled_weight_decay: as AdamW.
     """
 
     def __init__(
@@ -91,12 +107,20 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-        check_modes(foreach=foreach, fused=fused, differentiable=differentiable, capturable=capturable)
+        check_modes(
+            foreach=foreach, fused=fused, differentiable=differentiable, capturable=capturable
+        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name in ("amsgrad", "maximize", "capturable", "differentiable", "decoupled_weight_decay"):
+            for name in (
+                "amsgrad",
+                "maximize",
+                "capturable",
+                "differentiable",
+                "decoupled_weight_decay",
+            ):
                 group.setdefault(name, False)
             group.setdefault("foreach", None)
             group.setdefault("fused", None)
@@ -144,8 +168,12 @@ def _check_ranges(lr: Any, betas: Any, eps: float, weight_decay: float) -> None:
     check_hyperparameter("Invalid epsilon value", eps, eps >= 0, "0 or more")
     for i in range(2):
         holds = 0 <= number(betas[i]) < 1
-        check_hyperparameter(f"Invalid beta parameter at index {i}", betas[i], holds, "at least 0 and below 1")
-    check_hyperparameter("Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more")
+        check_hyperparameter(
+            f"Invalid beta parameter at index {i}", betas[i], holds, "at least 0 and below 1"
+        )
+    check_hyperparameter(
+        "Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more"
+    )
     kinds = {type(beta) is not float and isinstance(beta, Tensor) for beta in betas}
     if len(kinds) > 1 or not all(isinstance(beta, float | Tensor) for beta in betas):
         raise ValueError("betas must be either both floats or both Tensors")

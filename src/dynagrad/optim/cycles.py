@@ -17,14 +17,18 @@ from .schedule import (
 
 
 class CosineAnnealingLR(LRScheduler):
-    """The rate falls along half a cosine to `eta_min` in T_max epochs, and rises again in the next T_max.
+    """The rate falls along half a cosine to `eta_min` in T_max epochs, and rises again in the next
+    T_max.
 
-    lr = eta_min + (base - eta_min)(1 + cos(pi epoch / T_max)) / 2. I. Loshchilov, F. Hutter, "SGDR" (2017), no restarts.
+    lr = eta_min + (base - eta_min)(1 + cos(pi epoch / T_max)) / 2. I. Loshchilov, F. Hutter, "SGDR"
+    (2017), no restarts.
     """
 
     __module__ = HOME
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):  # noqa: N803
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ):  # noqa: N803
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
@@ -36,10 +40,15 @@ class CosineAnnealingLR(LRScheduler):
             return self._rates()
         groups = self.optimizer.param_groups
         if self._step_count == 1 and n > 0:
-            return [low + (base - low) * (1 + math.cos(n * math.pi / top)) / 2 for base in self.base_lrs]
+            return [
+                low + (base - low) * (1 + math.cos(n * math.pi / top)) / 2 for base in self.base_lrs
+            ]
         if (n - 1 - top) % (2 * top) == 0:  # the lowest point, where the quotient below is 0 / 0
             turn = 1 - math.cos(math.pi / top)
-            return [group["lr"] + (base - low) * turn / 2 for base, group in zip(self.base_lrs, groups, strict=True)]
+            return [
+                group["lr"] + (base - low) * turn / 2
+                for base, group in zip(self.base_lrs, groups, strict=True)
+            ]
         quotient = (1 + math.cos(math.pi * n / top)) / (1 + math.cos(math.pi * (n - 1) / top))
         return [quotient * (group["lr"] - low) + low for group in groups]
 
@@ -49,9 +58,11 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """The rate falls along half a cosine in T_0 epochs, jumps back, and falls again, each time T_mult times as slowly.
+    """The rate falls along half a cosine in T_0 epochs, jumps back, and falls again, each time
+    T_mult times as slowly.
 
-    I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017). `step(epoch)` takes fractions.
+    I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
+    `step(epoch)` takes fractions.
     """
 
     __module__ = HOME
@@ -69,7 +80,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if not isinstance(T_mult, int) or T_mult < 1:
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, float | int):
-            raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")
+            raise ValueError(
+                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
+            )
         self.T_0 = T_0
         self.T_i = T_0
         self.T_mult = T_mult
@@ -126,7 +139,9 @@ class _Momenta(LRScheduler):
         self._lows = per_group("base_momentum", self.optimizer, base)
         self._highs = per_group("max_momentum", self.optimizer, largest)
         if last_epoch == -1:
-            for high, low, group in zip(self._highs, self._lows, self.optimizer.param_groups, strict=True):
+            for high, low, group in zip(
+                self._highs, self._lows, self.optimizer.param_groups, strict=True
+            ):
                 self._set_momentum(group, high)
                 group["max_momentum"] = high
                 group["base_momentum"] = low
@@ -141,7 +156,8 @@ class _Momenta(LRScheduler):
 class CyclicLR(_Momenta):
     """The rate goes up and down between `base_lr` and `max_lr` along straight lines, step by step.
 
-    As torch.optim.lr_scheduler.CyclicLR. L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (2017).
+    As torch.optim.lr_scheduler.CyclicLR. L. N. Smith, "Cyclical Learning Rates for Training Neural
+    Networks" (2017).
     """
 
     __module__ = HOME
@@ -174,7 +190,10 @@ class CyclicLR(_Momenta):
         self.total_size = up + down
         self.step_ratio = up / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
-            raise ValueError(f"mode is invalid and scale_fn is None\nmode is {mode!r}; it is one of triangular, triangular2, exp_range")
+            raise ValueError(
+                f"mode is invalid and scale_fn is None\nmode is {mode!r}; it is one of triangular, "
+                "triangular2, exp_range"
+            )
         self.mode = mode
         self.gamma = gamma
         self._scale_fn_custom = scale_fn
@@ -207,10 +226,15 @@ class CyclicLR(_Momenta):
                 self.optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True
             ):
                 self._set_momentum(group, high - (high - low) * part * scale)
-        return [low + (high - low) * part * scale for low, high in zip(self.base_lrs, self.max_lrs, strict=True)]
+        return [
+            low + (high - low) * part * scale
+            for low, high in zip(self.base_lrs, self.max_lrs, strict=True)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
-        """All of the schedule but its optimizer; of a `scale_fn`, what an object (not a function) holds."""
+        """All of the schedule but its optimizer; of a `scale_fn`, what an object (not a function)
+        holds.
+        """
         state = super().state_dict()
         scale = state["_scale_fn_custom"]
         plain = scale is None or isinstance(scale, types.FunctionType)
@@ -227,7 +251,8 @@ class CyclicLR(_Momenta):
 
 
 class OneCycleLR(_Momenta):
-    """The rate rises from max_lr / div_factor to max_lr, then falls far below where it began, in `total_steps` steps.
+    """The rate rises from max_lr / div_factor to max_lr, then falls far below where it began, in
+    `total_steps` steps.
 
     As torch.optim.lr_scheduler.OneCycleLR. L. N. Smith, N. Topin, "Super-Convergence" (2018).
     """
@@ -257,11 +282,15 @@ class OneCycleLR(_Momenta):
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+            )
         self._schedule_phases = _phases(pct_start, self.total_steps, three_phase)
         self._anneal_func_type = anneal_strategy
         if last_epoch == -1:
-            for group, top in zip(optimizer.param_groups, per_group("max_lr", optimizer, max_lr), strict=True):
+            for group, top in zip(
+                optimizer.param_groups, per_group("max_lr", optimizer, max_lr), strict=True
+            ):
                 group["initial_lr"] = top / div_factor
                 group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
@@ -280,7 +309,10 @@ class OneCycleLR(_Momenta):
         warn_if_outside(self)
         n = self.last_epoch
         if n > self.total_steps:
-            raise ValueError(f"Tried to step {n} times. The specified number of total steps is {self.total_steps}")
+            raise ValueError(
+                f"Tried to step {n} times. The specified number of total steps is "
+                f"{self.total_steps}"
+            )
         start, phase = 0.0, self._schedule_phases[0]
         for following in self._schedule_phases[1:]:
             if n <= phase["end_step"]:
@@ -297,7 +329,11 @@ class OneCycleLR(_Momenta):
 
 
 def _total_steps(total: Any, epochs: Any, steps_per_epoch: Any) -> int:
-    given = {"total_steps": total} if total is not None else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    given = (
+        {"total_steps": total}
+        if total is not None
+        else {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    )
     if any(value is None for value in given.values()):
         raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
     for name, value in given.items():
@@ -311,7 +347,13 @@ def _phases(rise: float, total: int, three: bool) -> list[dict[str, Any]]:
     names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
     up = (float(rise * total) - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum")
     if three:
-        down = (float(2 * rise * total) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum")
+        down = (
+            float(2 * rise * total) - 2,
+            "max_lr",
+            "initial_lr",
+            "base_momentum",
+            "max_momentum",
+        )
         rest = (total - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")
         rows = [up, down, rest]
     else:

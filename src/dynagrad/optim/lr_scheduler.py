@@ -1,7 +1,8 @@
 """Learning-rate schedules, called once an epoch (or a batch). Imports schedule and cycles.
 
-Each schedule knows the next rate from the present one (`get_lr`), so that schedules can be chained; most also know the rate
-of any epoch at once (`_get_closed_form_lr`). Here: factors, chains of schedules, and the plateau.
+Each schedule knows the next rate from the present one (`get_lr`), so that schedules can be chained;
+most also know the rate of any epoch at once (`_get_closed_form_lr`). Here: factors, chains of
+schedules, and the plateau.
 """
 
 import math
@@ -46,7 +47,7 @@ class _LRScheduler(LRScheduler):
     """The base class under its older name."""
 
 
-# --- factors ---------------------------------------------------------------------------------------------------------------
+# --- factors --------------------------------------------------------------------------------------
 
 
 class _ByFunction(LRScheduler):
@@ -66,16 +67,21 @@ class _ByFunction(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """All of the schedule but its optimizer; functions are not saved, of callable objects what they hold is."""
+        """All of the schedule but its optimizer; functions are not saved, of callable objects what
+        they hold is.
+        """
         state = super().state_dict()
         state["lr_lambdas"] = [
-            None if isinstance(f, types.FunctionType) else f.__dict__.copy() for f in self.lr_lambdas
+            None if isinstance(f, types.FunctionType) else f.__dict__.copy()
+            for f in self.lr_lambdas
         ]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a `state_dict()`."""
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
+        self.__dict__.update(
+            {key: value for key, value in state_dict.items() if key != "lr_lambdas"}
+        )
         for f, held in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
             if held is not None:
                 f.__dict__.update(held)
@@ -86,7 +92,10 @@ class LambdaLR(_ByFunction):
 
     def get_lr(self) -> list[Any]:
         warn_if_outside(self)
-        return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
+        return [
+            base * f(self.last_epoch)
+            for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
+        ]
 
 
 class MultiplicativeLR(_ByFunction):
@@ -103,13 +112,18 @@ class MultiplicativeLR(_ByFunction):
         if self._is_initial:
             return self._rates()
         groups = self.optimizer.param_groups
-        return [group["lr"] * f(self.last_epoch) for f, group in zip(self.lr_lambdas, groups, strict=True)]
+        return [
+            group["lr"] * f(self.last_epoch)
+            for f, group in zip(self.lr_lambdas, groups, strict=True)
+        ]
 
 
 class StepLR(LRScheduler):
     """Every `step_size` epochs the rate is multiplied by gamma."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ):
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -129,7 +143,11 @@ class MultiStepLR(LRScheduler):
     """At each of the `milestones`, epochs, the rate is multiplied by gamma."""
 
     def __init__(
-        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
     ):
         self.milestones = Counter(milestones)
         self.gamma = gamma
@@ -150,7 +168,11 @@ class ConstantLR(LRScheduler):
     """The rate is multiplied by `factor` until epoch `total_iters`."""
 
     def __init__(
-        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        factor: float = 1.0 / 3,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ):
         if not 0 <= factor <= 1:
             raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
@@ -162,7 +184,9 @@ class ConstantLR(LRScheduler):
         warn_if_outside(self)
         if self.last_epoch == 0:
             return self._times(self.factor)
-        return self._rates() if self.last_epoch != self.total_iters else self._times(1.0 / self.factor)
+        return (
+            self._rates() if self.last_epoch != self.total_iters else self._times(1.0 / self.factor)
+        )
 
     def _get_closed_form_lr(self) -> list[Any]:
         factor = self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
@@ -170,7 +194,9 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A factor on the rate goes from `start_factor` to `end_factor` in equal steps, in `total_iters` epochs."""
+    """A factor on the rate goes from `start_factor` to `end_factor` in equal steps, in
+    `total_iters` epochs.
+    """
 
     def __init__(
         self,
@@ -181,7 +207,10 @@ class LinearLR(LRScheduler):
         last_epoch: int = -1,
     ):
         if not 0 < start_factor <= 1:
-            raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
+            raise ValueError(
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to "
+                "1."
+            )
         if not 0 <= end_factor <= 1:
             raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
         self.start_factor = start_factor
@@ -196,11 +225,15 @@ class LinearLR(LRScheduler):
         if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
         rise = self.end_factor - self.start_factor
-        return self._times(1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
+        return self._times(
+            1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
+        )
 
     def _get_closed_form_lr(self) -> list[Any]:
         rise = self.end_factor - self.start_factor
-        factor = self.start_factor + rise * min(self.total_iters, self.last_epoch) / self.total_iters
+        factor = (
+            self.start_factor + rise * min(self.total_iters, self.last_epoch) / self.total_iters
+        )
         return [base * factor for base in self.base_lrs]
 
 
@@ -222,7 +255,9 @@ class ExponentialLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """lr = initial lr (1 - epoch / total_iters)^power, 0 after that."""
 
-    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ):
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
@@ -239,7 +274,7 @@ class PolynomialLR(LRScheduler):
         return [base * left**self.power for base in self.base_lrs]
 
 
-# --- several schedules -------------------------------------------------------------------------------------------------------
+# --- several schedules ----------------------------------------------------------------------------
 
 
 class _Several(LRScheduler):
@@ -257,13 +292,17 @@ class _Several(LRScheduler):
                 raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified "
-                    f"when calling `step`, but got one at index {i} in the given schedulers sequence."
+                    f"{name} does not support `ReduceLROnPlateau` scheduler as it requires "
+                    "additional kwargs to be specified "
+                    f"when calling `step`, but got one at index {i} in the given schedulers "
+                    "sequence."
                 )
             if optimizer is not scheduler.optimizer:
                 raise ValueError(
-                    f"{name} expects all schedulers to belong to the same optimizer, but got scheduler "
-                    f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is different from "
+                    f"{name} expects all schedulers to belong to the same optimizer, but got "
+                    "scheduler "
+                    f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is "
+                    "different from "
                     f"{type(optimizer).__name__}."
                 )
         self._schedulers = schedulers
@@ -277,7 +316,9 @@ class _Several(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a `state_dict()`."""
-        self.__dict__.update({key: value for key, value in state_dict.items() if key != "_schedulers"})
+        self.__dict__.update(
+            {key: value for key, value in state_dict.items() if key != "_schedulers"}
+        )
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(state)
 
@@ -286,13 +327,19 @@ class SequentialLR(_Several):
     """One schedule after another: the next begins at each of the `milestones`, epochs."""
 
     def __init__(
-        self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        schedulers: list[LRScheduler],
+        milestones: list[int],
+        last_epoch: int = -1,
     ):
         self._check(schedulers, optimizer, "")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                "Sequential Schedulers expects number of schedulers provided to be one more than "
+                "the number of milestone "
+                f"points, but got number of schedulers {len(schedulers)} and the number of "
+                "milestones to be equal to "
                 f"{len(milestones)}"
             )
         self._milestones = milestones
@@ -336,14 +383,16 @@ class ChainedScheduler(_Several):
         self._last_lr = values_of(self.optimizer, "lr")
 
 
-# --- the plateau -------------------------------------------------------------------------------------------------------------
+# --- the plateau ----------------------------------------------------------------------------------
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """The rate is multiplied by `factor` where `step(metric)` saw no better metric for more than `patience` epochs.
+    """The rate is multiplied by `factor` where `step(metric)` saw no better metric for more than
+    `patience` epochs.
 
-    Better is: below best (1 - threshold), or best - threshold for threshold_mode="abs"; above for mode="max". After that,
-    `cooldown` epochs are not counted; no rate falls below `min_lr`, nor changes by less than `eps`.
+    Better is: below best (1 - threshold), or best - threshold for threshold_mode="abs"; above for
+    mode="max". After that, `cooldown` epochs are not counted; no rate falls below `min_lr`, nor
+    changes by less than `eps`.
     """
 
     def __init__(
@@ -416,9 +465,12 @@ class ReduceLROnPlateau(LRScheduler):
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise RuntimeError(
-                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when `ReduceLROnPlateau` was "
-                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being added to the optimizer. Please "
-                    "modify the `min_lrs` field to match the length of the `optimizer` param groups."
+                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from "
+                    "when `ReduceLROnPlateau` was "
+                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being "
+                    "added to the optimizer. Please "
+                    "modify the `min_lrs` field to match the length of the `optimizer` param "
+                    "groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
@@ -434,5 +486,11 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _is_better(self, a: float, best: float) -> bool:
         if self.mode == "min":
-            return a < (best * (1.0 - self.threshold) if self.threshold_mode == "rel" else best - self.threshold)
-        return a > (best * (self.threshold + 1.0) if self.threshold_mode == "rel" else best + self.threshold)
+            return a < (
+                best * (1.0 - self.threshold)
+                if self.threshold_mode == "rel"
+                else best - self.threshold
+            )
+        return a > (
+            best * (self.threshold + 1.0) if self.threshold_mode == "rel" else best + self.threshold
+        )

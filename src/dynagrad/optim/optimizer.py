@@ -1,25 +1,20 @@
-"""Optimizer: parameter groups, state, hooks, and the loop that every algorithm shares. Imports core and functions.
-
-An algorithm is one function `update(p, g, state, *, ...)`: plain expressions on ndarrays that return the new values of the
-parameter and of its state. `run` puts them into the arrays; large ones go through it piece by piece, so that what an
-expression makes on its way stays in the processor's cache.
+"""Optimizer: parameter groups, state, hooks, and the loop that every algorithm shares. Imports core
+and functions.
 """
 
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import wraps
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from ..core.apply import WARNED, to_dtype
+from ..core.apply import to_dtype
 from ..core.differentiate import RemovableHandle, add_hook
-from ..core.dtype import FLOATING, category, get_default_dtype
-from ..core.tape import AccumulateGrad, caller, grad_mode
-from ..core.tensor import Tensor, edge_of, family_of, wrap
+from ..core.dtype import FLOATING, category
+from ..core.tape import AccumulateGrad, grad_mode
+from ..core.tensor import Tensor, edge_of, family_of
 from ..functions.typename import typename
 
 __all__ = [
@@ -27,9 +22,6 @@ __all__ = [
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
 ]
-
-#: elements that an update treats at once: with its temporaries, about what a second-level cache holds
-BLOCK = 16384
 
 required = object()
 """The default of a hyper-parameter that every group must give."""
@@ -48,82 +40,6 @@ def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     return add_hook(_global_post_hooks, hook)
 
 
-def number(value: Any) -> Any:
-    """A hyper-parameter as a Python number, also where it was given as a tensor of one element."""
-    return value._a.item() if isinstance(value, Tensor) else value
-
-
-def check_hyperparameter(text: str, value: Any, holds: bool, expected: str) -> None:
-    """Raise ValueError in PyTorch's words unless a hyper-parameter is in its range."""
-    if not holds:
-        raise ValueError(f"{text}: {value}\nIt must be {expected}.")
-
-
-def check_modes(
-    *, foreach: Any = None, fused: Any = None, differentiable: bool = False, capturable: bool = False
-) -> None:
-    """Check the arguments that choose among PyTorch's implementations; here there is one, so the others change nothing."""
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable=True is not supported: the updates of dynagrad's optimizers are not recorded. To differentiate "
-            "through a step, write it as an expression, as in p = p - lr * torch.autograd.grad(loss, p, create_graph=True)[0]"
-        )
-    if capturable:
-        raise AssertionError(
-            "If capturable=True, params and state_steps must be on supported devices: ['cuda'].\n"
-            "dynagrad computes on the CPU; leave out capturable=True"
-        )
-
-
-def check_scalar_tensor(name: str, value: Any, foreach: Any = None) -> None:
-    """Raise ValueError unless a hyper-parameter given as a tensor has one element."""
-    if isinstance(value, Tensor):
-        if foreach:
-            raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
-        if value._a.size != 1:
-            raise ValueError(f"Tensor {name} must be 1-element")
-
-
-# --- running an update ---------------------------------------------------------------------------------------------------
-
-
-def run(update: Callable, p: Any, g: Any, state: tuple, numbers: dict) -> None:
-    """Write what `update(p, g, state, **numbers)` returns, (new p, *new state), into `p` and the arrays of `state`."""
-    if p.size <= BLOCK:
-        _run_once(update, p, g, state, numbers)
-        return
-    if not all(a.flags.c_contiguous for a in (p, *state) if a is not None):
-        _run_once(update, p, g, state, numbers)
-        return
-    p, g = p.reshape(-1), g.reshape(-1)
-    flat = [None if a is None else a.reshape(-1) for a in state]
-    for start in range(0, p.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        pieces = tuple([None if a is None else a[part] for a in flat])
-        _run_once(update, p[part], g[part], pieces, numbers)
-
-
-def _run_once(update: Callable, p: Any, g: Any, state: tuple, numbers: dict) -> None:
-    try:
-        made = update(p, g, state, **numbers)
-    except WARNED:  # NumPy's warnings are exceptions here; nothing was written yet
-        with np.errstate(all="ignore"):
-            made = update(p, g, state, **numbers)
-    p[...] = made[0]
-    for array, value in zip(state, made[1:], strict=True):
-        if array is not None:
-            array[...] = value
-
-
-def real_parts(array: Any) -> Any:
-    """A complex array as a real one with a last dimension of 2, on the same memory."""
-    return array[..., None].view(array.real.dtype)
-
-
 def _with_hooks(step: Callable) -> Callable:
     """A `step` that runs the hooks around it; without hooks it costs one test."""
 
@@ -133,14 +49,19 @@ def _with_hooks(step: Callable) -> Callable:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
-        if type(self).step is not wrapper:  # called by the step of a subclass, which has run the hooks
+        if (
+            type(self).step is not wrapper
+        ):  # called by the step of a subclass, which has run the hooks
             return step(self, *args, **kwargs)
         given = (self, *args)
         for hook in chain(_global_pre_hooks.values(), before.values()):
             answer = hook(self, given, kwargs)
             if answer is not None:
                 if not (isinstance(answer, tuple) and len(answer) == 2):
-                    raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {answer}.")
+                    raise RuntimeError(
+                        f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
+                        f"{answer}."
+                    )
                 given, kwargs = answer
         result = step(*given, **kwargs)
         for hook in chain(after.values(), _global_post_hooks.values()):
@@ -154,8 +75,9 @@ def _with_hooks(step: Callable) -> Callable:
 class Optimizer:
     """The base of all optimizers: `Optimizer(params, defaults)`.
 
-    `params`: tensors, (name, tensor) pairs, or dicts that each describe a group with options of its own. `defaults`: the
-    options of groups that do not give them. A subclass defines `step`; the ones here define `_update_group`.
+    `params`: tensors, (name, tensor) pairs, or dicts that each describe a group with options of its
+    own. `defaults`: the options of groups that do not give them. A subclass defines `step`; the
+    ones here define `_update_group`.
     """
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
@@ -168,7 +90,8 @@ class Optimizer:
         self._optimizer_load_state_dict_post_hooks: OrderedDict = OrderedDict()
         if isinstance(params, Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                "but got "
                 f"{typename(params)}\nPut the tensor into a list: [tensor]"
             )
         self.state: defaultdict = defaultdict(dict)
@@ -176,7 +99,8 @@ class Optimizer:
         groups = list(params)
         if not groups:
             raise ValueError(
-                "optimizer got an empty parameter list\nA generator such as model.parameters() can be used only once, and a "
+                "optimizer got an empty parameter list\nA generator such as model.parameters() can "
+                "be used only once, and a "
                 "module's parameters must be attributes of it."
             )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
@@ -191,7 +115,9 @@ class Optimizer:
     # --- stepping
 
     def step(self, closure: Callable | None = None) -> Any:
-        """Update the parameters from their gradients; `closure` computes the loss anew and returns it."""
+        """Update the parameters from their gradients; `closure` computes the loss anew and returns
+        it.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define step()")
 
     def _run(self, closure: Callable | None) -> Any:
@@ -212,7 +138,7 @@ class Optimizer:
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradients of all parameters, or fill them with zeros if `set_to_none` is False."""
+        """Drop the gradients of all parameters; fill them with zeros if not `set_to_none`."""
         for group in self.param_groups:
             for p in group["params"]:
                 try:
@@ -239,12 +165,16 @@ class Optimizer:
             self._check_param(p)
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+                raise ValueError(
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{name}"
+                )
             param_group.setdefault(name, default)
         params = set(param_group["params"])
         if len(params) < len(param_group["params"]):
             warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
+                "optimizer contains a parameter group with duplicate parameters; in future, this "
+                "will cause an error; "
                 "see github.com/pytorch/pytorch/issues/40967 for more information",
                 stacklevel=3,
             )
@@ -252,7 +182,8 @@ class Optimizer:
         for group in self.param_groups:
             if named != ("param_names" in group):
                 raise ValueError(
-                    "all optimizer param groups should be with/without names. cannot add param group "
+                    "all optimizer param groups should be with/without names. cannot add param "
+                    "group "
                     f"{'with names' if named else 'without names'} to the optimizer"
                 )
             if not params.isdisjoint(group["params"]):
@@ -261,11 +192,14 @@ class Optimizer:
 
     def _check_param(self, p: Any) -> None:
         if not isinstance(p, Tensor):
-            raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {typename(p)}")
+            raise TypeError(
+                f"optimizer can only optimize Tensors, but one of the params is {typename(p)}"
+            )
         edge = edge_of(p)
         if not (edge is None or type(edge) is AccumulateGrad or p.retains_grad):  # pyright: ignore
             raise ValueError(
-                "can't optimize a non-leaf Tensor\nIt was computed, so the next step would compute it anew. Give the tensors "
+                "can't optimize a non-leaf Tensor\nIt was computed, so the next step would compute "
+                "it anew. Give the tensors "
                 "it was computed from, or x.detach().requires_grad_()."
             )
 
@@ -283,7 +217,10 @@ class Optimizer:
             packed = {key: value for key, value in group.items() if key != "params"}
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)
-        state = {numbers[id(key)] if isinstance(key, Tensor) else key: value for key, value in self.state.items()}
+        state = {
+            numbers[id(key)] if isinstance(key, Tensor) else key: value
+            for key, value in self.state.items()
+        }
         result: dict[str, Any] = {"state": state, "param_groups": groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
             answer = hook(self, result)
@@ -305,8 +242,10 @@ class Optimizer:
         for ours, theirs in zip(groups, saved, strict=True):
             if len(ours["params"]) != len(theirs["params"]):
                 raise ValueError(
-                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group\n"
-                    f"It has {len(theirs['params'])} parameters, the optimizer's {len(ours['params'])}."
+                    "loaded state dict contains a parameter group that doesn't match the size of "
+                    "optimizer's group\n"
+                    f"It has {len(theirs['params'])} parameters, the optimizer's "
+                    f"{len(ours['params'])}."
                 )
         param_of = {
             key: p
@@ -346,32 +285,42 @@ class Optimizer:
         text = f"{type(self).__name__} ("
         for i, group in enumerate(self.param_groups):
             text += f"\nParameter Group {i}\n"
-            text += "".join(f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params")
+            text += "".join(
+                f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"
+            )
         return text + ")"
 
     # --- hooks
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(optimizer, args, kwargs)` before each step; it may return new (args, kwargs)."""
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return new ones."""
         return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return add_hook(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict()`."""
         return _placed(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after `state_dict()`; it may return another dict."""
         return _placed(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(optimizer, state_dict)` before a state is loaded; it may return another dict."""
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before a state is loaded; it may return another."""
         return _placed(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` after a state was loaded."""
         return _placed(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
@@ -391,7 +340,8 @@ def _read_params(group: dict[str, Any]) -> None:
         return
     if isinstance(params, set):
         raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
+            "optimizer parameters need to be organized in ordered collections, but the ordering of "
+            "tensors in sets will "
             "change between runs. Please use a list instead."
         )
     params = list(params)
@@ -399,7 +349,9 @@ def _read_params(group: dict[str, Any]) -> None:
     group["params"] = [p[1] if isinstance(p, tuple) else p for p in params]
     if names:
         if len(names) < len(params):
-            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            raise ValueError(
+                "all optimizer params should be with/without names. Some param names are missing"
+            )
         group["param_names"] = names
 
 
@@ -414,42 +366,3 @@ def _converted(value: Any, p: Tensor, key: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return type(value)(_converted(v, p, None) for v in value)  # pyright: ignore[reportCallIssue]
     return value
-
-
-# --- for the algorithms ----------------------------------------------------------------------------------------------------
-
-
-def with_gradients(group: dict[str, Any]) -> Iterator[tuple[Tensor, Any, Any]]:
-    """The group's parameters that have a gradient: (parameter, its array, its gradient's array).
-
-    After each of them its version is counted up: the algorithm has written it.
-    """
-    place = None
-    for p in group["params"]:
-        g = getattr(p, "_g", None)
-        if g is not None:
-            yield p, p._a, g._a
-            if place is None:
-                place = caller(2)
-            family = p._v
-            if family is None:
-                family = family_of(p)
-            family.cell.bump(place)
-
-
-def counted(state: dict[str, Any]) -> float:
-    """Count one step in `state["step"]`; the new count."""
-    steps = state["step"]._a
-    count = steps.item() + 1.0
-    steps[...] = count
-    return count
-
-
-def new_count() -> Tensor:
-    """A step count of 0: a 0-d tensor, float32 unless the default dtype is float64."""
-    return wrap(np.zeros((), np.float64 if get_default_dtype().name == "float64" else np.float32))
-
-
-def zeros_for(p: Tensor) -> Tensor:
-    """Zeros of a parameter's shape, dtype and memory layout."""
-    return wrap(np.zeros_like(p._a))

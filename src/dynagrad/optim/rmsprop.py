@@ -1,12 +1,12 @@
-"""RMSprop. Imports optimizer."""
+"""RMSprop. Imports optimizer, updates."""
 
 from typing import Any
 
 import numpy as np
 
 from ..core.apply import scalar
-from .optimizer import (
-    Optimizer,
+from .optimizer import Optimizer
+from .updates import (
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -23,10 +23,12 @@ __all__ = ["RMSprop"]
 
 
 def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, maximize):
-    """The new (p, mean square, velocity, mean); `state` is (mean square, velocity or None, mean or None).
+    """The new (p, mean square, velocity, mean); `state` is (mean square, velocity or None, mean or
+    None).
 
-    s = alpha s + (1 - alpha) g g;  centered: m = m + (1 - alpha)(g - m) and r = sqrt(s - m m), else r = sqrt(s);
-    p = p - lr g / (r + eps), with momentum v = momentum v + g / (r + eps) and p = p - lr v.
+    s = alpha s + (1 - alpha) g g;  centered: m = m + (1 - alpha)(g - m) and r = sqrt(s - m m), else
+    r = sqrt(s); p = p - lr g / (r + eps), with momentum v = momentum v + g / (r + eps) and p = p -
+    lr v.
     """
     dtype = p.dtype
     s, v, m = state
@@ -52,8 +54,8 @@ def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, max
 class RMSprop(Optimizer):
     """Steps divided by the root of a running mean of the squared gradient.
 
-    As torch.optim.RMSprop. T. Tieleman, G. Hinton, "Lecture 6.5" (2012); centered: A. Graves, "Generating Sequences With
-    Recurrent Neural Networks" (2013).
+    As torch.optim.RMSprop. T. Tieleman, G. Hinton, "Lecture 6.5" (2012); centered: A. Graves,
+    "Generating Sequences With Recurrent Neural Networks" (2013).
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class RMSprop(Optimizer):
         check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
         check_hyperparameter("Invalid epsilon value", eps, eps >= 0, "0 or more")
         check_hyperparameter("Invalid momentum value", momentum, momentum >= 0, "0 or more")
-        check_hyperparameter("Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more")
+        check_hyperparameter(
+            "Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more"
+        )
         check_hyperparameter("Invalid alpha value", alpha, alpha >= 0, "0 or more")
         defaults = {
             "lr": lr,

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..core.apply import wrap
 from ..core.tensor import Tensor
-from .optimizer import Optimizer, number
+from .optimizer import Optimizer
+from .updates import number
 
 #: where PyTorch keeps what this file and `cycles` define
 HOME = f"{__name__.rpartition('.')[0]}.lr_scheduler"
@@ -14,12 +15,15 @@ _ORDER = (
     "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 )
 _TOO_EARLY = (
-    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should call them in "
-    "the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this will result in PyTorch skipping "
+    "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, "
+    "you should call them in "
+    "the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do this will "
+    "result in PyTorch skipping "
     f"the first value of the learning rate schedule. {_ORDER}"
 )
 _EPOCH = (
-    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
+    "possible. Please use "
     "`scheduler.step()` to step the scheduler."
 )
 _OUTSIDE = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
@@ -50,7 +54,8 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
         return [copied(value) for _ in range(groups)]
     if len(value) != groups:
         raise ValueError(
-            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has "
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} "
+            "values, param_groups has "
             f"{groups}."
         )
     return [copied(v) for v in value]
@@ -76,8 +81,9 @@ def warn_of_epoch() -> None:
 class LRScheduler:
     """The base of all schedules: `step()` sets the next rate of every group of the optimizer.
 
-    `last_epoch`: -1 to start; otherwise the epoch from which a run goes on, and the groups must hold "initial_lr". A
-    subclass defines `get_lr()`, which returns the rates of epoch `self.last_epoch`, one a group.
+    `last_epoch`: -1 to start; otherwise the epoch from which a run goes on, and the groups must
+    hold "initial_lr". A subclass defines `get_lr()`, which returns the rates of epoch
+    `self.last_epoch`, one a group.
     """
 
     __module__ = HOME
@@ -92,8 +98,10 @@ class LRScheduler:
                 group.setdefault("initial_lr", copied(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0.\n"
-                    "Load the optimizer's state first (optimizer.load_state_dict), or begin with last_epoch=-1."
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming "
+                    "scheduler with last_epoch >= 0.\n"
+                    "Load the optimizer's state first (optimizer.load_state_dict), or begin with "
+                    "last_epoch=-1."
                 )
         self.base_lrs = values_of(optimizer, "initial_lr")
         self.last_epoch = last_epoch

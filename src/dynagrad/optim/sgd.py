@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum. Imports optimizer."""
+"""Stochastic gradient descent with momentum. Imports optimizer, updates."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from ..core.apply import scalar
 from ..core.tensor import wrap
-from .optimizer import (
-    Optimizer,
+from .optimizer import Optimizer
+from .updates import (
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -47,8 +47,8 @@ def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maxi
 class SGD(Optimizer):
     """Gradient descent, p = p - lr g, with momentum, Nesterov's momentum and weight decay.
 
-    As torch.optim.SGD. I. Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013),
-    with the learning rate outside the velocity.
+    As torch.optim.SGD. I. Sutskever et al., "On the importance of initialization and momentum in
+    deep learning" (2013), with the learning rate outside the velocity.
     """
 
     def __init__(
@@ -68,7 +68,9 @@ class SGD(Optimizer):
         check_scalar_tensor("lr", lr)
         check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
         check_hyperparameter("Invalid momentum value", momentum, momentum >= 0, "0 or more")
-        check_hyperparameter("Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more")
+        check_hyperparameter(
+            "Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more"
+        )
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
@@ -88,7 +90,12 @@ class SGD(Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name, value in (("nesterov", False), ("maximize", False), ("foreach", None), ("fused", None)):
+            for name, value in (
+                ("nesterov", False),
+                ("maximize", False),
+                ("foreach", None),
+                ("fused", None),
+            ):
                 group.setdefault(name, value)
             group.setdefault("differentiable", False)
 

@@ -1,4 +1,6 @@
-"""Tools around tensors and modules, as torch.utils: `data` loads batches, `hooks` has the handles of hooks."""
+"""Tools around tensors and modules, as torch.utils: `data` loads batches, `hooks` has the handles
+of hooks.
+"""
 
 from . import data, hooks
 

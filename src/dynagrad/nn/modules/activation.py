@@ -1,4 +1,6 @@
-"""Activation functions as modules: input and output have the same shape, except GLU. Imports module and functional."""
+"""Activation functions as modules: input and output have the same shape, except GLU. Imports module
+and functional.
+"""
 
 import warnings
 from typing import Any
@@ -117,16 +119,23 @@ class Hardtanh(Module):
         max_value: float | None = None,
     ):
         super().__init__()
-        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
+        for old, new, value in (
+            ("min_value", "min_val", min_value),
+            ("max_value", "max_val", max_value),
+        ):
             if value is not None:
                 warnings.warn(
-                    f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2
+                    f"keyword argument `{old}` is deprecated and rename to `{new}`",
+                    FutureWarning,
+                    stacklevel=2,
                 )
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace
         if self.max_val <= self.min_val:
-            raise AssertionError(f"max_val must be larger than min_val, got {self.max_val} and {self.min_val}")
+            raise AssertionError(
+                f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
+            )
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -224,14 +233,16 @@ class CELU(ELU):
 
 
 class SELU(_InPlace):
-    """scale (max(0, x) + min(0, alpha (e^x - 1))), with the constants that keep mean 0 and variance 1."""
+    """scale (max(0, x) + min(0, alpha (e^x - 1))), with the constants that keep mean 0 and variance
+    1.
+    """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return F.selu(input, self.inplace)
 
 
 class GLU(Module):
-    """a sigmoid(b), a and b the halves of the input along `dim`, which the output has half as long."""
+    """a sigmoid(b), a and b the two halves of the input along `dim`."""
 
     __constants__ = ["dim"]
 
@@ -340,7 +351,9 @@ class PReLU(Module):
 
     __constants__ = ["num_parameters"]
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ):
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init

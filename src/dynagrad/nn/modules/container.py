@@ -1,4 +1,6 @@
-"""Modules that hold modules or parameters: Sequential, lists and dicts. Imports module and parameter."""
+"""Modules that hold modules or parameters: Sequential, lists and dicts. Imports module and
+parameter.
+"""
 
 import operator
 from collections import OrderedDict
@@ -106,7 +108,10 @@ class Sequential(_Numbered):
 
     def __iadd__(self, other: Any) -> "Sequential":
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)} is "
+                "given."
+            )
         return self.extend(list(other))
 
     def _check_factor(self, other: Any) -> None:
@@ -127,7 +132,9 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules, whose parameters belong to the module that holds it. As torch.nn.ModuleList."""
+    """A list of modules, whose parameters belong to the module that holds it. As
+    torch.nn.ModuleList.
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None):
         super().__init__()
@@ -149,7 +156,10 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> "ModuleList":
         """Add several modules at the end."""
         if not isinstance(modules, Iterable):
-            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
+            raise TypeError(
+                "ModuleList.extend should be called with an iterable, but got "
+                f"{type(modules).__name__}"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -170,7 +180,8 @@ class ModuleList(_Numbered):
         if not runs:
             return f"{self._get_name()}()"
         lines = [
-            f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}" for a, b, text in runs
+            f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}"
+            for a, b, text in runs
         ]
         inner = "\n  ".join(_addindent(line, 2) for line in lines)
         return f"{self._get_name()}(\n  {inner}\n)"
@@ -180,7 +191,10 @@ def _pairs(kind: str, given: Any, sort: bool = False) -> list[tuple[str, Any]]:
     """The (key, value) pairs of a mapping or an iterable of pairs."""
     if not isinstance(given, Iterable):
         owner = "ParametersDict" if kind == "ParameterDict" else kind
-        raise TypeError(f"{owner}.update should be called with an iterable of key/value pairs, but got {type(given).__name__}")
+        raise TypeError(
+            f"{owner}.update should be called with an iterable of key/value pairs, but got "
+            f"{type(given).__name__}"
+        )
     if isinstance(given, Mapping | ModuleDict | ParameterDict):
         pairs = list(given.items())
         plain = isinstance(given, Mapping) and not isinstance(given, OrderedDict)
@@ -188,16 +202,22 @@ def _pairs(kind: str, given: Any, sort: bool = False) -> list[tuple[str, Any]]:
     found = []
     for i, pair in enumerate(given):
         if not isinstance(pair, Iterable):
-            raise TypeError(f"{kind} update sequence element #{i} should be Iterable; is{type(pair).__name__}")
+            raise TypeError(
+                f"{kind} update sequence element #{i} should be Iterable; is{type(pair).__name__}"
+            )
         pair = list(pair)
         if len(pair) != 2:
-            raise ValueError(f"{kind} update sequence element #{i} has length {len(pair)}; 2 is required")
+            raise ValueError(
+                f"{kind} update sequence element #{i} has length {len(pair)}; 2 is required"
+            )
         found.append((pair[0], pair[1]))
     return found
 
 
 class ModuleDict(Module):
-    """A dict of modules, whose parameters belong to the module that holds it. As torch.nn.ModuleDict."""
+    """A dict of modules, whose parameters belong to the module that holds it. As
+    torch.nn.ModuleDict.
+    """
 
     def __init__(self, modules: Any = None):
         super().__init__()
@@ -258,11 +278,17 @@ def _line(key: Any, value: Any, of_list: bool) -> str:
 
 
 def _as_parameter(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 class ParameterList(Module):
-    """A list of parameters (tensors become parameters) and other objects. As torch.nn.ParameterList."""
+    """A list of parameters (tensors become parameters) and other objects. As
+    torch.nn.ParameterList.
+    """
 
     def __init__(self, values: Iterable[Any] | None = None):
         super().__init__()
@@ -293,7 +319,10 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> "ParameterList":
         """Add several values at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+            raise TypeError(
+                "ParameterList.extend should be called with an iterable, but got "
+                f"{type(values).__name__}"
+            )
         for value in list(values):
             self.append(value)
         return self
@@ -308,7 +337,9 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters (tensors become parameters) and other objects. As torch.nn.ParameterDict."""
+    """A dict of parameters (tensors become parameters) and other objects. As
+    torch.nn.ParameterDict.
+    """
 
     def __init__(self, parameters: Any = None):
         super().__init__()
@@ -319,7 +350,8 @@ class ParameterDict(Module):
     def _check(self, key: Any) -> str:
         if not isinstance(key, str):
             raise TypeError(
-                "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type "
+                "is "
                 f"'{type(key).__name__}'). Use str(key)."
             )
         return key
@@ -396,7 +428,9 @@ class ParameterDict(Module):
         return (self[key] for key in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Take over the pairs of a mapping (a plain dict's in sorted order) or an iterable of pairs."""
+        """Take over the pairs of a mapping (a plain dict's in sorted order) or an iterable of
+        pairs.
+        """
         for key, value in _pairs("ParameterDict", parameters, sort=True):
             self[key] = value
 
@@ -415,5 +449,3 @@ class ParameterDict(Module):
     def __ior__(self, other: Any) -> "ParameterDict":
         self.update(other)
         return self
-
-

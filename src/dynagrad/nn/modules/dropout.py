@@ -26,9 +26,11 @@ class _DropoutNd(Module):
 
 
 class Dropout(_DropoutNd):
-    """In training, each element is 0 with probability p, and the others are multiplied by 1 / (1 - p).
+    """In training, each element is 0 with probability p, and the others are multiplied by 1 / (1 -
+    p).
 
-    G. Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors" (2012).
+    G. Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors"
+    (2012).
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
@@ -57,7 +59,9 @@ class Dropout3d(_DropoutNd):
 
 
 class AlphaDropout(_DropoutNd):
-    """Dropout that keeps mean 0 and variance 1, for SELU: dropped elements get SELU's lowest value, all are rescaled."""
+    """Dropout that keeps mean 0 and variance 1, for SELU: dropped elements get SELU's lowest value,
+    all are rescaled.
+    """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return F.alpha_dropout(input, self.p, self.training)

@@ -26,22 +26,29 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Split dimension `dim` into several of the sizes `unflattened_size`, of which one may be -1."""
+    """Split dimension `dim` into several, of sizes `unflattened_size`, one of which may be -1."""
 
     __constants__ = ["dim", "unflattened_size"]
 
     def __init__(self, dim: int | str, unflattened_size: Any):
         super().__init__()
         if isinstance(dim, str):
-            raise NotImplementedError("Unflatten with a dimension's name: named tensors are not supported; give its number")
+            raise NotImplementedError(
+                "Unflatten with a dimension's name: named tensors are not supported; give its "
+                "number"
+            )
         if not isinstance(dim, int):
             raise TypeError("invalid argument type for dim parameter")
         if not isinstance(unflattened_size, tuple | list):
-            raise TypeError(f"unflattened_size must be a tuple of ints, but found type {type(unflattened_size).__name__}")
+            raise TypeError(
+                "unflattened_size must be a tuple of ints, but found type "
+                f"{type(unflattened_size).__name__}"
+            )
         for i, size in enumerate(unflattened_size):
             if not isinstance(size, int):
                 raise TypeError(
-                    f"unflattened_size must be tuple of ints, but found element of type {type(size).__name__} at pos {i}"
+                    "unflattened_size must be tuple of ints, but found element of type "
+                    f"{type(size).__name__} at pos {i}"
                 )
         self.dim = dim
         self.unflattened_size = unflattened_size

@@ -1,4 +1,4 @@
-"""How a module is called: the hooks around `forward`, its own and those of all modules. Imports core and autograd."""
+"""How a module is called: `forward`, and the hooks around it. Imports core and autograd."""
 
 import warnings
 import weakref
@@ -25,23 +25,33 @@ _global_parameter_registration_hooks: OrderedDict = OrderedDict()
 _kind_of_global_backward_hooks: list[bool | None] = [None]
 
 _MIXED_GLOBAL = (
-    "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of them."
+    "Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
+    "Please use only one of them."
 )
-_MIXED = "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
+_MIXED = (
+    "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use "
+    "only one of them."
+)
 
 
 def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call `hook(module, name, buffer)` whenever a module gets a buffer; what it returns, unless None, replaces it."""
+    """Call `hook(module, name, buffer)` whenever a module gets a buffer; what it returns, unless
+    None, replaces it.
+    """
     return add_hook(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call `hook(module, name, submodule)` whenever a module gets a submodule; what it returns may replace it."""
+    """Call `hook(module, name, submodule)` whenever a module gets a submodule; what it returns may
+    replace it.
+    """
     return add_hook(_global_module_registration_hooks, hook)
 
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
-    """Call `hook(module, name, parameter)` whenever a module gets a parameter; what it returns may replace it."""
+    """Call `hook(module, name, parameter)` whenever a module gets a parameter; what it returns may
+    replace it.
+    """
     return add_hook(_global_parameter_registration_hooks, hook)
 
 
@@ -53,7 +63,7 @@ def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
-    """Call `hook(module, args, output)` after every module's forward; it may return another output."""
+    """Call `hook(module, args, output)` after every module's forward; it may return another."""
     handle = add_hook(_global_forward_hooks, hook)
     if with_kwargs:
         _global_forward_hooks_with_kwargs[handle.id] = True
@@ -70,17 +80,21 @@ def _global_backward(hook: Callable, full: bool) -> RemovableHandle:
 
 
 def register_module_backward_hook(hook: Callable) -> RemovableHandle:
-    """The older form of `register_module_full_backward_hook`: the gradients are those of the last operation alone."""
+    """The older form of `register_module_full_backward_hook`: the gradients are those of the last
+    operation alone.
+    """
     return _global_backward(hook, full=False)
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
-    """Call `hook(module, grad_inputs, grad_outputs)` when the gradients of any module's inputs have been computed."""
+    """Call `hook(module, grad_inputs, grad_outputs)` when the gradients of any module's inputs have
+    been computed.
+    """
     return _global_backward(hook, full=True)
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call `hook(module, grad_outputs)` before the gradients of any module's inputs are computed."""
+    """Call `hook(module, grad_outputs)` before any module's input gradients are computed."""
     return add_hook(_global_backward_pre_hooks, hook)
 
 
@@ -116,7 +130,8 @@ class Hooked:
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, args)` before forward; it may return new arguments (a tuple, or a single value).
+        """Call `hook(module, args)` before forward; it may return new arguments (a tuple, or a
+        single value).
 
         `with_kwargs`: `hook(module, args, kwargs)`, which may return (args, kwargs).
         """
@@ -126,11 +141,17 @@ class Hooked:
         return handle
 
     def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
         """Call `hook(module, args, output)` after forward; it may return another output.
 
-        `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also if forward or another hook raised.
+        `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also if forward or
+        another hook raised.
         """
         handle = _placed(self._forward_hooks, hook, prepend)
         if with_kwargs:
@@ -139,21 +160,29 @@ class Hooked:
             self._forward_hooks_always_called[handle.id] = True
         return handle
 
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_outputs)` before the module's gradients are computed; it may return new ones."""
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_outputs)` before the module's gradients are computed; it may
+        return new ones.
+        """
         return _placed(self._backward_pre_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """The older form of `register_full_backward_hook`: the gradients are those of the last operation alone."""
+        """The older form of `register_full_backward_hook`: the gradients are those of the last
+        operation alone.
+        """
         if self._is_full_backward_hook is True:
             raise RuntimeError(_MIXED)
         self._is_full_backward_hook = False
         return add_hook(self._backward_hooks, hook)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_inputs, grad_outputs)` when the gradients of the module's inputs have been computed.
+        """Call `hook(module, grad_inputs, grad_outputs)` when the gradients of the module's inputs
+        have been computed.
 
-        Both are tuples, None standing for arguments that are no tensors; it may return new grad_inputs.
+        Both are tuples, None standing for arguments that are no tensors; it may return new
+        grad_inputs.
         """
         if self._is_full_backward_hook is False:
             raise RuntimeError(_MIXED)
@@ -188,7 +217,10 @@ class _Call:
         module = self.module
         self._before()
         hooks, full = list(module._backward_hooks.values()), module._is_full_backward_hook
-        globally, all_full = list(_global_backward_hooks.values()), _kind_of_global_backward_hooks[0]
+        globally, all_full = (
+            list(_global_backward_hooks.values()),
+            _kind_of_global_backward_hooks[0],
+        )
         full_hooks = (globally if all_full else []) + (hooks if full else [])
         older = ([] if all_full else globally) + ([] if full else hooks)
         pre = [*_global_backward_pre_hooks.values(), *module._backward_pre_hooks.values()]
@@ -200,7 +232,8 @@ class _Call:
         if backward is not None:
             if not isinstance(self.result, Tensor | tuple):
                 warnings.warn(
-                    "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+                    "For backward hooks to be called, module output should be a Tensor or a tuple "
+                    "of Tensors but received "
                     f"{type(self.result)}",
                     stacklevel=4,
                 )
@@ -212,14 +245,18 @@ class _Call:
     def _before(self) -> None:
         module = self.module
         with_kwargs = module._forward_pre_hooks_with_kwargs
-        for number, hook in [*_global_forward_pre_hooks.items(), *module._forward_pre_hooks.items()]:
+        for number, hook in [
+            *_global_forward_pre_hooks.items(),
+            *module._forward_pre_hooks.items(),
+        ]:
             if number in with_kwargs:
                 answer = hook(module, self.args, self.kwargs)
                 if answer is None:
                     continue
                 if not (isinstance(answer, tuple) and len(answer) == 2):
                     raise RuntimeError(
-                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {answer}."
+                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {answer}."
                     )
                 self.args, self.kwargs = answer
             else:
@@ -259,7 +296,8 @@ class _Call:
             except Exception as error:
                 whose = "global module" if number in _global_forward_hooks else "module"
                 warnings.warn(
-                    f"{whose} forward hook with ``always_call=True`` raised an exception that was silenced as another error "
+                    f"{whose} forward hook with ``always_call=True`` raised an exception that was "
+                    "silenced as another error "
                     f"was raised in forward: {error}",
                     stacklevel=4,
                 )
@@ -279,7 +317,7 @@ class _Call:
                 node.register_hook(lambda ins, outs, hook=hook: hook(module(), ins, outs))  # pyright: ignore
 
 
-# --- full backward hooks -----------------------------------------------------------------------------------------------------
+# --- full backward hooks --------------------------------------------------------------------------
 
 
 class BackwardHookFunction(Function):
@@ -288,18 +326,22 @@ class BackwardHookFunction(Function):
     @staticmethod
     def forward(ctx: Any, *args: Tensor) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
         results = tuple([t.detach() for t in args])
-        ctx.mark_non_differentiable(*[r for t, r in zip(args, results, strict=True) if not t.requires_grad])
+        ctx.mark_non_differentiable(
+            *[r for t, r in zip(args, results, strict=True) if not t.requires_grad]
+        )
         return results
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Pass the gradients on."""
         return grads
 
 
 class BackwardHook:
     """The full backward hooks of one call: an identity node before the module and one after it.
 
-    The node after it is reached first and keeps the gradients of the outputs; the one before it calls the hooks.
+    The node after it is reached first and keeps the gradients of the outputs; the one before it
+    calls the hooks.
     """
 
     def __init__(self, module: Any, hooks: list[Callable], pre_hooks: list[Callable]):
@@ -334,7 +376,8 @@ class BackwardHook:
             answer = (answer,) if isinstance(answer, Tensor) else answer
             if len(answer) != len(self.grad_outputs):
                 raise RuntimeError(
-                    f"Backward pre hook returned an invalid number of grad_output, got {len(answer)}, but expected "
+                    "Backward pre hook returned an invalid number of grad_output, got "
+                    f"{len(answer)}, but expected "
                     f"{len(self.grad_outputs)}"
                 )
             self.grad_outputs = answer
@@ -347,16 +390,21 @@ class BackwardHook:
         """No input requires a gradient: the hooks are called at once, with None for every input."""
         if self.hooks:
             warnings.warn(
-                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
-                "require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#"
+                "Full backward hook is firing when gradients are computed with respect to module "
+                "outputs since no inputs "
+                "require gradients. See "
+                "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#"
                 "torch.nn.Module.register_full_backward_hook for more details.",
                 stacklevel=5,
             )
         for hook in self.hooks:
             answer = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
-            if answer is not None and not (isinstance(answer, tuple) and all(g is None for g in answer)):
+            if answer is not None and not (
+                isinstance(answer, tuple) and all(g is None for g in answer)
+            ):
                 raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always return None or None for all "
+                    "Backward hook for Modules where no input requires gradient should always "
+                    "return None or None for all "
                     "gradients."
                 )
         self.grad_outputs = None
@@ -372,7 +420,8 @@ class BackwardHook:
             answer = (answer,) if isinstance(answer, Tensor) else answer
             if len(answer) != len(found):
                 raise RuntimeError(
-                    f"Backward hook returned an invalid number of grad_input, got {len(answer)}, but expected {len(found)}"
+                    f"Backward hook returned an invalid number of grad_input, got {len(answer)}, "
+                    f"but expected {len(found)}"
                 )
             found = answer
         self.grad_outputs = None
@@ -380,7 +429,9 @@ class BackwardHook:
 
 
 def _behind_identity(values: tuple, hook: Callable) -> tuple[tuple, list[int] | None]:
-    """The values with an identity node, on which `hook` hangs, before the tensors; and the places of the tensors."""
+    """The values with an identity node, on which `hook` hangs, before the tensors; and the places
+    of the tensors.
+    """
     places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
     if not grad_mode.get() or not any(values[i].requires_grad for i in places):
         return values, None

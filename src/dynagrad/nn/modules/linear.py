@@ -35,12 +35,19 @@ class Linear(Module):
     weight: Tensor
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(uninitialized(out_features, in_features, device=device, dtype=dtype))
+        self.weight = Parameter(
+            uninitialized(out_features, in_features, device=device, dtype=dtype)
+        )
         if bias:
             self.bias = Parameter(uninitialized(out_features, device=device, dtype=dtype))
         else:
@@ -59,11 +66,16 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class Bilinear(Module):
-    """y = x1^T A x2 + b: inputs (*, in1_features), (*, in2_features), output (*, out_features). As torch.nn.Bilinear."""
+    """y = x1^T A x2 + b: inputs (*, in1_features), (*, in2_features), output (*, out_features). As
+    torch.nn.Bilinear.
+    """
 
     __constants__ = ["in1_features", "in2_features", "out_features"]
 
@@ -102,6 +114,7 @@ class Bilinear(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, "
             f"bias={self.bias is not None}"
         )

@@ -1,6 +1,7 @@
 """Losses: each compares an input with a target. Imports module and functional.
 
-`reduction`: "mean" or "sum" over all elements, or "none"; the arguments `size_average` and `reduce` are its older form.
+`reduction`: "mean" or "sum" over all elements, or "none"; the arguments `size_average` and `reduce`
+are its older form.
 """
 
 import warnings
@@ -45,7 +46,8 @@ def _reduction(size_average: Any, reduce: Any, reduction: str) -> str:
     reduced = True if reduce is None else reduce
     found = "none" if not reduced else "mean" if mean else "sum"
     warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.", stacklevel=4
+        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
+        stacklevel=4,
     )
     return found
 
@@ -67,7 +69,11 @@ class _WeightedLoss(_Loss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+        self,
+        weight: Tensor | None = None,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
     ):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
@@ -88,10 +94,16 @@ class MSELoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2. R. Girshick, "Fast R-CNN" (2015)."""
+    """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2. R. Girshick, "Fast R-CNN"
+    (2015).
+    """
 
     def __init__(
-        self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
+        self,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
+        beta: float = 1.0,
     ):
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
@@ -116,7 +128,9 @@ class HuberLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-weight[y] x[y]: input (N, C, *) of log-probabilities, target (N, *) of classes; the mean is weighted."""
+    """-weight[y] x[y]: input (N, C, *) of log-probabilities, target (N, *) of classes; the mean is
+    weighted.
+    """
 
     __constants__ = ["ignore_index", "reduction"]
 
@@ -133,7 +147,11 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
         )
 
 
@@ -149,7 +167,8 @@ class NLLLoss2d(NLLLoss):
         reduction: str = "mean",
     ):
         warnings.warn(
-            "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement and see "
+            "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement "
+            "and see "
             "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
             FutureWarning,
             stacklevel=2,
@@ -158,9 +177,11 @@ class NLLLoss2d(NLLLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """NLLLoss of log_softmax(x): input (N, C, *) or (C), target of classes (N, *) or (), or of probabilities like the input.
+    """NLLLoss of log_softmax(x): input (N, C, *) or (C), target of classes (N, *) or (), or of
+    probabilities like the input.
 
-    `label_smoothing`: how much of each target is spread evenly over all classes. C. Szegedy et al. (2016).
+    `label_smoothing`: how much of each target is spread evenly over all classes. C. Szegedy et al.
+    (2016).
     """
 
     __constants__ = ["ignore_index", "reduction", "label_smoothing"]
@@ -197,7 +218,7 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """BCELoss of sigmoid(x), computed from x; `pos_weight` multiplies the loss of positive targets."""
+    """BCELoss of sigmoid(x), computed from x; `pos_weight` weighs the positive targets."""
 
     def __init__(
         self,
@@ -218,7 +239,9 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """e^x - y x, or x - y log(x + eps) if not `log_input`; `full` adds Stirling's approximation of log y!."""
+    """e^x - y x, or x - y log(x + eps) if not `log_input`; `full` adds Stirling's approximation of
+    log y!.
+    """
 
     __constants__ = ["log_input", "full", "eps", "reduction"]
 
@@ -238,7 +261,12 @@ class PoissonNLLLoss(_Loss):
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         return F.poisson_nll_loss(
-            log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction
+            log_input,
+            target,
+            log_input=self.log_input,
+            full=self.full,
+            eps=self.eps,
+            reduction=self.reduction,
         )
 
 
@@ -253,14 +281,22 @@ class GaussianNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:  # noqa: A002
-        return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+        return F.gaussian_nll_loss(
+            input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
+        )
 
 
 class KLDivLoss(_Loss):
-    """y (log y - x), x a log-probability; e^y (y - x) if `log_target`. reduction="batchmean" divides by N."""
+    """y (log y - x), x a log-probability; e^y (y - x) if `log_target`. reduction="batchmean"
+    divides by N.
+    """
 
     def __init__(
-        self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False
+        self,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
+        log_target: bool = False,
     ):
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
@@ -275,7 +311,11 @@ class HingeEmbeddingLoss(_Loss):
     __constants__ = ["margin", "reduction"]
 
     def __init__(
-        self, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+        self,
+        margin: float = 1.0,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
     ):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -285,7 +325,9 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Sum over target classes y and other classes i of max(0, 1 - (x[y] - x[i])), divided by the number of classes."""
+    """Sum over target classes y and other classes i of max(0, 1 - (x[y] - x[i])), divided by the
+    number of classes.
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
@@ -302,7 +344,9 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     """The mean over classes of BCEWithLogitsLoss."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
-        return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
+        return F.multilabel_soft_margin_loss(
+            input, target, weight=self.weight, reduction=self.reduction
+        )
 
 
 class CosineEmbeddingLoss(_Loss):
@@ -311,13 +355,19 @@ class CosineEmbeddingLoss(_Loss):
     __constants__ = ["margin", "reduction"]
 
     def __init__(
-        self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+        self,
+        margin: float = 0.0,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
     ):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+        return F.cosine_embedding_loss(
+            input1, input2, target, margin=self.margin, reduction=self.reduction
+        )
 
 
 class MarginRankingLoss(_Loss):
@@ -326,17 +376,25 @@ class MarginRankingLoss(_Loss):
     __constants__ = ["margin", "reduction"]
 
     def __init__(
-        self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+        self,
+        margin: float = 0.0,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
     ):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
+        return F.margin_ranking_loss(
+            input1, input2, target, margin=self.margin, reduction=self.reduction
+        )
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """Sum over other classes i of weight[y] max(0, margin - x[y] + x[i])^p, divided by the number of classes."""
+    """Sum over other classes i of weight[y] max(0, margin - x[y] + x[i])^p, divided by the number
+    of classes.
+    """
 
     __constants__ = ["p", "margin", "reduction"]
 
@@ -353,20 +411,29 @@ class MultiMarginLoss(_WeightedLoss):
         if p not in (1, 2):
             raise ValueError("only p == 1 and p == 2 supported")
         if weight is not None and weight.ndim != 1:
-            raise ValueError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.ndim}D instead")
+            raise ValueError(
+                f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.ndim}D "
+                "instead"
+            )
         self.p = p
         self.margin = margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         return F.multi_margin_loss(
-            input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction
+            input,
+            target,
+            p=self.p,
+            margin=self.margin,
+            weight=self.weight,
+            reduction=self.reduction,
         )
 
 
 class TripletMarginLoss(_Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference.
 
-    `swap`: of the two distances to the negative, from the anchor and from the positive, take the smaller.
+    `swap`: of the two distances to the negative, from the anchor and from the positive, take the
+    smaller.
     """
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
@@ -416,7 +483,9 @@ class TripletMarginWithDistanceLoss(_Loss):
     ):
         super().__init__(reduction=reduction)
         _check_margin("TripletMarginWithDistanceLoss", margin)
-        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.distance_function = (
+            PairwiseDistance() if distance_function is None else distance_function
+        )
         self.margin = margin
         self.swap = swap
 

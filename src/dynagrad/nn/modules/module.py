@@ -1,14 +1,25 @@
-"""Module, the base of all layers: attributes, traversal, conversion, representation. Imports hooks and state."""
+"""Module, the base of all layers: attributes, traversal, conversion, representation. Imports hooks
+and state.
+"""
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ...core.apply import to_dtype
-from ...core.dtype import FLOATING, bfloat16, category, check_device, dtype, float16, float32, float64
+from ...core.dtype import (
+    FLOATING,
+    bfloat16,
+    category,
+    check_device,
+    dtype,
+    float16,
+    float32,
+    float64,
+)
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, wrap
 from ...functions.typename import typename
@@ -28,6 +39,7 @@ from .hooks import (
     register_module_parameter_registration_hook,
 )
 from .state import Stateful
+from .tree import Tree
 
 __all__ = [
     "Module",
@@ -72,11 +84,12 @@ _HOOKS = (
 )
 
 
-class Module(Hooked, Stateful):
+class Module(Hooked, Stateful, Tree):
     """The base of all layers and models.
 
-    A subclass calls `super().__init__()`, assigns Parameters, Buffers and other Modules as attributes, and defines
-    `forward`. As torch.nn.Module, except that modules cannot be compiled or scripted by a method of their own.
+    A subclass calls `super().__init__()`, assigns Parameters, Buffers and other Modules as
+    attributes, and defines `forward`. As torch.nn.Module, except that modules cannot be compiled or
+    scripted by a method of their own.
     """
 
     dump_patches = False
@@ -86,10 +99,14 @@ class Module(Hooked, Stateful):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if not self.call_super_init and kwargs:
-            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got an unexpected keyword argument "
+                f"'{next(iter(kwargs))}'"
+            )
         if not self.call_super_init and args:
             raise TypeError(
-                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} "
+                "were given"
             )
         own = self.__dict__
         own["training"] = True
@@ -108,11 +125,14 @@ class Module(Hooked, Stateful):
     # --- attributes
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a buffer: a tensor that moves and, if persistent, is saved with the module, but is not trained."""
+        """Add a buffer: a tensor that moves and, if persistent, is saved with the module, but is
+        not trained.
+        """
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or "
+                "None required)"
             )
         for hook in _global_buffer_registration_hooks.values():
             answer = hook(self, name, tensor)
@@ -129,12 +149,15 @@ class Module(Hooked, Stateful):
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(
-                    f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+                    f"cannot assign '{typename(param)}' object to parameter '{name}' "
+                    "(torch.nn.Parameter or None required)"
                 )
             if param.grad_fn is not None:
                 raise ValueError(
-                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
-                    f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must "
+                    "be created explicitly. To "
+                    f"express '{name}' as a function of another Tensor, compute the value in the "
+                    "forward() method."
                 )
             for hook in _global_parameter_registration_hooks.values():
                 answer = hook(self, name, param)
@@ -158,7 +181,9 @@ class Module(Hooked, Stateful):
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+            raise KeyError(
+                f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else "")
+            )
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if name not in held and hasattr(self, name):
@@ -170,7 +195,9 @@ class Module(Hooked, Stateful):
             held = own.get(kind)
             if held is not None and name in held:
                 return held[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+        raise AttributeError(
+            f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
@@ -183,7 +210,8 @@ class Module(Hooked, Stateful):
         elif parameters is not None and name in parameters:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter "
+                    "or None expected)"
                 )
             self.register_parameter(name, value)
         else:
@@ -201,13 +229,15 @@ class Module(Hooked, Stateful):
         elif modules is not None and name in modules:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module "
+                    "or None expected)"
                 )
             modules[name] = _registered(self, name, value)
         elif isinstance(value, Buffer) or (buffers is not None and name in buffers):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                    f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, "
+                    "torch.Tensor or None expected)"
                 )
             if isinstance(value, Buffer):
                 own.pop(name, None)
@@ -233,7 +263,13 @@ class Module(Hooked, Stateful):
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._modules, *self._buffers}
+        names = {
+            *dir(type(self)),
+            *self.__dict__,
+            *self._parameters,
+            *self._modules,
+            *self._buffers,
+        }
         return sorted(name for name in names if not name[0].isdigit())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -243,142 +279,12 @@ class Module(Hooked, Stateful):
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
         self.__dict__.setdefault("_is_full_backward_hook", None)
 
-    # --- by dotted names
-
-    def get_submodule(self, target: str) -> "Module":
-        """The submodule of a name like "net.0.linear"; AttributeError if there is none."""
-        module: Module = self
-        for name in target.split(".") if target else []:
-            found = getattr(module, name, _MISSING)
-            if found is _MISSING:
-                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
-            if not isinstance(found, Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
-            module = found
-        return module
-
-    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
-        """Put a module in the place of a name like "net.0.linear"; `strict`: only in the place of another."""
-        if target == "":
-            raise ValueError("Cannot set the submodule without a target name!")
-        if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
-        path, _, name = target.rpartition(".")
-        parent = self.get_submodule(path)
-        held = getattr(parent, name, _MISSING)
-        if held is _MISSING and (strict or not path):
-            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
-        if held is not _MISSING and not isinstance(held, Module):
-            raise AttributeError(f"`{name}` is not an nn.Module")
-        setattr(parent, name, module)
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter of a name like "net.0.weight"; AttributeError if there is none."""
-        module, name, found = self._find(target)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
-        return found
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer of a name like "net.1.running_mean"; AttributeError if there is none."""
-        module, name, found = self._find(target)
-        if name not in module._buffers:
-            raise AttributeError(f"`{name}` is not a buffer")
-        return found
-
-    def _find(self, target: str) -> tuple["Module", str, Any]:
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        found = getattr(module, name, _MISSING)
-        if found is _MISSING:
-            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
-        return module, name, found
-
-    # --- traversal
-
-    def _named_members(
-        self,
-        get_members_fn: Callable,
-        prefix: str = "",
-        recurse: bool = True,
-        remove_duplicate: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
-        seen = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
-        for path, module in modules:
-            for name, value in get_members_fn(module):
-                if value is None or value in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(value)
-                yield f"{path}.{name}" if path else name, value
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once; with those of submodules if `recurse`."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """(full name, parameter)."""
-        yield from self._named_members(lambda m: m._parameters.items(), prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers, each once; with those of submodules if `recurse`."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """(full name, buffer)."""
-        yield from self._named_members(lambda m: m._buffers.items(), prefix, recurse, remove_duplicate)
-
-    def children(self) -> Iterator["Module"]:
-        """The direct submodules, each once."""
-        for _, module in self.named_children():
-            yield module
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """(name, direct submodule)."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
-        """This module and all below it, each once."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
-            yield module
-
-    def named_modules(
-        self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, "Module"]]:
-        """(full name, module) for this module, whose name is the prefix, and all below it."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                path = f"{prefix}.{name}" if prefix else name
-                yield from module.named_modules(memo, path, remove_duplicate)
-
-    def apply(self: T, fn: Callable[["Module"], Any]) -> T:
-        """Call `fn(module)` on all modules below and then on this one."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
-
     # --- modes
 
     def train(self: T, mode: bool = True) -> T:
-        """Set training mode in this module and all below it: what Dropout and normalisation look at."""
+        """Set training mode in this module and all below it: what Dropout and normalisation look
+        at.
+        """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -397,7 +303,7 @@ class Module(Hooked, Stateful):
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradients of all parameters, or fill them with zeros if `set_to_none` is False."""
+        """Drop the gradients of all parameters; fill them with zeros if not `set_to_none`."""
         for parameter in self.parameters():
             g = getattr(parameter, "_g", None)
             if g is None:
@@ -411,7 +317,9 @@ class Module(Hooked, Stateful):
     # --- conversion
 
     def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
-        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters stay the same objects."""
+        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters
+        stay the same objects.
+        """
         if recurse:
             for module in self.children():
                 module._apply(fn)
@@ -434,7 +342,9 @@ class Module(Hooked, Stateful):
         return self
 
     def _to_dtype(self: T, wanted: dtype, categories: tuple[int, ...] = (FLOATING,)) -> T:
-        return self._apply(lambda t: to_dtype(t, wanted.numpy) if category(t._a.dtype) in categories else t)
+        return self._apply(
+            lambda t: to_dtype(t, wanted.numpy) if category(t._a.dtype) in categories else t
+        )
 
     def float(self: T) -> T:
         """Convert floating parameters and buffers to float32."""
@@ -471,13 +381,16 @@ class Module(Hooked, Stateful):
         return self._apply(lambda t: wrap(np.empty_like(t._a)), recurse)
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Convert floating parameters and buffers: to(dtype), to(device, dtype), to(tensor); device is the CPU."""
+        """Convert floating parameters and buffers: to(dtype), to(device, dtype), to(tensor); device
+        is the CPU.
+        """
         found = _wanted(*args, **kwargs)
         if found is None:
             return self._apply(lambda t: t)
         if found.category < FLOATING:
             raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={found!r}"
+                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                f"dtype={found!r}"
             )
         return self._to_dtype(found, (FLOATING, FLOATING + 1))
 
@@ -487,9 +400,6 @@ class Module(Hooked, Stateful):
 
     # --- representation
 
-    def _get_name(self) -> str:
-        return type(self).__name__
-
     def extra_repr(self) -> str:
         """What stands in the parentheses of `repr`, besides the submodules."""
         return ""
@@ -497,14 +407,13 @@ class Module(Hooked, Stateful):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
-        below = [f"({name}): {_addindent(repr(module), 2)}" for name, module in self._modules.items()]
+        below = [
+            f"({name}): {_addindent(repr(module), 2)}" for name, module in self._modules.items()
+        ]
         if len(lines) == 1 and not below:
             return f"{self._get_name()}({extra})"
         inner = "\n  ".join([*lines, *below])
         return f"{self._get_name()}(\n  {inner}\n)" if inner else f"{self._get_name()}()"
-
-
-_MISSING = object()
 
 
 def _registered(module: Module, name: str, child: Module | None) -> Module | None:
@@ -527,4 +436,3 @@ def _wanted(*args: Any, **kwargs: Any) -> dtype | None:
         elif not isinstance(value, bool):
             check_device(value)
     return found
-

@@ -1,4 +1,6 @@
-"""Normalisation over the last dimensions, or over groups of channels. Imports module, init and functional."""
+"""Normalisation over the last dimensions, or over groups of channels. Imports module, init and
+functional.
+"""
 
 import numbers
 from typing import Any
@@ -17,9 +19,11 @@ def _sizes(shape: Any) -> tuple[int, ...]:
 
 
 class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) weight + bias, mean and variance over the last dimensions, `normalized_shape`.
+    """(x - mean) / sqrt(var + eps) weight + bias, mean and variance over the last dimensions,
+    `normalized_shape`.
 
-    Input and output have the same shape (*, *normalized_shape). J. L. Ba et al., "Layer Normalization" (2016).
+    Input and output have the same shape (*, *normalized_shape). J. L. Ba et al., "Layer
+    Normalization" (2016).
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
@@ -38,7 +42,11 @@ class LayerNorm(Module):
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            made = uninitialized(*self.normalized_shape, device=device, dtype=dtype) if wanted else None
+            made = (
+                uninitialized(*self.normalized_shape, device=device, dtype=dtype)
+                if wanted
+                else None
+            )
             self.register_parameter(name, None if made is None else Parameter(made))
         self.reset_parameters()
 
@@ -54,13 +62,15 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
         )
 
 
 class GroupNorm(Module):
-    """(x - mean) / sqrt(var + eps) weight + bias, mean and variance over groups of channels: input (N, C, *).
+    """(x - mean) / sqrt(var + eps) weight + bias, mean and variance over groups of channels: input
+    (N, C, *).
 
     Y. Wu, K. He, "Group Normalization" (2018).
     """
@@ -80,7 +90,9 @@ class GroupNorm(Module):
     ):
         super().__init__()
         if num_channels % num_groups != 0:
-            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+            raise ValueError(
+                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
+            )
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
@@ -102,12 +114,14 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
         )
 
 
 class RMSNorm(Module):
-    """x / sqrt(mean of squares + eps) weight, the mean over the last dimensions, `normalized_shape`.
+    """x / sqrt(mean of squares + eps) weight, the mean over the last dimensions,
+    `normalized_shape`.
 
     B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization" (2019). `eps` None: the dtype's.
     """
@@ -126,7 +140,11 @@ class RMSNorm(Module):
         self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        made = uninitialized(*self.normalized_shape, device=device, dtype=dtype) if elementwise_affine else None
+        made = (
+            uninitialized(*self.normalized_shape, device=device, dtype=dtype)
+            if elementwise_affine
+            else None
+        )
         self.register_parameter("weight", None if made is None else Parameter(made))
         self.reset_parameters()
 
@@ -139,4 +157,6 @@ class RMSNorm(Module):
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )

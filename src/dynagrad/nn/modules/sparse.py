@@ -12,10 +12,11 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Module):
-    """Rows of a table, by their numbers: input (*) of integers, output (*, embedding_dim). As torch.nn.Embedding.
+    """Rows of a table, by their numbers: input (*) of integers, output (*, embedding_dim). As
+    torch.nn.Embedding.
 
-    The row `padding_idx` begins as zeros and gets no gradient. `scale_grad_by_freq`: gradients are divided by how often a
-    number occurs. Gradients are dense.
+    The row `padding_idx` begins as zeros and gets no gradient. `scale_grad_by_freq`: gradients are
+    divided by how often a number occurs. Gradients are dense.
     """
 
     __constants__ = [
@@ -44,13 +45,16 @@ class Embedding(Module):
     ):
         super().__init__()
         if sparse:
-            raise NotImplementedError("Embedding: sparse=True is not supported, gradients are dense. Leave it out.")
+            raise NotImplementedError(
+                "Embedding: sparse=True is not supported, gradients are dense. Leave it out."
+            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise AssertionError(
-                    f"Padding_idx must be within num_embeddings: {padding_idx} is not among {num_embeddings} rows"
+                    f"Padding_idx must be within num_embeddings: {padding_idx} is not among "
+                    f"{num_embeddings} rows"
                 )
             padding_idx %= num_embeddings
         self.padding_idx = padding_idx
@@ -64,7 +68,9 @@ class Embedding(Module):
             self.reset_parameters()
         else:
             if list(_weight.shape) != [num_embeddings, embedding_dim]:
-                raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
+                raise AssertionError(
+                    "Shape of weight does not match num_embeddings and embedding_dim"
+                )
             self.weight = Parameter(_weight, requires_grad=not _freeze)
         self.sparse = sparse
 

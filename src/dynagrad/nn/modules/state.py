@@ -1,4 +1,6 @@
-"""What a module saves and loads: `state_dict`, `load_state_dict` and their hooks. Imports parameter."""
+"""What a module saves and loads: `state_dict`, `load_state_dict` and their hooks. Imports
+parameter.
+"""
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
@@ -14,12 +16,16 @@ _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    """What `load_state_dict` returns: the keys that were missing and those that were not expected."""
+    """What `load_state_dict` returns: the keys that were missing and the unexpected ones."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return super().__repr__() if self.missing_keys or self.unexpected_keys else "<All keys matched successfully>"
+        return (
+            super().__repr__()
+            if self.missing_keys or self.unexpected_keys
+            else "<All keys matched successfully>"
+        )
 
     __str__ = __repr__
 
@@ -40,21 +46,32 @@ class Stateful:
     # --- saving
 
     def get_extra_state(self) -> Any:
-        """What else `state_dict` shall hold; a class that defines this defines `set_extra_state` too."""
-        raise RuntimeError("get_extra_state() must be defined by the class that is asked for its extra state")
+        """What else `state_dict` shall hold; a class that defines this defines `set_extra_state`
+        too.
+        """
+        raise RuntimeError(
+            "get_extra_state() must be defined by the class that is asked for its extra state"
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what `get_extra_state` gave."""
         raise RuntimeError(
-            f"{type(self).__name__} was given extra state to load but does not define set_extra_state()"
+            f"{type(self).__name__} was given extra state to load but does not define "
+            "set_extra_state()"
         )
 
     def _own_state(self) -> dict[str, Any]:
         """The module's own parameters and persistent buffers."""
         buffers = {
-            name: b for name, b in self._buffers.items() if name not in self._non_persistent_buffers_set
+            name: b
+            for name, b in self._buffers.items()
+            if name not in self._non_persistent_buffers_set
         }
-        return {name: value for name, value in {**self._parameters, **buffers}.items() if value is not None}
+        return {
+            name: value
+            for name, value in {**self._parameters, **buffers}.items()
+            if value is not None
+        }
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         """Put the module's own state, without its submodules', into `destination`."""
@@ -66,7 +83,8 @@ class Stateful:
     def state_dict(
         self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> dict[str, Any]:
-        """All parameters and persistent buffers by their full names, as detached tensors on the same memory.
+        """All parameters and persistent buffers by their full names, as detached tensors on the
+        same memory.
 
         `keep_vars`: the parameters themselves.
         """
@@ -86,7 +104,9 @@ class Stateful:
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+                module.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
         for hook in self._state_dict_hooks.values():
             answer = hook(self, destination, prefix, local_metadata)
             if not getattr(hook, "_from_public_api", False):
@@ -98,13 +118,16 @@ class Stateful:
     def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
         if getattr(hook, "_from_public_api", False):
             raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was previously registered via "
+                "Cannot register the same function as the state dict post hook that was previously "
+                "registered via "
                 "register_state_dict_post_hook"
             )
         return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict()`; it may change the dict."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict()`; it may
+        change the dict.
+        """
         hook._from_public_api = True  # pyright: ignore[reportFunctionMemberAccess]
         return add_hook(self._state_dict_hooks, hook)
 
@@ -114,11 +137,17 @@ class Stateful:
 
     # --- loading
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
-        return add_hook(self._load_state_dict_pre_hooks, partial(hook, self) if with_module else hook)
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable, with_module: bool = False
+    ) -> RemovableHandle:
+        return add_hook(
+            self._load_state_dict_pre_hooks, partial(hook, self) if with_module else hook
+        )
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors)` before loading."""
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected,
+        errors)` before loading.
+        """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
@@ -137,7 +166,15 @@ class Stateful:
     ) -> None:
         """Take the module's own state, without its submodules', out of `state_dict`."""
         for hook in self._load_state_dict_pre_hooks.values():
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            hook(
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
+            )
         own = self._own_state()
         for name, held in own.items():
             key = prefix + name
@@ -168,14 +205,16 @@ class Stateful:
         """Copy or assign one entry; what is wrong with it, or None."""
         if not isinstance(given, Tensor):
             return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
+                f'While copying the parameter named "{key}", expected torch.Tensor or '
+                "Tensor-like object from checkpoint but "
                 f"received {type(given)}"
             )
         if held.ndim == 0 and tuple(given.shape) == (1,):
             given = given[0]
         if given.shape != held.shape:
             return (
-                f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, the shape in current "
+                f"size mismatch for {key}: copying a param with shape {given.shape} from "
+                "checkpoint, the shape in current "
                 f"model is {held.shape}."
             )
         token = grad_mode.set(False)
@@ -190,8 +229,10 @@ class Stateful:
                 setattr(self, name, Parameter(given, requires_grad=held.requires_grad))
         except Exception as error:
             return (
-                f'While copying the parameter named "{key}", whose dimensions in the model are {held.shape} and whose '
-                f"dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}."
+                f'While copying the parameter named "{key}", whose dimensions in the model are '
+                f"{held.shape} and whose "
+                f"dimensions in the checkpoint are {given.shape}, an exception occurred : "
+                f"{error.args}."
             )
         finally:
             grad_mode.reset(token)
@@ -200,9 +241,11 @@ class Stateful:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> _IncompatibleKeys:
-        """Copy a `state_dict()` into the parameters and buffers; returns the missing and the unexpected keys.
+        """Copy a `state_dict()` into the parameters and buffers; returns the missing and the
+        unexpected keys.
 
-        `strict`: raise RuntimeError if there are any. `assign`: take the tensors themselves instead of copying.
+        `strict`: raise RuntimeError if there are any. `assign`: take the tensors themselves instead
+        of copying.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -220,7 +263,9 @@ class Stateful:
                     faults.insert(0, f"{word} key(s) in state_dict: {names}. ")
         if faults:
             text = "\n\t".join(faults)
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{text}")
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{text}"
+            )
         return _IncompatibleKeys(missing, unexpected)
 
 
@@ -239,6 +284,7 @@ def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, li
     for hook in module._load_state_dict_post_hooks.values():
         if hook(module, keys) is not None:
             raise AssertionError(
-                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, if "
+                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to "
+                "return new values, if "
                 "incompatible_keys need to be modified, it should be done inplace."
             )

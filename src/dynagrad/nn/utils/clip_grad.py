@@ -43,7 +43,10 @@ def _norm(array: Any, p: float) -> Any:
 
 
 def get_total_norm(
-    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+    tensors: Any,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """The norm of the norms of all tensors: for a p-norm, the one of all elements together."""
     arrays = [t._a for t in _tensors(tensors)]
@@ -53,8 +56,10 @@ def get_total_norm(
     total = _norm(np.stack([np.asarray(_norm(a, p)) for a in arrays]), p)
     if error_if_nonfinite and not np.isfinite(total):
         raise RuntimeError(
-            f"The total norm of order {p} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable "
-            "this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+            f"The total norm of order {p} for gradients from `parameters` is non-finite, so it "
+            "cannot be clipped. To disable "
+            "this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
         )
     return wrap(np.asarray(total))
 
@@ -78,8 +83,12 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scale all gradients together, in place, so that their norm is at most `max_norm`; returns the norm they had."""
-    is_generator = isinstance(parameters, Iterable) and not isinstance(parameters, Tensor | list | tuple)
+    """Scale all gradients together, in place, so that their norm is at most `max_norm`; returns the
+    norm they had.
+    """
+    is_generator = isinstance(parameters, Iterable) and not isinstance(
+        parameters, Tensor | list | tuple
+    )
     parameters = _tensors(parameters)
     if is_generator and not parameters:
         warnings.warn(

@@ -12,7 +12,9 @@ from ...functions.joining import stack
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
-_WRONG = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+_WRONG = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+)
 
 
 def _of_tensors(batch: Any, **_: Any) -> Tensor:
@@ -35,7 +37,11 @@ def _of_floats(batch: Any, **_: Any) -> Tensor:
 
 def _of_integers(batch: Any, **_: Any) -> Tensor:
     kinds = {number_dtype(value).kind for value in batch}
-    return wrap(np.array(batch, number_dtype(0.0) if "f" in kinds else np.bool_ if kinds == {"b"} else np.int64))
+    return wrap(
+        np.array(
+            batch, number_dtype(0.0) if "f" in kinds else np.bool_ if kinds == {"b"} else np.int64
+        )
+    )
 
 
 def _of_texts(batch: Any, **_: Any) -> Any:
@@ -59,22 +65,29 @@ default_collate_fn_map: dict[Any, Callable] = {
 
 
 def collate(batch: Any, *, collate_fn_map: dict[Any, Callable] | None = None) -> Any:
-    """Join samples by the function that the map gives for their type; dicts and sequences are joined part by part."""
+    """Join samples by the function that the map gives for their type; dicts and sequences are
+    joined part by part.
+    """
     first = batch[0]
     kind = type(first)
     for key, join in (collate_fn_map or {}).items():
         if kind is key or isinstance(first, key):
             return join(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, Mapping):
-        found = {key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in first}
+        found = {
+            key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in first
+        }
         return _like_mapping(first, found)
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return kind(*(collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=False)))
+        return kind(
+            *(collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=False))
+        )
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError(
                 "each element in list of batch should be of equal size\n"
-                f"Their lengths are {sorted({len(sample) for sample in batch})}; give a collate_fn that pads them."
+                f"Their lengths are {sorted({len(sample) for sample in batch})}; give a collate_fn "
+                "that pads them."
             )
         parts = [collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=True)]
         return parts if isinstance(first, tuple) else _like_sequence(first, parts)
@@ -82,7 +95,8 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable] | None = None) ->
 
 
 def default_collate(batch: Any) -> Any:
-    """Join samples to a batch: tensors and arrays are stacked, numbers become tensors, texts a list.
+    """Join samples to a batch: tensors and arrays are stacked, numbers become tensors, texts a
+    list.
 
     Dicts and sequences of these are joined part by part.
     """
@@ -90,7 +104,7 @@ def default_collate(batch: Any) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy's arrays and numbers, also inside dicts and sequences, as tensors on the same memory."""
+    """NumPy's arrays and numbers, also in dicts and sequences, as tensors on the same memory."""
     if isinstance(data, Tensor):
         return data
     if isinstance(data, np.ndarray):

@@ -15,7 +15,7 @@ _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "per
 
 
 def get_worker_info() -> None:
-    """What a worker process knows of itself: None, for data is loaded in the program's own process."""
+    """What a worker process knows of itself: None, for there are no worker processes."""
 
 
 class _Endless:
@@ -29,8 +29,9 @@ class _Endless:
 class DataLoader:
     """Batches of a data set: `for batch in DataLoader(dataset, batch_size=32, shuffle=True): ...`
 
-    As torch.utils.data.DataLoader, except that samples are always loaded in this process: `num_workers` above 0 warns and
-    changes nothing else. After the same `torch.manual_seed` the order of a shuffle is PyTorch's.
+    As torch.utils.data.DataLoader, except that samples are always loaded in this process:
+    `num_workers` above 0 warns and changes nothing else. After the same `torch.manual_seed` the
+    order of a shuffle is PyTorch's.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ):
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_workers(
+            num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context
+        )
         self.dataset = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
@@ -70,22 +73,31 @@ class DataLoader:
             for name, value in given.items():
                 if value is not None:
                     raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but "
+                        f"got {name}={value}"
                     )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
+                    "and drop_last"
                 )
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise ValueError(
+                "batch_size=None option disables auto-batching and is mutually exclusive with "
+                "drop_last"
+            )
         if sampler is None and self._iterable:
             sampler = _Endless()
         elif sampler is None:
-            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            sampler = (
+                RandomSampler(dataset, generator=generator)
+                if shuffle
+                else SequentialSampler(dataset)
+            )
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size = batch_size
@@ -101,7 +113,9 @@ class DataLoader:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_complete" in self.__dict__:
-            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized"
+            )
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator[Any]:
@@ -123,7 +137,9 @@ class _Batches:
         self.loader = loader
         indices = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
         self.indices = iter(indices)
-        self._base_seed = random_seed(loader.generator)  # PyTorch's, for its workers: part of the stream
+        self._base_seed = random_seed(
+            loader.generator
+        )  # PyTorch's, for its workers: part of the stream
         self.samples = iter(loader.dataset) if loader._iterable else None
         self._index_sampler = indices
 
@@ -154,7 +170,7 @@ class _Batches:
         assert self.samples is not None
         if chosen is None:
             return next(self.samples)
-        batch = [sample for sample, _ in zip(self.samples, chosen, strict=False)]
+        batch = [sample for _, sample in zip(chosen, self.samples, strict=False)]
         if not batch or (self.loader.drop_last and len(batch) < len(chosen)):
             raise StopIteration
         return batch
@@ -164,7 +180,9 @@ class _Batches:
 
 
 def _rows(dataset: Any, chosen: Any) -> list[Any] | None:
-    """A batch of a TensorDataset by one indexing a tensor: the same values as stacking its rows, without the rows."""
+    """A batch of a TensorDataset by one indexing a tensor: the same values as stacking its rows,
+    without the rows.
+    """
     while type(dataset) is Subset:
         dataset, chosen = dataset.dataset, [dataset.indices[i] for i in chosen]
     if type(dataset) is not TensorDataset or type(chosen) is not list:
@@ -174,14 +192,20 @@ def _rows(dataset: Any, chosen: Any) -> list[Any] | None:
     return [wrap(t._a[chosen]) for t in dataset.tensors]
 
 
-def _check_workers(workers: int, timeout: float, prefetch: Any, persistent: bool, context: Any) -> None:
+def _check_workers(
+    workers: int, timeout: float, prefetch: Any, persistent: bool, context: Any
+) -> None:
     if workers < 0:
-        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+        raise ValueError(
+            "num_workers option should be non-negative; use num_workers=0 to disable "
+            "multiprocessing."
+        )
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
     if workers == 0 and prefetch is not None:
         raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to enable multiprocessing, "
+            "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 "
+            "to enable multiprocessing, "
             "otherwise set prefetch_factor to None."
         )
     if prefetch is not None and prefetch < 0:
@@ -190,11 +214,13 @@ def _check_workers(workers: int, timeout: float, prefetch: Any, persistent: bool
         raise ValueError("persistent_workers option needs num_workers > 0")
     if context is not None and workers == 0:
         raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers=0"
+            "multiprocessing_context can only be used with multi-process loading (num_workers > "
+            "0), but got num_workers=0"
         )
     if workers:
         warnings.warn(
-            f"num_workers={workers}: dynagrad's DataLoader loads data in this process; the batches are the same. Leave "
+            f"num_workers={workers}: dynagrad's DataLoader loads data in this process; the batches "
+            "are the same. Leave "
             "num_workers out, or set it to 0.",
             stacklevel=3,
         )

@@ -25,7 +25,8 @@ T = TypeVar("T", covariant=True)
 
 
 class Dataset(Generic[T]):
-    """The base of data sets with items: a subclass defines `__getitem__`, and `__len__` for the samplers.
+    """The base of data sets with items: a subclass defines `__getitem__`, and `__len__` for the
+    samplers.
 
     It may define `__getitems__(indices)` too, which the DataLoader then uses for a whole batch.
     """
@@ -50,7 +51,9 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Tensor):
         if any(len(t._a) != len(tensors[0]._a) for t in tensors):
             lengths = [len(t._a) for t in tensors]
-            raise AssertionError(f"Size mismatch between tensors\nTheir first dimensions are {lengths}.")
+            raise AssertionError(
+                f"Size mismatch between tensors\nTheir first dimensions are {lengths}."
+            )
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -68,7 +71,8 @@ class StackDataset(Dataset):
     def __init__(self, *args: Any, **kwargs: Any):
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types "
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like "
+                "input/output, but both types "
                 "are given."
             )
         if not args and not kwargs:
@@ -160,8 +164,10 @@ class Subset(Dataset[T]):
         kind = type(self)
         if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{kind.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding "
-                "__getitem__, you must also override __getitems__ to ensure DataLoader works correctly with your custom logic. "
+                f"{kind.__name__} overrides __getitem__ but not __getitems__. When subclassing "
+                "Subset and overriding "
+                "__getitem__, you must also override __getitems__ to ensure DataLoader works "
+                "correctly with your custom logic. "
                 "For example: def __getitems__(self, indices): return [self[i] for i in indices]"
             )
 
@@ -205,6 +211,7 @@ def _sizes_of(fractions: list[float], n: int) -> list[int]:
     for i, size in enumerate(sizes):
         if size == 0:
             warnings.warn(
-                f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=3
+                f"Length of split at index {i} is 0. This might result in an empty dataset.",
+                stacklevel=3,
             )
     return sizes

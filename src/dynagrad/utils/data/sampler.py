@@ -35,7 +35,7 @@ def _is_count(value: Any) -> bool:
 
 
 class Sampler(Generic[T]):
-    """The base of all samplers: iterating gives indices, or lists of indices for a batch sampler."""
+    """The base of all samplers: iterating gives indices, or lists of them for a batch sampler."""
 
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__()")
@@ -69,10 +69,13 @@ class RandomSampler(Sampler[int]):
         self._num_samples = num_samples
         self.generator = generator
         if not isinstance(replacement, bool):
-            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
+            raise TypeError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={self.num_samples}"
+                "num_samples should be a positive integer value, but got "
+                f"num_samples={self.num_samples}"
             )
 
     @property
@@ -127,11 +130,14 @@ class WeightedRandomSampler(Sampler[int]):
                 f"num_samples should be a positive integer value, but got num_samples={num_samples}"
             )
         if not isinstance(replacement, bool):
-            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
+            raise ValueError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
         values = weights._a if isinstance(weights, Tensor) else np.asarray(list(weights))
         if values.ndim != 1:
             raise ValueError(
-                f"weights should be a 1d sequence but given weights have shape {tuple(values.shape)}"
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(values.shape)}"
             )
         self.weights = wrap(values.astype(np.float64))
         self.num_samples = num_samples
@@ -147,7 +153,7 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list[int]]):
-    """The indices of a sampler in lists of `batch_size`; `drop_last`: without a shorter last one."""
+    """The indices of a sampler, `batch_size` at a time; `drop_last`: without a shorter rest."""
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
         if not _is_count(batch_size):
