@@ -123,11 +123,14 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
     """
     rule = cls.rule
     arrays = [x._a if isinstance(x, Tensor) else x for x in inputs]
-    result = compute(rule, arrays, kw)
+    try:
+        result = rule.fun(*arrays, **kw)
+    except WARNED:
+        result = quietly(rule.fun, *arrays, **kw)
     edges = None
-    if recording() and rule.kind != "constant":
+    if cls.differentiable and recording():
         edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in inputs])
-        if not any(e is not None for e in edges):
+        if edges.count(None) == len(edges):
             edges = None
     if rule.results == 1:
         out = wrap(result)
@@ -162,14 +165,15 @@ def quietly(fun: Callable, *arguments: Any, **keywords: Any) -> Any:
 
 def note(cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict) -> Node:
     """A node of `cls` with what its rules need from this call."""
-    rule = cls.rule
     node = new(cls)
     fix = None
-    if rule.kind in ("elementwise", "multilinear", "general") and not rule.variadic:
+    if cls.broadcasts:
         shape = results[0].shape
-        if any(e is not None and x.shape != shape for e, x in zip(edges, arrays, strict=True)):
-            fix = tuple([None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)])
-    record(node, edges, saved_values(rule, edges, arrays, results), kw=kw, fix=fix)
+        for e, x in zip(edges, arrays):  # noqa: B905 - as many by construction
+            if e is not None and x.shape != shape:
+                fix = tuple([None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)])
+                break
+    record(node, edges, saved_values(cls.rule, edges, arrays, results), kw=kw, fix=fix)
     if cls.holds and None in edges:
         node.cells = tuple(
             [family_of(x) if e is None and isinstance(x, Tensor) else None for e, x in zip(edges, inputs, strict=True)]
@@ -181,9 +185,14 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
     """The values in `rule.saves`, None for those whose readers' inputs need no gradient."""
     saved = []
     for kind, index, users in rule.saves:
-        if users and all(edges[i] is None for i in users):
-            saved.append(None)
-        elif kind == "out":
+        if users:
+            for i in users:
+                if edges[i] is not None:
+                    break
+            else:
+                saved.append(None)
+                continue
+        if kind == "out":
             saved.append(results[index])
         elif rule.variadic:
             saved.append(tuple(arrays) if kind == "in" else tuple([Meta(a) for a in arrays]))

@@ -18,7 +18,7 @@ from numpy import ufunc
 
 from .. import errors
 from ..ops.creation import zeros
-from ..ops.rule import ALL, ANY, Rule, same
+from ..ops.rule import ALL, ANY, Rule, metadata_names, same
 
 #: one clock for nodes and in-place writes, so that "written after it was saved" is one comparison
 tick = count(1).__next__
@@ -114,6 +114,9 @@ class NodeDefaults:
     holds = False
     #: a result of the rules is new memory, which a leaf may keep without a copy
     fresh = False
+    #: the inputs' shapes may differ from the result's by broadcasting
+    broadcasts = False
+    differentiable = True
     results = 1
 
 
@@ -319,6 +322,8 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
             "torch_name": torch_name,
             "holds": any(save.kind != "meta" for save in rule.saves),
             "fresh": rule.fresh,
+            "differentiable": rule.kind != "constant",
+            "broadcasts": rule.kind in ("elementwise", "multilinear", "general") and not rule.variadic,
             "vjp": _vjp(rule),
         }
         | ({"results": rule.results} if rule.results != ANY else {}),
@@ -336,6 +341,9 @@ def _vjp(rule: Rule) -> Any:
     if len(calls) == 1:
         (first,) = calls
         (f,) = rule.vjps
+        whole = bool(rule.keywords[0]) and set(rule.keywords[0]) == metadata_names(rule.fun)
+        if whole and rule.results == 1 and len(rule.reads[0]) == 1:
+            return lambda self, g, saved, edges: (f(g, saved[0], **self.kw),)  # pyright: ignore[reportOptionalCall]
         if first is None or rule.keywords[0] or rule.results != 1 or len(rule.reads[0]) > 1:
             return lambda self, g, saved, edges: (first(self, g, saved),)
         if rule.reads[0]:
@@ -345,10 +353,10 @@ def _vjp(rule: Rule) -> Any:
         return _two(rule, *calls)
 
     def many(self, g, saved, edges):
-        return tuple(
+        return [
             None if e is None or call is None else call(self, g, saved)
-            for e, call in zip(edges, calls, strict=False)
-        )
+            for e, call in zip(edges, calls)  # noqa: B905 - inputs without a rule may follow
+        ]
 
     return many
 
@@ -365,6 +373,8 @@ def _two(rule: Rule, first: Any, second: Any) -> Any:
         return reading
     if f is h is same:
         return lambda self, g, saved, edges: (g, None if edges[1] is None else g)
+    if f is same and rule.results == 1 and not any(rule.keywords) and not any(rule.reads):
+        return lambda self, g, saved, edges: (g, None if edges[1] is None else h(g))  # pyright: ignore[reportOptionalCall]
 
     def two(self, g, saved, edges):
         ea, eb = edges
@@ -385,6 +395,13 @@ def _call(rule: Rule, number: int) -> Any:
             *[saved[i] for i in reads],
             **{k: node.keyword(k) for k in keywords},
         )
+    if keywords and set(keywords) == metadata_names(rule.fun):  # all of a call's: passed on as they are
+        if not reads:
+            return lambda node, g, saved: f(g, **node.kw)
+        if len(reads) == 1:
+            (i,) = reads
+            return lambda node, g, saved: f(g, saved[i], **node.kw)
+        return lambda node, g, saved: f(g, *[saved[i] for i in reads], **node.kw)
     if keywords:
         return lambda node, g, saved: f(g, *[saved[i] for i in reads], **{k: node.keyword(k) for k in keywords})
     if not reads:

@@ -97,7 +97,12 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
         t._e = n = new(cls)
         saves = cls.rule.saves
         n.edges = (edge,)
-        n.saved = () if not saves else (Meta(x._a),) if len(saves) == 1 else tuple([Meta(x._a) for _ in saves])
+        if saves:
+            meta = new(Meta)
+            meta.shape, meta.dtype = x._a.shape, x._a.dtype
+            n.saved = (meta,) * len(saves)
+        else:
+            n.saved = ()
         n.fix = n.extra = n.cells = None
         n.kw = kw
         frame = getframe(2)

@@ -180,6 +180,8 @@ def power_scalar(x, *, exponent):
 def _power_scalar_vjp(g, x, *, exponent):
     if exponent == 0:
         return nothing(g)
+    if exponent == 2:
+        return g * (x + x)
     return g * (exponent * power_scalar(x, exponent=exponent - 1))
 
 

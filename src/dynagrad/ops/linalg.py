@@ -86,26 +86,19 @@ general(spectral_gaps, _gaps_vjp)
 
 def _eigh_vjp(g0, g1, out0, out1):
     # M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
-    # differentiation" (2008), section 3.1; for complex vectors the transpose is the adjoint.
-    turned = np.matmul(swap(out1), g1)
-    inner = diagonal_matrix(g0) + spectral_gaps(out0) * turned
-    return np.matmul(np.matmul(np.conjugate(out1), inner), swap(out1))
-
-
-def _eigh_real_vjp(g0, g1, out0, out1):
+    # differentiation" (2008), section 3.1, made symmetric as the input is; where the vectors are
+    # complex the left factor is conjugated, since rules are transposed.
     inner = diagonal_matrix(g0) + spectral_gaps(out0) * np.matmul(swap(out1), g1)
-    return np.matmul(np.matmul(out1, inner), swap(out1))
+    whole = np.matmul(np.matmul(conjugated(out1), inner), swap(out1))
+    return (whole + swap(conjugated(whole))) * 0.5
 
 
-general(
-    eigh,
-    lambda g0, g1, out0, out1, x_meta: (
-        _eigh_vjp(g0, g1, out0, out1)
-        if x_meta.dtype.kind == "c"
-        else _eigh_real_vjp(g0, g1, out0, out1)
-    ),
-    results=2,
-)
+def conjugated(x):
+    """The conjugate of a complex array; a real one itself."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+general(eigh, _eigh_vjp, results=2)
 
 
 # --- inverse, determinant, equations --------------------------------------------------------------

@@ -19,7 +19,7 @@ from functools import wraps
 from inspect import CO_VARARGS
 from typing import Any, NamedTuple
 
-from numpy import ndarray
+from numpy import float32, float64, ndarray
 
 
 class Save(NamedTuple):
@@ -60,6 +60,8 @@ class Rule(NamedTuple):
 
 
 RULES: dict[Callable, Rule] = {}
+#: what NumPy's functions make of 0-d arrays, within rules
+NUMBERS = frozenset({float32, float64})
 ANY = 0
 ALL = (-1,)
 
@@ -102,7 +104,13 @@ def primitive(kernel: Callable) -> Callable:
     """
 
     @wraps(kernel)
-    def fun(*arrays, **metadata):
+    def of_one(x, **metadata):
+        kind = type(x)
+        if kind is ndarray or kind in NUMBERS:
+            return kernel(x, **metadata)
+        return dispatch(x, **metadata)
+
+    def dispatch(*arrays, **metadata):
         for x in arrays:
             kind = type(x)
             if kind is not ndarray:
@@ -113,7 +121,22 @@ def primitive(kernel: Callable) -> Callable:
                         return result
         return kernel(*arrays, **metadata)
 
+    code = kernel.__code__
+    fun = (
+        of_one
+        if code.co_argcount == 1 and not code.co_flags & CO_VARARGS
+        else wraps(kernel)(dispatch)
+    )
     return fun
+
+
+def metadata_names(fun: Any) -> set[str]:
+    """The keywords of a primitive; none for NumPy's functions."""
+    kernel = getattr(fun, "__wrapped__", None)
+    if kernel is None or fun.__module__.startswith("numpy"):
+        return set()
+    code = kernel.__code__
+    return set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
 
 
 def _register(
@@ -147,7 +170,8 @@ def _register(
         reads=tuple(tuple(order.index(name) for name in saved) for _, saved, _ in names),
         keywords=tuple(keywords for _, _, keywords in names),
         cotangents=tuple(
-            ALL if incoming == ("gs",) else tuple(int(name[1:] or 0) for name in incoming) for incoming, _, _ in names
+            ALL if incoming == ("gs",) else tuple(int(name[1:] or 0) for name in incoming)
+            for incoming, _, _ in names
         ),
         joint=joint,
         variadic=variadic,
@@ -175,7 +199,11 @@ def _parameters(vjp: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, 
     code = vjp.__code__
     count = code.co_argcount
     positional = code.co_varnames[:count]
-    incoming = tuple(name for name in positional if name in ("g", "gs") or (name[0] == "g" and name[1:].isdigit()))
+    incoming = tuple(
+        name
+        for name in positional
+        if name in ("g", "gs") or (name[0] == "g" and name[1:].isdigit())
+    )
     keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
     return incoming, positional[len(incoming) :], keywords
 
@@ -187,4 +215,6 @@ def _locate(name: str, params: tuple[str, ...], fun: Callable) -> tuple[str, int
         return "meta", params.index(name[:-5])
     if name in params:
         return "in", params.index(name)
-    raise ValueError(f"rule of {fun.__name__}: '{name}' is no input ({', '.join(params)}), no <input>_meta, no out")
+    raise ValueError(
+        f"rule of {fun.__name__}: '{name}' is no input ({', '.join(params)}), no <input>_meta, no out"
+    )

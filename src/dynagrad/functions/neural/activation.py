@@ -9,6 +9,7 @@ import numpy as np
 from ...core.apply import (
     PLAIN,
     apply,
+    getframe,
     legacy_name,
     not_a_tensor,
     overridable,
@@ -20,8 +21,8 @@ from ...core.apply import (
 )
 from ...core.dtype import FLOATING, category, numpy_dtype
 from ...core.random import default_generator
-from ...core.tape import node_class
-from ...core.tensor import Tensor, edge_of, with_edge
+from ...core.tape import LIBRARY, node_class
+from ...core.tensor import Tensor
 from ...core.views import inplace as write_in_place
 from ...core.views import view
 from ...ops import shape as shapes
@@ -57,7 +58,8 @@ Hardshrink = node("HardshrinkBackward0", ops.hardshrink)
 Softshrink = node("SoftshrinkBackward0", ops.softshrink)
 Prelu = node("PreluKernelBackward0", ops.prelu)
 Rrelu = node("RreluWithNoiseBackward0", ops.rrelu)
-shown(1, Rrelu)
+RreluInPlace = node("RreluWithNoiseBackward1", ops.rrelu)
+shown(1, Rrelu, RreluInPlace)
 Softplus = node("SoftplusBackward0", ops.softplus)
 LogSigmoid = node("LogSigmoidBackward0", ops.log_sigmoid)
 Silu, Mish = node("SiluBackward0", ops.silu), node("MishBackward0", ops.mish)
@@ -66,6 +68,14 @@ Glu = node("GluBackward0", ops.glu)
 Softmax = node("SoftmaxBackward0", softmax_ops.softmax)
 LogSoftmax = node("LogSoftmaxBackward0", softmax_ops.log_softmax)
 View = node("ViewBackward0", shapes.reshape)
+
+
+def warn(text: str) -> None:
+    """Issue a UserWarning that points to the caller's line outside this package."""
+    level, frame = 2, getframe(1)
+    while frame.f_back is not None and LIBRARY[frame.f_code.co_filename]:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def floating(kernel: str, name: str, x: Any) -> Tensor:
@@ -92,13 +102,12 @@ def real(name: str, x: Any) -> Tensor:
 def run(
     cls: Any, x: Tensor, inplace: bool, name: str, in_place_cls: Any = None, **kw: Any
 ) -> Tensor:
-    """Apply `cls` to `x`; in place, the derivative keeps its own copy of the old values."""
+    """Apply `cls` to `x`, or write its result into `x` under the name of the in-place form."""
     if not inplace:
         return apply(cls, x, **kw)
-    old = with_edge(np.array(x._a), edge_of(x))
 
-    def compute(_):
-        return apply(in_place_cls or cls, old, **kw)
+    def compute(t):
+        return apply(in_place_cls or cls, t, **kw)
 
     return write_in_place(compute, x, name=name)
 
@@ -212,9 +221,8 @@ def prelu(input, weight):
                 f"{w._a.size} and channel size = {channels}."
             )
     x, w = promoted((x, w)) if x._a.dtype != w._a.dtype else (x, w)
-    if x._a.ndim != w._a.ndim or w._a.ndim == 1:
+    if x._a.ndim != w._a.ndim:
         shape = tuple(w._a.size if i == 1 else 1 for i in range(x._a.ndim))
-        shape = (w._a.size,) if x._a.ndim == 1 else shape
         w = view(View, w, w._a.reshape(shape), {"shape": shape})
     return apply(Prelu, x, w)
 
@@ -233,10 +241,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         )
     if not inplace:
         return apply(Rrelu, x, slope)
-    old = with_edge(np.array(x._a), edge_of(x))
 
-    def compute(_):
-        return apply(Rrelu, old, slope)
+    def compute(t):
+        return apply(RreluInPlace, t, slope)
 
     return write_in_place(compute, x, name="rrelu_")
 
@@ -349,12 +356,11 @@ def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Te
     return apply(cls, x, axis=axis)
 
 
-def implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
+def implicit_dim(name: str, ndim: int) -> int:
     """The dimension that softmax takes where none is given, with PyTorch's warning."""
-    warnings.warn(
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. "
-        "Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel + 1,
+        "Change the call to include dim=X as an argument."
     )
     return 0 if ndim in (0, 1, 3) else 1
 
@@ -376,21 +382,21 @@ def torch_log_softmax(input, dim, dtype=None, *, out=None):
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`."""
     if dim is None:
-        dim = implicit_dim("softmax", tensor("softmax", input)._a.ndim, _stacklevel)
+        dim = implicit_dim("softmax", tensor("softmax", input)._a.ndim)
     return torch_softmax(input, dim, dtype)
 
 
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """softmax(-input) along `dim`."""
     if dim is None:
-        dim = implicit_dim("softmin", tensor("softmin", input)._a.ndim, _stacklevel)
+        dim = implicit_dim("softmin", tensor("softmin", input)._a.ndim)
     return torch_softmax(elementwise.neg(input), dim, dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log(softmax(input)) along `dim`."""
     if dim is None:
-        dim = implicit_dim("log_softmax", tensor("log_softmax", input)._a.ndim, _stacklevel)
+        dim = implicit_dim("log_softmax", tensor("log_softmax", input)._a.ndim)
     return torch_log_softmax(input, dim, dtype)
 
 

@@ -10,7 +10,7 @@ from ...core.dtype import FLOATING, Size, category
 from ...core.tensor import Tensor
 from ...ops.neural import loss as ops
 from ...ops.norms import vector_norm as norm_op
-from .. import elementwise, powers, selection, shape
+from .. import elementwise, expansion, powers, selection, shape
 from .. import reduction as reductions
 from ..arguments import one_dim, tensor
 from ..norms import VectorNorm
@@ -353,7 +353,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
     x1, x2 = promoted((x1, x2), floating=True)
-    x1, x2 = shape.broadcast_tensors(x1, x2) if x1._a.shape != x2._a.shape else (x1, x2)
+    x1, x2 = expansion.broadcast_tensors(x1, x2) if x1._a.shape != x2._a.shape else (x1, x2)
     axis = one_dim(dim, x1._a.ndim, "cosine_similarity")
     units = []
     for x in (x1, x2):
@@ -368,7 +368,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     x = floating("normalize", "normalize", input)
     axis = one_dim(dim, x._a.ndim, "normalize")
     norm = apply(VectorNorm, x, p=float(p), axes=(axis,), keepdims=True, dtype=None)
-    norm = shape.expand_as(selection.clamp_min(norm, eps), x)
+    norm = expansion.expand_as(selection.clamp_min(norm, eps), x)
     return elementwise.div(x, norm, out=out)
 
 

@@ -209,7 +209,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     rank = x._a.ndim
     axes = tuple(range(rank - n, rank))
     affine = (1,) * (rank - n) + sizes
-    return apply(LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine)
+    return apply(LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=sizes)
 
 
 def _check_channels(x: Tensor, **given: Tensor | None) -> None:
@@ -252,7 +252,8 @@ def batch_norm(
     axes = (0, *range(2, a.ndim))
     if running_mean is not None or running_var is not None:
         _update(a, axes, running_mean, running_var, momentum)
-    return apply(BatchNorm, x, weight, bias, axes=axes, eps=eps, affine=affine)
+    kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
+    return apply(BatchNorm, x, weight, bias, **kw)
 
 
 def _update(a: Any, axes: tuple, mean: Tensor | None, var: Tensor | None, momentum: float) -> None:
@@ -281,7 +282,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         )
     grouped = (a.shape[0], num_groups, -1)
     parts = shape.reshape(x, grouped)
-    plain = apply(GroupNorm, parts, None, None, axes=(2,), eps=eps, affine=())
+    plain = apply(GroupNorm, parts, None, None, axes=(2,), eps=eps, affine=(), parameter=())
     result = shape.reshape(plain, a.shape)
     side = [-1 if i == 1 else 1 for i in range(a.ndim)]
     if weight is not None:
@@ -313,7 +314,8 @@ def instance_norm(
     if running_mean is not None or running_var is not None:
         _update_of_instances(a, axes, running_mean, running_var, momentum)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
-    return apply(BatchNorm, x, weight, bias, axes=axes, eps=eps, affine=affine)
+    kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
+    return apply(BatchNorm, x, weight, bias, **kw)
 
 
 def _update_of_instances(a, axes, mean, var, momentum):

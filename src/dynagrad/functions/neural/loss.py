@@ -1,7 +1,6 @@
 """Losses of corresponding elements under PyTorch's names."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from ...core.tensor import Tensor
 from ...ops.elementwise import drop
 from ...ops.neural import loss as ops
 from ...ops.shape import copy
-from .. import elementwise, powers, rounding, selection, shape, transcendental
+from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
 from ..arguments import tensor
-from .activation import LogSigmoid, node, shown
+from .activation import LogSigmoid, node, shown, warn
 
 Mse = node("MseLossBackward0", ops.mse)
 SmoothL1 = node("SmoothL1LossBackward0", ops.huber)
@@ -41,10 +40,9 @@ def reduction_of(size_average: Any, reduce: Any, reduction: Any) -> str:
     """The reduction, also from the two older arguments (with PyTorch's warning)."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        warnings.warn(
+        warn(
             "size_average and reduce args will be deprecated, please use "
-            f"reduction='{reduction}' instead.",
-            stacklevel=4,
+            f"reduction='{reduction}' instead."
         )
     if reduction not in REDUCTIONS:
         raise ValueError(
@@ -64,11 +62,10 @@ def same_size(input: Tensor, target: Tensor) -> bool:
     """Whether the sizes agree; warns as PyTorch does if not."""
     if input._a.shape == target._a.shape:
         return True
-    warnings.warn(
+    warn(
         f"Using a target size ({Size(target._a.shape)}) that is different to the input size "
         f"({Size(input._a.shape)}). This will likely lead to incorrect results due to "
-        "broadcasting. Please ensure they have the same size.",
-        stacklevel=4,
+        "broadcasting. Please ensure they have the same size."
     )
     return False
 
@@ -80,7 +77,7 @@ def pair(name: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
         error = broadcast_error(name, [x._a.shape, y._a.shape])
         if error is not None:
             raise error
-        x, y = shape.broadcast_tensors(x, y)
+        x, y = expansion.broadcast_tensors(x, y)
     x, y = promoted((x, y))
     if category(x._a.dtype) < FLOATING:
         raise NotImplementedError(
@@ -180,7 +177,7 @@ def binary_cross_entropy(
             f"({Size(a.shape)}) is deprecated. Please ensure they have the same size."
         )
     if weight is not None:
-        weight = shape.broadcast_to(weight, a.shape) if weight._a.shape != a.shape else weight
+        weight = expansion.broadcast_to(weight, a.shape) if weight._a.shape != a.shape else weight
     for other in (y,) if weight is None else (y, weight):
         if other._a.dtype != a.dtype:
             raise RuntimeError(
@@ -245,7 +242,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
         raise error
     x, y = promoted((x, y))
     if x._a.shape != y._a.shape:
-        x, y = shape.broadcast_tensors(x, y)
+        x, y = expansion.broadcast_tensors(x, y)
     return apply(SoftMargin, x, y, reduction=reduction)
 
 
@@ -282,12 +279,11 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if reduction == "batchmean" and size_average is None and reduce is None:
         whole = "sum"
     elif reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
-            "major release.",
-            stacklevel=3,
+            "major release."
         )
     whole = reduction_of(size_average, reduce, whole)
     if log_target:

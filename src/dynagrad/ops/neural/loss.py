@@ -123,9 +123,13 @@ def _weighed(g, weight, shape, reduction):
     return g if weight is None else g * weight
 
 
+#: PyTorch's bound, 1e-12 rounded to float32
+SMALLEST_VARIANCE = 9.999999960041972e-13
+
+
 def _bce_x(g, x, y, weight, *, reduction):
     g = _weighed(g, weight, x.shape, reduction)
-    return g * ((x - y) / np.maximum((1 - x) * x, 1e-12))
+    return g * ((x - y) / np.maximum((1 - x) * x, SMALLEST_VARIANCE))
 
 
 def _bce_y(g, x, weight, *, reduction):

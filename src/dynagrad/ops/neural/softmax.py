@@ -9,6 +9,8 @@ from ..rule import general, primitive
 @primitive
 def softmax(x, *, axis):
     """exp(x) / sum(exp(x)) along a dimension, computed from x - max(x)."""
+    if not x.size:
+        return np.array(x)
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
     e /= np.add.reduce(e, axis, keepdims=True)
     return e
@@ -17,6 +19,8 @@ def softmax(x, *, axis):
 @primitive
 def log_softmax(x, *, axis):
     """x - log(sum(exp(x))) along a dimension, computed from x - max(x)."""
+    if not x.size:
+        return np.array(x)
     d = x - np.maximum.reduce(x, axis, keepdims=True)
     d -= np.log(np.add.reduce(np.exp(d), axis, keepdims=True))
     return d
