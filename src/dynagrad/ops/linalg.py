@@ -56,6 +56,15 @@ linear(
 )
 
 
+@primitive
+def conjugated(x):
+    """The conjugate of a complex array; a real one itself."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+general(conjugated, lambda g: conjugated(g), fresh=False)
+
+
 # --- eigenvalues ----------------------------------------------------------------------------------
 
 
@@ -91,11 +100,6 @@ def _eigh_vjp(g0, g1, out0, out1):
     inner = diagonal_matrix(g0) + spectral_gaps(out0) * np.matmul(swap(out1), g1)
     whole = np.matmul(np.matmul(conjugated(out1), inner), swap(out1))
     return (whole + swap(conjugated(whole))) * 0.5
-
-
-def conjugated(x):
-    """The conjugate of a complex array; a real one itself."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 general(eigh, _eigh_vjp, results=2)
