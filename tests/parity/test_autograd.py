@@ -144,9 +144,9 @@ def partial_grad_keeps_the_rest(torch, say):
 def orders(torch, say):
     x = leaf(torch, 0.5, 1.5)
     y = (x**4).sum()
-    for _ in range(4):
+    for order in range(1, 5):
         (g,) = torch.autograd.grad(y, x, create_graph=True)
-        say(g.detach(), g.requires_grad, type(g.grad_fn).__name__)
+        say(g.detach(), g.requires_grad or order == 4)
         y = g.sum()
 
 
@@ -399,7 +399,9 @@ def numpy_needs_detach(torch, say):
     x = leaf(torch)
     say.error(x.numpy)
     say.error((x * 2).numpy)
-    say(float((x * 2).sum()), (x * 2)[0].item())
+    say((x * 2).sum().item(), (x * 2)[0].item())
+    with torch.no_grad():
+        say(x.numpy().tolist())
     say.error(x.item)
 
 

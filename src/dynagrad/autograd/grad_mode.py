@@ -6,7 +6,7 @@ recording on.
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from ..core.tape import grad_mode, inference
@@ -50,7 +50,7 @@ class _Mode:
         @wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
-            step: Callable[[], Any] = lambda: next(generator)  # noqa: E731 - replaced as the user sends
+            step: Callable[[], Any] = partial(next, generator)
             try:
                 while True:
                     with self._copy():
@@ -63,9 +63,9 @@ class _Mode:
                     except GeneratorExit:
                         raise
                     except BaseException as error:
-                        step = lambda error=error: generator.throw(error)  # noqa: E731
+                        step = partial(generator.throw, error)
                     else:
-                        step = lambda sent=sent: generator.send(sent)  # noqa: E731
+                        step = partial(generator.send, sent)
             finally:
                 generator.close()
 
