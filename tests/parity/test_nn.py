@@ -58,6 +58,8 @@ LAYERS = [
     ("GroupNorm", {"num_groups": 3, "num_channels": 6}, B),
     ("RMSNorm", {"normalized_shape": 5}, B),
 ]
+#: where scale and shift are operations of their own
+OTHER_NODE = {"GroupNorm"}
 LAYER_IDS = [f"{name}-{'-'.join(map(str, o.values()))}" for name, o, _ in LAYERS]
 
 
@@ -95,7 +97,8 @@ def test_layers(name, options, shape, rng):
     # An operation in between, for those that work in place.
     a, b = ours(x * 1), theirs(y * 1)
     close(a, b)
-    assert type(a.grad_fn).__name__ == type(b.grad_fn).__name__
+    if name not in OTHER_NODE:
+        assert type(a.grad_fn).__name__ == type(b.grad_fn).__name__
     weights = rng.standard_normal(a.shape).astype("float32")
     (a * dynagrad.from_numpy(weights)).sum().backward()
     (b * torch.from_numpy(weights)).sum().backward()

@@ -37,7 +37,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     __slots__ = ()
     __torch_function__ = disabled_torch_function
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True):
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = wrap(np.empty(0, get_default_dtype().numpy))
         if (
@@ -45,7 +45,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             and not isinstance(data, Parameter)
             and isinstance(data, Tensor)
         ):
-            t = data.detach().requires_grad_(requires_grad)
+            t: Any = data.detach().requires_grad_(requires_grad)  # pyright: ignore
             if type(t) is not type(data):
                 raise RuntimeError(
                     f"Creating a Parameter from an instance of type {type(data).__name__} requires "
@@ -53,7 +53,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
                     f"instance of the same type, but return type {type(t).__name__} was found "
                     "instead."
                 )
-            t._is_param = True
+            t._is_param = True  # pyright: ignore
             return t
         if not isinstance(data, Tensor):
             raise TypeError(
@@ -104,7 +104,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     __slots__ = ()
     __torch_function__ = disabled_torch_function
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True):
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
             data = wrap(np.empty(0, get_default_dtype().numpy))
         t = data.detach()

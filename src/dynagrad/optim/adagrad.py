@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import scalar
 from ..core.tensor import wrap
 from .optimizer import Optimizer
 from .updates import (
+    CONSTANTS,
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -28,14 +28,15 @@ def update(p, g, state, *, step, lr, lr_decay, weight_decay, eps, maximize):
     s = s + g g;  p = p - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps).
     """
     dtype = p.dtype
+    constant = CONSTANTS[dtype]
     (s,) = state
     if maximize:
         g = -g
     if weight_decay:
-        g = g + scalar(weight_decay, dtype) * p
+        g = g + constant[weight_decay] * p
     s = s + g * g
     rate = np.array(lr / (1 + (step - 1) * lr_decay), dtype)
-    return p - rate * g / (np.sqrt(s) + scalar(eps, dtype)), s
+    return p - rate * g / (np.sqrt(s) + constant[eps]), s
 
 
 class Adagrad(Optimizer):
@@ -102,7 +103,7 @@ class Adagrad(Optimizer):
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
-    def _update_group(self, group: dict[str, Any]) -> None:
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {
             "step": 0.0,
             "lr": number(group["lr"]),
@@ -111,7 +112,7 @@ class Adagrad(Optimizer):
             "eps": group["eps"],
             "maximize": group["maximize"],
         }
-        for p, array, g in with_gradients(group):
+        for p, array, g in with_gradients(group, place):
             state = self.state[p]
             if not state:
                 raise KeyError(

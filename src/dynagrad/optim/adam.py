@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import scalar
 from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
+    CONSTANTS,
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -38,13 +38,13 @@ def update(
     maximize,
     decoupled_weight_decay,
 ):
-    """The new (p, m, v, largest v or None) at step number `step`; `state` is (m, v, largest v or
-    None).
+    """The new (p, m, v, largest v) at step number `step`; `state` is (m, v, largest v or None).
 
     m = m + (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g g;
     p = p - lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
     """
     dtype = p.dtype
+    constant = CONSTANTS[dtype]
     m, v, largest = state
     if maximize:
         g = -g
@@ -52,16 +52,18 @@ def update(
         if decoupled_weight_decay:
             p = p * np.array(1 - lr * weight_decay, dtype)
         else:
-            g = g + scalar(weight_decay, dtype) * p
+            g = g + constant[weight_decay] * p
     if 1 - beta1 < 0.5:
-        m = m + scalar(1 - beta1, dtype) * (g - m)
+        m = m + constant[1 - beta1] * (g - m)
     else:  # nearer to g: the same sum from the other end
-        m = g - (g - m) * (1 - scalar(1 - beta1, dtype))
-    v = v * scalar(beta2, dtype) + scalar(1 - beta2, dtype) * g * g
-    largest = np.maximum(largest, v) if amsgrad else None
+        m = g - (g - m) * (1 - constant[1 - beta1])
+    v = v * constant[beta2] + constant[1 - beta2] * g * g
+    spread = v
+    if amsgrad:
+        spread = largest = np.maximum(largest, v)
     root = np.array((1 - beta2**step) ** 0.5, dtype)
     rate = np.array(lr / (1 - beta1**step), dtype)
-    p = p - rate * m / (np.sqrt(largest if amsgrad else v) / root + scalar(eps, dtype))
+    p = p - rate * m / (np.sqrt(spread) / root + constant[eps])
     return p, m, v, largest
 
 
@@ -133,7 +135,7 @@ class Adam(Optimizer):
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
-    def _update_group(self, group: dict[str, Any]) -> None:
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         beta1, beta2 = group["betas"]
         numbers = {
             "step": 0.0,
@@ -146,7 +148,7 @@ class Adam(Optimizer):
             "maximize": group["maximize"],
             "decoupled_weight_decay": group["decoupled_weight_decay"],
         }
-        for p, array, g in with_gradients(group):
+        for p, array, g in with_gradients(group, place):
             state = self.state[p]
             if not state:
                 state["step"] = new_count()

@@ -13,7 +13,7 @@ from typing import Any
 from ..core.apply import to_dtype
 from ..core.differentiate import RemovableHandle, add_hook
 from ..core.dtype import FLOATING, category
-from ..core.tape import AccumulateGrad, grad_mode
+from ..core.tape import AccumulateGrad, caller, grad_mode
 from ..core.tensor import Tensor, edge_of, family_of
 from ..functions.typename import typename
 
@@ -68,7 +68,7 @@ def _with_hooks(step: Callable) -> Callable:
             hook(self, given, kwargs)
         return result
 
-    wrapper.hooked = True  # pyright: ignore[reportFunctionMemberAccess]
+    wrapper.hooked = True  # pyright: ignore[reportAttributeAccessIssue]
     return wrapper
 
 
@@ -121,7 +121,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} does not define step()")
 
     def _run(self, closure: Callable | None) -> Any:
-        """The closure, then `_update_group(group)` for every group, and its result."""
+        """The closure, then `_update_group(group, place)` for every group, and its result."""
         loss = None
         if closure is not None:
             token = grad_mode.set(True)
@@ -129,12 +129,13 @@ class Optimizer:
                 loss = closure()
             finally:
                 grad_mode.reset(token)
+        place = caller(3)
         for group in self.param_groups:
-            self._update_group(group)
+            self._update_group(group, place)
         return loss
 
-    def _update_group(self, group: dict[str, Any]) -> None:
-        """Update the parameters of one group that have a gradient."""
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
+        """Update the parameters of one group that have a gradient; `place`: the call of step."""
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import scalar
 from .optimizer import Optimizer
 from .updates import (
+    CONSTANTS,
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -31,22 +31,23 @@ def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, max
     lr v.
     """
     dtype = p.dtype
+    constant = CONSTANTS[dtype]
     s, v, m = state
     if maximize:
         g = -g
     if weight_decay:
-        g = g + scalar(weight_decay, dtype) * p
-    s = s * scalar(alpha, dtype) + scalar(1 - alpha, dtype) * g * g
+        g = g + constant[weight_decay] * p
+    s = s * constant[alpha] + constant[1 - alpha] * g * g
     if centered:
-        weight = scalar(1 - alpha, dtype)
+        weight = constant[1 - alpha]
         m = m + weight * (g - m) if 1 - alpha < 0.5 else g - (g - m) * (1 - weight)
         root = np.sqrt(s - m * m)
     else:
         root = np.sqrt(s)
-    root = root + scalar(eps, dtype)
+    root = root + constant[eps]
     rate = np.array(lr, dtype)
     if momentum > 0:
-        v = v * scalar(momentum, dtype) + g / root
+        v = v * constant[momentum] + g / root
         return p - rate * v, s, v, m
     return p - rate * g / root, s, v, m
 
@@ -98,7 +99,7 @@ class RMSprop(Optimizer):
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
-    def _update_group(self, group: dict[str, Any]) -> None:
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {
             "lr": number(group["lr"]),
             "alpha": group["alpha"],
@@ -108,7 +109,7 @@ class RMSprop(Optimizer):
             "centered": group["centered"],
             "maximize": group["maximize"],
         }
-        for p, array, g in with_gradients(group):
+        for p, array, g in with_gradients(group, place):
             state = self.state[p]
             if not state:
                 state["step"] = new_count()

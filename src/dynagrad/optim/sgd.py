@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import scalar
 from ..core.tensor import wrap
 from .optimizer import Optimizer
 from .updates import (
+    CONSTANTS,
     check_hyperparameter,
     check_modes,
     check_scalar_tensor,
@@ -26,10 +26,11 @@ def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maxi
     p = p - lr v, with Nesterov's form p = p - lr (g + momentum v).
     """
     dtype = p.dtype
+    constant = CONSTANTS[dtype]
     if maximize:
         g = -g
     if weight_decay:
-        g = g + scalar(weight_decay, dtype) * p
+        g = g + constant[weight_decay] * p
     rate = np.array(lr, dtype)
     if not momentum:
         return (p - rate * g,)
@@ -37,10 +38,10 @@ def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maxi
     if first:
         v = g
     elif dampening:
-        v = v * scalar(momentum, dtype) + scalar(1 - dampening, dtype) * g
+        v = v * constant[momentum] + constant[1 - dampening] * g
     else:
-        v = v * scalar(momentum, dtype) + g
-    g = g + scalar(momentum, dtype) * v if nesterov else v
+        v = v * constant[momentum] + g
+    g = g + constant[momentum] * v if nesterov else v
     return p - rate * g, v
 
 
@@ -102,7 +103,7 @@ class SGD(Optimizer):
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
-    def _update_group(self, group: dict[str, Any]) -> None:
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         momentum = number(group["momentum"])
         numbers = {
             "lr": number(group["lr"]),
@@ -113,7 +114,7 @@ class SGD(Optimizer):
             "maximize": group["maximize"],
             "first": False,
         }
-        for p, array, g in with_gradients(group):
+        for p, array, g in with_gradients(group, place):
             if not momentum:
                 run(update, array, g, (), numbers)
                 continue

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import WARNED
+from ..core.apply import WARNED, scalar
 from ..core.dtype import get_default_dtype
-from ..core.tape import caller
 from ..core.tensor import Tensor, family_of, wrap
 
 #: elements that an update treats at once: with its temporaries, what a second-level cache holds
@@ -109,18 +108,38 @@ def real_parts(array: Any) -> Any:
     return array[..., None].view(array.real.dtype)
 
 
-def with_gradients(group: dict[str, Any]) -> Iterator[tuple[Tensor, Any, Any]]:
+class _Constants(dict):
+    """Numbers as 0-d arrays of one dtype, made at first use: an array operand is the cheapest."""
+
+    def __init__(self, dtype: np.dtype):
+        self.dtype = dtype
+
+    def __missing__(self, value: Any) -> Any:
+        self[value] = array = scalar(value, self.dtype)
+        return array
+
+
+class _ConstantsByType(dict):
+    def __missing__(self, dtype: np.dtype) -> _Constants:
+        self[dtype] = found = _Constants(dtype)
+        return found
+
+
+#: CONSTANTS[dtype][number]: for options, which stay; not for rates, which change
+CONSTANTS = _ConstantsByType()
+
+
+def with_gradients(
+    group: dict[str, Any], place: tuple[Any, int]
+) -> Iterator[tuple[Tensor, Any, Any]]:
     """The group's parameters that have a gradient: (parameter, its array, its gradient's array).
 
-    After each of them its version is counted up: the algorithm has written it.
+    After each of them its version is counted up: the algorithm has written it, at `place`.
     """
-    place = None
     for p in group["params"]:
         g = getattr(p, "_g", None)
         if g is not None:
             yield p, p._a, g._a
-            if place is None:
-                place = caller(2)
             family = p._v
             if family is None:
                 family = family_of(p)

@@ -324,7 +324,7 @@ class BackwardHookFunction(Function):
     """The identity on a module's inputs or outputs: a place in the graph for a hook."""
 
     @staticmethod
-    def forward(ctx: Any, *args: Tensor) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(ctx: Any, *args: Any) -> tuple:  # pyright: ignore[reportIncompatibleMethodOverride]
         results = tuple([t.detach() for t in args])
         ctx.mark_non_differentiable(
             *[r for t, r in zip(args, results, strict=True) if not t.requires_grad]

@@ -21,7 +21,7 @@ from ...core.dtype import (
     float64,
 )
 from ...core.tape import grad_mode
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, set_requires_grad, wrap
 from ...functions.typename import typename
 from ..parameter import Buffer, Parameter
 from .hooks import (
@@ -299,7 +299,7 @@ class Module(Hooked, Stateful, Tree):
     def requires_grad_(self: T, requires_grad: bool = True) -> T:
         """Set `requires_grad` of all parameters."""
         for parameter in self.parameters():
-            parameter.requires_grad_(requires_grad)
+            set_requires_grad(parameter, requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:

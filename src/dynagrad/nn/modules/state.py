@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.differentiate import RemovableHandle, add_hook
 from ...core.tape import grad_mode
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, set_requires_grad
 from ..parameter import Parameter
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
@@ -210,7 +210,7 @@ class Stateful:
                 f"received {type(given)}"
             )
         if held.ndim == 0 and tuple(given.shape) == (1,):
-            given = given[0]
+            given = given[0]  # pyright: ignore[reportIndexIssue]
         if given.shape != held.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {given.shape} from "
@@ -224,7 +224,8 @@ class Stateful:
             elif not isinstance(held, Parameter):
                 setattr(self, name, given)
             elif isinstance(given, Parameter):
-                setattr(self, name, given.requires_grad_(held.requires_grad))
+                set_requires_grad(given, held.requires_grad)
+                setattr(self, name, given)
             else:
                 setattr(self, name, Parameter(given, requires_grad=held.requires_grad))
         except Exception as error:

@@ -123,7 +123,7 @@ class Tree:
             lambda m: m._buffers.items(), prefix, recurse, remove_duplicate
         )
 
-    def children(self) -> Iterator["Tree"]:
+    def children(self) -> Iterator[Any]:
         """The direct submodules, each once."""
         for _, module in self.named_children():
             yield module

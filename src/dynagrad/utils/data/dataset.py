@@ -100,10 +100,10 @@ class StackDataset(Dataset):
 
 def _items(dataset: Any, indices: list[int]) -> list[Any]:
     """Several items, all at once where the data set can do that."""
-    many = getattr(dataset, "__getitems__", None)
-    if not callable(many):
+    many: Any = getattr(dataset, "__getitems__", None)
+    if many is None:
         return [dataset[i] for i in indices]
-    found: Any = many(indices)
+    found = many(indices)
     if len(found) != len(indices):
         raise ValueError(
             f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}"
@@ -178,8 +178,8 @@ class Subset(Dataset[T]):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         chosen = [self.indices[i] for i in indices]
-        many = getattr(self.dataset, "__getitems__", None)
-        return many(chosen) if callable(many) else [self.dataset[i] for i in chosen]
+        many: Any = getattr(self.dataset, "__getitems__", None)
+        return [self.dataset[i] for i in chosen] if many is None else many(chosen)
 
     def __len__(self) -> int:
         return len(self.indices)
