@@ -191,10 +191,13 @@ class Module(Hooked, Stateful, Tree):
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            held = own.get(kind)
-            if held is not None and name in held:
-                return held[name]
+        if "_parameters" in own:
+            parameters = own["_parameters"]
+            if name in parameters:
+                return parameters[name]
+            for held in (own["_buffers"], own["_modules"]):
+                if name in held:
+                    return held[name]
         raise AttributeError(
             f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self
         )
