@@ -463,8 +463,8 @@ from .functions.neural.activation import (
     threshold,
     threshold_,
 )
-from .functions.neural.activation import torch_log_softmax as log_softmax
-from .functions.neural.activation import torch_softmax as softmax
+from .functions.neural.softmax import torch_log_softmax as log_softmax
+from .functions.neural.softmax import torch_softmax as softmax
 from .functions.neural.classes import cosine_similarity, pairwise_distance
 from .functions.neural.layers import group_norm, layer_norm, rms_norm
 from .functions.products import (

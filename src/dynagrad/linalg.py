@@ -4,16 +4,13 @@ from .functions.contraction import matmul
 from .functions.linalg import (
     LinAlgError,
     cholesky,
-    cond,
     det,
     diagonal,
     eigh,
     eigvalsh,
     inv,
-    matrix_norm,
     matrix_power,
     matrix_rank,
-    norm,
     pinv,
     qr,
     slogdet,
@@ -22,8 +19,8 @@ from .functions.linalg import (
     svd,
     svdvals,
     vecdot,
-    vector_norm,
 )
+from .functions.matrix_norms import cond, matrix_norm, norm, vector_norm
 from .functions.products import linalg_cross as cross
 from .functions.products import multi_dot
 

@@ -1,19 +1,28 @@
 """Matrix products and linear maps under PyTorch's names."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..core.apply import (
+    PLAIN,
+    WARNED,
     apply,
+    ask_overrides,
     legacy_name,
-    node_class,
+    new,
     not_a_tensor,
     overridable,
+    overriding,
     promoted,
+    quietly,
+    recording,
     write_out,
 )
-from ..core.tensor import Tensor
+from ..core.tape import Node, caller, node_class, tick
+from ..core.tensor import Tensor, edge_of, family_of, wrap
 from ..core.views import inplace, view
 from ..ops import contraction as ops
 from ..ops import shape as shapes
@@ -200,9 +209,60 @@ def bmm(input, mat2, *, out=None):
     return _result("bmm", out, apply(Bmm, input, mat2))
 
 
-@overridable
+def noted(
+    cls: type[Node], array: Any, edges: tuple, saved: tuple, kw: dict | None, cells: tuple | None
+) -> Tensor:
+    """A result with its node, for operations that are too hot for `apply`."""
+    t = new(Tensor)
+    t._a = array
+    t._v = None
+    t._e = node = new(cls)
+    node.edges = edges
+    node.saved = saved
+    node.kw = kw
+    node.cells = cells
+    node.fix = node.extra = None
+    node.code, node.lasti = caller(2)
+    node.seq = tick()
+    return t
+
+
 def matmul(input, other, *, out=None):
     """input @ other: dot for vectors, matrix products otherwise; leading dimensions broadcast."""
+    if type(input) not in PLAIN or type(other) not in PLAIN or out is not None:
+        return _matmul(input, other, out)
+    a, b = input._a, other._a
+    if (
+        type(a) is not ndarray
+        or type(b) is not ndarray
+        or a.ndim != 2
+        or b.ndim != 2
+        or a.dtype is not b.dtype
+        or a.dtype.kind != "f"
+        or a.shape[1] != b.shape[0]
+    ):
+        return _matmul(input, other, None)
+    try:
+        r = a.dot(b)
+    except WARNED:
+        r = quietly(a.dot, b)
+    ea, eb = edge_of(input), edge_of(other)
+    if (ea is None and eb is None) or not recording():
+        return wrap(r)
+    saved = (None if ea is None else b, None if eb is None else a)
+    cells = None
+    if ea is None:
+        cells = (family_of(input), None)
+    elif eb is None:
+        cells = (None, family_of(other))
+    return noted(Mm, r, (ea, eb), saved, {"flip": flips(input, other)}, cells)
+
+
+def _matmul(input, other, out):
+    if overriding:
+        answer = ask_overrides(matmul, (input, other), {} if out is None else {"out": out})
+        if answer is not NotImplemented:
+            return answer
     tensors("matmul", ("input", input), ("other", other))
     a, b = input._a, other._a
     n, m = a.ndim, b.ndim

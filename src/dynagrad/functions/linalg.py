@@ -1,7 +1,6 @@
 """Linear algebra under PyTorch's names; `dynagrad.linalg` gives them at torch.linalg's path."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,18 @@ from ..core.apply import (
     node_class,
     overridable,
     promoted,
-    to_dtype,
     wrap,
-    write_out,
 )
-from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.dtype import FLOATING, category
 from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of
 from ..ops import linalg as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
-from . import elementwise, extremes, joining, parts, shape
+from . import elementwise, joining, parts, shape
 from . import reduction as reductions
-from .arguments import many_dims, tensor
+from .arguments import tensor
 from .contraction import matmul
-from .norms import vector_norm as norm_over
 from .return_types import return_type
 
 Eigh = node_class("LinalgEighBackward0", RULES[ops.eigh])
@@ -57,7 +53,7 @@ class LinAlgError(RuntimeError):
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _matrices(name: str, x: Any, *, square: bool = False) -> Tensor:
+def matrices(name: str, x: Any, *, square: bool = False) -> Tensor:
     """`x`, which must hold floating or complex matrices."""
     x = tensor(name, x)
     a = x._a
@@ -99,7 +95,8 @@ def _real_if_recorded(name: str, x: Tensor) -> None:
         )
 
 
-def _out(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+def put(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+    """The result, or `out` after it was written there."""
     return result if out is None else write_out(name, out, result)
 
 
@@ -113,7 +110,7 @@ def eigh(A, UPLO="L", *, out=None):
     Only the lower ("L") or upper ("U") triangle is read. The gradient of the vectors is finite
     only for distinct eigenvalues, and meaningful for functions that ignore the vectors' signs.
     """
-    x = _matrices("linalg.eigh", A, square=True)
+    x = matrices("linalg.eigh", A, square=True)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     text = "linalg.eigh: The algorithm failed to converge."
@@ -127,7 +124,7 @@ def eigh(A, UPLO="L", *, out=None):
 @overridable
 def eigvalsh(A, UPLO="L", *, out=None):
     """Eigenvalues of a symmetric matrix, ascending."""
-    return _out("linalg_eigvalsh", out, eigh(A, UPLO).eigenvalues)
+    return put("linalg_eigvalsh", out, eigh(A, UPLO).eigenvalues)
 
 
 # --- inverse, determinant, equations --------------------------------------------------------------
@@ -136,9 +133,9 @@ def eigvalsh(A, UPLO="L", *, out=None):
 @overridable
 def inv(A, *, out=None):
     """The inverse of a square matrix; LinAlgError if it is singular."""
-    x = _matrices("linalg.inv", A, square=True)
+    x = matrices("linalg.inv", A, square=True)
     text = "linalg.inv: The inversion could not be completed because the input matrix is singular."
-    return _out("linalg_inv", out, _factor(Inv, text, x))
+    return put("linalg_inv", out, _factor(Inv, text, x))
 
 
 inverse = inv
@@ -147,11 +144,11 @@ inverse = inv
 @overridable
 def det(A, *, out=None):
     """The determinant of a square matrix."""
-    return _out("linalg_det", out, apply(Det, _matrices("linalg.det", A, square=True)))
+    return put("linalg_det", out, apply(Det, matrices("linalg.det", A, square=True)))
 
 
 def _slogdet(name: str, kind: Any, x: Any) -> Any:
-    return kind(*apply(Slogdet, _matrices(name, x, square=True)))
+    return kind(*apply(Slogdet, matrices(name, x, square=True)))
 
 
 @overridable
@@ -169,7 +166,7 @@ def torch_slogdet(input):
 @overridable
 def logdet(input):
     """The logarithm of the determinant; nan where it is negative, -inf where it is 0."""
-    x = _matrices("linalg.slogdet", input, square=True)
+    x = matrices("linalg.slogdet", input, square=True)
     sign, logs = apply(Slogdet, x)
     bad = np.full_like(logs._a, math.nan)
     if x._a.dtype.kind == "c" or not (sign._a < 0).any():
@@ -180,7 +177,7 @@ def logdet(input):
 @overridable
 def solve(A, B, *, left=True, out=None):
     """The X with A X = B (left) or X A = B; B holds vectors or matrices."""
-    x = _matrices("linalg.solve", A, square=True)
+    x = matrices("linalg.solve", A, square=True)
     y = tensor("linalg.solve", B, 2, "B")
     if x._a.dtype != y._a.dtype:
         raise RuntimeError(
@@ -202,7 +199,7 @@ def solve(A, B, *, left=True, out=None):
     else:
         turned = _factor(Solve, text, _turned(x), y if vector else _turned(y), vector=vector)
         result = turned if vector else _turned(turned)
-    return _out("linalg_solve", out, result)
+    return put("linalg_solve", out, result)
 
 
 def _turned(x: Tensor) -> Tensor:
@@ -212,8 +209,8 @@ def _turned(x: Tensor) -> Tensor:
 @overridable
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     """The X with A X = B (left) or X A = B, where only one triangle of A counts."""
-    x = _matrices("linalg.solve_triangular", A, square=True)
-    y = _matrices("linalg.solve_triangular", B)
+    x = matrices("linalg.solve_triangular", A, square=True)
+    y = matrices("linalg.solve_triangular", B)
     n = x._a.shape[-1]
     if y._a.shape[-2 if left else -1] != n:
         equation = "AX = B" if left else "XA = B"
@@ -225,15 +222,15 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     text = "linalg.solve_triangular: the triangle has a 0 on its diagonal."
     kw = {"upper": bool(upper) if left else not upper, "unit": bool(unitriangular)}
     if left:
-        return _out("linalg_solve_triangular", out, _factor(SolveTriangular, text, x, y, **kw))
+        return put("linalg_solve_triangular", out, _factor(SolveTriangular, text, x, y, **kw))
     result = _turned(_factor(SolveTriangular, text, _turned(x), _turned(y), **kw))
-    return _out("linalg_solve_triangular", out, result)
+    return put("linalg_solve_triangular", out, result)
 
 
 @overridable
 def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None, out=None):
     """The Moore-Penrose inverse, from the singular values above max(atol, rtol * largest)."""
-    x = _matrices("linalg.pinv", A)
+    x = matrices("linalg.pinv", A)
     _real_if_recorded("linalg.pinv", x)
     rtol = rcond if rtol is None else rtol
     if rtol is None:
@@ -241,7 +238,7 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None, out=None):
     if atol:
         largest = np.linalg.svd(x._a, compute_uv=False)[..., :1].max(initial=0)
         rtol = max(float(rtol), float(atol) / float(largest) if largest else 0.0)
-    return _out("linalg_pinv", out, apply(Pinv, x, rcond=float(rtol), hermitian=bool(hermitian)))
+    return put("linalg_pinv", out, apply(Pinv, x, rcond=float(rtol), hermitian=bool(hermitian)))
 
 
 # --- factorizations -------------------------------------------------------------------------------
@@ -250,18 +247,18 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None, out=None):
 @overridable
 def cholesky(A, *, upper=False, out=None):
     """The lower triangle L with A = L L^T (upper: its transpose) of a positive definite matrix."""
-    x = _matrices("linalg.cholesky", A, square=True)
+    x = matrices("linalg.cholesky", A, square=True)
     _real_if_recorded("linalg.cholesky", x)
     text = (
         "linalg.cholesky: The factorization could not be completed because the input is not "
         "positive-definite."
     )
     result = _factor(Cholesky, text, x)
-    return _out("linalg_cholesky", out, shape.adjoint(result) if upper else result)
+    return put("linalg_cholesky", out, shape.adjoint(result) if upper else result)
 
 
 def _qr(name: str, x: Any, mode: str) -> tuple[Tensor, Tensor]:
-    x = _matrices(name, x)
+    x = matrices(name, x)
     m, n = x._a.shape[-2:]
     recorded = edge_of(x) is not None
     if mode == "r" or (mode == "complete" and m > n):
@@ -300,7 +297,7 @@ def torch_qr(input, some=True):
 
 
 def _svd(name: str, x: Any, full: bool) -> tuple[Tensor, Tensor, Tensor]:
-    x = _matrices(name, x)
+    x = matrices(name, x)
     m, n = x._a.shape[-2:]
     _real_if_recorded(name, x)
     if full and m != n:
@@ -335,135 +332,49 @@ def torch_svd(input, some=True, compute_uv=True):
 @overridable
 def svdvals(A, *, driver=None, out=None):
     """The singular values of a matrix, descending."""
-    return _out("linalg_svdvals", out, _svd("linalg.svd", A, False)[1])
+    return put("linalg_svdvals", out, _svd("linalg.svd", A, False)[1])
 
 
 @overridable
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, tol=None, out=None):
     """The number of singular values above max(atol, rtol * largest)."""
-    x = _matrices("linalg.matrix_rank", A)
+    x = matrices("linalg.matrix_rank", A)
     values = np.linalg.svd(x._a, compute_uv=False)
     if rtol is None:
         eps = float(np.finfo(x._a.dtype).eps)
         rtol = 0.0 if atol or tol is not None else max(x._a.shape[-2:]) * eps
     bound = np.maximum(values.max(-1, initial=0) * rtol, atol or 0.0 if tol is None else tol)
     ranks = np.asarray((values > bound[..., None]).sum(-1), np.int64)
-    return _out("linalg_matrix_rank", out, wrap(ranks))
+    return put("linalg_matrix_rank", out, wrap(ranks))
 
 
 @overridable
 def matrix_power(A, n, *, out=None):
     """The product of n copies of a square matrix; of its inverse for negative n."""
     x = tensor("linalg.matrix_power", A)
-    x = _matrices("linalg.matrix_power", A, square=True) if n < 0 or x._a.dtype.kind == "f" else x
+    x = matrices("linalg.matrix_power", A, square=True) if n < 0 or x._a.dtype.kind == "f" else x
     if x._a.ndim < 2 or x._a.shape[-1] != x._a.shape[-2]:
-        x = _matrices("linalg.matrix_power", A, square=True)
+        x = matrices("linalg.matrix_power", A, square=True)
     if n == 0:
         one = np.broadcast_to(np.eye(x._a.shape[-1], dtype=x._a.dtype), x._a.shape)
-        return _out("linalg_matrix_power", out, wrap(np.array(one)))
+        return put("linalg_matrix_power", out, wrap(np.array(one)))
     if n < 0:
         x, n = inv(x), -n
     elif n == 1:
-        return _out("linalg_matrix_power", out, apply(Clone, x))
+        return put("linalg_matrix_power", out, apply(Clone, x))
     if n == 3:
-        return _out("linalg_matrix_power", out, matmul(matmul(x, x), x))
+        return put("linalg_matrix_power", out, matmul(matmul(x, x), x))
     result, square = None, x
     while True:
         n, odd = divmod(n, 2)
         if odd:
             result = square if result is None else matmul(result, square)
         if not n:
-            return _out("linalg_matrix_power", out, result)
+            return put("linalg_matrix_power", out, result)
         square = matmul(square, square)
 
 
-# --- norms ----------------------------------------------------------------------------------------
-
-
-@overridable
-def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
-    """(sum |x|^ord)^(1/ord); the largest or smallest |x| for inf and -inf, their number for 0."""
-    result = norm_over(tensor("linalg.vector_norm", x), float(ord), dim, keepdim, dtype)
-    return _out("linalg_vector_norm", out, result)
-
-
-def _two_dims(x: Tensor, dim: Any) -> tuple[int, int]:
-    if x._a.ndim < 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.\n"
-            f"Its shape is {list(x._a.shape)}."
-        )
-    axes = many_dims(dim, x._a.ndim, "linalg.matrix_norm")
-    if len(axes) != 2:
-        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {list(axes)}")
-    return axes  # pyright: ignore[reportReturnType]
-
-
-@overridable
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
-    """A norm of matrices: "fro", "nuc", 2, -2 (singular values), 1, -1, inf, -inf (sums)."""
-    x = tensor("linalg.matrix_norm", A)
-    if dtype is not None:
-        x = to_dtype(x, numpy_dtype(dtype))
-    rows, columns = _two_dims(x, dim)
-    if ord == "fro":
-        return _out("norm", out, norm_over(x, 2.0, (rows, columns), keepdim, None))
-    if ord in ("nuc", 2, -2):
-        order = [i for i in range(x._a.ndim) if i not in (rows, columns)] + [rows, columns]
-        values = svdvals(shape.permute(x, order))
-        reduce: Callable = {"nuc": reductions.sum, 2: extremes.amax, -2: extremes.amin}[ord]
-        result = reduce(values, dim=-1)
-        if keepdim:
-            for axis in sorted((rows, columns)):
-                result = shape.unsqueeze(result, axis)
-        return _out("norm", out, result)
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise RuntimeError(
-            f"linalg.matrix_norm: Order {ord} not supported.\n"
-            "The orders are 'fro', 'nuc', 1, -1, 2, -2, inf and -inf."
-        )
-    across, along = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = norm_over(x, 1.0, across, True, None)
-    pick = extremes.amax if ord > 0 else extremes.amin
-    result = pick(sums, dim=along, keepdim=True)
-    if not keepdim:
-        for axis in sorted((rows, columns), reverse=True):
-            result = shape.squeeze(result, axis)
-    return _out("norm", out, result)
-
-
-@overridable
-def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
-    """vector_norm or matrix_norm, as `ord` and `dim` say; by default the 2-norm."""
-    x = tensor("linalg.norm", A)
-    if ord is None:
-        return _out("norm", out, norm_over(x, 2.0, dim, keepdim, dtype))
-    axes = (dim,) if isinstance(dim, int) else dim
-    if axes is not None and len(axes) not in (1, 2):
-        raise RuntimeError(
-            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(axes)}"
-        )
-    if axes is None and x._a.ndim not in (1, 2):
-        raise RuntimeError(
-            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
-            f"{x._a.ndim}D."
-        )
-    one = len(axes) == 1 if axes is not None else x._a.ndim == 1
-    if one and not isinstance(ord, str):
-        return _out("norm", out, norm_over(x, float(ord), axes, keepdim, dtype))
-    return matrix_norm(x, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype, out=out)
-
-
-@overridable
-def cond(A, p=None, *, out=None):
-    """The condition number: the norm of A times the norm of its inverse."""
-    x = _matrices("linalg.cond", A)
-    if p in (None, 2, -2):
-        values = svdvals(x)
-        first, final = parts.select(values, -1, 0), parts.select(values, -1, -1)
-        result = elementwise.div(final, first) if p == -2 else elementwise.div(first, final)
-        return _out("linalg_cond", out, result)
-    return _out("linalg_cond", out, elementwise.mul(matrix_norm(x, p), matrix_norm(inv(x), p)))
+# --- products and parts ---------------------------------------------------------------------------
 
 
 @overridable
@@ -471,7 +382,7 @@ def vecdot(x, y, *, dim=-1, out=None):
     """The sum of conj(x) * y along `dim`."""
     if x._a.dtype.kind == "c":
         x = _conjugate(x)
-    return _out("linalg_vecdot", out, reductions.sum(elementwise.mul(x, y), dim=dim))
+    return put("linalg_vecdot", out, reductions.sum(elementwise.mul(x, y), dim=dim))
 
 
 def _conjugate(x: Tensor) -> Tensor:

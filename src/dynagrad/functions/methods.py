@@ -36,7 +36,7 @@ from . import (
     tensor_methods,
     transcendental,
 )
-from .neural import activation
+from .neural import activation, softmax
 
 # --- elementwise and comparison (subject files: elementwise, comparison) --------------------------------------------------
 
@@ -537,8 +537,8 @@ Tensor.relu = activation.relu
 Tensor.relu_ = activation.relu_
 Tensor.prelu = activation.prelu
 Tensor.hardshrink = activation.hardshrink
-Tensor.softmax = activation.torch_softmax
-Tensor.log_softmax = activation.torch_log_softmax
+Tensor.softmax = softmax.torch_softmax
+Tensor.log_softmax = softmax.torch_log_softmax
 
 # --- creation, conversion and random --------------------------------------------------------------------------------------
 

@@ -230,7 +230,7 @@ def _promotion_error(x: Tensor, y: Tensor) -> None:
 
 
 @overridable
-def tensordot(a, b, dims=2, out=None):
+def tensordot(a, b, dims: Any = 2, out=None):
     """Products summed over pairs of dimensions: `dims` last of a with first of b, or two lists."""
     tensors("tensordot", ("a", a), ("b", b))
     n, m = a._a.ndim, b._a.ndim
@@ -419,7 +419,7 @@ def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
     Dynamic programming: T. Cormen et al., "Introduction to Algorithms", section 15.2.
     """
     n = len(sizes) - 1
-    cost = {(i, i): 0 for i in range(n)}
+    cost: dict[tuple[int, int], float] = {(i, i): 0 for i in range(n)}
     split = {}
     for length in range(1, n):
         for i in range(n - length):

@@ -164,7 +164,7 @@ def diagonals(x, *, labels, output):
 def embed_diagonals(x, *, shape, labels, output):
     """Zeros of `shape` with `x` on those diagonals: the transpose of `diagonals`."""
     result = np.zeros(shape, x.dtype)
-    np.einsum(result, labels, output)[...] = x
+    diagonals.__wrapped__(result, labels=labels, output=output)[...] = x
     return result
 
 
@@ -222,7 +222,7 @@ def einsum(*xs, inputs, output):
     if len(xs) == 1:
         return np.array(np.einsum(xs[0], inputs[0], output))
     if len(xs) == 2:
-        return _pair(*xs, *inputs, output)
+        return _pair(xs[0], xs[1], inputs[0], inputs[1], output)
     operands = [part for pair in zip(xs, inputs, strict=True) for part in pair]
     return np.einsum(*operands, output, optimize="greedy")
 

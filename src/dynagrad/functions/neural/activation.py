@@ -14,12 +14,9 @@ from ...core.apply import (
     not_a_tensor,
     overridable,
     promoted,
-    to_dtype,
     unary,
-    wrap,
-    write_out,
 )
-from ...core.dtype import FLOATING, category, numpy_dtype
+from ...core.dtype import FLOATING, category
 from ...core.random import default_generator
 from ...core.tape import LIBRARY, node_class
 from ...core.tensor import Tensor
@@ -27,7 +24,6 @@ from ...core.views import inplace as write_in_place
 from ...core.views import view
 from ...ops import shape as shapes
 from ...ops.neural import activation as ops
-from ...ops.neural import softmax as softmax_ops
 from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
 from ..arguments import one_dim, tensor
@@ -65,8 +61,6 @@ LogSigmoid = node("LogSigmoidBackward0", ops.log_sigmoid)
 Silu, Mish = node("SiluBackward0", ops.silu), node("MishBackward0", ops.mish)
 Gelu, GeluTanh = node("GeluBackward0", ops.gelu), node("GeluBackward0", ops.gelu_tanh)
 Glu = node("GluBackward0", ops.glu)
-Softmax = node("SoftmaxBackward0", softmax_ops.softmax)
-LogSoftmax = node("LogSoftmaxBackward0", softmax_ops.log_softmax)
 View = node("ViewBackward0", shapes.reshape)
 
 
@@ -339,82 +333,6 @@ def glu(input, dim=-1):
             f"Halving dimension must be even, but dimension {axis} is size {x._a.shape[axis]}"
         )
     return apply(Glu, x, axis=axis)
-
-
-# --- softmax --------------------------------------------------------------------------------------
-
-
-def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Tensor:
-    x = tensor(name, x)
-    if dtype is not None:
-        x = to_dtype(x, numpy_dtype(dtype))
-    x = floating(f"{kernel}_lastdim_kernel_impl", name, x)
-    axis = one_dim(dim, x._a.ndim, name)
-    if x._a.ndim == 0:
-        line = apply(View, x, shape=(1,))
-        return apply(View, apply(cls, line, axis=0), shape=())
-    return apply(cls, x, axis=axis)
-
-
-def implicit_dim(name: str, ndim: int) -> int:
-    """The dimension that softmax takes where none is given, with PyTorch's warning."""
-    warn(
-        f"Implicit dimension choice for {name} has been deprecated. "
-        "Change the call to include dim=X as an argument."
-    )
-    return 0 if ndim in (0, 1, 3) else 1
-
-
-@overridable
-def torch_softmax(input, dim, dtype=None, *, out=None):
-    """exp(input) / sum(exp(input)) along `dim`."""
-    result = _along(Softmax, "softmax", "softmax", input, dim, dtype)
-    return result if out is None else write_out("softmax", out, result)
-
-
-@overridable
-def torch_log_softmax(input, dim, dtype=None, *, out=None):
-    """log(softmax(input)) along `dim`."""
-    result = _along(LogSoftmax, "log_softmax", "log_softmax", input, dim, dtype)
-    return result if out is None else write_out("log_softmax", out, result)
-
-
-def softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """exp(input) / sum(exp(input)) along `dim`."""
-    if dim is None:
-        dim = implicit_dim("softmax", tensor("softmax", input)._a.ndim)
-    return torch_softmax(input, dim, dtype)
-
-
-def softmin(input, dim=None, _stacklevel=3, dtype=None):
-    """softmax(-input) along `dim`."""
-    if dim is None:
-        dim = implicit_dim("softmin", tensor("softmin", input)._a.ndim)
-    return torch_softmax(elementwise.neg(input), dim, dtype)
-
-
-def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """log(softmax(input)) along `dim`."""
-    if dim is None:
-        dim = implicit_dim("log_softmax", tensor("log_softmax", input)._a.ndim)
-    return torch_log_softmax(input, dim, dtype)
-
-
-def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
-    """softmax((logits + Gumbel noise) / tau); `hard` rounds to one-hot and keeps the gradient.
-
-    Source: Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax" (2016).
-    """
-    x = floating("exponential_cpu", "gumbel_softmax", logits)
-    noise = default_generator.exponential(x._a.shape, x._a.dtype)
-    gumbels = elementwise.div(elementwise.add(x, wrap(-np.log(noise))), float(tau))
-    soft = torch_softmax(gumbels, dim)
-    if not hard:
-        return soft
-    axis = one_dim(dim, x._a.ndim)
-    best = np.zeros_like(soft._a)
-    np.put_along_axis(best, np.expand_dims(soft._a.argmax(axis), axis), 1, axis)
-    return elementwise.add(wrap(best - soft._a), soft)
 
 
 # --- in place -------------------------------------------------------------------------------------

@@ -5,16 +5,31 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import PLAIN, apply, legacy_name, not_a_tensor, overridable, promoted, wrap
+from ...core.apply import (
+    PLAIN,
+    WARNED,
+    apply,
+    legacy_name,
+    not_a_tensor,
+    overridable,
+    promoted,
+    quietly,
+    recording,
+    wrap,
+)
 from ...core.dtype import FLOATING, Size, category
-from ...core.tensor import Tensor
+from ...core.tape import Meta
+from ...core.tensor import Tensor, edge_of, family_of
 from ...ops.neural import loss as ops
+from ...ops.neural.loss import nll
+from ...ops.neural.softmax import log_softmax
 from ...ops.norms import vector_norm as norm_op
 from .. import elementwise, expansion, powers, selection, shape
 from .. import reduction as reductions
 from ..arguments import one_dim, tensor
+from ..contraction import noted
 from ..norms import VectorNorm
-from .activation import LogSoftmax, floating, node, shown, torch_log_softmax
+from .activation import floating, node, shown
 from .loss import (
     AddNumber,
     CloneFloor,
@@ -26,6 +41,7 @@ from .loss import (
     reduced,
     reduction_of,
 )
+from .softmax import LogSoftmax, torch_log_softmax
 
 Nll = node("NllLossBackward0", ops.nll)
 Nll2d = node("NllLoss2DBackward0", ops.nll)
@@ -158,11 +174,32 @@ def cross_entropy(
             and a.dtype.kind == "f"
             and a.shape[0] == t.shape[0]
         ):
-            logs = apply(LogSoftmax, input, axis=1)
-            return apply(Nll, logs, target, None, reduction=reduction, ignore=ignore_index)
+            return _hot_cross_entropy(input, target, reduction, ignore_index)
     return _cross_entropy(
         input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing
     )
+
+
+ALONG_ROWS = {"axis": 1}
+
+
+def _hot_cross_entropy(input, target, reduction, ignore):
+    """cross_entropy of class numbers for one row of scores a sample, recorded by hand."""
+    a, t = input._a, target._a
+    kw = {"reduction": reduction, "ignore": ignore}
+    try:
+        logs = log_softmax(a, axis=1)
+        loss = nll(logs, t, None, **kw)
+    except WARNED:
+        logs = quietly(log_softmax, a, axis=1)
+        loss = quietly(nll, logs, t, None, **kw)
+    edge = edge_of(input)
+    if edge is None or not recording():
+        return wrap(loss)
+    first = noted(LogSoftmax, logs, (edge,), (logs,), ALONG_ROWS, None)
+    cells = (None, family_of(target), None)
+    saved = (Meta(logs), t, None)
+    return noted(Nll, np.asarray(loss), (first._e, None, None), saved, kw, cells)
 
 
 @overridable

@@ -189,14 +189,20 @@ def binary_cross_entropy(
             f"\"binary_cross_entropy\" not implemented for '{legacy_name(a.dtype)}'\n"
             "Probabilities are floating numbers."
         )
-    # One pass over each bound; a nan passes, as it does in PyTorch
-    if a.size and (np.fmin.reduce(a, None) < 0 or np.fmax.reduce(a, None) > 1):
+    result = apply(Bce, x, y, weight, reduction=reduction)
+    # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
+    if (result._a != result._a).any():
+        _check_probabilities(a)
+    return result
+
+
+def _check_probabilities(a: Any) -> None:
+    if np.fmin.reduce(a, None) < 0 or np.fmax.reduce(a, None) > 1:
         raise RuntimeError(
             "all elements of input should be between 0 and 1\nThe input lies in "
-            f"[{a.min():g}, {a.max():g}]. For scores before the sigmoid use "
+            f"[{np.nanmin(a):g}, {np.nanmax(a):g}]. For scores before the sigmoid use "
             "binary_cross_entropy_with_logits."
         )
-    return apply(Bce, x, y, weight, reduction=reduction)
 
 
 @overridable

@@ -1,0 +1,100 @@
+"""Norms of vectors and matrices, and the condition number, at torch.linalg's path."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..core.apply import overridable, to_dtype
+from ..core.dtype import numpy_dtype
+from ..core.tensor import Tensor
+from . import elementwise, extremes, parts, shape
+from . import reduction as reductions
+from .arguments import many_dims, tensor
+from .linalg import inv, matrices, put, svdvals
+from .norms import vector_norm as norm_over
+
+
+@overridable
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+    """(sum |x|^ord)^(1/ord); the largest or smallest |x| for inf and -inf, their number for 0."""
+    result = norm_over(tensor("linalg.vector_norm", x), float(ord), dim, keepdim, dtype)
+    return put("linalg_vector_norm", out, result)
+
+
+def _two_dims(x: Tensor, dim: Any) -> tuple[int, int]:
+    if x._a.ndim < 2:
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.\n"
+            f"Its shape is {list(x._a.shape)}."
+        )
+    axes = many_dims(dim, x._a.ndim, "linalg.matrix_norm")
+    if len(axes) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {list(axes)}")
+    return axes  # pyright: ignore[reportReturnType]
+
+
+@overridable
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
+    """A norm of matrices: "fro", "nuc", 2, -2 (singular values), 1, -1, inf, -inf (sums)."""
+    x = tensor("linalg.matrix_norm", A)
+    if dtype is not None:
+        x = to_dtype(x, numpy_dtype(dtype))
+    rows, columns = _two_dims(x, dim)
+    if ord == "fro":
+        return put("norm", out, norm_over(x, 2.0, (rows, columns), keepdim, None))
+    if ord in ("nuc", 2, -2):
+        order = [i for i in range(x._a.ndim) if i not in (rows, columns)] + [rows, columns]
+        values = svdvals(shape.permute(x, order))
+        reduce: Callable = {"nuc": reductions.sum, 2: extremes.amax, -2: extremes.amin}[ord]
+        result = reduce(values, dim=-1)
+        if keepdim:
+            for axis in sorted((rows, columns)):
+                result = shape.unsqueeze(result, axis)
+        return put("norm", out, result)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise RuntimeError(
+            f"linalg.matrix_norm: Order {ord} not supported.\n"
+            "The orders are 'fro', 'nuc', 1, -1, 2, -2, inf and -inf."
+        )
+    across, along = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    sums = norm_over(x, 1.0, across, True, None)
+    pick = extremes.amax if ord > 0 else extremes.amin
+    result = pick(sums, dim=along, keepdim=True)
+    if not keepdim:
+        for axis in sorted((rows, columns), reverse=True):
+            result = shape.squeeze(result, axis)
+    return put("norm", out, result)
+
+
+@overridable
+def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+    """vector_norm or matrix_norm, as `ord` and `dim` say; by default the 2-norm."""
+    x = tensor("linalg.norm", A)
+    if ord is None:
+        return put("norm", out, norm_over(x, 2.0, dim, keepdim, dtype))
+    axes = (dim,) if isinstance(dim, int) else dim
+    if axes is not None and len(axes) not in (1, 2):
+        raise RuntimeError(
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(axes)}"
+        )
+    if axes is None and x._a.ndim not in (1, 2):
+        raise RuntimeError(
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+            f"{x._a.ndim}D."
+        )
+    one = len(axes) == 1 if axes is not None else x._a.ndim == 1
+    if one and not isinstance(ord, str):
+        return put("norm", out, norm_over(x, float(ord), axes, keepdim, dtype))
+    return matrix_norm(x, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype, out=out)
+
+
+@overridable
+def cond(A, p=None, *, out=None):
+    """The condition number: the norm of A times the norm of its inverse."""
+    x = matrices("linalg.cond", A)
+    if p in (None, 2, -2):
+        values = svdvals(x)
+        first, final = parts.select(values, -1, 0), parts.select(values, -1, -1)
+        result = elementwise.div(final, first) if p == -2 else elementwise.div(first, final)
+        return put("linalg_cond", out, result)
+    return put("linalg_cond", out, elementwise.mul(matrix_norm(x, p), matrix_norm(inv(x), p)))
