@@ -252,7 +252,7 @@ def _retain_grad(self):
 
 def _retains_grad(self):
     """Whether `retain_grad()` was called on this non-leaf tensor."""
-    edge = edge_of(self)
+    edge = self._e
     if edge is None or type(edge) is AccumulateGrad:
         return False
     node, number = (edge.node, edge.number) if type(edge) is Output else (edge, 0)

@@ -14,7 +14,7 @@ from ..ops.shape import as_strided
 from .dtype import FLOATING, Size, category, from_numpy_dtype
 from .storage import geometry
 from .. import errors
-from .tape import AccumulateGrad, Family, Meta, Node, Output, caller, grad_mode, node_and_number, node_class, tick
+from .tape import AccumulateGrad, Family, Meta, Node, Output, caller, extras, grad_mode, node_and_number, node_class, tick
 
 new = object.__new__
 
@@ -170,7 +170,17 @@ def sync(t: Tensor) -> None:
     node = new(AsStrided)
     record(node, (edge,), (Meta(base._a),), kw=geometry(t._a, base._a))
     node.family = family
+    move_retained(t, node, 0)
     t._e = node
+
+
+def move_retained(t: Tensor, node: Any, number: int) -> None:
+    """Let `retain_grad()` go on for the tensor that got a new history."""
+    old, place = node_and_number(t._e)
+    if node is not None and old is not None and old is not node and old.extra is not None:
+        kept = old.extra.retained.pop(place, None)
+        if kept is not None:
+            extras(node).retained[number] = kept
 
 
 def view_error(t: Tensor, why: str, happened: str, op: str) -> str:
@@ -204,7 +214,7 @@ def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and c
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
                 "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        t._e = None
+        freeze(t)
         return
     if category(t._a.dtype) < FLOATING:
         raise RuntimeError(
@@ -212,6 +222,15 @@ def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and c
             f"This tensor is {t.dtype!r}. Convert it first, as in x.float(), or create it with dtype=torch.float32."
         )
     t._e = leaf_edge(t)
+
+
+def freeze(t: Tensor) -> None:
+    """Stop recording a leaf; what was recorded gives it a gradient only if it requires grad again by then."""
+    edge = t._e
+    if type(edge) is AccumulateGrad:
+        reference = edge.leaf
+        edge.leaf = lambda: None if (leaf := reference()) is None or leaf._e is None else leaf
+    t._e = None
 
 
 def leaf_edge(t: Tensor) -> AccumulateGrad:

@@ -27,13 +27,12 @@ from .tape import (
     Node,
     Output,
     class_name,
-    extras,
     family_saved,
     node_and_number,
     node_class,
     tick,
 )
-from .tensor import Tensor, base_of, edge_of, family_of, record, sync, tell, view_error, wrap
+from .tensor import Tensor, base_of, edge_of, family_of, move_retained, record, sync, tell, view_error, wrap
 
 new = object.__new__
 getframe = sys._getframe
@@ -45,6 +44,7 @@ class CopySlices(node_class("CopySlices", RULES[write_strided])):
     """The base with a window replaced: its edges are the base's and that of what was written into the window."""
 
     __slots__ = ()
+    holds = True  # PyTorch's frees what it wraps, so that it may run once only
 
     @property
     def next_functions(self) -> tuple:
@@ -171,6 +171,8 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
         if base is not None and type(edge_of(base)) is AccumulateGrad:
             raise RuntimeError(errors.LEAF_INPLACE.format(view="view of a ", op=name))
     array = t._a
+    if name in ("fill_", "zero_") and not needs:
+        return False  # one value may be written to one place many times
     if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
@@ -251,7 +253,7 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     if edge is not None:
         tell(edge, family)
     if base is None:
-        _move_retained(t, node, number)
+        move_retained(t, node, number)
         t._e = edge
         _remember(family, t)
         if family.has_views:
@@ -262,7 +264,7 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     slices = new(CopySlices)
     record(slices, (edge_of(base), edge), (), kw=geometry(t._a, base._a))
     slices.family = family
-    _move_retained(base, slices, 0)
+    move_retained(base, slices, 0)
     base._e = slices
     _remember(family, base)
     family.rebased += 1
@@ -300,15 +302,6 @@ def _reads(node: Node, cell: Any) -> bool:
             if family is not None and family.cell is cell:
                 return True
     return False
-
-
-def _move_retained(t: Tensor, node: Any, number: int) -> None:
-    """Let `retain_grad()` go on for the tensor that got a new history."""
-    old, place = node_and_number(t._e)
-    if node is not None and old is not None and old is not node and old.extra is not None:
-        kept = old.extra.retained.pop(place, None)
-        if kept is not None:
-            extras(node).retained[number] = kept
 
 
 def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:

@@ -376,6 +376,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         target, at = _basic(self, index), None
         if target is None:
             target, at = _parse(self, index)
+        if at is None and target._a.shape == self._a.shape:
+            target = self  # all of it: PyTorch writes the tensor itself then, not a view of it
     if at is None:
         have, shape = source._a.shape, target._a.shape
         if have == shape:

@@ -11,7 +11,7 @@ from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_defa
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, grad_mode
-from ..core.tensor import Tensor, base_of, edge_of, family_of, new, set_requires_grad
+from ..core.tensor import Tensor, base_of, edge_of, family_of, freeze, new, set_requires_grad
 from ..core.views import detached
 
 NUMPY_NEEDS_DETACH = (
@@ -175,7 +175,7 @@ def detach_(self) -> Tensor:
     if base_of(self) is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel, "
                            "set gradient_as_bucket_view=False.")
-    self._e = None
+    freeze(self)
     return self
 
 
@@ -203,7 +203,7 @@ def set_data(self, value: Tensor) -> None:
 
 def get_grad(self) -> Tensor | None:
     """The accumulated gradient, or None; a warning for tensors whose gradient is not kept."""
-    edge = edge_of(self)
+    edge = self._e
     g = getattr(self, "_g", None)
     if g is None and edge is not None and type(edge) is not AccumulateGrad and not self.retains_grad:
         warnings.warn(
