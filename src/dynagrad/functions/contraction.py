@@ -173,7 +173,7 @@ def mm(input, mat2, *, out=None):
             f"were shapes {list(a.shape)} and {list(b.shape)}. matmul (@) takes other ranks."
         )
     if a.shape[1] != b.shape[0]:
-        raise cannot_multiply(*a.shape, b.shape)
+        raise cannot_multiply(a.shape[0], a.shape[1], b.shape)
     same_dtype(input, mat2)
     no_bool("addmm_impl_cpu_", input)
     return _result("mm", out, apply(Mm, input, mat2, flip=flips(input, mat2)))
@@ -391,7 +391,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
             raise RuntimeError(f"{name} must be a matrix, got {x._a.ndim}-D tensor")
     a, b = mat1._a, mat2._a
     if a.shape[1] != b.shape[0]:
-        raise cannot_multiply(*a.shape, b.shape)
+        raise cannot_multiply(a.shape[0], a.shape[1], b.shape)
     _check_addend("addmm", input, mat1, mat2, (a.shape[0], b.shape[1]))
     kw = _numbers(input, beta, alpha)
     return _result("addmm", out, apply(Addmm, input, mat1, mat2, **kw, flip=flips(mat1, mat2)))

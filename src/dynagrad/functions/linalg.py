@@ -12,6 +12,7 @@ from ..core.apply import (
     overridable,
     promoted,
     wrap,
+    write_out,
 )
 from ..core.dtype import FLOATING, category
 from ..core.tape import Node
@@ -95,7 +96,7 @@ def _real_if_recorded(name: str, x: Tensor) -> None:
         )
 
 
-def put(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+def put(name: str, out: Any, result: Any) -> Any:
     """The result, or `out` after it was written there."""
     return result if out is None else write_out(name, out, result)
 

@@ -51,7 +51,7 @@ def reduction_of(size_average: Any, reduce: Any, reduction: Any) -> str:
     return reduction
 
 
-def reduced(x: Tensor, reduction: str) -> Tensor:
+def reduced(x: Any, reduction: str) -> Any:
     """The losses themselves, their mean or their sum."""
     if reduction == "mean":
         return reductions.mean(x)
@@ -115,7 +115,7 @@ def _mse(input, target, size_average, reduce, reduction, weight):
     return _weighted(powers.pow(elementwise.sub(x, y), 2), weight, reduction)
 
 
-def _weighted(losses: Tensor, weight: Tensor, reduction: str) -> Tensor:
+def _weighted(losses: Any, weight: Tensor, reduction: str) -> Any:
     if weight._a.shape != losses._a.shape:
         raise ValueError("Weights and input must have the same size.")
     losses = elementwise.mul(losses, weight)
