@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from .reduction import sum_over
 from .rule import general, linear, multilinear, primitive
 from .shape import broadcast_to, copy, reshape, sum_to
 
@@ -313,15 +312,3 @@ multilinear(
     lambda g, y, *, axis: cross(y, g, axis=axis),
     lambda g, x, *, axis: cross(g, x, axis=axis),
 )
-
-
-def pair_differences(x, y):
-    """x_i - y_j for every pair of rows, along a new dimension before the last."""
-    return reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1])) - reshape(
-        y, shape=(*y.shape[:-2], 1, *y.shape[-2:])
-    )
-
-
-def sum_along(x, axis):
-    """The sum over one dimension, counted from the front."""
-    return sum_over(x, axes=(axis,), keepdims=False)
