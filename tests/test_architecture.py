@@ -27,8 +27,8 @@ from architecture import (
 HOUSE = """
 torch_version errors
 ops.rule ops
-core core.storage core.tape core.tensor core.apply core.protocols core.hooks core.engine core.differentiate
-core.views core.dual core.batched core.printing
+core core.storage core.tape core.quiet core.random core.tensor core.apply core.protocols core.hooks
+core.engine core.differentiate core.views core.dual core.batched core.printing
 functions
 autograd
 func nn optim linalg fft special random

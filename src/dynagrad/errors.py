@@ -76,8 +76,7 @@ NOT_SCALAR = (
 )
 
 NO_GRAD_FN = (
-    "element {index} of tensors does not require grad and does not have a grad_fn\n"
-    "{reason}"
+    "element {index} of tensors does not require grad and does not have a grad_fn\n{reason}"
 )
 
 UNUSED = (

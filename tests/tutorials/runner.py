@@ -25,8 +25,8 @@ from matplotlib import pyplot  # noqa: E402  (the backend is chosen first)
 
 
 def first_sentence(message: object) -> str:
-    """The first sentence of an error or warning, without the full stop at its end."""
-    return re.split(r"\.\s", str(message).strip() + " ", maxsplit=1)[0].strip().rstrip(".")
+    """The first sentence (or line) of an error or warning, without the full stop at its end."""
+    return re.split(r"\.\s|\n", str(message).strip() + " ", maxsplit=1)[0].strip().rstrip(".")
 
 
 def describe_figure(*_args: object, **_settings: object) -> None:

@@ -4,7 +4,6 @@ The node of a Function holds its context; the context holds no result as a Tenso
 from the node), so that it makes no reference cycle.
 """
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,7 +13,18 @@ import numpy as np
 from .. import errors
 from ..core.apply import to_dtype
 from ..core.hooks import seen
-from ..core.tape import AccumulateGrad, Family, Meta, Node, Output, caller, grad_mode, stale_text, tick
+from ..core.quiet import warn
+from ..core.tape import (
+    AccumulateGrad,
+    Family,
+    Meta,
+    Node,
+    Output,
+    caller,
+    grad_mode,
+    stale_text,
+    tick,
+)
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, wrap
 from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
 from ..ops.creation import full
@@ -90,7 +100,9 @@ def _restored(item: _Kept | None, node: Any) -> Tensor | None:
         return None
     if item.family.cell.last > node.seq:
         edge = Output(node, item.number) if item.number is not None else item.edge
-        raise RuntimeError(stale_text(node, item.family, edge, item.array, is_result=item.number is not None))
+        raise RuntimeError(
+            stale_text(node, item.family, edge, item.array, is_result=item.number is not None)
+        )
     edge = item.edge
     if item.number is not None:
         edge = Output(node, item.number)
@@ -150,11 +162,15 @@ class BackwardCFunction(Node):
         for i, (a, meta) in enumerate(zip(answer, self.inputs, strict=True)):
             if meta is None:
                 if a is not None:
-                    raise RuntimeError(f"function {name} returned a gradient different than None at position {i + 1}, but the "
-                                       "corresponding forward input was not a Variable")
+                    raise RuntimeError(
+                        f"function {name} returned a gradient different than None at position {i + 1}, but the "
+                        "corresponding forward input was not a Variable"
+                    )
                 continue
             if a is not None and not isinstance(a, Tensor):
-                raise RuntimeError(f"expected Variable or None (got {type(a).__name__})\nThis is gradient {i} of {name}.")
+                raise RuntimeError(
+                    f"expected Variable or None (got {type(a).__name__})\nThis is gradient {i} of {name}."
+                )
             if a is not None:
                 a = _fitted(a, meta, name, i)
                 a = np.conjugate(a) if a._a.dtype.kind == "c" else a
@@ -188,11 +204,10 @@ class Function:
     generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any):
-        warnings.warn(
+        warn(
             f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on "
             "the class itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
             DeprecationWarning,
-            stacklevel=2,
         )
 
     def __call__(self, *args: Any, **kwargs: Any):
@@ -203,12 +218,16 @@ class Function:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        cls._backward_cls = type(f"{cls.__name__}Backward", (BackwardCFunction,), {"__slots__": (), "function": cls})
+        cls._backward_cls = type(
+            f"{cls.__name__}Backward", (BackwardCFunction,), {"__slots__": (), "function": cls}
+        )
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the results; define it in a subclass."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Any) -> Any:
@@ -225,7 +244,9 @@ class Function:
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """The tangents of the results; define it in a subclass."""
-        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
 
     @classmethod
     def vjp(cls, ctx: Any, *grad_outputs: Any) -> Any:
@@ -253,14 +274,22 @@ class Function:
         return made if isinstance(output, tuple) else made[0]
 
 
-def _results(cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool) -> tuple:
+def _results(
+    cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool
+) -> tuple:
     tensors = [o for o in outputs if isinstance(o, Tensor)]
     for t in ctx._dirty:
         if not any(t is o for o in tensors):
-            raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output. The inputs "
-                               "that are modified inplace must all be outputs of the Function.")
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs "
+                "that are modified inplace must all be outputs of the Function."
+            )
         if records and type(edge_of(t)) is AccumulateGrad:
-            raise RuntimeError(errors.LEAF_INPLACE.replace("is being", "has been").format(view="", op=f"{cls.__name__}.apply"))
+            raise RuntimeError(
+                errors.LEAF_INPLACE.replace("is being", "has been").format(
+                    view="", op=f"{cls.__name__}.apply"
+                )
+            )
     aliased = [_own(o, ctx, args) if isinstance(o, Tensor) else o for o in outputs]
     if not records or not tensors:
         return tuple(aliased)
@@ -338,4 +367,6 @@ class _Refusing(Function):
 
     @staticmethod
     def backward(ctx, *grads):
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

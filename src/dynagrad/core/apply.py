@@ -1,12 +1,10 @@
 """From a primitive to a recorded operation: `apply` for any of them, `unary` and `binary` for the hot elementwise ones.
 
-NumPy's floating-point warnings never reach the user: every ufunc call sits in a frame of this package, where one warning
-filter drops RuntimeWarning at no cost per call, and where the user has turned warnings or NumPy's own error state into
-exceptions the call is repeated under `np.errstate(all="ignore")`. The user's error state is never written.
+NumPy's floating-point warnings are kept from the user in `quiet`; where the user has made NumPy raise, a call is repeated
+under `np.errstate(all="ignore")`. The user's error state is never written.
 """
 
 import sys
-import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
@@ -21,8 +19,6 @@ from ..ops.shape import cast
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, record, sync, wrap
-
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"dynagrad\.")
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: what PyTorch's arithmetic takes as an operand
@@ -58,7 +54,9 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
         with np.errstate(all="ignore"):
             array = np.array(value).astype(dtype) if dtype.kind in "fcV" else np.array(value, dtype)
     except OverflowError:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow: {value}") from None
+        raise RuntimeError(
+            f"value cannot be converted to type {dtype.name} without overflow: {value}"
+        ) from None
     if cache is not None and value and value == value and len(cache) < 4096:
         cache[value] = array
     return array
@@ -95,10 +93,16 @@ def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
     for x in (*args, *kwargs.values()):
         for item in x if type(x) in (list, tuple) else (x,):
             kind = type(item)
-            if kind in PLAIN or getattr(kind, "__torch_function__", None) is None or isinstance(item, type):
+            if (
+                kind in PLAIN
+                or getattr(kind, "__torch_function__", None) is None
+                or isinstance(item, type)
+            ):
                 continue
             if all(type(other) is not kind for other in found):
-                place = next((i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found))
+                place = next(
+                    (i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found)
+                )
                 found.insert(place, item)
     if not found:
         return NotImplemented
@@ -163,7 +167,9 @@ def quietly(fun: Callable, *arguments: Any, **keywords: Any) -> Any:
         return fun(*arguments, **keywords)
 
 
-def note(cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict) -> Node:
+def note(
+    cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict
+) -> Node:
     """A node of `cls` with what its rules need from this call."""
     node = new(cls)
     fix = None
@@ -171,12 +177,17 @@ def note(cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tu
         shape = results[0].shape
         for e, x in zip(edges, arrays):  # noqa: B905 - as many by construction
             if e is not None and x.shape != shape:
-                fix = tuple([None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)])
+                fix = tuple(
+                    [None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)]
+                )
                 break
     record(node, edges, saved_values(cls.rule, edges, arrays, results), kw=kw, fix=fix)
     if cls.holds and None in edges:
         node.cells = tuple(
-            [family_of(x) if e is None and isinstance(x, Tensor) else None for e, x in zip(edges, inputs, strict=True)]
+            [
+                family_of(x) if e is None and isinstance(x, Tensor) else None
+                for e, x in zip(edges, inputs, strict=True)
+            ]
         )
     return node
 
@@ -219,7 +230,9 @@ def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
     dtype = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
     if floating and category(dtype) < FLOATING:
         dtype = number_dtype(0.0)
-    return [to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(_operand(x, dtype)) for x in inputs]
+    return [
+        to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(_operand(x, dtype)) for x in inputs
+    ]
 
 
 def _operand(number: Any, dtype: np.dtype) -> ndarray:
@@ -235,7 +248,9 @@ def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
         if len(set(sizes)) > 1:
             other = next(n for n in sizes if n != sizes[0])
             text = " and ".join(str(list(s)) for s in shapes)
-            return RuntimeError(errors.BROADCAST.format(a=sizes[0], b=other, dim=rank - dim, op=name, shapes=text))
+            return RuntimeError(
+                errors.BROADCAST.format(a=sizes[0], b=other, dim=rank - dim, op=name, shapes=text)
+            )
     return None
 
 
@@ -243,7 +258,11 @@ def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeErr
     """PyTorch's error for an argument that is no tensor."""
     return TypeError(
         f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
-        + (". Make one first: torch.tensor(value) or torch.from_numpy(array)" if isinstance(value, list | tuple | ndarray) else "")
+        + (
+            ". Make one first: torch.tensor(value) or torch.from_numpy(array)"
+            if isinstance(value, list | tuple | ndarray)
+            else ""
+        )
     )
 
 
@@ -281,7 +300,9 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
 # --- the hot elementwise operations -------------------------------------------------------------------------------------
 
 
-def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = False) -> Callable[[F], F]:
+def unary(
+    fun: Callable, torch_name: str | None = None, *, integers: bool = False
+) -> Callable[[F], F]:
     """Make the stub below it (name, docstring) the operation `fun` on one tensor.
 
     `integers`: the result of an integer tensor is an integer tensor; otherwise it has the default floating dtype.
@@ -296,7 +317,11 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
             raise ValueError(f"{name}: use apply, the rule saves {keeps}")
         kernel = rule.kernel
         is_ufunc = isinstance(fun, np.ufunc) and kernel is fun
-        keeps_in, keeps_out, keeps_both = (("in", 0),) == keeps, (("out", 0),) == keeps, len(keeps) == 2
+        keeps_in, keeps_out, keeps_both = (
+            (("in", 0),) == keeps,
+            (("out", 0),) == keeps,
+            len(keeps) == 2,
+        )
 
         def op(input, *, out=None):  # noqa: A002 - PyTorch's name
             if type(input) not in PLAIN or out is not None:
@@ -323,7 +348,15 @@ def unary(fun: Callable, torch_name: str | None = None, *, integers: bool = Fals
                 return t
             t._e = n = new(cls)
             n.edges = (e,)
-            n.saved = (r,) if keeps_out else (a,) if keeps_in else saved_values(rule, (e,), [a], (r,)) if keeps_both else ()
+            n.saved = (
+                (r,)
+                if keeps_out
+                else (a,)
+                if keeps_in
+                else saved_values(rule, (e,), [a], (r,))
+                if keeps_both
+                else ()
+            )
             n.fix = n.extra = n.kw = n.cells = None
             frame = getframe(1)
             n.code = code = frame.f_code
@@ -413,7 +446,10 @@ def binary(
         is_ufunc = isinstance(fun, np.ufunc)
         keeps = bool(rule.saves)
         # multiplication and division save (y, x): x for y's cotangent, y for x's and, in a division, for both
-        saves_yx = tuple((s.kind, s.index) for s in rule.saves) == (("in", 1), ("in", 0)) and rule.saves[1].users == {1}
+        saves_yx = tuple((s.kind, s.index) for s in rule.saves) == (
+            ("in", 1),
+            ("in", 0),
+        ) and rule.saves[1].users == {1}
         saves_y_always = saves_yx and 1 in rule.saves[0].users
 
         def op(input, other, *, out=None, alpha=1):  # noqa: A002 - PyTorch's name
@@ -465,7 +501,10 @@ def binary(
             t._e = n = new(cls)
             n.edges = (ea, eb)
             if saves_yx:
-                n.saved = (b if ea is not None or saves_y_always else None, a if eb is not None else None)
+                n.saved = (
+                    b if ea is not None or saves_y_always else None,
+                    a if eb is not None else None,
+                )
             elif keeps:
                 n.saved = saved_values(rule, (ea, eb), [a, b], (r,))
             else:
@@ -494,7 +533,9 @@ def binary(
 
         def slow(input, other, out, alpha):  # noqa: A002
             if overriding and (type(input) not in PLAIN or type(other) not in PLAIN):
-                rest = ({} if out is None else {"out": out}) | ({} if alpha == 1 else {"alpha": alpha})
+                rest = ({} if out is None else {"out": out}) | (
+                    {} if alpha == 1 else {"alpha": alpha}
+                )
                 answer = ask_overrides(op, (input, other), rest)
                 if answer is not NotImplemented:
                     return answer
@@ -510,7 +551,10 @@ def binary(
                     raise TypeError(f"{name}() got an unexpected keyword argument 'alpha'")
                 result = scaled(input, other, alpha)
                 return result if out is None else write_out(name, out, result)
-            if name == "sub" and any(result_type([v._a if isinstance(v, Tensor) else v]).kind == "b" for v in (input, other)):
+            if name == "sub" and any(
+                result_type([v._a if isinstance(v, Tensor) else v]).kind == "b"
+                for v in (input, other)
+            ):
                 refuse(name, 0)
             x, y = promoted((input, other), floating=floating)
             refuse(name, category(x._a.dtype))
@@ -545,7 +589,9 @@ def with_number(fun: Callable, torch_name: str, keyword: str) -> Callable[[F], F
             kind = type(other)
             a = input._a
             dtype = a.dtype
-            if (dtype is not float32 and dtype is not float64) or (kind is not int and kind is not float):
+            if (dtype is not float32 and dtype is not float64) or (
+                kind is not int and kind is not float
+            ):
                 return general(input, other)
             if type(a) is not ndarray:
                 return general(input, other)

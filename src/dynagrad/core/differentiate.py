@@ -34,7 +34,9 @@ def backward(
     if isinstance(inputs, Tensor):
         inputs = (inputs,)
     if inputs is not None and len(tuple(inputs)) == 0:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for all leaves.")
+        raise RuntimeError(
+            "`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for all leaves."
+        )
     tensors = _sequence(tensors, "tensors")
     weights = _weights(tensors, grad_tensors, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
@@ -71,10 +73,14 @@ def grad(
     None. Other arguments and errors as for `backward`. Source: torch.autograd.grad.
     """
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched=True needs vmap, which dynagrad lacks; call grad once for each row")
+        raise NotImplementedError(
+            "is_grads_batched=True needs vmap, which dynagrad lacks; call grad once for each row"
+        )
     if materialize_grads:
         if allow_unused is False:
-            raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+            raise ValueError(
+                "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+            )
         allow_unused = True
     outputs = _sequence(outputs, "outputs")
     inputs = _sequence(inputs, "inputs")
@@ -88,7 +94,9 @@ def grad(
             results.append(seen(g) if create_graph else wrap(np.array(seen(g)._a)))
         elif not allow_unused:
             kind = "leaf" if type(edge) is AccumulateGrad else type(edge).__name__
-            raise RuntimeError(errors.UNUSED.format(index=index, what=f"(shape {tuple(t._a.shape)}, {kind})"))
+            raise RuntimeError(
+                errors.UNUSED.format(index=index, what=f"(shape {tuple(t._a.shape)}, {kind})")
+            )
         else:
             results.append(wrap(np.zeros_like(t._a)) if materialize_grads else None)
             if materialize_grads and create_graph:
@@ -110,9 +118,13 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
         given = (given,) * len(tensors) if given is None else (given,)
     given = tuple(given)
     if len(given) < len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(given)} gradients\nGive one gradient (or None) for each tensor.")
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(given)} gradients\nGive one gradient (or None) for each tensor."
+        )
     weights = []
-    for i, (t, g) in enumerate(zip(tensors, given, strict=False)):  # PyTorch ignores gradients beyond the tensors too
+    for i, (t, g) in enumerate(
+        zip(tensors, given, strict=False)
+    ):  # PyTorch ignores gradients beyond the tensors too
         if edge_of(t) is None:
             raise RuntimeError(errors.NO_GRAD_FN.format(index=i, reason=_why_no_graph(t)))
         a = t._a
@@ -120,7 +132,10 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             if a.size != 1:
                 raise RuntimeError(errors.NOT_SCALAR.format(shape=tuple(a.shape)))
             if a.dtype.kind == "c":
-                raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " + repr(t.dtype))
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    + repr(t.dtype)
+                )
             ones = np.empty(a.shape, a.dtype)
             ones.fill(1)
             weights.append(wrap(ones) if create else ones)
@@ -128,7 +143,9 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
         if not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         if g._a.shape != a.shape:
-            raise RuntimeError(errors.GRAD_SHAPE.format(index=i, given=list(g._a.shape), expected=list(a.shape)))
+            raise RuntimeError(
+                errors.GRAD_SHAPE.format(index=i, given=list(g._a.shape), expected=list(a.shape))
+            )
         if category(g._a.dtype) == FLOATING + 1 and category(a.dtype) == FLOATING:
             raise RuntimeError(
                 "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "

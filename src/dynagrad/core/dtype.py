@@ -146,7 +146,9 @@ def get_default_dtype() -> dtype:
 def set_default_dtype(d: dtype) -> None:
     """Set the default floating dtype; TypeError unless `d` is a floating dtype."""
     if not isinstance(d, dtype):
-        raise TypeError(f"invalid dtype object: only floating-point types are supported as the default type, got {d!r}")
+        raise TypeError(
+            f"invalid dtype object: only floating-point types are supported as the default type, got {d!r}"
+        )
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
     _process_default[0] = d
@@ -238,7 +240,9 @@ def numpy_dtype(d: Any) -> np.dtype:
     found = {bool: bool_, int: int64, float: float64, complex: complex128}.get(d)
     if found is not None:
         return found.numpy
-    raise TypeError(f"dtype must be a torch.dtype such as torch.float32, got {d!r} ({type(d).__name__})")
+    raise TypeError(
+        f"dtype must be a torch.dtype such as torch.float32, got {d!r} ({type(d).__name__})"
+    )
 
 
 class Size(tuple):
@@ -279,7 +283,19 @@ class device:  # noqa: N801 - PyTorch's name
     """Where a tensor lives. There is one: `device('cpu')`."""
 
     __slots__ = ("index", "type")
-    _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "vulkan", "xla", "ipu", "privateuseone")
+    _KNOWN = (
+        "cpu",
+        "cuda",
+        "mps",
+        "xpu",
+        "meta",
+        "hpu",
+        "mtia",
+        "vulkan",
+        "xla",
+        "ipu",
+        "privateuseone",
+    )
 
     def __init__(self, type: Any = None, index: int | None = None):  # noqa: A002 - PyTorch's name
         if isinstance(type, device):
@@ -290,14 +306,20 @@ class device:  # noqa: N801 - PyTorch's name
             raise TypeError(f"device(): argument 'type' must be str, not {_kind(type)}")
         name, colon, number = type.partition(":")
         if name not in self._KNOWN or (colon and not number.isdigit()):
-            raise RuntimeError(f"Expected one of {', '.join(self._KNOWN)} device type at start of device string: {type}")
+            raise RuntimeError(
+                f"Expected one of {', '.join(self._KNOWN)} device type at start of device string: {type}"
+            )
         if colon and index is not None:
-            raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+            raise RuntimeError(
+                f"type (string) must not include an index because index was passed explicitly: {type}"
+            )
         self.type = name
         self.index = int(number) if colon else index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+        return f"device(type='{self.type}'" + (
+            ")" if self.index is None else f", index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -325,9 +347,13 @@ def check_device(d: Any) -> None:
         return
     d = device(d)
     if d.type == "cuda":
-        raise AssertionError("Torch not compiled with CUDA enabled: dynagrad computes on the CPU; use device='cpu'")
+        raise AssertionError(
+            "Torch not compiled with CUDA enabled: dynagrad computes on the CPU; use device='cpu'"
+        )
     if d.type != "cpu":
-        raise RuntimeError(f"dynagrad computes on the CPU; the device '{d}' does not exist here. Use device='cpu'")
+        raise RuntimeError(
+            f"dynagrad computes on the CPU; the device '{d}' does not exist here. Use device='cpu'"
+        )
 
 
 class layout:  # noqa: N801 - PyTorch's name
@@ -353,7 +379,11 @@ class memory_format(layout):  # noqa: N801 - PyTorch's name
 
 strided = layout("strided")
 # Layouts that no tensor here has, for programs that ask `x.layout == torch.sparse_coo`.
-sparse_coo, sparse_csr, sparse_csc = layout("sparse_coo"), layout("sparse_csr"), layout("sparse_csc")
+sparse_coo, sparse_csr, sparse_csc = (
+    layout("sparse_coo"),
+    layout("sparse_csr"),
+    layout("sparse_csc"),
+)
 sparse_bsr, sparse_bsc = layout("sparse_bsr"), layout("sparse_bsc")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
@@ -367,9 +397,15 @@ class finfo:  # noqa: N801 - PyTorch's name
     def __init__(self, type: dtype | None = None):  # noqa: A002 - PyTorch's name
         d = get_default_dtype() if type is None else type
         if not isinstance(d, dtype) or d.category < FLOATING:
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'"
+            )
         d = d.to_real()
-        info = optional("ml_dtypes", "bfloat16", "torch.bfloat16").finfo(d.numpy) if d is bfloat16 else np.finfo(d.numpy)
+        info = (
+            optional("ml_dtypes", "bfloat16", "torch.bfloat16").finfo(d.numpy)
+            if d is bfloat16
+            else np.finfo(d.numpy)
+        )
         self.dtype, self.bits = d.name, d.itemsize * 8
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
@@ -386,9 +422,16 @@ class iinfo:  # noqa: N801 - PyTorch's name
 
     def __init__(self, type: dtype):  # noqa: A002 - PyTorch's name
         if not isinstance(type, dtype) or type.category != INTEGER:
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'"
+            )
         info = np.iinfo(type.numpy)
-        self.dtype, self.bits, self.min, self.max = type.name, info.bits, int(info.min), int(info.max)
+        self.dtype, self.bits, self.min, self.max = (
+            type.name,
+            info.bits,
+            int(info.min),
+            int(info.max),
+        )
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

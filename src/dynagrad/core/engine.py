@@ -16,7 +16,7 @@ from ..ops.shape import copy, sum_to
 from .apply import WARNED, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
-from .tensor import Tensor, family_of, with_edge, wrap
+from .tensor import Tensor, family_of, with_edge
 
 new = object.__new__
 sequence = attrgetter("seq")
@@ -79,7 +79,9 @@ def run(
         except WARNED:
             results = quietly(node.vjp, g, saved, edges)
         except Exception as error:
-            error.add_note(f"raised in the backward pass of {type(node).__name__}, made at {node.place()}")
+            error.add_note(
+                f"raised in the backward pass of {type(node).__name__}, made at {node.place()}"
+            )
             raise
         if node.fix is not None:
             results = [
@@ -146,7 +148,9 @@ def _arrive(edge: Any, g: Any, grads: dict, heap: list) -> None:
     held[edge.number] = g if part is None else quietly(np.add, part, g)
 
 
-def _finish(edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict) -> None:
+def _finish(
+    edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict
+) -> None:
     if targets is None:
         deliver(edge, g, fresh, create)
     elif edge in targets:

@@ -60,7 +60,9 @@ def _replaced(answer: Any, parts: list, create: bool) -> list:
     if isinstance(answer, Tensor):
         answer = (answer,)
     if len(answer) != len(parts):
-        raise RuntimeError(f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} returned")
+        raise RuntimeError(
+            f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} returned"
+        )
     return [_taken(a, create) for a in answer]
 
 
@@ -86,7 +88,9 @@ def after(node: Node, results: Any, g: Any, create: bool) -> Any:
     """Run the node's hooks on (gradients of its inputs, gradients of its results)."""
     given = tuple([seen(p) for p in (g if type(g) is list else [g])])
     for hook in list(node.extra.posthooks.values()):
-        results = _replaced(_call(hook, create, tuple([seen(r) for r in results]), given), list(results), create)
+        results = _replaced(
+            _call(hook, create, tuple([seen(r) for r in results]), given), list(results), create
+        )
     # A hook may keep what it saw, and a leaf may keep what the engine hands on: they must not be one memory.
     return results if create else [None if r is None else np.array(r) for r in results]
 

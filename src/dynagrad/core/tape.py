@@ -36,6 +36,7 @@ class Clock:
 clock = Clock()
 clock.last_write = 0
 
+
 class _Library(dict):
     """Whether a file belongs to this package, by file name: a frame of one of them is no user's line."""
 
@@ -152,8 +153,12 @@ class Node(NodeDefaults):
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes of the inputs, each with the number of its result: ((node or None, number), ...)."""
         vjps = getattr(getattr(self, "rule", None), "vjps", ())
-        if len(self.edges) == len(vjps) and None in vjps:  # indices and masks are no inputs in PyTorch's graph
-            return tuple(node_and_number(e) for e, f in zip(self.edges, vjps, strict=True) if f is not None)
+        if (
+            len(self.edges) == len(vjps) and None in vjps
+        ):  # indices and masks are no inputs in PyTorch's graph
+            return tuple(
+                node_and_number(e) for e, f in zip(self.edges, vjps, strict=True) if f is not None
+            )
         return tuple(node_and_number(edge) for edge in self.edges)
 
     @property
@@ -197,7 +202,11 @@ class Node(NodeDefaults):
 def class_name(cls: type) -> str:
     """The name of a node class in PyTorch's spelling."""
     name = cls.__name__
-    return f"torch::autograd::{name}" if name in ("AccumulateGrad", "CopyBackwards", "CopySlices") else name
+    return (
+        f"torch::autograd::{name}"
+        if name in ("AccumulateGrad", "CopyBackwards", "CopySlices")
+        else name
+    )
 
 
 class Output:
@@ -269,7 +278,10 @@ def stale(node: Node, saved: tuple) -> None:
         if kind == "out":
             parts = ((result_family(node, index), Output(node, index), value),)
         elif node.rule.variadic:
-            parts = [(family_saved(node, i), e, v) for i, (e, v) in enumerate(zip(node.edges, value, strict=True))]
+            parts = [
+                (family_saved(node, i), e, v)
+                for i, (e, v) in enumerate(zip(node.edges, value, strict=True))
+            ]
         else:
             parts = ((family_saved(node, index), node.edges[index], value),)
         for family, edge, array in parts:
@@ -323,7 +335,8 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
             "holds": any(save.kind != "meta" for save in rule.saves),
             "fresh": rule.fresh,
             "differentiable": rule.kind != "constant",
-            "broadcasts": rule.kind in ("elementwise", "multilinear", "general") and not rule.variadic,
+            "broadcasts": rule.kind in ("elementwise", "multilinear", "general")
+            and not rule.variadic,
             "vjp": _vjp(rule),
         }
         | ({"results": rule.results} if rule.results != ANY else {}),
@@ -349,7 +362,11 @@ def _vjp(rule: Rule) -> Any:
         if rule.reads[0]:
             return lambda self, g, saved, edges: (f(g, saved[0]),)  # pyright: ignore[reportOptionalCall]
         return lambda self, g, saved, edges: (f(g),)  # pyright: ignore[reportOptionalCall]
-    if len(calls) == 2 and None not in calls and (rule.fun.__class__ is ufunc or len(rule.params) == 2):
+    if (
+        len(calls) == 2
+        and None not in calls
+        and (rule.fun.__class__ is ufunc or len(rule.params) == 2)
+    ):
         return _two(rule, *calls)
 
     def many(self, g, saved, edges):
@@ -363,7 +380,11 @@ def _vjp(rule: Rule) -> Any:
 
 def _two(rule: Rule, first: Any, second: Any) -> Any:
     f, h = rule.vjps
-    if rule.results == 1 and not any(rule.keywords) and all(len(reads) == 1 for reads in rule.reads):
+    if (
+        rule.results == 1
+        and not any(rule.keywords)
+        and all(len(reads) == 1 for reads in rule.reads)
+    ):
         (i,), (j,) = rule.reads
 
         def reading(self, g, saved, edges):
@@ -378,7 +399,9 @@ def _two(rule: Rule, first: Any, second: Any) -> Any:
 
     def two(self, g, saved, edges):
         ea, eb = edges
-        return None if ea is None else first(self, g, saved), None if eb is None else second(self, g, saved)
+        return None if ea is None else first(self, g, saved), None if eb is None else second(
+            self, g, saved
+        )
 
     return two
 
@@ -391,11 +414,17 @@ def _call(rule: Rule, number: int) -> Any:
     incoming = rule.cotangents[number]
     if rule.results != 1:
         return lambda node, g, saved: f(
-            *([node.all_cotangents(g)] if incoming == ALL else [node.cotangent(g, i) for i in incoming]),
+            *(
+                [node.all_cotangents(g)]
+                if incoming == ALL
+                else [node.cotangent(g, i) for i in incoming]
+            ),
             *[saved[i] for i in reads],
             **{k: node.keyword(k) for k in keywords},
         )
-    if keywords and set(keywords) == metadata_names(rule.fun):  # all of a call's: passed on as they are
+    if keywords and set(keywords) == metadata_names(
+        rule.fun
+    ):  # all of a call's: passed on as they are
         if not reads:
             return lambda node, g, saved: f(g, **node.kw)
         if len(reads) == 1:
@@ -403,7 +432,9 @@ def _call(rule: Rule, number: int) -> Any:
             return lambda node, g, saved: f(g, saved[i], **node.kw)
         return lambda node, g, saved: f(g, *[saved[i] for i in reads], **node.kw)
     if keywords:
-        return lambda node, g, saved: f(g, *[saved[i] for i in reads], **{k: node.keyword(k) for k in keywords})
+        return lambda node, g, saved: f(
+            g, *[saved[i] for i in reads], **{k: node.keyword(k) for k in keywords}
+        )
     if not reads:
         return lambda node, g, saved: f(g)
     if len(reads) == 1:

@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..ops.rule import RULES
 from ..ops.shape import as_strided
 from .dtype import FLOATING, Size, category, from_numpy_dtype
 from .storage import geometry
-from .. import errors
-from .tape import AccumulateGrad, Family, Meta, Node, Output, caller, extras, grad_mode, node_and_number, node_class, tick
+from .tape import (
+    AccumulateGrad,
+    Family,
+    Meta,
+    Node,
+    Output,
+    caller,
+    extras,
+    grad_mode,
+    node_and_number,
+    node_class,
+    tick,
+)
 
 new = object.__new__
 
@@ -186,11 +198,17 @@ def move_retained(t: Tensor, node: Any, number: int) -> None:
 def view_error(t: Tensor, why: str, happened: str, op: str) -> str:
     """The error for a view that must not be written, or not be used after its base was."""
     node, number = node_and_number(t._e)
-    name = f"Output {number} of {errors.short_name(node.name())}" if node is not None else "This tensor"
+    name = (
+        f"Output {number} of {errors.short_name(node.name())}"
+        if node is not None
+        else "This tensor"
+    )
     return errors.VIEW_INPLACE[why].format(node=name, happened=happened, op=op)
 
 
-def record(node: Node, edges: tuple, saved: tuple, *, kw: dict | None = None, fix: tuple | None = None) -> None:
+def record(
+    node: Node, edges: tuple, saved: tuple, *, kw: dict | None = None, fix: tuple | None = None
+) -> None:
     """Fill a node's slots; the user's line is the innermost frame outside this package."""
     node.edges = edges
     node.saved = saved

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..ops.rule import RULES
 from ..ops.conversion import fill
+from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
 from .apply import WARNED, broadcast_error, check_cast, note, quietly, recording, to_dtype
 from .storage import address, geometry, owner, strides_of
@@ -32,7 +32,18 @@ from .tape import (
     node_class,
     tick,
 )
-from .tensor import Tensor, base_of, edge_of, family_of, move_retained, record, sync, tell, view_error, wrap
+from .tensor import (
+    Tensor,
+    base_of,
+    edge_of,
+    family_of,
+    move_retained,
+    record,
+    sync,
+    tell,
+    view_error,
+    wrap,
+)
 
 new = object.__new__
 getframe = sys._getframe
@@ -132,7 +143,13 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
         t._v = family
         t._b = x if base is None else base
         t._n = family.rebased
-        t._m = MULTI_VIEW if node is not None else NO_GRAD_VIEW if edge is not None else MULTI_NO_GRAD_VIEW
+        t._m = (
+            MULTI_VIEW
+            if node is not None
+            else NO_GRAD_VIEW
+            if edge is not None
+            else MULTI_NO_GRAD_VIEW
+        )
         if node is not None:
             t._e = Output(node, number)
             t._e.family = family
@@ -160,7 +177,9 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     needs = False
     if recording() and t._a.dtype.kind in DIFFERENTIABLE:
         edge = edge_of(t)
-        needs = t.requires_grad or any(isinstance(o, Tensor) and edge_of(o) is not None for o in others)
+        needs = t.requires_grad or any(
+            isinstance(o, Tensor) and edge_of(o) is not None for o in others
+        )
     if needs:
         why = getattr(t, "_m", None)
         if why is not None:
@@ -173,7 +192,9 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     array = t._a
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
-    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if 0 in array.strides and any(
+        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
             f"clone() the tensor before performing the operation.\n{name} was given an expanded tensor of shape "
@@ -213,7 +234,9 @@ def check_shape(t: Tensor, shape: tuple, name: str) -> None:
         )
 
 
-def write(cls: type[Node], t: Tensor, kernel: Callable[[], Any], inputs: tuple, kw: dict, name: str) -> Tensor:
+def write(
+    cls: type[Node], t: Tensor, kernel: Callable[[], Any], inputs: tuple, kw: dict, name: str
+) -> Tensor:
     """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it with these inputs.
 
     A kernel that updates (reads what it overwrites) must be safe to be called again after a floating-point warning turned
@@ -244,7 +267,9 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     root = t if base is None else base
     if not needs:
         if family.has_views and root._e is not None and type(root._e) is not AccumulateGrad:
-            _remember(family, root)  # as in PyTorch, views of recorded tensors get a new history even so
+            _remember(
+                family, root
+            )  # as in PyTorch, views of recorded tensors get a new history even so
             family.rebased += 1
         return
     node, number = node_and_number(edge)
@@ -297,7 +322,12 @@ def _reads(node: Node, cell: Any) -> bool:
     if not node.holds or node.saved is None:
         return False
     for (kind, index, _), value in zip(node.rule.saves, node.saved, strict=False):
-        if kind == "in" and value is not None and not node.rule.variadic and index < len(node.edges):
+        if (
+            kind == "in"
+            and value is not None
+            and not node.rule.variadic
+            and index < len(node.edges)
+        ):
             family = family_saved(node, index)
             if family is not None and family.cell is cell:
                 return True

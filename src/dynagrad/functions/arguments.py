@@ -27,7 +27,9 @@ def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
         raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}")
     n = max(ndim + extra, 1)
     if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
     return int(dim) % n
 
 

@@ -7,6 +7,19 @@ from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, integers_only, node, of_operands
 
+__all__ = [
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "gcd",
+    "gcd_",
+    "lcm",
+    "lcm_",
+]
+
 And = node("BitwiseAndBackward0", np.bitwise_and)
 Or = node("BitwiseOrBackward0", np.bitwise_or)
 Xor = node("BitwiseXorBackward0", np.bitwise_xor)

@@ -16,6 +16,38 @@ from ..ops import comparison as ops
 from .arguments import tensor
 from .elementwise import in_place, node, of_tensors
 
+__all__ = [
+    "allclose",
+    "eq",
+    "equal",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "is_complex",
+    "is_floating_point",
+    "is_nonzero",
+    "isclose",
+    "isfinite",
+    "isin",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "le",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "ne",
+    "not_equal",
+    "signbit",
+]
+
 # --- of two tensors, or a tensor and a number -----------------------------------------------------
 
 

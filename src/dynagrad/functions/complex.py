@@ -11,6 +11,23 @@ from ..ops import shape
 from .arguments import tensor
 from .elementwise import in_place, node, of_tensors
 
+__all__ = [
+    "angle",
+    "complex",
+    "conj",
+    "conj_physical",
+    "conj_physical_",
+    "imag",
+    "is_conj",
+    "is_neg",
+    "polar",
+    "real",
+    "resolve_conj",
+    "resolve_neg",
+    "view_as_complex",
+    "view_as_real",
+]
+
 ViewAsReal = node("ViewAsRealBackward0", ops.pairs)
 ViewAsComplex = node("ViewAsComplexBackward0", ops.unpaired)
 Select = node("SelectBackward0", shape.select)

@@ -28,6 +28,20 @@ from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 
+__all__ = [
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
+    "baddbmm",
+    "bmm",
+    "dot",
+    "matmul",
+    "mm",
+    "mv",
+    "vdot",
+]
+
 Dot = node_class("DotBackward0", RULES[np.matmul])
 Mv = node_class("MvBackward0", RULES[np.matmul])
 Bmm = node_class("BmmBackward0", RULES[np.matmul])

@@ -28,6 +28,16 @@ from .factory import (
     warn_of_lost_part,
 )
 
+__all__ = [
+    "can_cast",
+    "clone",
+    "fill",
+    "fill_",
+    "promote_types",
+    "result_type",
+    "zero_",
+]
+
 Clone = node_class("CloneBackward0", RULES[ops.clone])
 ToCopy = node_class("ToCopyBackward0", RULES[ops.to_copy])
 Fill = node_class("FillBackward0", RULES[ops.discard])

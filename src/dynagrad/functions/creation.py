@@ -22,6 +22,20 @@ from .factory import (
     type_of,
 )
 
+__all__ = [
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "eye",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "scalar_tensor",
+    "zeros",
+    "zeros_like",
+]
+
 # --- sizes -----------------------------------------------------------------------------------
 
 

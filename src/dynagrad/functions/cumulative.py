@@ -20,6 +20,15 @@ from .parts import narrow
 from .reduction import converted
 from .return_types import return_type
 
+__all__ = [
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "diff",
+    "logcumsumexp",
+]
+
 Cumsum = node_class("CumsumBackward0", RULES[ops.cumsum])
 Cumprod = node_class("CumprodBackward0", RULES[ops.cumprod])
 Logcumsumexp = node_class("LogcumsumexpBackward0", RULES[ops.logcumsumexp])

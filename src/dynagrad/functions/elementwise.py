@@ -35,6 +35,29 @@ from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
 from ..ops.rule import RULES
 
+__all__ = [
+    "add",
+    "addcdiv",
+    "addcmul",
+    "div",
+    "divide",
+    "floor_divide",
+    "lerp",
+    "mul",
+    "multiply",
+    "neg",
+    "neg_",
+    "negative",
+    "negative_",
+    "positive",
+    "reciprocal",
+    "reciprocal_",
+    "rsub",
+    "sub",
+    "subtract",
+    "true_divide",
+]
+
 # --- what the subjects of elementwise functions share ---------------------------------------------
 
 

@@ -13,6 +13,12 @@ from ..ops.rule import RULES
 from .arguments import tensor
 from .shape import plain_sizes, view_by
 
+__all__ = [
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "broadcast_to",
+]
+
 Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
 
 

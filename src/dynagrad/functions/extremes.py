@@ -16,6 +16,16 @@ from .reduction import constant_of
 from .return_types import return_type
 from .selection import maximum, minimum
 
+__all__ = [
+    "amax",
+    "amin",
+    "aminmax",
+    "argmax",
+    "argmin",
+    "max",
+    "min",
+]
+
 MaxAll = node_class("MaxBackward1", RULES[ops.maximum_of])
 MinAll = node_class("MinBackward1", RULES[ops.minimum_of])
 MaxAlong = node_class("MaxBackward0", RULES[ops.max_along])

@@ -1,8 +1,6 @@
 """What all functions that make tensors share: sizes, dtypes, options, numbers that must fit."""
 
 import math
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from ..core.dtype import (
     numpy_dtype,
     strided,
 )
-from ..core.tape import LIBRARY
+from ..core.quiet import warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES
 from ..ops.shape import cast
@@ -275,7 +273,4 @@ def warn_once(text: str) -> None:
     if text in warned:
         return
     warned.add(text)
-    frame, level = sys._getframe(), 1
-    while frame is not None and LIBRARY[frame.f_code.co_filename]:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, UserWarning, stacklevel=level)
+    warn(text)

@@ -1,6 +1,5 @@
 """Tensors of data that exist already: tensor, as_tensor, asarray, from_numpy, frombuffer."""
 
-import warnings
 from typing import Any, NoReturn
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy import ndarray
 
 from ..core.apply import WARNED, apply, legacy_name, wrap
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
+from ..core.quiet import warn
 from ..core.tensor import Tensor, edge_of, new
 from ..core.views import detached
 from .conversion import Clone, to
@@ -21,6 +21,14 @@ from .factory import (
     type_of,
     warn_once,
 )
+
+__all__ = [
+    "as_tensor",
+    "asarray",
+    "from_numpy",
+    "frombuffer",
+    "tensor",
+]
 
 BOOL = np.dtype("bool")
 _NUMBERS = {float, int, bool, complex}
@@ -170,11 +178,9 @@ def _leaf(value: Any, d: np.dtype) -> Any:
                 )
             raise ValueError("only one element tensors can be converted to Python scalars")
         if edge_of(value) is not None:
-            warnings.warn(
+            warn(
                 "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
-                "behavior.\nConsider using tensor.detach() first; torch.stack keeps the history.",
-                UserWarning,
-                stacklevel=6,
+                "behavior.\nConsider using tensor.detach() first; torch.stack keeps the history."
             )
         return value._a.item()
     if isinstance(value, np.generic):
@@ -258,7 +264,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     if device is not None or pin_memory:
         check_options("tensor", device, None, pin_memory)
     if isinstance(data, Tensor):
-        warnings.warn(COPY_CONSTRUCT.format("torch.tensor"), UserWarning, stacklevel=2)
+        warn(COPY_CONSTRUCT.format("torch.tensor"))
     t = new(Tensor)
     t._a = array_of(data, dtype, "tensor")
     t._e = None
@@ -272,7 +278,7 @@ def new_tensor(
     """A leaf with a copy of the data, in this tensor's dtype unless another is given."""
     check_options("new_tensor", device, layout, pin_memory)
     if isinstance(data, Tensor):
-        warnings.warn(COPY_CONSTRUCT.format("tensor.new_tensor"), UserWarning, stacklevel=2)
+        warn(COPY_CONSTRUCT.format("tensor.new_tensor"))
     return made(array_of(data, self.dtype if dtype is None else dtype, "new_tensor"), requires_grad)
 
 

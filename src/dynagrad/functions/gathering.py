@@ -18,6 +18,21 @@ from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
 
+__all__ = [
+    "argwhere",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "index_select",
+    "masked_fill",
+    "masked_scatter",
+    "masked_select",
+    "nonzero",
+    "put",
+    "take",
+]
+
 IndexSelect = node_class("IndexSelectBackward0", RULES[ops.index])
 Take = node_class("TakeBackward0", RULES[ops.index])
 MaskedSelect = node_class("MaskedSelectBackward0", RULES[ops.index])

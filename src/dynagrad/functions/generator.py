@@ -9,6 +9,16 @@ from ..core.random import Generator as Draws
 from ..core.random import default_generator as default_draws
 from ..core.tensor import Tensor, wrap
 
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
+
 
 class Generator:
     """A source of random numbers with a state of its own, as torch.Generator: `generator=g`.

@@ -16,6 +16,10 @@ from ..ops.rule import RULES
 from .arguments import many_dims, one_dim, sizes, tensor
 from .parts import check_window, row_strides
 
+__all__ = [
+    "numel",
+]
+
 # --- questions --------------------------------------------------------------------------------
 
 

@@ -15,6 +15,22 @@ from . import shape
 from .arguments import one_dim, tensor
 from .expansion import expand
 
+__all__ = [
+    "block_diag",
+    "cartesian_prod",
+    "cat",
+    "column_stack",
+    "combinations",
+    "concat",
+    "concatenate",
+    "dstack",
+    "hstack",
+    "meshgrid",
+    "row_stack",
+    "stack",
+    "vstack",
+]
+
 Cat = node_class("CatBackward0", RULES[ops.cat])
 Stack = node_class("StackBackward0", RULES[ops.stack])
 BlockDiag = node_class("BlockDiagBackward0", RULES[ops.block_diag])

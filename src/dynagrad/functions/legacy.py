@@ -19,6 +19,20 @@ from .conversion import get_dtype_name, to
 from .factory import check_options, default_float, need_gradients, one_size, shape_of, warn_once
 from .from_data import array_of
 
+__all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
+    "set_default_tensor_type",
+]
+
 Alias = node_class("AliasBackward0", RULES[alias])
 
 

@@ -26,6 +26,13 @@ from .arguments import tensor
 from .contraction import matmul
 from .return_types import return_type
 
+__all__ = [
+    "det",
+    "inverse",
+    "logdet",
+    "matrix_power",
+]
+
 Eigh = node_class("LinalgEighBackward0", RULES[ops.eigh])
 Inv = node_class("LinalgInvExBackward0", RULES[ops.inverse])
 Det = node_class("LinalgDetBackward0", RULES[ops.det])

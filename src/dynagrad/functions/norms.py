@@ -11,6 +11,11 @@ from ..ops import norms as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, tensor, truth
 
+__all__ = [
+    "dist",
+    "norm",
+]
+
 VectorNorm = node_class("LinalgVectorNormBackward0", RULES[ops.vector_norm])
 Dist = node_class("DistBackward0", RULES[ops.dist])
 

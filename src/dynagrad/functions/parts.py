@@ -14,6 +14,17 @@ from ..ops.rule import RULES
 from .arguments import one_dim, sizes, tensor
 from .shape import view_by
 
+__all__ = [
+    "as_strided",
+    "as_strided_scatter",
+    "diagonal",
+    "diagonal_scatter",
+    "narrow",
+    "select",
+    "select_scatter",
+    "slice_scatter",
+]
+
 Slice = node_class("SliceBackward0", RULES[shape.sliced])
 Select = node_class("SelectBackward0", RULES[shape.select])
 Diagonal = node_class("DiagonalBackward0", RULES[shape.diagonal])

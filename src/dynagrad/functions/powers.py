@@ -17,6 +17,18 @@ from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
+__all__ = [
+    "float_power",
+    "hypot",
+    "pow",
+    "rsqrt",
+    "rsqrt_",
+    "sqrt",
+    "sqrt_",
+    "square",
+    "square_",
+]
+
 PowScalar = node("PowBackward0", ops.power_scalar)
 Pow = node("PowBackward1", ops.power)
 PowOf = node("PowBackward2", ops.power_of)

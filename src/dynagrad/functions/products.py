@@ -1,12 +1,12 @@
 """einsum and its relatives under PyTorch's names: tensordot, inner, outer, kron, cross, trace."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.apply import apply, broadcast_error, node_class, overridable, promoted, write_out
+from ..core.quiet import warn
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..ops import contraction as ops
@@ -15,6 +15,18 @@ from ..ops.rule import RULES
 from . import elementwise
 from .arguments import one_dim
 from .contraction import View, dot, mm, mv, tensors
+
+__all__ = [
+    "chain_matmul",
+    "cross",
+    "einsum",
+    "ger",
+    "inner",
+    "kron",
+    "outer",
+    "tensordot",
+    "trace",
+]
 
 Einsum = node_class("ViewBackward0", RULES[ops.einsum])
 EinsumMul = node_class("MulBackward0", RULES[ops.einsum])
@@ -336,12 +348,10 @@ def cross(input, other, dim=None, *, out=None):
     """The cross product of vectors of 3 along `dim`; by default the first dimension of size 3."""
     tensors("cross", ("input", input), ("other", other))
     if dim is None:
-        warnings.warn(
+        warn(
             "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass "
             "the dim explicitly or simply use torch.linalg.cross.\nThe default value of dim will "
-            "change to agree with that of linalg.cross in a future release.",
-            UserWarning,
-            stacklevel=3,
+            "change to agree with that of linalg.cross in a future release."
         )
         shape = np.broadcast_shapes(input._a.shape, other._a.shape)
         if 3 not in shape:
@@ -403,12 +413,10 @@ def multi_dot(tensors, *, out=None):
 
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order (an older name of linalg.multi_dot)."""
-    warnings.warn(
+    warn(
         "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
         "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
-        "multiple parameters.",
-        UserWarning,
-        stacklevel=2,
+        "multiple parameters."
     )
     return matrices[0] if len(matrices) == 1 else multi_dot(list(matrices), out=out)
 

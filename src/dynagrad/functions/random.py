@@ -16,6 +16,20 @@ from .creation import like
 from .factory import INT64, check_options, default_float, into, made, one_size, shape_of, type_of
 from .generator import draws
 
+__all__ = [
+    "bernoulli",
+    "multinomial",
+    "normal",
+    "poisson",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+]
+
 DISCARD = RULES[ops.discard]
 Bernoulli = node_class("BernoulliBackward0", DISCARD)
 BernoulliOfScalar = node_class("NotImplemented", DISCARD)

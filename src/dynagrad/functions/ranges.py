@@ -5,16 +5,23 @@ so that a value depends on its place in the vector; the formulas below follow th
 """
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.apply import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
+from ..core.quiet import warn
 from ..core.random.box_muller import _fma64
 from ..core.tensor import Tensor
 from .factory import INT64, check_options, default_float, fitting, into, made, number, type_of
+
+__all__ = [
+    "arange",
+    "linspace",
+    "logspace",
+    "range",
+]
 
 F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 
@@ -207,12 +214,10 @@ def range(  # noqa: A001 - PyTorch's name
 ):
     """start + step * i up to `end` inclusive, in the default floating dtype (deprecated)."""
     check_options("range", device, layout, pin_memory)
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior "
         "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
-        "values in [start, end).",
-        UserWarning,
-        stacklevel=2,
+        "values in [start, end)."
     )
     bounds = (0, *bounds) if len(bounds) == 1 and start is None and end is None else bounds
     start, end, step = _range_bounds("range", bounds, start, end, step)

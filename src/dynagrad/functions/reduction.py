@@ -5,7 +5,6 @@ NumPy's spellings `axis` and `keepdims` are taken as well.
 """
 
 import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -30,12 +29,29 @@ from ..core.apply import (
     write_out,
 )
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
+from ..core.quiet import warn
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap
 from ..ops import reduction as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .elementwise import div
+
+__all__ = [
+    "all",
+    "any",
+    "count_nonzero",
+    "logsumexp",
+    "mean",
+    "nanmean",
+    "nansum",
+    "prod",
+    "std",
+    "std_mean",
+    "sum",
+    "var",
+    "var_mean",
+]
 
 getframe = sys._getframe
 INT64 = np.dtype("int64")
@@ -303,12 +319,10 @@ def _deviation(name: str, cls: Any, input, dim, unbiased, keepdim, correction) -
     axes = None if axes is not None and len(axes) == x._a.ndim else axes
     n = ops.count(x._a.shape, axes)
     if n <= correction:
-        warnings.warn(
+        warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             f"reduction factor (input numel divided by output numel): {n} terms, correction "
-            f"{correction}.",
-            UserWarning,
-            stacklevel=5,
+            f"{correction}."
         )
     keepdim = truth(name, keepdim, "keepdim", 3)
     return apply(cls, x, axes=axes, keepdims=keepdim, correction=correction)

@@ -17,6 +17,23 @@ from . import shape
 from .arguments import many_dims, one_dim, sizes, tensor
 from .expansion import expand
 
+__all__ = [
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "flip",
+    "fliplr",
+    "flipud",
+    "repeat_interleave",
+    "roll",
+    "rot90",
+    "tile",
+    "tril",
+    "tril_indices",
+    "triu",
+    "triu_indices",
+]
+
 Repeat = node_class("RepeatBackward0", RULES[ops.repeat])
 Flip = node_class("FlipBackward0", RULES[ops.flip])
 Roll = node_class("RollBackward0", RULES[ops.roll])

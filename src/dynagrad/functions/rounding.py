@@ -10,6 +10,33 @@ from ..core.tensor import Tensor
 from ..ops import rounding as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
+__all__ = [
+    "abs",
+    "abs_",
+    "absolute",
+    "ceil",
+    "ceil_",
+    "copysign",
+    "fix",
+    "fix_",
+    "floor",
+    "floor_",
+    "fmod",
+    "frac",
+    "frac_",
+    "heaviside",
+    "nan_to_num",
+    "nan_to_num_",
+    "nextafter",
+    "remainder",
+    "round",
+    "round_",
+    "sgn",
+    "sign",
+    "trunc",
+    "trunc_",
+]
+
 # --- rounding -------------------------------------------------------------------------------------
 
 

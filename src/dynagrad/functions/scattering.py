@@ -16,6 +16,15 @@ from .arguments import one_dim, tensor
 from .expansion import expand
 from .indexing import largest, least, number_for
 
+__all__ = [
+    "gather",
+    "index_reduce",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "take_along_dim",
+]
+
 Gather = node_class("GatherBackward0", RULES[ops.gather])
 Scatter0 = node_class("ScatterBackward0", RULES[ops.scatter])
 Scatter1 = node_class("ScatterBackward1", RULES[ops.scatter])

@@ -18,6 +18,22 @@ from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
+__all__ = [
+    "clamp",
+    "clamp_",
+    "clamp_max",
+    "clamp_max_",
+    "clamp_min",
+    "clamp_min_",
+    "clip",
+    "clip_",
+    "fmax",
+    "fmin",
+    "maximum",
+    "minimum",
+    "where",
+]
+
 # --- larger and smaller ---------------------------------------------------------------------------
 
 Maximum = node("MaximumBackward0", np.maximum)

@@ -10,6 +10,22 @@ import numpy as np
 from ..core.dtype import CPU, check_device, device
 from ..core.tensor import Tensor
 
+__all__ = [
+    "are_deterministic_algorithms_enabled",
+    "get_default_device",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "get_num_threads",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_tensor",
+    "set_default_device",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_num_interop_threads",
+    "set_num_threads",
+    "use_deterministic_algorithms",
+]
+
 
 def is_tensor(obj) -> bool:
     """Whether the object is a Tensor."""

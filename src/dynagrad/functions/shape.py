@@ -16,6 +16,26 @@ from ..ops import shape as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, one_dim, sizes, tensor
 
+__all__ = [
+    "adjoint",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "flatten",
+    "moveaxis",
+    "movedim",
+    "permute",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+]
+
 View = node_class("ViewBackward0", RULES[ops.reshape])
 ReshapeAlias = node_class("ReshapeAliasBackward0", RULES[ops.reshape])
 UnsafeView = node_class("UnsafeViewBackward0", RULES[ops.reshape])

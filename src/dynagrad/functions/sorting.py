@@ -17,6 +17,25 @@ from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
 from .return_types import return_type
 
+__all__ = [
+    "argsort",
+    "bincount",
+    "bucketize",
+    "histc",
+    "kthvalue",
+    "median",
+    "mode",
+    "msort",
+    "nanmedian",
+    "nanquantile",
+    "quantile",
+    "searchsorted",
+    "sort",
+    "topk",
+    "unique",
+    "unique_consecutive",
+]
+
 SortPlain = node_class("SortBackward0", RULES[ops.sort])
 SortStable = node_class("SortBackward1", RULES[ops.sort])
 Topk = node_class("TopkBackward0", RULES[ops.topk])

@@ -6,6 +6,17 @@ from ..core.tensor import Tensor
 from ..ops import special as ops
 from .elementwise import in_place, node
 
+__all__ = [
+    "digamma",
+    "erf",
+    "erf_",
+    "erfc",
+    "erfc_",
+    "erfinv",
+    "lgamma",
+    "polygamma",
+]
+
 
 @unary(ops.erf)
 def erf(input, *, out=None):

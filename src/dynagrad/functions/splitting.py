@@ -14,6 +14,17 @@ from ..ops.rule import RULES
 from .arguments import one_dim, sizes, tensor
 from .parts import slice_by, whole
 
+__all__ = [
+    "chunk",
+    "dsplit",
+    "hsplit",
+    "split",
+    "split_with_sizes",
+    "tensor_split",
+    "unbind",
+    "vsplit",
+]
+
 Flip = node_class("FlipBackward0", RULES[joining.flip])
 Split = node_class("SplitBackward0", RULES[joining.split])
 SplitWithSizes = node_class("SplitWithSizesBackward0", RULES[joining.split])

@@ -1,7 +1,6 @@
 """What belongs to the tensor itself: how it prints, converts to Python and NumPy, copies, pickles, is detached and subclassed."""
 
 import copy
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,15 @@ import numpy as np
 from ..core.apply import PLAIN, ask_overrides, legacy_name, override_disabled, overriding, wrap
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.printing import format_spec, format_tensor, suffixes_for
+from ..core.quiet import warn
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, grad_mode
 from ..core.tensor import Tensor, base_of, edge_of, family_of, freeze, new, set_requires_grad
 from ..core.views import detached
+
+__all__ = [
+    "from_dlpack",
+]
 
 NUMPY_NEEDS_DETACH = (
     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.\n"
@@ -75,7 +79,11 @@ def item(self):
 def tolist(self):
     """The values as nested lists of Python numbers."""
     a = self._a
-    return a.astype(np.float32).tolist() if a.dtype.kind == "V" or a.dtype.name == "bfloat16" else a.tolist()
+    return (
+        a.astype(np.float32).tolist()
+        if a.dtype.kind == "V" or a.dtype.name == "bfloat16"
+        else a.tolist()
+    )
 
 
 def tensor_bool(self) -> bool:
@@ -128,7 +136,9 @@ def array(self, dtype=None, copy=None) -> np.ndarray:
     a = numpy(self)
     if dtype is not None and a.dtype != dtype:
         if copy is False:
-            raise ValueError(f"cannot convert {a.dtype.name} to {np.dtype(dtype).name} without a copy")
+            raise ValueError(
+                f"cannot convert {a.dtype.name} to {np.dtype(dtype).name} without a copy"
+            )
         return a.astype(dtype)
     return a.copy() if copy else a
 
@@ -173,8 +183,10 @@ def detach(self) -> Tensor:
 def detach_(self) -> Tensor:
     """Drop the tensor's history in place; RuntimeError for views, whose base would keep it."""
     if base_of(self) is not None:
-        raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel, "
-                           "set gradient_as_bucket_view=False.")
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel, "
+            "set gradient_as_bucket_view=False."
+        )
     freeze(self)
     return self
 
@@ -195,9 +207,15 @@ def set_data(self, value: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if edge_of(self) is not None and category(value._a.dtype) < FLOATING:
-        raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        raise RuntimeError(
+            "data set to a tensor that requires gradients must be floating point or complex dtype"
+        )
     self._a = value._a
-    if type(self._e) is AccumulateGrad and self._g is not None and self._g._a.dtype != value._a.dtype:
+    if (
+        type(self._e) is AccumulateGrad
+        and self._g is not None
+        and self._g._a.dtype != value._a.dtype
+    ):
         self._g = None
 
 
@@ -205,14 +223,17 @@ def get_grad(self) -> Tensor | None:
     """The accumulated gradient, or None; a warning for tensors whose gradient is not kept."""
     edge = self._e
     g = getattr(self, "_g", None)
-    if g is None and edge is not None and type(edge) is not AccumulateGrad and not self.retains_grad:
-        warnings.warn(
+    if (
+        g is None
+        and edge is not None
+        and type(edge) is not AccumulateGrad
+        and not self.retains_grad
+    ):
+        warn(
             "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
             "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
             ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
-            "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations.",
-            UserWarning,
-            stacklevel=2,
+            "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
         )
     return g
 
@@ -223,7 +244,9 @@ def set_grad(self, value: Tensor | None) -> None:
         self._g = None
         return
     if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+        )
     if value is self:
         raise RuntimeError("can't assign Variable as its own grad")
     if value._a.dtype != self._a.dtype:
@@ -302,7 +325,9 @@ def reduce_ex(self, protocol):
     return rebuild_tensor, (type(self), np.array(plain), name, self.requires_grad, state)
 
 
-def rebuild_tensor(kind: type, a: np.ndarray, name: str, requires_grad: bool, state: dict | None) -> Tensor:
+def rebuild_tensor(
+    kind: type, a: np.ndarray, name: str, requires_grad: bool, state: dict | None
+) -> Tensor:
     """A tensor from its pickled parts."""
     t = new(kind)
     t._a = a.view(BY_NAME[name].numpy) if name == "bfloat16" else a
@@ -366,5 +391,3 @@ def as_subclass(self, cls: type) -> Any:
     if base is not None:
         t._b = base
     return t
-
-

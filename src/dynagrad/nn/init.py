@@ -8,13 +8,13 @@ into Rectifiers" (2015); A. Saxe et al., "Exact solutions to the nonlinear dynam
 """
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from ..core.quiet import warn
 from ..core.tensor import Tensor, family_of
 from ..functions.generator import draws
 
@@ -96,10 +96,9 @@ def trunc_normal_(
 ) -> Tensor:
     """Normal values in [a, b]: those outside are refused, and others are drawn for them."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
+        warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
-            "values may be incorrect.",
-            stacklevel=2,
+            "values may be incorrect."
         )
     stream, values = draws("normal_", generator), tensor._a
     with np.errstate(all="ignore"):
@@ -259,7 +258,7 @@ def kaiming_normal_(
 
 def _is_empty(tensor: Tensor) -> bool:
     if tensor._a.size == 0:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warn("Initializing zero-element tensors is a no-op")
     return tensor._a.size == 0
 
 
@@ -301,11 +300,7 @@ def _without_underscore(fill: Callable) -> Callable:
 
     @wraps(fill)
     def older(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(
-            f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.",
-            FutureWarning,
-            stacklevel=2,
-        )
+        warn(f"`nn.init.{new[:-1]}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning)
         return fill(*args, **kwargs)
 
     older.__name__ = new[:-1]

@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules, as torch.optim."""
 
+from ..core.quiet import hush as _hush
 from . import lr_scheduler
 from .adagrad import Adagrad
 from .adam import Adam
@@ -11,6 +12,8 @@ from .optimizer import (
 )
 from .rmsprop import RMSprop
 from .sgd import SGD
+
+_hush(__name__)
 
 __all__ = [
     "SGD",

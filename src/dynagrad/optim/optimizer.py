@@ -2,7 +2,6 @@
 and functions.
 """
 
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -13,6 +12,7 @@ from typing import Any
 from ..core.apply import to_dtype
 from ..core.differentiate import RemovableHandle, add_hook
 from ..core.dtype import FLOATING, category
+from ..core.quiet import warn
 from ..core.tape import AccumulateGrad, caller, grad_mode
 from ..core.tensor import Tensor, edge_of, family_of
 from ..functions.typename import typename
@@ -173,11 +173,10 @@ class Optimizer:
             param_group.setdefault(name, default)
         params = set(param_group["params"])
         if len(params) < len(param_group["params"]):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, this "
                 "will cause an error; "
-                "see github.com/pytorch/pytorch/issues/40967 for more information",
-                stacklevel=3,
+                "see github.com/pytorch/pytorch/issues/40967 for more information"
             )
         named = "param_names" in param_group
         for group in self.param_groups:

@@ -1,9 +1,9 @@
 """LRScheduler, the base of the learning-rate schedules. Imports optimizer."""
 
-import warnings
 from typing import Any
 
 from ..core.apply import wrap
+from ..core.quiet import warn
 from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import number
@@ -70,12 +70,12 @@ def check_optimizer(optimizer: Any) -> None:
 def warn_if_outside(scheduler: "LRScheduler") -> None:
     """Warn where `get_lr()` is called by a user, who means `get_last_lr()`."""
     if not scheduler._get_lr_called_within_step:
-        warnings.warn(_OUTSIDE, UserWarning, stacklevel=3)
+        warn(_OUTSIDE)
 
 
 def warn_of_epoch() -> None:
     """Warn of `scheduler.step(epoch)`."""
-    warnings.warn(_EPOCH, UserWarning, stacklevel=3)
+    warn(_EPOCH)
 
 
 class LRScheduler:
@@ -135,7 +135,7 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next epoch, after the optimizer's steps in this one."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
-            warnings.warn(_TOO_EARLY, UserWarning, stacklevel=2)
+            warn(_TOO_EARLY)
         self._step_count += 1
         if epoch is not None:
             warn_of_epoch()

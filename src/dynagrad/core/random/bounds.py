@@ -5,13 +5,14 @@ may round a value up to an excluded bound. The bounds are therefore moved to the
 that survive the conversion, and what lies outside the dtype is refused.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 
 from dynagrad.errors import LEGACY_NAMES
+
+from ..quiet import warn
 
 Shape = int | tuple[int, ...]
 
@@ -157,11 +158,9 @@ def _check_inside(dtype: np.dtype, kind: FloatKind | None, low: int, last: int) 
         if not smallest <= bound <= largest:
             _out_of_bounds(name, bound, dtype, smallest, largest)
         if kind is not None and not -(1 << kind.digits) <= bound <= 1 << kind.digits:
-            warnings.warn(
+            warn(
                 f"{name} is out of bounds [-(2^{kind.digits}), 2^{kind.digits}]. Beyond these, "
-                f"{dtype.name} does not hold every integer, and the draws are no longer uniform.",
-                UserWarning,
-                stacklevel=4,
+                f"{dtype.name} does not hold every integer, and the draws are no longer uniform."
             )
 
 

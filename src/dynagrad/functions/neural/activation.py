@@ -1,6 +1,5 @@
 """Activation functions under PyTorch's names."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 from ...core.apply import (
     PLAIN,
     apply,
-    getframe,
     legacy_name,
     not_a_tensor,
     overridable,
@@ -18,7 +16,7 @@ from ...core.apply import (
 )
 from ...core.dtype import FLOATING, category
 from ...core.random import default_generator
-from ...core.tape import LIBRARY, node_class
+from ...core.tape import node_class
 from ...core.tensor import Tensor
 from ...core.views import inplace as write_in_place
 from ...core.views import view
@@ -27,6 +25,21 @@ from ...ops.neural import activation as ops
 from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
 from ..arguments import one_dim, tensor
+
+__all__ = [
+    "celu",
+    "celu_",
+    "hardshrink",
+    "prelu",
+    "relu",
+    "relu_",
+    "rrelu",
+    "rrelu_",
+    "selu",
+    "selu_",
+    "threshold",
+    "threshold_",
+]
 
 
 def node(name: str, fun: Callable) -> Any:
@@ -62,14 +75,6 @@ Silu, Mish = node("SiluBackward0", ops.silu), node("MishBackward0", ops.mish)
 Gelu, GeluTanh = node("GeluBackward0", ops.gelu), node("GeluBackward0", ops.gelu_tanh)
 Glu = node("GluBackward0", ops.glu)
 View = node("ViewBackward0", shapes.reshape)
-
-
-def warn(text: str) -> None:
-    """Issue a UserWarning that points to the caller's line outside this package."""
-    level, frame = 2, getframe(1)
-    while frame.f_back is not None and LIBRARY[frame.f_code.co_filename]:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def floating(kernel: str, name: str, x: Any) -> Tensor:

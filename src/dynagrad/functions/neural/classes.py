@@ -43,6 +43,11 @@ from .loss import (
 )
 from .softmax import LogSoftmax, torch_log_softmax
 
+__all__ = [
+    "cosine_similarity",
+    "pairwise_distance",
+]
+
 Nll = node("NllLossBackward0", ops.nll)
 Nll2d = node("NllLoss2DBackward0", ops.nll)
 MultiMargin = node("MultiMarginLossBackward0", ops.multi_margin)

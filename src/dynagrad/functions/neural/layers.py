@@ -17,6 +17,12 @@ from .. import reduction as reductions
 from ..arguments import tensor
 from .activation import node, shown
 
+__all__ = [
+    "group_norm",
+    "layer_norm",
+    "rms_norm",
+]
+
 Embedding = node("EmbeddingBackward0", embedding_ops.take_rows)
 shown(1, Embedding)
 LayerNorm = node("NativeLayerNormBackward0", ops.standardize)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...core.apply import PLAIN, apply, broadcast_error, legacy_name, overridable, promoted, wrap
 from ...core.dtype import FLOATING, Size, category
+from ...core.quiet import warn
 from ...core.tensor import Tensor
 from ...ops.elementwise import drop
 from ...ops.neural import loss as ops
@@ -14,7 +15,7 @@ from ...ops.shape import copy
 from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
 from ..arguments import tensor
-from .activation import LogSigmoid, node, shown, warn
+from .activation import LogSigmoid, node, shown
 
 Mse = node("MseLossBackward0", ops.mse)
 SmoothL1 = node("SmoothL1LossBackward0", ops.huber)

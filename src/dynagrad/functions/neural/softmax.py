@@ -6,12 +6,13 @@ import numpy as np
 
 from ...core.apply import apply, overridable, to_dtype, wrap, write_out
 from ...core.dtype import numpy_dtype
+from ...core.quiet import warn
 from ...core.random import default_generator
 from ...core.tensor import Tensor
 from ...ops.neural import softmax as ops
 from .. import elementwise
 from ..arguments import one_dim, tensor
-from .activation import View, floating, node, warn
+from .activation import View, floating, node
 
 Softmax = node("SoftmaxBackward0", ops.softmax)
 LogSoftmax = node("LogSoftmaxBackward0", ops.log_softmax)

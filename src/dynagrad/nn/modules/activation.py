@@ -2,9 +2,9 @@
 and functional.
 """
 
-import warnings
 from typing import Any
 
+from ...core.quiet import warn
 from ...core.tensor import Tensor
 from .. import functional as F
 from .. import init
@@ -124,11 +124,7 @@ class Hardtanh(Module):
             ("max_value", "max_val", max_value),
         ):
             if value is not None:
-                warnings.warn(
-                    f"keyword argument `{old}` is deprecated and rename to `{new}`",
-                    FutureWarning,
-                    stacklevel=2,
-                )
+                warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning)
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         self.inplace = inplace

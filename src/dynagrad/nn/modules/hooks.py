@@ -1,6 +1,5 @@
 """How a module is called: `forward`, and the hooks around it. Imports core and autograd."""
 
-import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from typing import Any
 
 from ...autograd.function import Function
 from ...core.differentiate import RemovableHandle, add_hook
+from ...core.quiet import warn
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor
 
@@ -231,11 +231,10 @@ class _Call:
         self._after()
         if backward is not None:
             if not isinstance(self.result, Tensor | tuple):
-                warnings.warn(
+                warn(
                     "For backward hooks to be called, module output should be a Tensor or a tuple "
                     "of Tensors but received "
-                    f"{type(self.result)}",
-                    stacklevel=4,
+                    f"{type(self.result)}"
                 )
             self.result = backward.setup_output_hook(self.result)
         if older:
@@ -295,11 +294,10 @@ class _Call:
                 self.result = self.result if answer is None else answer
             except Exception as error:
                 whose = "global module" if number in _global_forward_hooks else "module"
-                warnings.warn(
+                warn(
                     f"{whose} forward hook with ``always_call=True`` raised an exception that was "
                     "silenced as another error "
-                    f"was raised in forward: {error}",
-                    stacklevel=4,
+                    f"was raised in forward: {error}"
                 )
 
     def _hang_on_last_node(self, hooks: list[Callable]) -> None:
@@ -389,13 +387,12 @@ class BackwardHook:
     def _without_inputs(self) -> None:
         """No input requires a gradient: the hooks are called at once, with None for every input."""
         if self.hooks:
-            warnings.warn(
+            warn(
                 "Full backward hook is firing when gradients are computed with respect to module "
                 "outputs since no inputs "
                 "require gradients. See "
                 "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#"
-                "torch.nn.Module.register_full_backward_hook for more details.",
-                stacklevel=5,
+                "torch.nn.Module.register_full_backward_hook for more details."
             )
         for hook in self.hooks:
             answer = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)

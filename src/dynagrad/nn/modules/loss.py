@@ -4,10 +4,10 @@
 are its older form.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ...core.quiet import warn
 from ...core.tensor import Tensor
 from .. import functional as F
 from .distance import PairwiseDistance
@@ -45,9 +45,8 @@ def _reduction(size_average: Any, reduce: Any, reduction: str) -> str:
     mean = True if size_average is None else size_average
     reduced = True if reduce is None else reduce
     found = "none" if not reduced else "mean" if mean else "sum"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
-        stacklevel=4,
+    warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead."
     )
     return found
 
@@ -166,12 +165,11 @@ class NLLLoss2d(NLLLoss):
         reduce: Any = None,
         reduction: str = "mean",
     ):
-        warnings.warn(
+        warn(
             "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement "
             "and see "
             "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
             FutureWarning,
-            stacklevel=2,
         )
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
 

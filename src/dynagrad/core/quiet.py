@@ -1,0 +1,45 @@
+"""Warnings: NumPy's floating-point ones never reach the user, ours point at the user's line. Imports tape.
+
+NumPy reports a division by zero or an overflow through Python's `warnings`, in the name of the
+module whose frame called the ufunc. A module whose global `__name__` is None has no name to warn
+in, and Python drops the warning there before it looks at any filter. `hush` makes that so for the
+modules that compute: nothing is paid for an operation, no filter and no error state of the user's
+is touched, in any thread. (Measured against it: `np.errstate` around each operation costs 0.9 us,
+its context variable alone 0.18 us; a warning filter costs nothing, but the user's
+`simplefilter("always")` outranks it.)
+
+Where the user has turned NumPy's error state to "raise", the operation is repeated under
+`np.errstate(all="ignore")` (see `apply.quietly`).
+"""
+
+import sys
+import warnings
+from types import ModuleType
+from typing import Any
+
+from .tape import LIBRARY
+
+
+class _Hushed(ModuleType):
+    """A module that tells its name from its import record, not from its globals."""
+
+    @property
+    def __name__(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        spec = self.__spec__
+        return None if spec is None else spec.name
+
+
+def hush(prefix: str) -> None:
+    """Keep the warnings of NumPy's ufuncs to themselves in all loaded modules below `prefix`."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(prefix + ".") and not isinstance(module, _Hushed):
+            module.__class__ = _Hushed
+            module.__dict__["__name__"] = None
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the innermost line outside this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and LIBRARY[frame.f_code.co_filename]:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
