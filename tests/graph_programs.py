@@ -190,8 +190,9 @@ class Run:
         views = [t for t in sharing if t._base is not None and t.requires_grad]
         if any(t._base is not base or (hidden and t._base.is_leaf) for t in views):
             return  # PyTorch makes the views' history anew after any write; dynagrad not for these
-        if x.dtype == self.torch.float32 or (x.requires_grad and 0 in x.stride()):
-            return  # dynagrad promotes and saves a copy; it refuses what fails later in PyTorch
+        if x.dtype == self.torch.float32 or 0 in x.stride():
+            return  # dynagrad promotes and saves a copy; it refuses what PyTorch warns of
+        usable(x)  # PyTorch takes a view for a leaf unless somebody looked at its node
         if y.untyped_storage().data_ptr() == memory and y is not x:
             y = y.clone()  # what PyTorch writes where operands overlap depends on its loops
         with self.torch.set_grad_enabled(not silently):

@@ -112,31 +112,39 @@ def run(scenario: Callable, torch: Any) -> Report:
     return say
 
 
-def differences(ours: Any, theirs: Any, where: str = "report") -> list[str]:
+def differences(
+    ours: Any, theirs: Any, where: str = "report", tolerance: float = CLOSE
+) -> list[str]:
     """What differs between two pieces of plain data, one line each."""
     if isinstance(theirs, bool | str) or theirs is None or isinstance(ours, bool | str):
         return [] if ours == theirs else [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
     if isinstance(theirs, int | float | complex):
-        return [] if close(ours, theirs) else [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
+        return (
+            []
+            if close(ours, theirs, tolerance)
+            else [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
+        )
     if isinstance(theirs, dict) and isinstance(ours, dict):
         keys = list(dict.fromkeys([*theirs, *ours]))
         pairs = [(key, ours.get(key), theirs.get(key)) for key in keys]
     elif isinstance(theirs, list | tuple) and isinstance(ours, list | tuple):
         if len(ours) != len(theirs):
-            return [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
+            return differs
         pairs = [(i, a, b) for i, (a, b) in enumerate(zip(ours, theirs, strict=True))]
     else:
-        return [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
-    return [line for key, a, b in pairs for line in differences(a, b, f"{where}[{key!r}]")]
+        return differs
+    return [
+        line for key, a, b in pairs for line in differences(a, b, f"{where}[{key!r}]", tolerance)
+    ]
 
 
-def close(a: Any, b: Any) -> bool:
+def close(a: Any, b: Any, tolerance: float = CLOSE) -> bool:
     """Whether two numbers agree to rounding; nan agrees with nan."""
     if a is None or isinstance(a, str):
         return False
     if isinstance(a, complex) or isinstance(b, complex):
         a, b = complex(a), complex(b)
-        return close(a.real, b.real) and close(a.imag, b.imag)
+        return close(a.real, b.real, tolerance) and close(a.imag, b.imag, tolerance)
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
-    return a == b or abs(a - b) <= CLOSE * max(1.0, abs(a), abs(b))
+    return a == b or abs(a - b) <= tolerance * max(1.0, abs(a), abs(b))

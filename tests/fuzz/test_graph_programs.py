@@ -21,7 +21,8 @@ programs = st.lists(steps, min_size=2, max_size=30)
 
 def check(program: list[Step]) -> None:
     theirs = outcome(torch, program)
-    found = differences(outcome(dynagrad, program), theirs, "program")
+    # Sums of many float32 contributions of both signs, added in another order.
+    found = differences(outcome(dynagrad, program), theirs, "program", tolerance=1e-4)
     assert not found, "\n".join(found[:12])
 
 
