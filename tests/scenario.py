@@ -116,14 +116,11 @@ def differences(
     ours: Any, theirs: Any, where: str = "report", tolerance: float = CLOSE
 ) -> list[str]:
     """What differs between two pieces of plain data, one line each."""
+    differs = [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
     if isinstance(theirs, bool | str) or theirs is None or isinstance(ours, bool | str):
-        return [] if ours == theirs else [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
+        return [] if ours == theirs else differs
     if isinstance(theirs, int | float | complex):
-        return (
-            []
-            if close(ours, theirs, tolerance)
-            else [f"{where}: {ours!r}\n    PyTorch: {theirs!r}"]
-        )
+        return [] if close(ours, theirs, tolerance) else differs
     if isinstance(theirs, dict) and isinstance(ours, dict):
         keys = list(dict.fromkeys([*theirs, *ours]))
         pairs = [(key, ours.get(key), theirs.get(key)) for key in keys]
