@@ -61,6 +61,8 @@ class _Mode:
                     try:
                         sent = yield item
                     except GeneratorExit:
+                        with self._copy():
+                            generator.close()
                         raise
                     except BaseException as error:
                         step = partial(generator.throw, error)
