@@ -247,7 +247,12 @@ def freeze(t: Tensor) -> None:
     edge = t._e
     if type(edge) is AccumulateGrad:
         reference = edge.leaf
-        edge.leaf = lambda: None if (leaf := reference()) is None or leaf._e is None else leaf
+
+        def thawed() -> Any:
+            leaf = reference()
+            return None if leaf is None or leaf._e is None else leaf
+
+        edge.leaf = thawed
     t._e = None
 
 
