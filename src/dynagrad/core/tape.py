@@ -431,9 +431,13 @@ def _call(rule: Rule, number: int) -> Any:
             (i,) = reads
             return lambda node, g, saved: f(g, saved[i], **node.kw)
         return lambda node, g, saved: f(g, *[saved[i] for i in reads], **node.kw)
-    if keywords:
+    if "needs" in keywords:
         return lambda node, g, saved: f(
             g, *[saved[i] for i in reads], **{k: node.keyword(k) for k in keywords}
+        )
+    if keywords:
+        return lambda node, g, saved: f(
+            g, *[saved[i] for i in reads], **{k: node.kw[k] for k in keywords}
         )
     if not reads:
         return lambda node, g, saved: f(g)

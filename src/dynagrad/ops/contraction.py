@@ -98,6 +98,25 @@ general(
 
 
 @primitive
+def affine(bias, x, y):
+    """x @ y + bias for two matrices and a vector, what a linear layer does; y is a turned weight.
+
+    The cotangent of y is computed turned, so that the weight's comes out row by row.
+    """
+    product = np.matmul(x, y)
+    product += bias
+    return product
+
+
+general(
+    affine,
+    lambda g, bias_meta: sum_to(g, shape=bias_meta.shape),
+    lambda g, y: np.matmul(g, swap(y)),
+    lambda g, x: swap(np.matmul(swap(g), x)),
+)
+
+
+@primitive
 def addmv(bias, x, y, *, beta, alpha):
     """beta * bias + alpha * (x @ y) for a matrix and a vector."""
     return addmm.__wrapped__(bias, x, y, beta=beta, alpha=alpha, flip=None)

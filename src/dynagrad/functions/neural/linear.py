@@ -26,7 +26,6 @@ from ...ops import contraction as ops
 from ...ops.rule import RULES
 from .. import elementwise
 from ..contraction import (
-    Addmm,
     Batched,
     Mm,
     Squeeze,
@@ -46,8 +45,9 @@ T = node_class("TBackward0", RULES[ops.swap])
 T.fresh = True
 Turn = node_class("TBackward0", RULES[ops.swap])
 
+Affine = node_class("AddmmBackward0", RULES[ops.affine])
+
 MM = {"flip": (False, True)}
-ADDMM = {"beta": 1, "alpha": 1, "flip": (False, True)}
 
 
 def linear(input, weight, bias: Any = None):
@@ -108,12 +108,10 @@ def _note(frame: Any, edges: tuple, tensors: tuple, arrays: tuple) -> Any:
         turned.family = family_of(tensors[1])
         turned.code, turned.lasti = code, lasti
         turned.seq = tick()
-    n = new(Addmm)
+    n = new(Affine)
     n.edges = (eb, ex, turned)
     n.saved = (Meta(b), None if ex is None else y, None if turned is None else x)
-    n.fix = n.extra = None
-    n.kw = ADDMM
-    n.cells = None
+    n.fix = n.extra = n.kw = n.cells = None
     if ex is None or turned is None:
         first = family_of(tensors[0]) if ex is None else None
         n.cells = (None, first, family_of(tensors[1]) if turned is None else None)
@@ -170,7 +168,7 @@ def _general(input, weight, bias):
     if bias is None:
         product = apply(Mm, flat, turned, **MM)
     else:
-        product = apply(Addmm, bias, flat, turned, **ADDMM)
+        product = apply(Affine, bias, flat, turned)
     if n == 2:
         return product
     cls = UnsafeView if bias is None else View
