@@ -308,6 +308,7 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(4), real(2, 3), real(3, 4), beta=beta, alpha=0.5, flip=(False, False))
         for beta in (1, 0, 2.0)
     ],
+    "affine": [call(real(4), real(2, 3), real(3, 4))],
     "addmv": [call(real(2), real(2, 3), real(3), beta=2.0, alpha=0.5)],
     "addbmm": [call(real(2, 4), real(5, 2, 3), real(5, 3, 4), beta=2.0, alpha=0.5)],
     "addr": [call(real(2, 3), real(2), real(3), beta=2.0, alpha=0.5)],
@@ -324,6 +325,7 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(2, 3), real(3), real(3, 2), inputs=((0, 1), (1,), (1, 0)), output=(0,)),
     ],
     "cross": [call(real(2, 3), real(2, 3), axis=1), call(real(3), real(3, 2), axis=0)][:1],
+    "conjugated": [call(imaginary(2, 3))],
     "diagonal_matrix": [call(real(2, 3))],
     "diagonal_of": [call(real(2, 3, 3))],
     "triangle": [
