@@ -95,7 +95,8 @@ def cast(x, *, dtype):
     """The same values in another dtype; complex to real takes the real part."""
     if x.dtype.kind == "c" and dtype.kind not in "cb":
         x = x.real
-    return np.asarray(x).astype(dtype)
+    x = np.asarray(x)
+    return x.astype(dtype, "C" if 0 in x.strides else "K")  # K would put repeated dimensions last
 
 
 @primitive
