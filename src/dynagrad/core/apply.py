@@ -18,7 +18,7 @@ from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
-from .tensor import Tensor, edge_of, family_of, record, sync, wrap
+from .tensor import Tensor, edge_of, family_of, sync, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: what PyTorch's arithmetic takes as an operand
@@ -126,24 +126,36 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
     Returns a Tensor, or a tuple of them for a primitive with several results.
     """
     rule = cls.rule
-    arrays = [x._a if isinstance(x, Tensor) else x for x in inputs]
+    arrays: list[Any] = []
+    edges: list[Any] = []
+    wanted = False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            v = x._v
+            if v is not None and v.rebased:
+                sync(x)
+            e = x._e
+            arrays.append(x._a)
+            edges.append(e)
+            if e is not None:
+                wanted = True
+        else:
+            arrays.append(x)
+            edges.append(None)
     try:
         result = rule.fun(*arrays, **kw)
     except WARNED:
         result = quietly(rule.fun, *arrays, **kw)
-    edges = None
-    if cls.differentiable and recording():
-        edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in inputs])
-        if edges.count(None) == len(edges):
-            edges = None
+    wanted = wanted and cls.differentiable and recording()
     if rule.results == 1:
-        out = wrap(result)
-        if edges is not None:
-            out._e = note(cls, edges, inputs, arrays, (out._a,), kw)
+        out = new(Tensor)
+        out._a = np.asarray(result) if isinstance(result, np.generic) else result
+        out._v = None
+        out._e = note(cls, tuple(edges), inputs, arrays, (out._a,), kw) if wanted else None
         return out
     outs = tuple([wrap(r) for r in result])
-    if edges is not None:
-        node = note(cls, edges, inputs, arrays, tuple([o._a for o in outs]), kw)
+    if wanted:
+        node = note(cls, tuple(edges), inputs, arrays, tuple([o._a for o in outs]), kw)
         if rule.results == ANY:
             node.results = len(outs)
         node.metas = tuple([Meta(o._a) for o in outs])
@@ -172,23 +184,27 @@ def note(
 ) -> Node:
     """A node of `cls` with what its rules need from this call."""
     node = new(cls)
-    fix = None
+    node.edges = edges
+    node.saved = saved_values(cls.rule, edges, arrays, results) if cls.rule.saves else ()
+    node.fix = node.extra = node.cells = None
+    node.kw = kw
     if cls.broadcasts:
         shape = results[0].shape
         for e, x in zip(edges, arrays):  # noqa: B905 - as many by construction
             if e is not None and x.shape != shape:
-                fix = tuple(
+                node.fix = tuple(
                     [None if e is None else x.shape for e, x in zip(edges, arrays, strict=True)]
                 )
                 break
-    record(node, edges, saved_values(cls.rule, edges, arrays, results), kw=kw, fix=fix)
     if cls.holds and None in edges:
         node.cells = tuple(
             [
-                family_of(x) if e is None and isinstance(x, Tensor) else None
+                (x._v or family_of(x)) if e is None and isinstance(x, Tensor) else None
                 for e, x in zip(edges, inputs, strict=True)
             ]
         )
+    node.code, node.lasti = caller(3)
+    node.seq = tick()
     return node
 
 
