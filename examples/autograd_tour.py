@@ -39,7 +39,7 @@ def show_error(what: str, action: Callable[[], object]) -> None:
     try:
         action()
     except (RuntimeError, ValueError, TypeError) as error:
-        sentence = re.split(r"\.\s", f"{error} ", maxsplit=1)[0].strip()
+        sentence = re.split(r"\.\s|\n", f"{error} ", maxsplit=1)[0].strip()
         print(f"    {what}\n      {type(error).__name__}: {sentence}")
     else:
         raise AssertionError(f"{what} should have failed")
