@@ -190,7 +190,8 @@ class Run:
         views = [t for t in sharing if t._base is not None and t.requires_grad]
         if any(t._base is not base or (hidden and t._base.is_leaf) for t in views):
             return  # PyTorch makes the views' history anew after any write; dynagrad not for these
-        if x.dtype == self.torch.float32 or 0 in x.stride():
+        repeats = any(s == 0 and n > 1 for s, n in zip(x.stride(), x.shape, strict=True))
+        if x.dtype == self.torch.float32 or repeats:
             return  # dynagrad promotes and saves a copy; it refuses what PyTorch warns of
         usable(x)  # PyTorch takes a view for a leaf unless somebody looked at its node
         if y.untyped_storage().data_ptr() == memory and y is not x:
@@ -310,10 +311,16 @@ def outcome(torch: Any, program: list[Step]) -> dict[str, Any]:
                     "grad": None if t.grad is None else t.grad.detach().tolist(),
                 }
             )
+    if any(step.name == "second_order" for step in program):
+        # A result saved by a write to a view belongs to the written operation here, to the view in
+        # PyTorch: what a second order adds to the view's own retained gradient differs.
+        for t in tensors:
+            if not t["is_leaf"]:
+                del t["grad"]
     if run.failed:  # which gradients had arrived before the error is not promised
         run.seen.clear()
         for t in tensors:
-            del t["grad"]
+            t.pop("grad", None)
     pointers = [t.data_ptr() for t in run.pool]
     pairs = itertools.combinations(range(len(pointers)), 2)
     return {
