@@ -193,7 +193,7 @@ def test_profiles_set_everything_and_each_call_sets_sci_mode():
     }
     set_printoptions(profile="default")
     assert get_printoptions() == DEFAULTS
-    assert PRINT_OPTS == PrintOptions()
+    assert vars(PRINT_OPTS) == vars(PrintOptions())
 
 
 def test_printoptions_puts_the_old_options_back_after_an_error():

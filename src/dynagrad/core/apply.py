@@ -16,6 +16,7 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
+from .complaints import UNCHECKED, broadcast_error, not_a_tensor, told
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
@@ -72,7 +73,10 @@ override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", defa
 
 
 def overridable(f: F) -> F:
-    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples) answer instead of `f`."""
+    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples) answer instead of `f`.
+
+    What Python or NumPy raise inside for arguments that nobody has checked is told in terms of the call.
+    """
 
     @wraps(f)
     def public(*args, **kwargs):
@@ -80,7 +84,29 @@ def overridable(f: F) -> F:
             answer = ask_overrides(public, args, kwargs)
             if answer is not NotImplemented:
                 return answer
-        return f(*args, **kwargs)
+        try:
+            return f(*args, **kwargs)
+        except UNCHECKED as error:
+            better = told(f, args, kwargs, error)
+            if better is None:
+                raise
+        raise better
+
+    return public  # pyright: ignore[reportReturnType]
+
+
+def explained(f: F) -> F:
+    """`f`, whose callers get PyTorch's errors for arguments that nobody has checked (as `overridable` gives them)."""
+
+    @wraps(f)
+    def public(*args, **kwargs):
+        try:
+            return f(*args, **kwargs)
+        except UNCHECKED as error:
+            better = told(f, args, kwargs, error)
+            if better is None:
+                raise
+        raise better
 
     return public  # pyright: ignore[reportReturnType]
 
@@ -254,32 +280,6 @@ def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
 def _operand(number: Any, dtype: np.dtype) -> ndarray:
     """A Python number as an operand: an integer out of the dtype's range wraps, as in PyTorch's arithmetic."""
     return np.array(number).astype(dtype) if dtype.kind in "iu" else scalar(number, dtype)
-
-
-def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
-    """PyTorch's error for shapes that do not broadcast; None if they do."""
-    rank = max(map(len, shapes))
-    for dim in range(1, rank + 1):
-        sizes = [(s[-dim]) for s in shapes if len(s) >= dim and s[-dim] != 1]
-        if len(set(sizes)) > 1:
-            other = next(n for n in sizes if n != sizes[0])
-            text = " and ".join(str(list(s)) for s in shapes)
-            return RuntimeError(
-                errors.BROADCAST.format(a=sizes[0], b=other, dim=rank - dim, op=name, shapes=text)
-            )
-    return None
-
-
-def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeError:
-    """PyTorch's error for an argument that is no tensor."""
-    return TypeError(
-        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
-        + (
-            ". Make one first: torch.tensor(value) or torch.from_numpy(array)"
-            if isinstance(value, list | tuple | ndarray)
-            else ""
-        )
-    )
 
 
 def legacy_name(d: np.dtype) -> str:

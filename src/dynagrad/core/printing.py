@@ -6,7 +6,6 @@ every value becomes a text of one common width (`_cells`), the texts are laid ou
 """
 
 import contextlib
-import dataclasses
 import math
 import numbers
 import operator
@@ -17,15 +16,22 @@ from typing import Any
 import numpy as np
 
 
-@dataclasses.dataclass
 class PrintOptions:
     """How tensors are printed; see `set_printoptions` for the meaning of each field."""
 
-    precision: int = 4
-    threshold: float = 1000
-    edgeitems: int = 3
-    linewidth: float = 80
-    sci_mode: bool | None = None
+    def __init__(
+        self,
+        precision: int = 4,
+        threshold: float = 1000,
+        edgeitems: int = 3,
+        linewidth: float = 80,
+        sci_mode: bool | None = None,
+    ):
+        self.precision = precision
+        self.threshold = threshold
+        self.edgeitems = edgeitems
+        self.linewidth = linewidth
+        self.sci_mode = sci_mode
 
 
 PRINT_OPTS = PrintOptions()
@@ -72,14 +78,14 @@ def set_printoptions(
         "linewidth": linewidth,
     }
     changed = {name: value for name, value in given.items() if value is not None}
-    options = dataclasses.replace(base, **changed, sci_mode=sci_mode)
+    options = PrintOptions(**{**vars(base), **changed, "sci_mode": sci_mode})
     _check(options)
     vars(PRINT_OPTS).update(vars(options))
 
 
 def get_printoptions() -> dict[str, Any]:
     """The options in force, as a dict that `set_printoptions(**options)` takes back."""
-    return dataclasses.asdict(PRINT_OPTS)
+    return dict(vars(PRINT_OPTS))
 
 
 @contextlib.contextmanager

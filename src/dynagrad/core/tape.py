@@ -11,7 +11,6 @@ import sys
 from collections import deque
 from contextvars import ContextVar
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from numpy import ufunc
@@ -40,7 +39,7 @@ clock.last_write = 0
 class _Library(dict):
     """Whether a file belongs to this package, by file name: a frame of one of them is no user's line."""
 
-    root = str(Path(__file__).parent.parent) + os.sep
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
     def __missing__(self, filename: str) -> bool:
         self[filename] = found = filename.startswith(self.root)
@@ -192,8 +191,10 @@ class Node(NodeDefaults):
         return [self.cotangent(g, i) for i in range(self.results)]
 
     def vjp(self, g, saved, edges):
-        """The inputs' cotangents, one for each edge, from the result's."""
-        raise NotImplementedError(type(self).__name__)
+        """The inputs' cotangents, one for each edge, from the result's; made at the first call of its class."""
+        cls = type(self)
+        cls.vjp = _vjp(cls.rule)
+        return cls.vjp(self, g, saved, edges)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} object at {id(self):#x}>"
@@ -337,7 +338,6 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
             "differentiable": rule.kind != "constant",
             "broadcasts": rule.kind in ("elementwise", "multilinear", "general")
             and not rule.variadic,
-            "vjp": _vjp(rule),
         }
         | ({"results": rule.results} if rule.results != ANY else {}),
     )

@@ -16,7 +16,16 @@ from .. import errors
 from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
-from .apply import WARNED, broadcast_error, check_cast, note, quietly, recording, to_dtype
+from .apply import (
+    WARNED,
+    broadcast_error,
+    check_cast,
+    not_a_tensor,
+    note,
+    quietly,
+    recording,
+    to_dtype,
+)
 from .storage import address, geometry, owner, strides_of
 from .tape import (
     LIBRARY,
@@ -174,6 +183,8 @@ def detached(t: Tensor) -> Tensor:
 
 def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     """Whether a write to `t` must be recorded; raises PyTorch's errors where it must not happen."""
+    if not isinstance(t, Tensor):
+        raise not_a_tensor(name, 1, "input", t)
     needs = False
     if recording() and t._a.dtype.kind in DIFFERENTIABLE:
         edge = edge_of(t)

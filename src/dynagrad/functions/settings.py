@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from pathlib import Path
+import os
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,14 @@ def get_default_device() -> device:
 
 def _blas() -> Any:
     """The library of linear algebra that NumPy brought along, already loaded; None if unknown."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for path in sorted(folder.glob("*openblas*")):
-            try:
-                return ctypes.CDLL(str(path))
-            except OSError:
-                continue
+    package = os.path.dirname(np.__file__)
+    for folder in (f"{package}.libs", os.path.join(package, ".dylibs")):
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            if "openblas" in name:
+                try:
+                    return ctypes.CDLL(os.path.join(folder, name))
+                except OSError:
+                    continue
     return None
 
 

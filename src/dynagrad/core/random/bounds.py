@@ -5,8 +5,7 @@ may round a value up to an excluded bound. The bounds are therefore moved to the
 that survive the conversion, and what lies outside the dtype is refused.
 """
 
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -19,8 +18,7 @@ Shape = int | tuple[int, ...]
 LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class FloatKind:
+class FloatKind(NamedTuple):
     """A floating dtype: bits of precision, largest number, and whether float32 computes for it."""
 
     digits: int

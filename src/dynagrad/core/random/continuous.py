@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from dynagrad.core.random.bounds import Shape, check_uniform, float_kind, legacy_name, need_float
 from dynagrad.core.random.box_muller import (
@@ -23,6 +22,9 @@ from dynagrad.core.random.box_muller import (
     unit64,
 )
 from dynagrad.core.random.mt19937 import WordStream
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _REAL = {np.dtype(np.complex64): F32, np.dtype(np.complex128): F64}
 
@@ -42,7 +44,7 @@ class ContinuousDraws(WordStream):
     def uniform(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = F32,
+        dtype: "DTypeLike" = F32,
         low: float = 0.0,
         high: float = 1.0,
         *,
@@ -63,7 +65,7 @@ class ContinuousDraws(WordStream):
             self._fill(real, self._fill_uniform, low, high)
         return array
 
-    def rand(self, shape: Shape = (), dtype: DTypeLike = F32) -> np.ndarray:
+    def rand(self, shape: Shape = (), dtype: "DTypeLike" = F32) -> np.ndarray:
         """Uniform values in [0, 1)."""
         return self.uniform(shape, dtype)
 
@@ -108,7 +110,7 @@ class ContinuousDraws(WordStream):
     def normal(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = F32,
+        dtype: "DTypeLike" = F32,
         mean: float | np.ndarray = 0.0,
         std: float | np.ndarray = 1.0,
         *,
@@ -144,7 +146,7 @@ class ContinuousDraws(WordStream):
                 self._fill(real, fill, mean, std)
         return array
 
-    def randn(self, shape: Shape = (), dtype: DTypeLike = F32) -> np.ndarray:
+    def randn(self, shape: Shape = (), dtype: "DTypeLike" = F32) -> np.ndarray:
         """Normal values of mean 0 and variance 1."""
         return self.normal(shape, dtype)
 
@@ -228,7 +230,7 @@ class ContinuousDraws(WordStream):
     def exponential(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = F32,
+        dtype: "DTypeLike" = F32,
         lambd: float = 1.0,
         *,
         out: np.ndarray | None = None,
@@ -248,7 +250,7 @@ class ContinuousDraws(WordStream):
     def cauchy(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = F32,
+        dtype: "DTypeLike" = F32,
         median: float = 0.0,
         sigma: float = 1.0,
         *,
@@ -269,7 +271,7 @@ class ContinuousDraws(WordStream):
     def log_normal(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = F32,
+        dtype: "DTypeLike" = F32,
         mean: float = 1.0,
         std: float = 2.0,
         *,

@@ -7,9 +7,9 @@ where they occur: `multinomial` has its own order of equal ratios, `poisson` use
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from dynagrad.core.random.bounds import (
     LOWEST,
@@ -24,6 +24,9 @@ from dynagrad.core.random.bounds import (
 from dynagrad.core.random.box_muller import F32, F64, unit64
 from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.shuffle import inside_out_shuffle, swap_shuffle
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 I64 = np.dtype(np.int64)
 
@@ -42,7 +45,7 @@ class Generator(ContinuousDraws):
     def random(
         self,
         shape: Shape = (),
-        dtype: DTypeLike = I64,
+        dtype: "DTypeLike" = I64,
         low: int | None = None,
         high: int | None = None,
         *,
@@ -73,7 +76,7 @@ class Generator(ContinuousDraws):
         low: int,
         high: int,
         shape: Shape = (),
-        dtype: DTypeLike = I64,
+        dtype: "DTypeLike" = I64,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -93,7 +96,7 @@ class Generator(ContinuousDraws):
                 values += first
             store(flat[a:b], values)
 
-    def randperm(self, n: int, dtype: DTypeLike = I64) -> np.ndarray:
+    def randperm(self, n: int, dtype: "DTypeLike" = I64) -> np.ndarray:
         """The integers 0 to n - 1 in random order. RuntimeError if the dtype cannot hold them."""
         dtype = np.dtype(dtype)
         _check_permutation(n, dtype)
@@ -111,7 +114,7 @@ class Generator(ContinuousDraws):
         self,
         p: float | np.ndarray,
         shape: Shape | None = None,
-        dtype: DTypeLike | None = None,
+        dtype: "DTypeLike | None" = None,
         *,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -153,7 +156,12 @@ class Generator(ContinuousDraws):
             flat[a:b] = units < limits[a:b]
 
     def geometric(
-        self, p: float, shape: Shape = (), dtype: DTypeLike = F32, *, out: np.ndarray | None = None
+        self,
+        p: float,
+        shape: Shape = (),
+        dtype: "DTypeLike" = F32,
+        *,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """How many trials until the first success, of probability 0 < p < 1. Two words a value."""
         if not 0 < p < 1:

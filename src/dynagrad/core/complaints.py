@@ -1,0 +1,152 @@
+"""Errors of bad arguments, told in the terms of the function that was called. Imports dtype, tape, tensor.
+
+A check that raises by itself is left alone. What Python or NumPy raise somewhere inside (a missing
+attribute, shapes that do not fit) says nothing about the call: `told` makes PyTorch's error of it.
+"""
+
+import inspect
+import opcode
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from .dtype import from_numpy_dtype
+from .tape import LIBRARY
+from .tensor import Tensor
+
+RAISE = opcode.opmap["RAISE_VARARGS"]
+RERAISE = opcode.opmap["RERAISE"]
+NUMPY = np.__file__.removesuffix("__init__.py")
+#: what Python and NumPy raise for arguments that nobody has checked
+UNCHECKED = (TypeError, AttributeError, ValueError, IndexError, KeyError, OverflowError)
+
+NUMBER = (int, float, complex, np.number, np.bool_, Tensor)
+INTEGER = (int, np.integer, Tensor)
+#: parameters by name: the word PyTorch has for what they take, and the classes
+WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(
+        "input weight target mask index src source mat mat1 mat2 vec vec1 vec2 batch1 batch2 tensor tensor1 "
+        "tensor2 real imag boundaries sorted_sequence A B abs angle x1 x2 input1 input2".split(),
+        ("Tensor", (Tensor,)),
+    ),
+    **dict.fromkeys(
+        "dim dim0 dim1 dim2 k chunks diagonal offset start_dim end_dim num_classes steps".split(),
+        ("int", (*INTEGER, list, tuple)),
+    ),
+    **dict.fromkeys(
+        "other end value fill_value exponent alpha beta negative_slope eps lambd threshold p rtol atol".split(),
+        ("Number", NUMBER),
+    ),
+    **dict.fromkeys(
+        "size dims normalized_shape repeats shifts".split(),
+        ("tuple of ints", (*INTEGER, tuple, list)),
+    ),
+}
+ANNOTATED: dict[Any, tuple[str, tuple[type, ...]]] = {
+    Tensor: ("Tensor", (Tensor,)),
+    int: ("int", INTEGER),
+    float: ("float", (int, float, np.number, Tensor)),
+    bool: ("bool", (bool, np.bool_)),
+    str: ("str", (str,)),
+}
+
+
+def type_name(value: Any) -> str:
+    """The class of `value` as PyTorch's messages write it: `list`, `numpy.ndarray`, `Tensor`."""
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+
+
+def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeError:
+    """PyTorch's error for an argument that is no tensor."""
+    hint = ". Make one first: torch.tensor(value) or torch.from_numpy(array)"
+    return TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
+        + (hint if isinstance(value, list | tuple | ndarray) else "")
+    )
+
+
+def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
+    """PyTorch's error for shapes that do not broadcast; None if they do."""
+    rank = max(map(len, shapes))
+    for dim in range(1, rank + 1):
+        found = [(s[-dim]) for s in shapes if len(s) >= dim and s[-dim] != 1]
+        if len(set(found)) > 1:
+            other = next(n for n in found if n != found[0])
+            text = " and ".join(str(list(s)) for s in shapes)
+            return RuntimeError(
+                errors.BROADCAST.format(a=found[0], b=other, dim=rank - dim, op=name, shapes=text)
+            )
+    return None
+
+
+def told(f: Callable, args: tuple, kwargs: dict, error: Exception) -> Exception | None:
+    """The error to raise for a call `f(*args, **kwargs)` that failed with `error`; None: `error` itself."""
+    trace: TracebackType | None = error.__traceback__
+    if trace is None or _speaks_for_itself(trace):
+        return None
+    name = getattr(f, "__name__", str(f))
+    parameters = inspect.signature(f).parameters
+    try:
+        given = inspect.signature(f).bind(*args, **kwargs).arguments
+    except TypeError as mismatch:
+        return TypeError(_mismatch(name, str(mismatch), error))
+    for position, (argument, value) in enumerate(given.items(), 1):
+        parameter = parameters[argument]
+        word, kinds = ANNOTATED.get(parameter.annotation) or WORDS.get(argument, ("", (object,)))
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if isinstance(value, kinds) or (value is None and parameter.default is None):
+            continue
+        if word == "Tensor":
+            return not_a_tensor(name, position, argument, value)
+        return TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be {word}, not {type_name(value)}"
+        )
+    values = [v for v in given.values() if isinstance(v, Tensor)]
+    if isinstance(error, ValueError) and values:
+        unfit = broadcast_error(name, [v._a.shape for v in values])
+        if unfit is not None:
+            return unfit
+    if isinstance(error, IndexError):
+        return IndexError(_unfit(name, given, error))
+    kind = RuntimeError if isinstance(error, ValueError | OverflowError) else TypeError
+    return kind(_unfit(name, given, error))
+
+
+def _speaks_for_itself(trace: TracebackType) -> bool:
+    """Whether an exception comes from a check of ours, or from code that is not ours (a user's function)."""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    if LIBRARY[code.co_filename]:
+        return code.co_code[trace.tb_lasti] in (RAISE, RERAISE)
+    return not code.co_filename.startswith(NUMPY)
+
+
+def _mismatch(name: str, text: str, error: Exception) -> str:
+    """Python's text about missing, superfluous or unknown arguments, in PyTorch's form where one is missing."""
+    if text.startswith("missing a required"):
+        argument = text.split("'")[1]
+        return f'{name}() missing 1 required positional arguments: "{argument}"'
+    said = str(error)
+    return f"{name}() {said.partition('() ')[2]}" if "() " in said else f"{name}(): {text}"
+
+
+def _unfit(name: str, given: dict[str, Any], error: Exception) -> str:
+    kinds = ", ".join(f"{argument}={_shown(value)}" for argument, value in given.items())
+    return (
+        f"{name}() received an invalid combination of arguments - got ({kinds})\n"
+        f"They do not fit together, or one of them is of a wrong type or size. Within: {error}"
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{from_numpy_dtype(value._a.dtype)}{list(value._a.shape)}"
+    text = repr(value)
+    return text if len(text) <= 60 else type_name(value)
