@@ -161,7 +161,8 @@ def million(_: Any = None) -> None:
         gc.collect()
         peaks.append(resident())
     print(
-        f"{'1,000,000 operations, 5 rounds':34}resident MB after each: {' '.join(f'{p:.0f}' for p in peaks)}"
+        f"{'1,000,000 operations, 5 rounds':34}resident MB after each: "
+        f"{' '.join(f'{p:.0f}' for p in peaks)}"
     )
 
 
@@ -205,7 +206,8 @@ def chain_memory() -> None:
         )
         peaks.append(float(os.popen(f'{sys.executable} -c "{program}"').read()))
     print(
-        f"{'long chain, peak memory':34}{peaks[0]:10.1f} MB{peaks[1]:12.1f} MB{peaks[0] / peaks[1]:8.2f}   (goal 1.00)"
+        f"{'long chain, peak memory':34}{peaks[0]:10.1f} MB{peaks[1]:12.1f} "
+        f"MB{peaks[0] / peaks[1]:8.2f}   (goal 1.00)"
     )
 
 
@@ -225,7 +227,8 @@ def main() -> int:
         missed += ratio > goal
         unit, factor = ("us", 1e6) if theirs < 0.05 else ("ms", 1e3)
         print(
-            f"{name:34}{ours * factor:10.2f} {unit}{theirs * factor:12.2f} {unit}{ratio:8.2f}   (goal {goal:.2f})"
+            f"{name:34}{ours * factor:10.2f} {unit}{theirs * factor:12.2f} {unit}{ratio:8.2f}   "
+            f"(goal {goal:.2f})"
         )
     for name, check in {
         "memory": chain_memory,

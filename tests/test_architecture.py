@@ -25,10 +25,11 @@ from architecture import (
 # layer) and, within one entry that names a package, other modules of that entry without a cycle.
 # The longest entry that fits a module counts: `core.tape` for itself, `core` for the rest of core.
 HOUSE = """
-torch_version errors
+torch_version errors accelerator backends cuda
 ops.rule ops
-core core.storage core.tape core.quiet core.random core.tensor core.apply core.protocols core.hooks
-core.engine core.differentiate core.views core.dual core.batched core.printing
+core core.storage core.tape core.quiet core.random core.tensor core.complaints core.apply
+core.protocols core.hooks core.engine core.differentiate core.views core.dual core.batched
+core.printing
 functions
 autograd
 func nn optim linalg fft special random

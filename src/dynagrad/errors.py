@@ -1,4 +1,6 @@
-"""Templates of error messages: what was given, what was expected, what to do. Imports the standard library only."""
+"""Templates of error messages: what was given, what was expected, what to do. Imports the standard
+library only.
+"""
 
 import linecache
 import re
@@ -7,7 +9,9 @@ from typing import Any
 
 
 def source_line(code: CodeType | None, lasti: int) -> str:
-    """The place of one bytecode instruction as `file:line` and, where the source can be read, its text."""
+    """The place of one bytecode instruction as `file:line` and, where the source can be read, its
+    text.
+    """
     if code is None:
         return "an unknown place"
     line = code.co_firstlineno
@@ -49,30 +53,31 @@ LEGACY_NAMES = {
 
 LEAF_INPLACE = (
     "a {view}leaf Variable that requires grad is being used in an in-place operation.\n"
-    "{op} would overwrite a value whose gradient is asked for. Use the out-of-place form (x = x {op} ...), "
-    "or write inside `with torch.no_grad():`."
+    "{op} would overwrite a value whose gradient is asked for. Use the out-of-place form (x = x "
+    "{op} ...), or write inside `with torch.no_grad():`."
 )
 
 STALE = (
-    "one of the variables needed for gradient computation has been modified by an inplace operation: "
-    "{tensor}{which} is at version {now}; expected version {seen} instead.\n"
+    "one of the variables needed for gradient computation has been modified by an inplace "
+    "operation: {tensor}{which} is at version {now}; expected version {seen} instead.\n"
     "  saved for backward at   {saved_at}\n"
     "  modified in place at    {changed_at}\n"
     "Hint: use the out-of-place form of the second line, or give the first one a .clone()."
 )
 
 FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-    "after calling backward.\n"
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you "
+    "call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward "
+    "through the graph a second time or if you need to access saved tensors after calling "
+    "backward.\n"
     "  freed node: {node}, made at {place}"
 )
 
 NOT_SCALAR = (
     "grad can be implicitly created only for scalar outputs\n"
-    "The output has shape {shape}. Reduce it first (.sum(), .mean()), or pass a gradient of that shape: "
-    "backward(gradient=...), grad(..., grad_outputs=...)."
+    "The output has shape {shape}. Reduce it first (.sum(), .mean()), or pass a gradient of that "
+    "shape: backward(gradient=...), grad(..., grad_outputs=...)."
 )
 
 NO_GRAD_FN = (
@@ -80,26 +85,29 @@ NO_GRAD_FN = (
 )
 
 UNUSED = (
-    "The differentiated Tensor at index {index} appears to not have been used in the graph. Set allow_unused=True if this is the "
-    "desired behavior.\n"
-    "This tensor {what} is not on any path to the outputs. A slice or copy made after the computation is a new node: "
-    "take the gradient of the original tensor, and slice that."
+    "The differentiated Tensor at index {index} appears to not have been used in the graph. Set "
+    "allow_unused=True if this is the desired behavior.\n"
+    "This tensor {what} is not on any path to the outputs. A slice or copy made after the "
+    "computation is a new node: take the gradient of the original tensor, and slice that."
 )
 
 GRAD_SHAPE = (
-    "Mismatch in shape: grad_output[{index}] has a shape of torch.Size({given}) and output[{index}] has a shape of "
-    "torch.Size({expected}).\n"
+    "Mismatch in shape: grad_output[{index}] has a shape of torch.Size({given}) and "
+    "output[{index}] has a shape of torch.Size({expected}).\n"
     "A gradient has the shape of its output."
 )
 
 REQUIRES_GRAD_DTYPE = (
     "only Tensors of floating point {and_complex}dtype can require gradients\n"
-    "This tensor is {dtype}. Convert it first: x.float(), or torch.tensor(..., dtype=torch.float32)."
+    "This tensor is {dtype}. Convert it first: x.float(), or torch.tensor(..., "
+    "dtype=torch.float32)."
 )
 
 BROADCAST = (
-    "The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}\n"
-    "{op} was given the shapes {shapes}, which do not broadcast: sizes must be equal, or 1, dimension by dimension from the right."
+    "The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension "
+    "{dim}\n"
+    "{op} was given the shapes {shapes}, which do not broadcast: sizes must be equal, or 1, "
+    "dimension by dimension from the right."
 )
 
 _NO_GRAD_VIEW = (
@@ -107,13 +115,15 @@ _NO_GRAD_VIEW = (
     "  operation: {op}"
 )
 _AMBIGUOUS = (
-    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
-    "want the inplace to be tracked)."
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+    "code by moving both the view and the inplace either both inside the no_grad block (if you "
+    "don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "tracked)."
 )
 _SEVERAL = (
-    "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
-    "modified inplace. You should replace the inplace operation by an out-of-place one."
+    "This view is the output of a function that returns multiple views. Such functions do not "
+    "allow the output views to be modified inplace. You should replace the inplace operation by "
+    "an out-of-place one."
 )
 #: why a view must not be written in place, or not be used once its base has been (`Tensor._m`)
 VIEW_INPLACE = {
@@ -122,10 +132,12 @@ VIEW_INPLACE = {
     "multi": "{node} is a view and {happened} inplace. " + _SEVERAL + "\n  operation: {op}",
 }
 VIEW_INPLACE["function"] = (
-    "{node} is a view and {happened} inplace. This view was created inside a custom Function (or because an input was returned "
-    "as-is) and the autograd logic to handle view+inplace would override the custom backward associated with the custom "
-    "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
-    "Function.\n  operation: {op}"
+    "{node} is a view and {happened} inplace. This view was created inside a custom Function (or "
+    "because an input was returned as-is) and the autograd logic to handle view+inplace would "
+    "override the custom backward associated with the custom Function, leading to incorrect "
+    "gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+    "Function.\n"
+    "  operation: {op}"
 )
 VIEW_WRITTEN = "is being modified"
 BASE_WRITTEN = "its base or another view of its base has been modified"

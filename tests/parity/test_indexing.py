@@ -219,7 +219,8 @@ PROGRAMS = [
     "m.index_reduce(0, L([0, 0, 2]), sq[:, :1].expand(3, 4), 'amin', include_self=True)",
     "m.scatter_reduce(0, L([[0, 1, 0], [0, 1, 2], [0, 0, 2]]), sq, 'amin', include_self=False)",
     "m.index_reduce(0, L([0, 0, 2]), sq[:, :1].expand(3, 4), 'amin', include_self=False)",
-    "L([[1., 0.], [0., 2.]]).requires_grad_().scatter_reduce(0, L([[0, 0], [1, 0]]), L([[0., 3.], [0., 2.]]), 'prod')",
+    "L([[1., 0.], [0., 2.]]).requires_grad_().scatter_reduce(0, L([[0, 0], [1, 0]]), L([[0., 3.], "
+    "[0., 2.]]), 'prod')",
     "L([1, 5, 3]).scatter_reduce(0, L([0, 0, 2]), L([4, 9, 1]), 'amax', include_self=False)",
     "L([1, 5, 3]).scatter_reduce(0, L([0, 0, 2]), L([4, 9, 2]), 'mean')",
     "m.nonzero()",

@@ -1,4 +1,4 @@
-"""PyTorch 2.13 as the oracle of views, joining and splitting: values, strides, nodes, derivatives."""
+"""PyTorch 2.13 as the oracle of views, joining, splitting: values, strides, nodes, derivatives."""
 
 import pytest
 

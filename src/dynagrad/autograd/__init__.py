@@ -1,4 +1,6 @@
-"""Automatic differentiation: gradients of the recorded graph, the grad modes, functions with their own derivative."""
+"""Automatic differentiation: gradients of the recorded graph, the grad modes, functions with their
+own derivative.
+"""
 
 from ..core.differentiate import backward, grad
 from . import function, grad_mode, graph

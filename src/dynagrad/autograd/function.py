@@ -1,7 +1,7 @@
 """autograd.Function: operations with a derivative written by the user. Imports core.
 
-The node of a Function holds its context; the context holds no result as a Tensor (results are saved as arrays and rebuilt
-from the node), so that it makes no reference cycle.
+The node of a Function holds its context; the context holds no result as a Tensor (results are saved
+as arrays and rebuilt from the node), so that it makes no reference cycle.
 """
 
 from collections.abc import Callable
@@ -47,12 +47,13 @@ class FunctionCtx:
         self._node: Any = None
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep inputs or results of forward (Tensors or None) for `ctx.saved_tensors` in backward."""
+        """Keep inputs or results of forward (Tensors or None): `ctx.saved_tensors` in backward."""
         for i, t in enumerate(tensors):
             if t is not None and not isinstance(t, Tensor):
                 raise TypeError(
-                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}\nSet other "
-                    "values as attributes: ctx.value = value."
+                    f"save_for_backward can only save variables, but argument {i} is of type "
+                    f"{type(t).__name__}\n"
+                    "Set other values as attributes: ctx.value = value."
                 )
         self._saving = tensors
 
@@ -74,7 +75,9 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple:
-        """The tensors given to save_for_backward; RuntimeError once they are freed or if one was overwritten since."""
+        """The tensors given to save_for_backward; RuntimeError once they are freed or if one was
+        overwritten since.
+        """
         if self._kept is None:
             return tuple(self._saving)
         return tuple(_restored(item, self._node) for item in self._kept)
@@ -112,7 +115,9 @@ def _restored(item: _Kept | None, node: Any) -> Tensor | None:
 
 
 class BackwardCFunction(Node):
-    """The node of one call of a Function; its class is named `<Function>Backward`. Attributes of ctx read through it."""
+    """The node of one call of a Function; its class is named `<Function>Backward`. Attributes of
+    ctx read through it.
+    """
 
     __slots__ = ("ctx", "holds", "inputs", "results")
     rule = _KEPT
@@ -155,7 +160,8 @@ class BackwardCFunction(Node):
             answer = answer[:expected]
         if len(answer) != expected:
             raise RuntimeError(
-                f"function {name} returned an incorrect number of gradients (expected {expected}, got {len(answer)})\n"
+                f"function {name} returned an incorrect number of gradients (expected {expected}, "
+                f"got {len(answer)})\n"
                 "backward returns one gradient (or None) for each argument of forward."
             )
         results = []
@@ -163,13 +169,14 @@ class BackwardCFunction(Node):
             if meta is None:
                 if a is not None:
                     raise RuntimeError(
-                        f"function {name} returned a gradient different than None at position {i + 1}, but the "
-                        "corresponding forward input was not a Variable"
+                        f"function {name} returned a gradient different than None at position "
+                        f"{i + 1}, but the corresponding forward input was not a Variable"
                     )
                 continue
             if a is not None and not isinstance(a, Tensor):
                 raise RuntimeError(
-                    f"expected Variable or None (got {type(a).__name__})\nThis is gradient {i} of {name}."
+                    f"expected Variable or None (got {type(a).__name__})\n"
+                    f"This is gradient {i} of {name}."
                 )
             if a is not None:
                 a = _fitted(a, meta, name, i)
@@ -187,8 +194,8 @@ def _fitted(a: Tensor, meta: Meta, name: str, index: int) -> Tensor:
             fits = False
         if not fits:
             raise RuntimeError(
-                f"Function {name} returned an invalid gradient at index {index} - got {list(from_shape)} but expected shape "
-                f"compatible with {list(shape)}"
+                f"Function {name} returned an invalid gradient at index {index} - got "
+                f"{list(from_shape)} but expected shape compatible with {list(shape)}"
             )
         a = sum_to(a, shape=shape)
     return to_dtype(a, meta.dtype)
@@ -197,23 +204,26 @@ def _fitted(a: Tensor, meta: Meta, name: str, index: int) -> Tensor:
 class Function:
     """Base of operations with their own derivative.
 
-    A subclass defines static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, or `forward(*args)` with
-    `setup_context(ctx, inputs, output)`; it is used as `MyFunction.apply(*args)`. Source: torch.autograd.Function.
+    A subclass defines static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, or
+    `forward(*args)` with `setup_context(ctx, inputs, output)`; it is used as
+    `MyFunction.apply(*args)`. Source: torch.autograd.Function.
     """
 
     generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any):
         warn(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on "
-            "the class itself. Instantiating an autograd function will raise an error in a future version of PyTorch.",
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all "
+            "static, so you should invoke them on the class itself. Instantiating an autograd "
+            "function will raise an error in a future version of PyTorch.",
             DeprecationWarning,
         )
 
     def __call__(self, *args: Any, **kwargs: Any):
         raise RuntimeError(
-            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with "
-            "static forward method: class F(Function) with @staticmethod forward and backward, called as F.apply(...)."
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method: class F(Function) with "
+            "@staticmethod forward and backward, called as F.apply(...)."
         )
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -238,14 +248,16 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of all arguments of forward; define it in a subclass."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
         """The tangents of the results; define it in a subclass."""
         raise NotImplementedError(
-            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
         )
 
     @classmethod
@@ -281,8 +293,8 @@ def _results(
     for t in ctx._dirty:
         if not any(t is o for o in tensors):
             raise RuntimeError(
-                "Some elements marked as dirty during the forward method were not returned as output. The inputs "
-                "that are modified inplace must all be outputs of the Function."
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are modified inplace must all be outputs of the Function."
             )
         if records and type(edge_of(t)) is AccumulateGrad:
             raise RuntimeError(
@@ -326,7 +338,7 @@ def _number(t: Tensor, outputs: tuple) -> int | None:
 
 
 def _own(output: Tensor, ctx: FunctionCtx, args: tuple) -> Tensor:
-    """A result that is an input (not written in place) becomes another tensor on the same memory."""
+    """A result that is an input (not written in place) becomes a new tensor on the same memory."""
     if any(output is a for a in args) and not any(output is d for d in ctx._dirty):
         t = wrap(output._a)
         t._v = Family(family_of(output).cell)
@@ -335,7 +347,7 @@ def _own(output: Tensor, ctx: FunctionCtx, args: tuple) -> Tensor:
 
 
 def once_differentiable(backward: Callable) -> Callable:
-    """Decorator of a backward that must not itself be differentiated: doing so raises RuntimeError."""
+    """Decorator of a backward that must not be differentiated itself: that raises RuntimeError."""
 
     @wraps(backward)
     def wrapped(ctx: Any, *args: Any) -> Any:

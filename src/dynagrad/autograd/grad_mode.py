@@ -1,7 +1,8 @@
-"""Whether operations are recorded: no_grad, enable_grad, set_grad_enabled, inference_mode. Imports core.
+"""Whether operations are recorded: no_grad, enable_grad, set_grad_enabled, inference_mode. Imports
+core.
 
-The mode is a context variable: threads and asynchronous tasks do not disturb each other, and a new thread starts with
-recording on.
+The mode is a context variable: threads and asynchronous tasks do not disturb each other, and a new
+thread starts with recording on.
 """
 
 import inspect

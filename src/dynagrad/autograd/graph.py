@@ -14,7 +14,9 @@ class _VariableMeta(type):
 
 
 class Variable(metaclass=_VariableMeta):
-    """The old name of Tensor: `Variable(t)` gives a tensor on the same memory; every Tensor is an instance."""
+    """The old name of Tensor: `Variable(t)` gives a tensor on the same memory; every Tensor is an
+    instance.
+    """
 
     def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: Any = None) -> Any:
         t = data.detach()

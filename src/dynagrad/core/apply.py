@@ -1,7 +1,9 @@
-"""From a primitive to a recorded operation: `apply` for any of them, `unary` and `binary` for the hot elementwise ones.
+"""From a primitive to a recorded operation: `apply` for any of them, `unary` and `binary` for the
+hot elementwise ones.
 
-NumPy's floating-point warnings are kept from the user in `quiet`; where the user has made NumPy raise, a call is repeated
-under `np.errstate(all="ignore")`. The user's error state is never written.
+NumPy's floating-point warnings are kept from the user in `quiet`; where the user has made NumPy
+raise, a call is repeated under `np.errstate(all="ignore")`. The user's error state is never
+written.
 """
 
 import sys
@@ -33,7 +35,7 @@ WARNED = (FloatingPointError, RuntimeWarning)
 ToCopy = node_class("ToCopyBackward0", RULES[cast])
 
 
-# --- Python numbers as arrays -------------------------------------------------------------------------------------------
+# --- Python numbers as arrays ---------------------------------------------------------------------
 
 _SCALARS: dict[np.dtype, dict[Any, ndarray]] = {float32: {}, float64: {}}
 _cached32 = _SCALARS[float32].get
@@ -41,7 +43,8 @@ _ZEROS = {dtype: np.zeros((), dtype) for dtype in _SCALARS}
 
 
 def scalar(value: Any, dtype: np.dtype) -> ndarray:
-    """A Python number as a 0-d array of `dtype`, cached: an array operand costs half of what a Python number does.
+    """A Python number as a 0-d array of `dtype`, cached: an array operand costs half of what a
+    Python number does.
 
     Never cached: -0.0, which equals 0.0, and nan. Raises RuntimeError where the value does not fit.
     """
@@ -63,7 +66,7 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
     return array
 
 
-# --- tensor subclasses and other classes with __torch_function__ ----------------------------------------------------------
+# --- tensor subclasses and other classes with __torch_function__ ----------------------------------
 
 #: classes whose instances take part in operations without asking anybody (Tensor, Parameter, ...)
 PLAIN: set[type] = {Tensor}
@@ -73,9 +76,11 @@ override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", defa
 
 
 def overridable(f: F) -> F:
-    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples) answer instead of `f`.
+    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples)
+    answer instead of `f`.
 
-    What Python or NumPy raise inside for arguments that nobody has checked is told in terms of the call.
+    What Python or NumPy raise inside for arguments that nobody has checked is told in terms of the
+    call.
     """
 
     @wraps(f)
@@ -96,7 +101,9 @@ def overridable(f: F) -> F:
 
 
 def explained(f: F) -> F:
-    """`f`, whose callers get PyTorch's errors for arguments that nobody has checked (as `overridable` gives them)."""
+    """`f`, whose callers get PyTorch's errors for arguments that nobody has checked (as
+    `overridable` gives them).
+    """
 
     @wraps(f)
     def public(*args, **kwargs):
@@ -112,7 +119,9 @@ def explained(f: F) -> F:
 
 
 def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
-    """What the arguments' `__torch_function__` answer: subclasses first, then left to right; NotImplemented if none do."""
+    """What the arguments' `__torch_function__` answer: subclasses first, then left to right;
+    NotImplemented if none do.
+    """
     if override_disabled.get():
         return NotImplemented
     found: list[Any] = []
@@ -139,15 +148,17 @@ def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
             return answer
     names = ", ".join(kind.__name__ for kind in kinds)
     raise TypeError(
-        f"Multiple dispatch failed for 'torch.{f.__name__}'; all __torch_function__ handlers returned NotImplemented ({names})"
+        f"Multiple dispatch failed for 'torch.{f.__name__}'; all __torch_function__ handlers "
+        f"returned NotImplemented ({names})"
     )
 
 
-# --- apply --------------------------------------------------------------------------------------------------------------
+# --- apply ----------------------------------------------------------------------------------------
 
 
 def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
-    """Compute `cls.rule`'s primitive on Tensors (or arrays, which are constants) and record a node if one is wanted.
+    """Compute `cls.rule`'s primitive on Tensors (or arrays, which are constants) and record a node
+    if one is wanted.
 
     Returns a Tensor, or a tuple of them for a primitive with several results.
     """
@@ -255,7 +266,7 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
     return tuple(saved)
 
 
-# --- type promotion -----------------------------------------------------------------------------------------------------
+# --- type promotion -------------------------------------------------------------------------------
 
 
 def to_dtype(x: Tensor, dtype: np.dtype) -> Tensor:
@@ -268,7 +279,9 @@ def to_dtype(x: Tensor, dtype: np.dtype) -> Tensor:
 
 
 def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
-    """Tensors and Python numbers as Tensors of their common dtype; `floating`: at least the default floating dtype."""
+    """Tensors and Python numbers as Tensors of their common dtype; `floating`: at least the default
+    floating dtype.
+    """
     dtype = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
     if floating and category(dtype) < FLOATING:
         dtype = number_dtype(0.0)
@@ -278,7 +291,9 @@ def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
 
 
 def _operand(number: Any, dtype: np.dtype) -> ndarray:
-    """A Python number as an operand: an integer out of the dtype's range wraps, as in PyTorch's arithmetic."""
+    """A Python number as an operand: an integer out of the dtype's range wraps, as in PyTorch's
+    arithmetic.
+    """
     return np.array(number).astype(dtype) if dtype.kind in "iu" else scalar(number, dtype)
 
 
@@ -288,22 +303,27 @@ def legacy_name(d: np.dtype) -> str:
 
 
 def check_cast(name: str, given: np.dtype, wanted: np.dtype) -> None:
-    """Raise where a result cannot be written into a tensor of a lower category (float into int, int into bool)."""
+    """Raise where a result cannot be written into a tensor of a lower category (float into int, int
+    into bool).
+    """
     if category(given) > category(wanted):
         raise RuntimeError(
-            f"result type {legacy_name(given)} can't be cast to the desired output type {legacy_name(wanted)}\n{name} writes "
-            "into existing memory; convert that tensor first, as in x = x.float()"
+            f"result type {legacy_name(given)} can't be cast to the desired output type "
+            f"{legacy_name(wanted)}\n"
+            f"{name} writes into existing memory; convert that tensor first, as in x = x.float()"
         )
 
 
 def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
-    """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its dtype does."""
+    """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its
+    dtype does.
+    """
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if recording() and (edge_of(result) is not None or edge_of(out) is not None):
         raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
-            "requires grad. Drop out=, or compute under torch.no_grad()."
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad. Drop out=, or compute under torch.no_grad()."
         )
     check_cast(name, result._a.dtype, out._a.dtype)
     if out._a.shape != result._a.shape:
@@ -313,7 +333,7 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
     return out
 
 
-# --- the hot elementwise operations -------------------------------------------------------------------------------------
+# --- the hot elementwise operations ---------------------------------------------------------------
 
 
 def unary(
@@ -321,7 +341,8 @@ def unary(
 ) -> Callable[[F], F]:
     """Make the stub below it (name, docstring) the operation `fun` on one tensor.
 
-    `integers`: the result of an integer tensor is an integer tensor; otherwise it has the default floating dtype.
+    `integers`: the result of an integer tensor is an integer tensor; otherwise it has the default
+    floating dtype.
     """
 
     def decorate(stub: F) -> F:
@@ -405,11 +426,13 @@ def unary(
 
 
 _NO_BOOL = frozenset(
-    "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm addcmul addcdiv".split()
+    "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm "
+    "addcmul addcdiv".split()
 )
 _NO_COMPLEX = frozenset(
-    "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide remainder fmod div atan2 "
-    "copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter logaddexp2 sinc deg2rad rad2deg".split()
+    "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide "
+    "remainder fmod div atan2 copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter "
+    "logaddexp2 sinc deg2rad rad2deg".split()
 )
 
 
@@ -417,18 +440,19 @@ def refuse(name: str, kind: int) -> None:
     """Raise for the operations that PyTorch refuses for tensors of this category."""
     if kind == 0 and name in ("neg", "negative"):
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
-            "or `logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
         )
     if kind == 0 and name in ("sub", "subtract", "rsub"):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
-            "`~` or `logical_not()` operator instead."
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+            "trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
     if (kind == 0 and name in _NO_BOOL) or (kind > FLOATING and name in _NO_COMPLEX):
         given = "Bool" if kind == 0 else "ComplexFloat"
         raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{given}'\n{name} needs real numbers; convert the tensor first, as in "
+            f"\"{name}_cpu\" not implemented for '{given}'\n"
+            f"{name} needs real numbers; convert the tensor first, as in "
             + ("x.int()" if kind == 0 else "x.real or x.abs()")
         )
 
@@ -441,12 +465,14 @@ def binary(
     numbers: bool = False,
     scaled: Callable | None = None,
 ) -> Callable[[Callable], Any]:
-    """Make the stub below it the operation `fun` on two tensors, or a tensor and a Python number, with promotion.
+    """Make the stub below it the operation `fun` on two tensors, or a tensor and a Python number,
+    with promotion.
 
-    `floating`: integers are converted to the default floating dtype (division). `numbers`: the first operand may be a
-    number too, as in torch.sub(1, x). `scaled`: what serves a call with `alpha=` (input, other, alpha); others refuse it.
-    The product's attribute `operator` is the same operation for `Tensor.__add__`: where it cannot serve the other operand
-    it returns NotImplemented, so that Python asks that operand.
+    `floating`: integers are converted to the default floating dtype (division). `numbers`: the
+    first operand may be a number too, as in torch.sub(1, x). `scaled`: what serves a call with
+    `alpha=` (input, other, alpha); others refuse it. The product's attribute `operator` is the same
+    operation for `Tensor.__add__`: where it cannot serve the other operand it returns
+    NotImplemented, so that Python asks that operand.
     """
 
     def decorate(stub: Callable) -> Any:
@@ -461,7 +487,8 @@ def binary(
         differentiable = rule.kind != "constant"
         is_ufunc = isinstance(fun, np.ufunc)
         keeps = bool(rule.saves)
-        # multiplication and division save (y, x): x for y's cotangent, y for x's and, in a division, for both
+        # multiplication and division save (y, x): x for y's cotangent, y for x's and, in a
+        # division, for both
         saves_yx = tuple((s.kind, s.index) for s in rule.saves) == (
             ("in", 1),
             ("in", 0),
@@ -586,9 +613,11 @@ def binary(
 
 
 def with_number(fun: Callable, torch_name: str, keyword: str) -> Callable[[F], F]:
-    """Put a quick path before a general operation (input, other): a floating tensor with a plain Python number.
+    """Put a quick path before a general operation (input, other): a floating tensor with a plain
+    Python number.
 
-    `fun` is a primitive of one array that takes the number as metadata `keyword`; its rule saves nothing or the input.
+    `fun` is a primitive of one array that takes the number as metadata `keyword`; its rule saves
+    nothing or the input.
     """
 
     def decorate(general: F) -> F:

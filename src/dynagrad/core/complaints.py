@@ -1,4 +1,5 @@
-"""Errors of bad arguments, told in the terms of the function that was called. Imports dtype, tape, tensor.
+"""Errors of bad arguments, told in the terms of the function that was called. Imports dtype, tape,
+tensor.
 
 A check that raises by itself is left alone. What Python or NumPy raise somewhere inside (a missing
 attribute, shapes that do not fit) says nothing about the call: `told` makes PyTorch's error of it.
@@ -29,8 +30,9 @@ INTEGER = (int, np.integer, Tensor)
 #: parameters by name: the word PyTorch has for what they take, and the classes
 WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
     **dict.fromkeys(
-        "input weight target mask index src source mat mat1 mat2 vec vec1 vec2 batch1 batch2 tensor tensor1 "
-        "tensor2 real imag boundaries sorted_sequence A B abs angle x1 x2 input1 input2".split(),
+        "input weight target mask index src source mat mat1 mat2 vec vec1 vec2 batch1 batch2 "
+        "tensor tensor1 tensor2 real imag boundaries sorted_sequence A B abs angle x1 x2 input1 "
+        "input2".split(),
         ("Tensor", (Tensor,)),
     ),
     **dict.fromkeys(
@@ -38,7 +40,8 @@ WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
         ("int", (*INTEGER, list, tuple)),
     ),
     **dict.fromkeys(
-        "other end value fill_value exponent alpha beta negative_slope eps lambd threshold p rtol atol".split(),
+        "other end value fill_value exponent alpha beta negative_slope eps lambd threshold p rtol "
+        "atol".split(),
         ("Number", NUMBER),
     ),
     **dict.fromkeys(
@@ -65,8 +68,8 @@ def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeErr
     """PyTorch's error for an argument that is no tensor."""
     hint = ". Make one first: torch.tensor(value) or torch.from_numpy(array)"
     return TypeError(
-        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
-        + (hint if isinstance(value, list | tuple | ndarray) else "")
+        f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
+        f"{type_name(value)}" + (hint if isinstance(value, list | tuple | ndarray) else "")
     )
 
 
@@ -85,7 +88,9 @@ def broadcast_error(name: str, shapes: list[tuple]) -> RuntimeError | None:
 
 
 def told(f: Callable, args: tuple, kwargs: dict, error: Exception) -> Exception | None:
-    """The error to raise for a call `f(*args, **kwargs)` that failed with `error`; None: `error` itself."""
+    """The error to raise for a call `f(*args, **kwargs)` that failed with `error`; None: `error`
+    itself.
+    """
     trace: TracebackType | None = error.__traceback__
     if trace is None or _speaks_for_itself(trace):
         return None
@@ -105,7 +110,8 @@ def told(f: Callable, args: tuple, kwargs: dict, error: Exception) -> Exception 
         if word == "Tensor":
             return not_a_tensor(name, position, argument, value)
         return TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be {word}, not {type_name(value)}"
+            f"{name}(): argument '{argument}' (position {position}) must be {word}, not "
+            f"{type_name(value)}"
         )
     values = [v for v in given.values() if isinstance(v, Tensor)]
     if isinstance(error, ValueError) and values:
@@ -119,7 +125,9 @@ def told(f: Callable, args: tuple, kwargs: dict, error: Exception) -> Exception 
 
 
 def _speaks_for_itself(trace: TracebackType) -> bool:
-    """Whether an exception comes from a check of ours, or from code that is not ours (a user's function)."""
+    """Whether an exception comes from a check of ours, or from code that is not ours (a user's
+    function).
+    """
     while trace.tb_next is not None:
         trace = trace.tb_next
     code = trace.tb_frame.f_code
@@ -129,7 +137,9 @@ def _speaks_for_itself(trace: TracebackType) -> bool:
 
 
 def _mismatch(name: str, text: str, error: Exception) -> str:
-    """Python's text about missing, superfluous or unknown arguments, in PyTorch's form where one is missing."""
+    """Python's text about missing, superfluous or unknown arguments, in PyTorch's form where one is
+    missing.
+    """
     if text.startswith("missing a required"):
         argument = text.split("'")[1]
         return f'{name}() missing 1 required positional arguments: "{argument}"'

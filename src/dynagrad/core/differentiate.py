@@ -1,4 +1,6 @@
-"""`backward` and `grad`: argument checks and defaults around the engine; hooks and flags of single tensors."""
+"""`backward` and `grad`: argument checks and defaults around the engine; hooks and flags of single
+tensors.
+"""
 
 import weakref
 from collections.abc import Sequence
@@ -22,12 +24,14 @@ def backward(
     grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
-    """Add the gradients of `sum(tensors * grad_tensors)` to the `.grad` of the leaves (or of `inputs` only).
+    """Add the gradients of `sum(tensors * grad_tensors)` to the `.grad` of the leaves (or of
+    `inputs` only).
 
-    grad_tensors: one weight of the same shape for each tensor; None for a scalar's 1. retain_graph: keep saved values for
-    another pass (default: create_graph). create_graph: record the pass itself, for higher derivatives. Raises RuntimeError
-    for tensors without history, non-scalar tensors without weight, freed graphs and saved values that were overwritten.
-    Source: torch.autograd.backward.
+    grad_tensors: one weight of the same shape for each tensor; None for a scalar's 1. retain_graph:
+    keep saved values for another pass (default: create_graph). create_graph: record the pass
+    itself, for higher derivatives. Raises RuntimeError for tensors without history, non-scalar
+    tensors without weight, freed graphs and saved values that were overwritten. Source:
+    torch.autograd.backward.
     """
     if grad_variables is not None:
         grad_tensors = grad_variables
@@ -35,7 +39,8 @@ def backward(
         inputs = (inputs,)
     if inputs is not None and len(tuple(inputs)) == 0:
         raise RuntimeError(
-            "`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for all leaves."
+            "`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for "
+            "all leaves."
         )
     tensors = _sequence(tensors, "tensors")
     weights = _weights(tensors, grad_tensors, create_graph)
@@ -67,10 +72,12 @@ def grad(
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
-    """The gradients of `sum(outputs * grad_outputs)` with respect to `inputs`, as a tuple; no `.grad` is touched.
+    """The gradients of `sum(outputs * grad_outputs)` with respect to `inputs`, as a tuple; no
+    `.grad` is touched.
 
-    allow_unused: None instead of an error for inputs that the outputs do not depend on; materialize_grads: zeros instead of
-    None. Other arguments and errors as for `backward`. Source: torch.autograd.grad.
+    allow_unused: None instead of an error for inputs that the outputs do not depend on;
+    materialize_grads: zeros instead of None. Other arguments and errors as for `backward`. Source:
+    torch.autograd.grad.
     """
     if is_grads_batched:
         raise NotImplementedError(
@@ -79,7 +86,8 @@ def grad(
     if materialize_grads:
         if allow_unused is False:
             raise ValueError(
-                "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+                "Expected allow_unused to be True or not passed when materialize_grads=True, but "
+                "got: allow_unused=False."
             )
         allow_unused = True
     outputs = _sequence(outputs, "outputs")
@@ -113,13 +121,14 @@ def _sequence(tensors: Any, name: str) -> tuple:
 
 
 def _weights(tensors: tuple, given: Any, create: bool) -> list:
-    """One cotangent for each tensor, as the engine wants it: arrays, or Tensors with create_graph."""
+    """One cotangent per tensor, as the engine wants it: arrays, or Tensors with create_graph."""
     if given is None or isinstance(given, Tensor):
         given = (given,) * len(tensors) if given is None else (given,)
     given = tuple(given)
     if len(given) < len(tensors):
         raise RuntimeError(
-            f"got {len(tensors)} tensors and {len(given)} gradients\nGive one gradient (or None) for each tensor."
+            f"got {len(tensors)} tensors and {len(given)} gradients\n"
+            "Give one gradient (or None) for each tensor."
         )
     weights = []
     for i, (t, g) in enumerate(
@@ -148,8 +157,9 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             )
         if category(g._a.dtype) == FLOATING + 1 and category(a.dtype) == FLOATING:
             raise RuntimeError(
-                "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-                f"grad_output[{i}] has a dtype of {g.dtype!r} and output[{i}] has a dtype of {t.dtype!r}."
+                "For complex Tensors, both grad_output and output are required to have the same "
+                f"dtype. Mismatch in dtype: grad_output[{i}] has a dtype of {g.dtype!r} and "
+                f"output[{i}] has a dtype of {t.dtype!r}."
             )
         if g._a.dtype != a.dtype:
             g = wrap(g._a.astype(a.dtype))
@@ -162,8 +172,8 @@ def _why_no_graph(t: Tensor) -> str:
     if category(t._a.dtype) < FLOATING:
         return f"Its dtype is {t.dtype!r}, and only floating and complex tensors have gradients."
     return (
-        "It was made by the user without requires_grad=True, or from tensors without it, or under no_grad() or detach(). Set "
-        "requires_grad=True on an input before the computation."
+        "It was made by the user without requires_grad=True, or from tensors without it, or under "
+        "no_grad() or detach(). Set requires_grad=True on an input before the computation."
     )
 
 
@@ -177,7 +187,8 @@ def _targets(inputs: tuple) -> dict:
         if edge_of(t) is None:
             raise RuntimeError(
                 "One of the differentiated Tensors does not require grad\n"
-                f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before the computation."
+                f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before "
+                "the computation."
             )
     return dict.fromkeys(_keys(inputs))
 
@@ -193,11 +204,13 @@ def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, target
         grad_mode.reset(token)
 
 
-# --- methods of Tensor ----------------------------------------------------------------------------------------------------------
+# --- methods of Tensor ----------------------------------------------------------------------------
 
 
 def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-    """Add the gradients of this tensor, weighted by `gradient`, to the leaves' `.grad`; see `autograd.backward`."""
+    """Add the gradients of this tensor, weighted by `gradient`, to the leaves' `.grad`; see
+    `autograd.backward`.
+    """
     if gradient is None and inputs is None and not create_graph and self._a.size == 1:
         edge = edge_of(self)  # the everyday call, without the general one's sequences
         if edge is not None and self._a.dtype.kind != "c":
@@ -210,7 +223,7 @@ def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False,
 
 
 class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook off again; also a context manager."""
+    """What registering a hook returns: `remove()` takes the hook off; also a context manager."""
 
     _next = 0
 
@@ -238,7 +251,9 @@ def add_hook(hooks: dict, hook: Any) -> RemovableHandle:
 
 
 def _register_hook(self, hook):
-    """Call `hook(grad)` whenever this tensor's gradient is computed; what it returns, unless None, replaces it."""
+    """Call `hook(grad)` whenever this tensor's gradient is computed; what it returns, unless None,
+    replaces it.
+    """
     edge = edge_of(self)
     if edge is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -277,7 +292,9 @@ def _retains_grad(self):
 
 
 def _node_register_hook(self, fn):
-    """Call `fn(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces grad_inputs."""
+    """Call `fn(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces
+    grad_inputs.
+    """
     return add_hook(extras(self).posthooks, fn)
 
 

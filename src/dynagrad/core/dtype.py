@@ -1,8 +1,10 @@
-"""dtypes, shapes and devices under PyTorch's names, and PyTorch's type promotion. Imports NumPy only.
+"""dtypes, shapes and devices under PyTorch's names, and PyTorch's type promotion. Imports NumPy
+only.
 
-Promotion differs from NumPy's: a tensor with dimensions outranks a 0-d tensor, which outranks a Python number, within one
-category (bool < integer < floating < complex); an integer tensor with a floating tensor has the floating tensor's type.
-Source: PyTorch's "Tensor Attributes" notes and `torch.result_type`.
+Promotion differs from NumPy's: a tensor with dimensions outranks a 0-d tensor, which outranks a
+Python number, within one category (bool < integer < floating < complex); an integer tensor with a
+floating tensor has the floating tensor's type. Source: PyTorch's "Tensor Attributes" notes and
+`torch.result_type`.
 """
 
 from importlib import import_module
@@ -96,12 +98,15 @@ def _dtype_by_name(name: str) -> dtype:
 
 
 def optional(package: str, extra: str, purpose: str) -> Any:
-    """Import an optional third-party package at its first use; ImportError says what it is needed for."""
+    """Import an optional third-party package at its first use; ImportError says what it is needed
+    for.
+    """
     try:
         return import_module(package)
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs the package {package}, which is not installed. Install it with: pip install 'dynagrad[{extra}]'"
+            f"{purpose} needs the package {package}, which is not installed. Install it with: pip "
+            f"install 'dynagrad[{extra}]'"
         ) from error
 
 
@@ -116,16 +121,18 @@ def from_numpy_dtype(numpy: np.dtype) -> dtype:
     found = _BY_NUMPY.get(numpy)
     if found is None and numpy.isnative is False:
         raise ValueError(
-            "given numpy array has byte order different from the native byte order. "
-            "Conversion between byte orders is currently not supported. Convert it first: a.astype(a.dtype.newbyteorder('='))"
+            "given numpy array has byte order different from the native byte order. Conversion "
+            "between byte orders is currently not supported. Convert it first: "
+            "a.astype(a.dtype.newbyteorder('='))"
         )
     if found is None and numpy.name == "bfloat16":
         _bfloat16()
         found = _BY_NUMPY.get(numpy)
     if found is None:
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{numpy.type.__name__}. The only supported types are: float64, float32, float16, "
-            "complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
+            f"can't convert np.ndarray of type numpy.{numpy.type.__name__}. The only supported "
+            "types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+            "int8, uint64, uint32, uint16, uint8, and bool."
         )
     return found
 
@@ -147,7 +154,8 @@ def set_default_dtype(d: dtype) -> None:
     """Set the default floating dtype; TypeError unless `d` is a floating dtype."""
     if not isinstance(d, dtype):
         raise TypeError(
-            f"invalid dtype object: only floating-point types are supported as the default type, got {d!r}"
+            "invalid dtype object: only floating-point types are supported as the default type, "
+            f"got {d!r}"
         )
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
@@ -189,7 +197,9 @@ def complex_of(d: np.dtype) -> np.dtype:
 
 
 def number_dtype(value: Any) -> np.dtype:
-    """The dtype of a Python number in promotion: bool, int64, the default dtype, or its complex counterpart."""
+    """The dtype of a Python number in promotion: bool, int64, the default dtype, or its complex
+    counterpart.
+    """
     if isinstance(value, bool | np.bool_):
         return bool_.numpy
     if isinstance(value, int | np.integer):
@@ -203,7 +213,9 @@ def number_dtype(value: Any) -> np.dtype:
 
 
 def _combine(higher: np.dtype | None, lower: np.dtype | None) -> np.dtype | None:
-    """A group of operands that outranks another takes its category into account, never its precision."""
+    """A group of operands that outranks another takes its category into account, never its
+    precision.
+    """
     if higher is None or lower is None:
         return lower if higher is None else higher
     h, low = category(higher), category(lower)
@@ -234,7 +246,9 @@ def result_type(operands: Any) -> np.dtype:
 
 
 def numpy_dtype(d: Any) -> np.dtype:
-    """NumPy's dtype for a `torch.dtype`, or for Python's bool, int, float, complex; TypeError for anything else."""
+    """NumPy's dtype for a `torch.dtype`, or for Python's bool, int, float, complex; TypeError for
+    anything else.
+    """
     if isinstance(d, dtype):
         return d.numpy
     found = {bool: bool_, int: int64, float: float64, complex: complex128}.get(d)
@@ -307,11 +321,13 @@ class device:  # noqa: N801 - PyTorch's name
         name, colon, number = type.partition(":")
         if name not in self._KNOWN or (colon and not number.isdigit()):
             raise RuntimeError(
-                f"Expected one of {', '.join(self._KNOWN)} device type at start of device string: {type}"
+                f"Expected one of {', '.join(self._KNOWN)} device type at start of device string: "
+                f"{type}"
             )
         if colon and index is not None:
             raise RuntimeError(
-                f"type (string) must not include an index because index was passed explicitly: {type}"
+                "type (string) must not include an index because index was passed explicitly: "
+                f"{type}"
             )
         self.type = name
         self.index = int(number) if colon else index
@@ -398,7 +414,8 @@ class finfo:  # noqa: N801 - PyTorch's name
         d = get_default_dtype() if type is None else type
         if not isinstance(d, dtype) or d.category < FLOATING:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'"
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'{d!r}'"
             )
         d = d.to_real()
         info = (
@@ -423,7 +440,8 @@ class iinfo:  # noqa: N801 - PyTorch's name
     def __init__(self, type: dtype):  # noqa: A002 - PyTorch's name
         if not isinstance(type, dtype) or type.category != INTEGER:
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'"
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'{type!r}'"
             )
         info = np.iinfo(type.numpy)
         self.dtype, self.bits, self.min, self.max = (

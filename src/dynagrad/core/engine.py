@@ -1,7 +1,9 @@
-"""The engine: one loop that runs the rules of a graph in reverse order, for `backward()` and `grad()` alike.
+"""The engine: one loop that runs the rules of a graph in reverse order, for `backward()` and
+`grad()` alike.
 
-Without create_graph the rules run on bare arrays; with it they run on Tensors, so that what they compute is recorded.
-Nodes are processed in descending order of the tick at which they were made, which is a topological order.
+Without create_graph the rules run on bare arrays; with it they run on Tensors, so that what they
+compute is recorded. Nodes are processed in descending order of the tick at which they were made,
+which is a topological order.
 """
 
 from heapq import heappop, heappush
@@ -30,10 +32,11 @@ def run(
     create: bool,
     targets: dict[Any, None] | None = None,
 ) -> dict[Any, Any]:
-    """Propagate `cotangents` (arrays, or Tensors with `create`) from the edges `roots` to the leaves.
+    """Propagate `cotangents` (arrays, or Tensors with `create`) from the edges `roots` to the
+    leaves.
 
-    Without `targets` the gradients arrive in the leaves' `.grad`. With it (edges), only the nodes on a path to a target
-    run, no leaf is touched, and the targets' gradients are returned.
+    Without `targets` the gradients arrive in the leaves' `.grad`. With it (edges), only the nodes
+    on a path to a target run, no leaf is touched, and the targets' gradients are returned.
     """
     grads: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
@@ -171,10 +174,11 @@ def _nodes(roots: Any) -> list[Node]:
 
 
 def _count(heap: list[Node], edges: tuple) -> dict[AccumulateGrad, int]:
-    """How many edges still lead to each leaf with hooks: its hooks run when the last one has contributed.
+    """How many edges still lead to each leaf with hooks: its hooks run when the last one has
+    contributed.
 
-    That is PyTorch's order, and lets an optimiser in backward free memory. A leaf which some of these edges never reach
-    with a cotangent is finished at the end.
+    That is PyTorch's order, and lets an optimiser in backward free memory. A leaf which some of
+    these edges never reach with a cotangent is finished at the end.
     """
     counts: dict[AccumulateGrad, int] = {}
     for group in (edges, *(node.edges for node in _nodes([*heap, *edges]))):
@@ -246,7 +250,9 @@ def add_into(a: ndarray, g: Any) -> None:
 
 
 def _as_tensors(node: Node, saved: tuple) -> tuple:
-    """Saved values as Tensors with their places in the graph: the inputs' edges, the node itself for its results."""
+    """Saved values as Tensors with their places in the graph: the inputs' edges, the node itself
+    for its results.
+    """
     values = []
     for (kind, index, _), value in zip(node.rule.saves, saved, strict=True):
         if kind == "meta" or value is None:

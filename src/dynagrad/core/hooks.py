@@ -1,4 +1,6 @@
-"""Hooks: what users attach to tensors, nodes and leaves, and how the engine runs them. Imports tape and tensor."""
+"""Hooks: what users attach to tensors, nodes and leaves, and how the engine runs them. Imports tape
+and tensor.
+"""
 
 from typing import Any
 
@@ -43,11 +45,13 @@ def run_tensor_hooks(extra: Extras, number: int, g: Any, create: bool) -> Any:
         name = getattr(hook, "__name__", repr(hook))
         if not isinstance(answer, Tensor):
             raise TypeError(
-                f"expected Variable, but hook returned '{type(answer).__name__}'\nHook '{name}' must return a Tensor or None."
+                f"expected Variable, but hook returned '{type(answer).__name__}'\n"
+                f"Hook '{name}' must return a Tensor or None."
             )
         if answer._a.shape != g.shape:
             raise RuntimeError(
-                f"hook '{name}' has changed the size of value\nThe gradient has shape {tuple(g.shape)}, the hook returned "
+                f"hook '{name}' has changed the size of value\n"
+                f"The gradient has shape {tuple(g.shape)}, the hook returned "
                 f"{tuple(answer._a.shape)}"
             )
         g = _taken(answer, create)
@@ -61,13 +65,16 @@ def _replaced(answer: Any, parts: list, create: bool) -> list:
         answer = (answer,)
     if len(answer) != len(parts):
         raise RuntimeError(
-            f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} returned"
+            f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} "
+            "returned"
         )
     return [_taken(a, create) for a in answer]
 
 
 def before(node: Node, g: Any, create: bool) -> Any:
-    """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the cotangents to go on with."""
+    """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the
+    cotangents to go on with.
+    """
     extra = node.extra
     parts = list(g) if type(g) is list else [g]
     for number in extra.tensor_hooks:
@@ -91,7 +98,8 @@ def after(node: Node, results: Any, g: Any, create: bool) -> Any:
         results = _replaced(
             _call(hook, create, tuple([seen(r) for r in results]), given), list(results), create
         )
-    # A hook may keep what it saw, and a leaf may keep what the engine hands on: they must not be one memory.
+    # A hook may keep what it saw, and a leaf may keep what the engine hands on: they must not be
+    # one memory.
     return results if create else [None if r is None else np.array(r) for r in results]
 
 

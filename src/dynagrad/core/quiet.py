@@ -1,4 +1,5 @@
-"""Warnings: NumPy's floating-point ones never reach the user, ours point at the user's line. Imports tape.
+"""Warnings: NumPy's floating-point ones never reach the user, ours point at the user's line.
+Imports tape.
 
 NumPy reports a division by zero or an overflow through Python's `warnings`, in the name of the
 module whose frame called the ufunc. A module whose global `__name__` is None has no name to warn

@@ -1,4 +1,6 @@
-"""The memory below tensors: owning buffer, offsets and strides in elements, views by geometry. Imports NumPy only."""
+"""The memory below tensors: owning buffer, offsets and strides in elements, views by geometry.
+Imports NumPy only.
+"""
 
 from typing import Any
 
@@ -24,7 +26,9 @@ def strides_of(array: np.ndarray) -> tuple[int, ...]:
 
 
 def geometry(view: Any, base: Any) -> dict[str, Any]:
-    """The metadata of `as_strided` that makes `view` out of `base`'s memory (stride and offset in elements)."""
+    """The metadata of `as_strided` that makes `view` out of `base`'s memory (stride and offset in
+    elements).
+    """
     return {
         "size": view.shape,
         "stride": strides_of(view),

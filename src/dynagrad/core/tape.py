@@ -1,8 +1,10 @@
-"""The tape: nodes (`grad_fn`), their edges, what they save, version cells and the grad mode. Imports ops and errors.
+"""The tape: nodes (`grad_fn`), their edges, what they save, version cells and the grad mode.
+Imports ops and errors.
 
-An edge is what a tensor holds of the graph: None, a Node (its only result), an Output (one of several results) or an
-AccumulateGrad (a leaf). Nodes hold the edges of their inputs, never Tensors, and an AccumulateGrad holds its leaf weakly:
-a graph has no reference cycle and is freed by reference counting alone.
+An edge is what a tensor holds of the graph: None, a Node (its only result), an Output (one of
+several results) or an AccumulateGrad (a leaf). Nodes hold the edges of their inputs, never Tensors,
+and an AccumulateGrad holds its leaf weakly: a graph has no reference cycle and is freed by
+reference counting alone.
 """
 
 import gc
@@ -27,7 +29,9 @@ inference: ContextVar[bool] = ContextVar("inference_mode", default=False)
 
 
 class Clock:
-    """The tick of the latest in-place write anywhere: a node made after it needs no version check at all."""
+    """The tick of the latest in-place write anywhere: a node made after it needs no version check
+    at all.
+    """
 
     __slots__ = ("last_write",)
 
@@ -37,7 +41,9 @@ clock.last_write = 0
 
 
 class _Library(dict):
-    """Whether a file belongs to this package, by file name: a frame of one of them is no user's line."""
+    """Whether a file belongs to this package, by file name: a frame of one of them is no user's
+    line.
+    """
 
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -73,7 +79,9 @@ class VersionCell:
         self.lasti = 0
 
     def bump(self, place: tuple[Any, int] | None = None) -> None:
-        """Count a write; `place` is the user's instruction if the caller knows it, as one that writes many tensors does."""
+        """Count a write; `place` is the user's instruction if the caller knows it, as one that
+        writes many tensors does.
+        """
         self.count += 1
         self.code, self.lasti = caller(2) if place is None else place
         self.last = clock.last_write = tick()
@@ -87,11 +95,13 @@ class VersionCell:
 
 
 class Family:
-    """What a base tensor and its differentiable views share: the version cell, and how often the base's history changed.
+    """What a base tensor and its differentiable views share: the version cell, and how often the
+    base's history changed.
 
-    `rebased` stays 0 until an in-place operation rewrites the history of a base that has views; from then on the views
-    read their edge anew (see `tensor.sync`). From the first recorded write on, `base` (a weak reference to the base's
-    memory) and `history` (the class of its node and the number of its result) tell error texts what was written.
+    `rebased` stays 0 until an in-place operation rewrites the history of a base that has views;
+    from then on the views read their edge anew (see `tensor.sync`). From the first recorded write
+    on, `base` (a weak reference to the base's memory) and `history` (the class of its node and the
+    number of its result) tell error texts what was written.
     """
 
     __slots__ = ("base", "cell", "has_views", "history", "rebased")
@@ -121,12 +131,14 @@ class NodeDefaults:
 
 
 class Node(NodeDefaults):
-    """One recorded operation, what users see as `grad_fn`. Each PyTorch name is a subclass: `MulBackward0`, ...
+    """One recorded operation, what users see as `grad_fn`. Each PyTorch name is a subclass:
+    `MulBackward0`, ...
 
-    edges: the inputs' edges; saved: the values that the rules read; seq: the tick at which it was made; code, lasti: the
-    user's instruction that made it; fix: for each input the shape to sum its cotangent to (None: nothing to do);
-    extra: hooks and what else is rare; kw: the call's metadata; cells: the families of inputs without edge that are saved;
-    family: the family of the tensor made (set when it gets one); metas: the results' shapes and dtypes (several results).
+    edges: the inputs' edges; saved: the values that the rules read; seq: the tick at which it was
+    made; code, lasti: the user's instruction that made it; fix: for each input the shape to sum its
+    cotangent to (None: nothing to do); extra: hooks and what else is rare; kw: the call's metadata;
+    cells: the families of inputs without edge that are saved; family: the family of the tensor made
+    (set when it gets one); metas: the results' shapes and dtypes (several results).
     """
 
     __slots__ = (
@@ -145,12 +157,16 @@ class Node(NodeDefaults):
     )
 
     def name(self) -> str:
-        """The operation's name in PyTorch's spelling; nodes of the machine itself carry its namespace."""
+        """The operation's name in PyTorch's spelling; nodes of the machine itself carry its
+        namespace.
+        """
         return class_name(type(self))
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes of the inputs, each with the number of its result: ((node or None, number), ...)."""
+        """The nodes of the inputs, each with the number of its result: ((node or None, number),
+        ...).
+        """
         vjps = getattr(getattr(self, "rule", None), "vjps", ())
         if (
             len(self.edges) == len(vjps) and None in vjps
@@ -173,7 +189,9 @@ class Node(NodeDefaults):
         return errors.source_line(self.code, self.lasti)
 
     def keyword(self, name: str) -> Any:
-        """The value of a metadata keyword; `needs` tells a joint rule which inputs want a cotangent."""
+        """The value of a metadata keyword; `needs` tells a joint rule which inputs want a
+        cotangent.
+        """
         if name == "needs":
             return tuple(edge is not None for edge in self.edges)
         return self.kw[name]  # pyright: ignore[reportOptionalSubscript]
@@ -191,7 +209,9 @@ class Node(NodeDefaults):
         return [self.cotangent(g, i) for i in range(self.results)]
 
     def vjp(self, g, saved, edges):
-        """The inputs' cotangents, one for each edge, from the result's; made at the first call of its class."""
+        """The inputs' cotangents, one for each edge, from the result's; made at the first call of
+        its class.
+        """
         cls = type(self)
         cls.vjp = _vjp(cls.rule)
         return cls.vjp(self, g, saved, edges)
@@ -221,7 +241,9 @@ class Output:
 
 
 class AccumulateGrad(Node):
-    """The edge of a leaf: where its gradient arrives. It holds the leaf weakly; if the leaf is gone, so is the gradient."""
+    """The edge of a leaf: where its gradient arrives. It holds the leaf weakly; if the leaf is
+    gone, so is the gradient.
+    """
 
     __slots__ = ("leaf",)
 
@@ -232,7 +254,9 @@ class AccumulateGrad(Node):
 
 
 class Extras:
-    """The rare belongings of a node: hooks on its results' cotangents, on itself, retained gradients, notes."""
+    """The rare belongings of a node: hooks on its results' cotangents, on itself, retained
+    gradients, notes.
+    """
 
     __slots__ = ("metadata", "post_accumulate", "posthooks", "prehooks", "retained", "tensor_hooks")
 
@@ -272,7 +296,9 @@ OWN_COPY = Family()
 
 
 def stale(node: Node, saved: tuple) -> None:
-    """Raise if a value that `node` saved has been written since (PyTorch's error, with both source lines)."""
+    """Raise if a value that `node` saved has been written since (PyTorch's error, with both source
+    lines).
+    """
     for (kind, index, _), value in zip(node.rule.saves, saved, strict=False):
         if kind == "meta" or value is None:
             continue
@@ -310,7 +336,8 @@ def stale_text(node: Node, family: Family, edge: Any, array: Any, *, is_result: 
     owner, number = node_and_number(edge)
     name = None if owner is None or type(owner) is AccumulateGrad else class_name(type(owner))
     if family.history is not None and not is_result:
-        # PyTorch names the history that the tensor has by now; that of a view is made anew from its base's.
+        # PyTorch names the history that the tensor has by now; that of a view is made anew from its
+        # base's.
         name, number = family.history if family.base() is array else ("AsStridedBackward0", 0)
     which = f", which is output {number} of {errors.short_name(name)}," if name else ""
     return errors.STALE.format(
@@ -344,7 +371,9 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
 
 
 def _vjp(rule: Rule) -> Any:
-    """The method that runs a rule's vjps, made for its pattern so that the engine's loop does no lookups."""
+    """The method that runs a rule's vjps, made for its pattern so that the engine's loop does no
+    lookups.
+    """
     if rule.kind == "constant":
         return lambda self, g, saved, edges: (None,) * len(edges)
     calls = [_call(rule, i) for i in range(len(rule.vjps))]
@@ -447,8 +476,9 @@ def _call(rule: Rule, number: int) -> Any:
     return lambda node, g, saved: f(g, *[saved[i] for i in reads])
 
 
-#: The cyclic collector finds nothing in a graph, yet walks all of it again and again while it grows. Where the process
-#: still has Python's default threshold it is raised once; a user's own setting is left alone.
+#: The cyclic collector finds nothing in a graph, yet walks all of it again and again while it
+#: grows. Where the process still has Python's default threshold it is raised once; a user's own
+#: setting is left alone.
 PYTHON_DEFAULT_THRESHOLDS = ((700, 10, 10), (2000, 10, 0), (2000, 10, 10))
 if gc.get_threshold() in PYTHON_DEFAULT_THRESHOLDS:
     gc.set_threshold(50_000, *gc.get_threshold()[1:])

@@ -1,7 +1,8 @@
-"""Tensor: an array (or a payload that stands for one) and its edge into the graph. Imports tape, dtype and ops.
+"""Tensor: an array (or a payload that stands for one) and its edge into the graph. Imports tape,
+dtype and ops.
 
-Only what the engine and the operations need is here; the methods under PyTorch's names are installed, one literal line
-each, by `functions/methods.py`.
+Only what the engine and the operations need is here; the methods under PyTorch's names are
+installed, one literal line each, by `functions/methods.py`.
 """
 
 import weakref
@@ -34,9 +35,10 @@ new = object.__new__
 class Tensor:
     """A multi-dimensional array that can record what is done to it.
 
-    `_a` the array or payload; `_e` the edge (None, Node, Output, AccumulateGrad); `_v` the Family (None until a view, a
-    detach, an in-place write or `_version` needs one); and, only where they mean something: `_b` the base of a view, `_n`
-    the count of rebasings that a view has seen, `_m` why a view must not be written, `_g` the gradient.
+    `_a` the array or payload; `_e` the edge (None, Node, Output, AccumulateGrad); `_v` the Family
+    (None until a view, a detach, an in-place write or `_version` needs one); and, only where they
+    mean something: `_b` the base of a view, `_n` the count of rebasings that a view has seen, `_m`
+    why a view must not be written, `_g` the gradient.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_e", "_g", "_m", "_n", "_v")
@@ -45,7 +47,9 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether operations on this tensor are recorded; a view made under no_grad says what its base says, as in PyTorch."""
+        """Whether operations on this tensor are recorded; a view made under no_grad says what its
+        base says, as in PyTorch.
+        """
         if self._e is not None:
             return True
         base = base_of(self)
@@ -130,7 +134,9 @@ def base_of(t: Tensor) -> Tensor | None:
 
 
 def family_of(t: Tensor) -> Family:
-    """The tensor's Family, made at first use and then also known to its edge, so that saved values are checked."""
+    """The tensor's Family, made at first use and then also known to its edge, so that saved values
+    are checked.
+    """
     family = t._v
     if family is None:
         family = t._v = Family()
@@ -140,7 +146,9 @@ def family_of(t: Tensor) -> Family:
 
 
 def tell(edge: Any, family: Family) -> None:
-    """Let an edge, and a node that may have saved its result, know the family of the tensor which it made."""
+    """Let an edge, and a node that may have saved its result, know the family of the tensor which
+    it made.
+    """
     edge.family = family
     if type(edge) is Output:
         families = getattr(edge.node, "family", None)
@@ -161,9 +169,11 @@ AsStrided = node_class("AsStridedBackward0", RULES[as_strided])
 
 
 def sync(t: Tensor) -> None:
-    """Give a view the edge that its base's present history implies (PyTorch regenerates a view's grad_fn likewise).
+    """Give a view the edge that its base's present history implies (PyTorch regenerates a view's
+    grad_fn likewise).
 
-    RuntimeError for a view whose history would be ambiguous: made under no_grad, or one of several made by one node.
+    RuntimeError for a view whose history would be ambiguous: made under no_grad, or one of several
+    made by one node.
     """
     base = base_of(t)
     family = t._v
@@ -221,7 +231,7 @@ def record(
 
 
 def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and complex") -> None:
-    """Make a leaf record, or stop recording; the errors are PyTorch's (one of which says `kinds`)."""
+    """Make a leaf record, or stop recording; the errors are PyTorch's (one says `kinds`)."""
     value = bool(value)
     edge = edge_of(t)
     if value == (edge is not None):
@@ -229,21 +239,25 @@ def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and c
     if not value:
         if type(edge) is not AccumulateGrad:
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-                "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
             )
         freeze(t)
         return
     if category(t._a.dtype) < FLOATING:
         raise RuntimeError(
             f"only Tensors of {kinds} dtype can require gradients\n"
-            f"This tensor is {t.dtype!r}. Convert it first, as in x.float(), or create it with dtype=torch.float32."
+            f"This tensor is {t.dtype!r}. Convert it first, as in x.float(), or create it with "
+            "dtype=torch.float32."
         )
     t._e = leaf_edge(t)
 
 
 def freeze(t: Tensor) -> None:
-    """Stop recording a leaf; what was recorded gives it a gradient only if it requires grad again by then."""
+    """Stop recording a leaf; what was recorded gives it a gradient only if it requires grad again
+    by then.
+    """
     edge = t._e
     if type(edge) is AccumulateGrad:
         reference = edge.leaf

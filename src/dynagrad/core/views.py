@@ -1,8 +1,10 @@
-"""Views and in-place operations: shared memory, shared versions, and the history that a write leaves behind.
+"""Views and in-place operations: shared memory, shared versions, and the history that a write
+leaves behind.
 
-An in-place operation computes what its out-of-place form would, writes the values into the tensor's memory, and gives the
-tensor the history of that result. If the tensor is a view, its base gets a CopySlices node, which stands for "the base with
-this window replaced", and every view of the base reads its edge anew (`tensor.sync`).
+An in-place operation computes what its out-of-place form would, writes the values into the tensor's
+memory, and gives the tensor the history of that result. If the tensor is a view, its base gets a
+CopySlices node, which stands for "the base with this window replaced", and every view of the base
+reads its edge anew (`tensor.sync`).
 """
 
 import sys
@@ -61,7 +63,9 @@ CopyBackwards = node_class("CopyBackwards", RULES[fill])
 
 
 class CopySlices(node_class("CopySlices", RULES[write_strided])):
-    """The base with a window replaced: its edges are the base's and that of what was written into the window."""
+    """The base with a window replaced: its edges are the base's and that of what was written into
+    the window.
+    """
 
     __slots__ = ()
     holds = True  # PyTorch's frees what it wraps, so that it may run once only
@@ -83,11 +87,13 @@ FUNCTION_VIEW = "function"
 DIFFERENTIABLE = "fcV"
 
 
-# --- views ------------------------------------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None = None) -> Tensor:
-    """`array`, which shows memory of `x`, as a differentiable view recorded by `cls` (whose rule saves metas only)."""
+    """`array`, which shows memory of `x`, as a differentiable view recorded by `cls` (whose rule
+    saves metas only).
+    """
     family = x._v
     if family is None:
         family = family_of(x)
@@ -178,7 +184,7 @@ def detached(t: Tensor) -> Tensor:
     return d
 
 
-# --- in-place -----------------------------------------------------------------------------------------------------------------
+# --- in-place -------------------------------------------------------------------------------------
 
 
 def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
@@ -207,15 +213,17 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
         s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
     ):
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-            f"clone() the tensor before performing the operation.\n{name} was given an expanded tensor of shape "
-            f"{list(array.shape)}"
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            f"single memory location. Please clone() the tensor before performing the operation.\n"
+            f"{name} was given an expanded tensor of shape {list(array.shape)}"
         )
     return needs
 
 
 def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
-    """Run `op(t, *args)` and write its result into `t`: the in-place form of any out-of-place operation."""
+    """Run `op(t, *args)` and write its result into `t`: the in-place form of any out-of-place
+    operation.
+    """
     name = kw.pop("name", None) or f"{op.__name__}_"
     needs = check_inplace(t, name, args)
     result = op(t, *args, **kw)
@@ -231,7 +239,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
 
 
 def check_result(t: Tensor, array: Any, name: str) -> None:
-    """Raise if an in-place result does not fit `t`: another shape, or a dtype of a higher category."""
+    """Raise if an in-place result does not fit `t`: another shape, a dtype of a higher category."""
     check_shape(t, array.shape, name)
     check_cast(name, array.dtype, t._a.dtype)
 
@@ -240,18 +248,22 @@ def check_shape(t: Tensor, shape: tuple, name: str) -> None:
     """Raise if an in-place result has another shape than `t`."""
     if shape != t._a.shape:
         raise RuntimeError(
-            f"output with shape {list(t._a.shape)} doesn't match the broadcast shape {list(shape)}\n{name} writes into the "
-            "tensor's own memory; use the out-of-place form for a result of another shape"
+            f"output with shape {list(t._a.shape)} doesn't match the broadcast shape "
+            f"{list(shape)}\n"
+            f"{name} writes into the tensor's own memory; use the out-of-place form for a result "
+            "of another shape"
         )
 
 
 def write(
     cls: type[Node], t: Tensor, kernel: Callable[[], Any], inputs: tuple, kw: dict, name: str
 ) -> Tensor:
-    """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it with these inputs.
+    """An in-place operation with its own kernel: `kernel()` writes `t`'s memory, `cls` records it
+    with these inputs.
 
-    A kernel that updates (reads what it overwrites) must be safe to be called again after a floating-point warning turned
-    exception: it computes first and writes last, or guards itself by `quietly`.
+    A kernel that updates (reads what it overwrites) must be safe to be called again after a
+    floating-point warning turned exception: it computes first and writes last, or guards itself by
+    `quietly`.
     """
     needs = check_inplace(t, name, inputs)
     node = None
@@ -271,7 +283,9 @@ def write(
 
 
 def written(t: Tensor, edge: Any, needs: bool) -> None:
-    """Count a write to `t`'s memory and, if it is recorded, make `edge` the history of the new values."""
+    """Count a write to `t`'s memory and, if it is recorded, make `edge` the history of the new
+    values.
+    """
     family = family_of(t)
     family.cell.bump()
     base = base_of(t)
@@ -314,7 +328,9 @@ def _remember(family: Family, base: Tensor) -> None:
 
 
 def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
-    """Let a node whose first input is about to be overwritten keep a copy of it; a result it saved is what gets written."""
+    """Let a node whose first input is about to be overwritten keep a copy of it; a result it saved
+    is what gets written.
+    """
     node, _ = node_and_number(edge)
     saved = list(node.saved)
     for place, (kind, index, _) in enumerate(node.rule.saves):
@@ -329,7 +345,9 @@ def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
 
 
 def _reads(node: Node, cell: Any) -> bool:
-    """Whether the node saved, besides its own copies, a value in memory that has just been overwritten."""
+    """Whether the node saved, besides its own copies, a value in memory that has just been
+    overwritten.
+    """
     if not node.holds or node.saved is None:
         return False
     for (kind, index, _), value in zip(node.rule.saves, node.saved, strict=False):

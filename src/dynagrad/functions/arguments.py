@@ -1,4 +1,6 @@
-"""Checks and normal forms of the arguments that PyTorch's functions share: dimensions, shapes, tensors."""
+"""Checks and normal forms of the arguments that PyTorch's functions share: dimensions, shapes,
+tensors.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -18,7 +20,9 @@ def tensor(name: str, value: Any, position: int = 1, argument: str = "input") ->
 
 
 def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
-    """A dimension counted from the front; IndexError if out of range. `extra`: 1 where a new dimension is named."""
+    """A dimension counted from the front; IndexError if out of range. `extra`: 1 where a new
+    dimension is named.
+    """
     if type(dim) is int and -ndim <= dim < ndim and not extra:
         return dim if dim >= 0 else dim + ndim
     if isinstance(dim, Tensor):
@@ -34,7 +38,9 @@ def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
 
 
 def many_dims(dim: Any, ndim: int, name: str = "") -> tuple[int, ...]:
-    """Dimensions counted from the front, without repetition; an int, a tuple, or None and () for all of them."""
+    """Dimensions counted from the front, without repetition; an int, a tuple, or None and () for
+    all of them.
+    """
     if dim is None or (isinstance(dim, list | tuple) and len(dim) == 0):
         return tuple(range(ndim))
     if not isinstance(dim, list | tuple):
@@ -56,7 +62,8 @@ def sizes(shape: tuple, name: str = "", argument: str = "size") -> tuple[int, ..
             n = int(n._a)
         if not isinstance(n, int | np.integer) or isinstance(n, bool):
             raise TypeError(
-                f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+                f"{name}(): argument '{argument}' must be tuple of ints, but found element of "
+                f"type {type(n).__name__} at pos {i}"
             )
         found.append(int(n))
     return tuple(found)

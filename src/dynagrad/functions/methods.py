@@ -1,4 +1,4 @@
-"""The methods of Tensor: one literal line each, so that a search and jump-to-definition find them."""
+"""The methods of Tensor: one literal line each, so that a search finds them."""
 
 from ..core.tensor import Tensor
 from . import (
@@ -38,7 +38,7 @@ from . import (
 )
 from .neural import activation, softmax
 
-# --- elementwise and comparison (subject files: elementwise, comparison) --------------------------------------------------
+# --- elementwise and comparison (subject files: elementwise, comparison) --------------------------
 
 Tensor.add = elementwise.add
 Tensor.sub = elementwise.sub
@@ -335,7 +335,7 @@ Tensor.__le__ = comparison.le.operator
 Tensor.__gt__ = comparison.gt.operator
 Tensor.__ge__ = comparison.ge.operator
 
-# --- reduction and sorting ------------------------------------------------------------------------------------------------
+# --- reduction and sorting ------------------------------------------------------------------------
 
 Tensor.sum = reduction.sum
 Tensor.mean = reduction.mean
@@ -380,7 +380,7 @@ Tensor.unique_consecutive = sorting.unique_consecutive
 Tensor.bincount = sorting.bincount
 Tensor.histc = sorting.histc
 
-# --- shape and indexing ---------------------------------------------------------------------------------------------------
+# --- shape and indexing ---------------------------------------------------------------------------
 
 Tensor.size = geometry.size
 Tensor.stride = geometry.stride
@@ -499,7 +499,7 @@ Tensor.scatter_reduce_ = scattering.scatter_reduce_
 Tensor.index_reduce = scattering.index_reduce
 Tensor.index_reduce_ = scattering.index_reduce_
 
-# --- contraction, linalg, neural ------------------------------------------------------------------------------------------
+# --- contraction, linalg, neural ------------------------------------------------------------------
 
 Tensor.matmul = contraction.matmul
 Tensor.mm = contraction.mm
@@ -540,7 +540,7 @@ Tensor.hardshrink = activation.hardshrink
 Tensor.softmax = softmax.torch_softmax
 Tensor.log_softmax = softmax.torch_log_softmax
 
-# --- creation, conversion and random --------------------------------------------------------------------------------------
+# --- creation, conversion and random --------------------------------------------------------------
 
 Tensor.__new__ = staticmethod(legacy.construct)
 Tensor._make_subclass = staticmethod(legacy.make_subclass)
@@ -607,7 +607,7 @@ Tensor.cauchy_ = random_fills.cauchy_
 Tensor.log_normal_ = random_fills.log_normal_
 Tensor.geometric_ = random_fills.geometric_
 
-# --- the tensor itself: representation, conversion to NumPy, copies (subject file: tensor_methods) --------------------------
+# --- the tensor itself: representation, conversion to NumPy, copies (subject file: tensor_methods)
 
 Tensor.__repr__ = tensor_methods.tensor_repr
 Tensor.__format__ = tensor_methods.tensor_format

@@ -1,4 +1,6 @@
-"""What belongs to the tensor itself: how it prints, converts to Python and NumPy, copies, pickles, is detached and subclassed."""
+"""What belongs to the tensor itself: how it prints, converts to Python and NumPy, copies, pickles,
+is detached and subclassed.
+"""
 
 import copy
 from typing import Any
@@ -23,7 +25,7 @@ NUMPY_NEEDS_DETACH = (
     "An array carries no history, so the gradient would be lost silently."
 )
 
-# --- printing -----------------------------------------------------------------------------------------------------------
+# --- printing -------------------------------------------------------------------------------------
 
 
 def grad_fn_name(t: Tensor) -> str | None:
@@ -62,15 +64,16 @@ def tensor_format(self, spec: str) -> str:
     return format_spec(self._a, spec, self.__repr__, type_name=type(self).__name__)
 
 
-# --- to Python ------------------------------------------------------------------------------------------------------------
+# --- to Python ------------------------------------------------------------------------------------
 
 
 def item(self):
     """The value of a tensor with one element as a Python number; RuntimeError for more elements."""
     if self._a.size != 1:
         raise RuntimeError(
-            f"a Tensor with {self._a.size} elements cannot be converted to Scalar\nThe tensor has shape {list(self._a.shape)}; "
-            "index one element first, reduce it (.sum(), .mean()), or use .tolist() for all of them."
+            f"a Tensor with {self._a.size} elements cannot be converted to Scalar\n"
+            f"The tensor has shape {list(self._a.shape)}; index one element first, reduce it "
+            "(.sum(), .mean()), or use .tolist() for all of them."
         )
     value = self._a.item()
     return value if type(value) in (int, float, bool, complex) else float(value)
@@ -91,7 +94,8 @@ def tensor_bool(self) -> bool:
     if self._a.size > 1:
         raise RuntimeError(
             "Boolean value of Tensor with more than one value is ambiguous\n"
-            f"The tensor has shape {list(self._a.shape)}; use .any() or .all(), or compare single elements."
+            f"The tensor has shape {list(self._a.shape)}; use .any() or .all(), or compare single "
+            "elements."
         )
     if self._a.size == 0:
         raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -120,11 +124,13 @@ def tensor_index(self) -> int:
     return int(self._a.item())
 
 
-# --- to and from NumPy ------------------------------------------------------------------------------------------------------
+# --- to and from NumPy ----------------------------------------------------------------------------
 
 
 def numpy(self, *, force: bool = False) -> np.ndarray:
-    """The values as an ndarray on the same memory; `force` detaches first. RuntimeError if the tensor requires grad."""
+    """The values as an ndarray on the same memory; `force` detaches first. RuntimeError if the
+    tensor requires grad.
+    """
     if edge_of(self) is not None and not force and grad_mode.get():
         raise RuntimeError(NUMPY_NEEDS_DETACH)
     family_of(self)
@@ -168,7 +174,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return wrap(a)
 
 
-# --- detaching ------------------------------------------------------------------------------------------------------------------
+# --- detaching ------------------------------------------------------------------------------------
 
 
 def detach(self) -> Tensor:
@@ -184,8 +190,8 @@ def detach_(self) -> Tensor:
     """Drop the tensor's history in place; RuntimeError for views, whose base would keep it."""
     if base_of(self) is not None:
         raise RuntimeError(
-            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel, "
-            "set gradient_as_bucket_view=False."
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel, set gradient_as_bucket_view=False."
         )
     freeze(self)
     return self
@@ -198,12 +204,16 @@ def requires_grad_(self, requires_grad: bool = True) -> Tensor:
 
 
 def get_data(self) -> Tensor:
-    """The same memory without history and with a version of its own: writes to it are invisible to autograd."""
+    """The same memory without history and with a version of its own: writes to it are invisible to
+    autograd.
+    """
     return wrap(self._a)
 
 
 def set_data(self, value: Tensor) -> None:
-    """Give the tensor other memory (also of another shape or dtype); its identity, history and version stay."""
+    """Give the tensor other memory (also of another shape or dtype); its identity, history and
+    version stay.
+    """
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if edge_of(self) is not None and category(value._a.dtype) < FLOATING:
@@ -230,10 +240,12 @@ def get_grad(self) -> Tensor | None:
         and not self.retains_grad
     ):
         warn(
-            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
-            "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
-            ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
-            "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+            ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+            "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+            "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access "
+            "the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more "
+            "informations."
         )
     return g
 
@@ -245,19 +257,22 @@ def set_grad(self, value: Tensor | None) -> None:
         return
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            "assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
         )
     if value is self:
         raise RuntimeError("can't assign Variable as its own grad")
     if value._a.dtype != self._a.dtype:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{legacy_name(value._a.dtype).lower()}' to a tensor with grad_dtype "
-            f"'{legacy_name(self._a.dtype)}'. The gradient must have the tensor's dtype: convert it with .to(tensor.dtype)."
+            f"attempting to assign a gradient with dtype '{legacy_name(value._a.dtype).lower()}' "
+            f"to a tensor with grad_dtype '{legacy_name(self._a.dtype)}'. The gradient must have "
+            "the tensor's dtype: convert it with .to(tensor.dtype)."
         )
     if value._a.shape != self._a.shape:
         raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(value._a.shape)}' to a tensor of size '{list(self._a.shape)}'. "
-            "Please ensure that the gradient and the tensor are the same size"
+            f"attempting to assign a gradient of size '{list(value._a.shape)}' to a tensor of "
+            f"size '{list(self._a.shape)}'. Please ensure that the gradient and the tensor are "
+            "the same size"
         )
     self._g = value
 
@@ -268,19 +283,22 @@ def del_grad(self) -> None:
 
 
 def is_inference(self) -> bool:
-    """Whether the tensor was made under inference_mode and may not be recorded: never here (see the README)."""
+    """Whether the tensor was made under inference_mode and may not be recorded: never here (see the
+    README).
+    """
     return False
 
 
-# --- copies and pickles -----------------------------------------------------------------------------------------------------------
+# --- copies and pickles ---------------------------------------------------------------------------
 
 
 def deepcopy(self, memo):
     """A copy with its own memory; only for leaves."""
     if not self.is_leaf:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were "
-            "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+            "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
     found = memo.get(id(self))
@@ -300,7 +318,9 @@ def deepcopy(self, memo):
 
 
 def _copied_memory(a: np.ndarray, memo: dict) -> np.ndarray:
-    """A copy of an array whose owner is copied once, so that tensors which shared memory share their copies' too."""
+    """A copy of an array whose owner is copied once, so that tensors which shared memory share
+    their copies' too.
+    """
     whole = owner(a)
     if whole is a or not whole.flags.c_contiguous:
         return np.array(a, order="K")
@@ -316,7 +336,8 @@ def reduce_ex(self, protocol):
     """Pickling: values, requires_grad and attributes; RuntimeError for tensors with history."""
     if not self.is_leaf:
         raise RuntimeError(
-            "Cannot serialize a tensor that requires grad and is no leaf: its history cannot be stored. Pickle x.detach() instead."
+            "Cannot serialize a tensor that requires grad and is no leaf: its history cannot be "
+            "stored. Pickle x.detach() instead."
         )
     state = self.__dict__ or None
     a = self._a
@@ -338,11 +359,13 @@ def rebuild_tensor(
     return t
 
 
-# --- subclasses ---------------------------------------------------------------------------------------------------------------------
+# --- subclasses -----------------------------------------------------------------------------------
 
 
 def init_subclass(cls, **kwargs: Any) -> None:
-    """Every subclass takes part in `__torch_function__`; the hot paths ask only while such a class exists."""
+    """Every subclass takes part in `__torch_function__`; the hot paths ask only while such a class
+    exists.
+    """
     super(Tensor, cls).__init_subclass__(**kwargs)
     if cls.__torch_function__ is not disabled_torch_function:
         overriding.add(cls)
@@ -363,7 +386,9 @@ def torch_function(cls, func, types, args=(), kwargs=None):
 
 
 def disabled_torch_function(func, types, args=(), kwargs=None):
-    """For classes that are computed with as plain Tensors: `__torch_function__ = torch._C._disabled_torch_function_impl`."""
+    """For classes that are computed with as plain Tensors: `__torch_function__ =
+    torch._C._disabled_torch_function_impl`.
+    """
     return NotImplemented
 
 

@@ -1,4 +1,6 @@
-"""Arrays made after the pattern of another, so that every carrier makes its own kind. Imports NumPy only."""
+"""Arrays made after the pattern of another, so that every carrier makes its own kind. Imports NumPy
+only.
+"""
 
 import numpy as np
 

@@ -1,17 +1,20 @@
-"""The registry of derivative rules: one entry for each primitive, written as NumPy expressions. Imports NumPy only.
+"""The registry of derivative rules: one entry for each primitive, written as NumPy expressions.
+Imports NumPy only.
 
-A rule is a function `lambda g, <saved>, *, <metadata>` which turns the cotangent `g` of the result into the cotangent
-of one input. Its parameter names are its save list:
+A rule is a function `lambda g, <saved>, *, <metadata>` which turns the cotangent `g` of the result
+into the cotangent of one input. Its parameter names are its save list:
 
-- the name of an input (`x`, `y`, `z` for NumPy's functions, the kernel's own names for a `@primitive`) keeps that input;
+- the name of an input (`x`, `y`, `z` for NumPy's functions, the kernel's own names for a
+  `@primitive`) keeps that input;
 - `<input>_meta` keeps its shape and dtype only;
 - `out` (`out0`, `out1`, ...) keeps a result;
-- `g0`, `g1`, ... ask for the cotangents of a primitive with several results, `gs` for all of them as a list; zeros where
-  none arrived;
+- `g0`, `g1`, ... ask for the cotangents of a primitive with several results, `gs` for all of them
+  as a list; zeros where none arrived;
 - keyword-only names are the call's metadata (`axis`, `keepdims`, ...).
 
-Rules are written transposed and without conjugation: the engine conjugates complex cotangents where they enter and where
-users see them. They never mention broadcasting: the engine sums a cotangent to its input's shape.
+Rules are written transposed and without conjugation: the engine conjugates complex cotangents where
+they enter and where users see them. They never mention broadcasting: the engine sums a cotangent to
+its input's shape.
 """
 
 from collections.abc import Callable
@@ -23,9 +26,11 @@ from numpy import float32, float64, ndarray
 
 
 class Save(NamedTuple):
-    """One value that a rule keeps: `kind` is 'in', 'meta' or 'out', `index` the input's or the result's number.
+    """One value that a rule keeps: `kind` is 'in', 'meta' or 'out', `index` the input's or the
+    result's number.
 
-    `users` holds the numbers of the inputs whose rules read it (empty: all): nothing is kept for an input without gradient.
+    `users` holds the numbers of the inputs whose rules read it (empty: all): nothing is kept for an
+    input without gradient.
     """
 
     kind: str
@@ -34,25 +39,31 @@ class Save(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """All that is known of one primitive `fun`; the kinds are explained at the functions that register them."""
+    """All that is known of one primitive `fun`; the kinds are explained at the functions that
+    register them.
+    """
 
     fun: Callable
     kind: str
     params: tuple[str, ...]
     vjps: tuple[Callable | None, ...]
     saves: tuple[Save, ...]
-    #: for each vjp, the places in `saves` of the values that it reads, and the metadata keywords that it names
+    #: for each vjp, the places in `saves` of the values that it reads, and the metadata keywords
+    #: that it names
     reads: tuple[tuple[int, ...], ...]
     keywords: tuple[tuple[str, ...], ...]
-    #: for each vjp, the numbers of the cotangents that it takes (`g0`, `g1`, ...; `g` is number 0, `gs` is ALL)
+    #: for each vjp, the numbers of the cotangents that it takes (`g0`, `g1`, ...; `g` is number 0,
+    #: `gs` is ALL)
     cotangents: tuple[tuple[int, ...], ...]
-    #: one vjp serves all inputs and returns one cotangent for each; the keyword `needs` tells it which are wanted
+    #: one vjp serves all inputs and returns one cotangent for each; the keyword `needs` tells it
+    #: which are wanted
     joint: bool
     #: the primitive takes any number of arrays (`*xs`): `xs` and `xs_meta` are tuples
     variadic: bool
     #: the number of results; ANY for primitives whose calls differ in it (split, unbind)
     results: int
-    #: no rule returns `g` itself, a view of it, or a saved value: its result may be kept without a copy
+    #: no rule returns `g` itself, a view of it, or a saved value: its result may be kept without a
+    #: copy
     fresh: bool
     jvp: Callable | None
     batch: Callable | None
@@ -72,17 +83,23 @@ def same(g):
 
 
 def elementwise(fun: Callable, *vjps: Callable | None, kernel: Callable | None = None) -> None:
-    """A function of corresponding elements. Its jvp is the rule applied to the tangent, its batching is the call."""
+    """A function of corresponding elements. Its jvp is the rule applied to the tangent, its
+    batching is the call.
+    """
     _register(fun, "elementwise", vjps, kernel=kernel, fresh=same not in vjps)
 
 
 def linear(fun: Callable, *vjps: Callable | None, fresh: bool = False, **options) -> None:
-    """A function that is linear in its differentiable inputs together: its jvp is the call on the tangents."""
+    """A function that is linear in its differentiable inputs together: its jvp is the call on the
+    tangents.
+    """
     _register(fun, "linear", vjps, fresh=fresh, **options)
 
 
 def multilinear(fun: Callable, *vjps: Callable | None, fresh: bool = True, **options) -> None:
-    """A function that is linear in each input by itself: its jvp replaces one input at a time by its tangent."""
+    """A function that is linear in each input by itself: its jvp replaces one input at a time by
+    its tangent.
+    """
     _register(fun, "multilinear", vjps, fresh=fresh, **options)
 
 
@@ -97,10 +114,11 @@ def constant(fun: Callable, *, results: int = 1, kernel: Callable | None = None)
 
 
 def primitive(kernel: Callable) -> Callable:
-    """Make `kernel`, any NumPy code on ndarrays, a function that carriers can take over as NumPy's own functions.
+    """Make `kernel`, any NumPy code on ndarrays, a function that carriers can take over as NumPy's
+    own functions.
 
-    Each positional argument which is no ndarray and has `__array_function__` is asked in turn; the first answer other
-    than NotImplemented is the result.
+    Each positional argument which is no ndarray and has `__array_function__` is asked in turn; the
+    first answer other than NotImplemented is the result.
     """
 
     @wraps(kernel)
@@ -216,5 +234,6 @@ def _locate(name: str, params: tuple[str, ...], fun: Callable) -> tuple[str, int
     if name in params:
         return "in", params.index(name)
     raise ValueError(
-        f"rule of {fun.__name__}: '{name}' is no input ({', '.join(params)}), no <input>_meta, no out"
+        f"rule of {fun.__name__}: '{name}' is no input ({', '.join(params)}), no <input>_meta, no "
+        "out"
     )
