@@ -5,6 +5,7 @@ first used (`_SUBMODULES`, `_LAZY` below), so that the import stays about as qui
 """
 
 from importlib import import_module
+from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING, Any
 
 # --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
@@ -58,6 +59,7 @@ from .core.dtype import (
 half, float, double = float16, float32, float64
 cfloat, cdouble = complex64, complex128
 short, int, long, bool = int16, int32, int64, _bool
+newaxis = None
 
 # elementwise and comparison
 from .functions.bits import *
@@ -117,6 +119,7 @@ from .core.printing import set_printoptions as set_printoptions
 from .core.tensor import Tensor as Tensor
 from .functions import methods as _methods  # noqa: F401 - gives Tensor its methods
 from .functions.tensor_methods import *
+from .functions.typename import *
 from .core.quiet import hush as _hush
 
 _hush(f"{__name__}.ops")
@@ -127,19 +130,29 @@ _hush(f"{__name__}.functions")
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run. --
 
 if TYPE_CHECKING:
+    from . import accelerator as accelerator
     from . import autograd as autograd
+    from . import backends as backends
+    from . import cuda as cuda
     from . import linalg as linalg
     from . import nn as nn
     from . import optim as optim
     from . import random as random
+    from . import serialization as serialization
     from . import testing as testing
     from . import utils as utils
     from .alias import alias_torch as alias_torch
+    from .serialization import load as load, save as save
 
-_SUBMODULES = frozenset({"autograd", "linalg", "nn", "optim", "random", "testing", "utils"})
+_SUBMODULES = frozenset(
+    {
+        *("accelerator", "autograd", "backends", "cuda", "linalg", "nn", "optim", "random"),
+        *("serialization", "testing", "utils"),
+    }
+)
 """Modules below this one that `dynagrad.name` loads."""
 
-_LAZY = {"alias_torch": "alias"}
+_LAZY = {"alias_torch": "alias", "load": "serialization", "save": "serialization"}
 """Names of the surface, each with the module that `dynagrad.name` loads it from."""
 
 __version__ = "0.1.0"

@@ -8,6 +8,8 @@ from .. import errors
 from ..core.dtype import from_numpy_dtype
 from ..core.tensor import Tensor
 
+__all__ = ["typename"]
+
 
 def typename(obj: Any) -> str:
     """The name of an object's type, or of a class or function, in full; a tensor's says its dtype,

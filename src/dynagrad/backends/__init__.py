@@ -1,0 +1,8 @@
+"""torch.backends: which libraries compute, and their settings, which are kept and change nothing.
+
+All arithmetic is NumPy's; these modules answer the programs that ask or set. Imports nothing.
+"""
+
+from . import cuda, cudnn, mkl, mkldnn, mps, openmp
+
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
