@@ -148,6 +148,8 @@ def moved(arrays: list, ts: list, step: float) -> list:
 def gradients(inputs: list, outs: list, weights: list, *, create: bool = False) -> list:
     """The gradient for every input; None for those without."""
     leaves = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    if not leaves:
+        return [None] * len(inputs)
     found = dg.autograd.grad(
         outs, leaves, [wrap(w) for w in weights], create_graph=create, allow_unused=True
     )

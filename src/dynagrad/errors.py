@@ -51,6 +51,11 @@ LEGACY_NAMES = {
     "uint64": "UInt64",
 }
 
+BOOL_MINUS_BOOL = (
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+    "`logical_xor()` operator instead."
+)
+
 LEAF_INPLACE = (
     "a {view}leaf Variable that requires grad is being used in an in-place operation.\n"
     "{op} would overwrite a value whose gradient is asked for. Use the out-of-place form (x = x "

@@ -117,7 +117,12 @@ class set_grad_enabled(_Mode):  # noqa: N801
     """Record or not, by a flag: as a statement at once, as a context manager until its end."""
 
     def __init__(self, mode: bool):
-        self._mode = bool(mode)
+        if not isinstance(mode, bool):
+            raise TypeError(
+                "set_grad_enabled(): argument 'enabled' (position 1) must be bool, "
+                f"not {type(mode).__name__}"
+            )
+        self._mode = mode
         self._held = grad_mode.get()
         grad_mode.set(self._mode)
 
@@ -141,7 +146,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
 class inference_mode(_Mode):  # noqa: N801
     """Record nothing, as no_grad; `inference_mode(False)` turns recording on again inside it."""
 
-    def __new__(cls, mode: Any = True):
+    def __new__(cls, mode: Any = True) -> Any:
         made = object.__new__(cls)
         if isinstance(mode, bool):
             return made

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -24,6 +24,7 @@ from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, ti
 from .tensor import Tensor, edge_of, family_of, sync, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 #: what PyTorch's arithmetic takes as an operand
 OPERANDS = (Tensor, int, float, complex, np.number, np.bool_)
 new = object.__new__
@@ -76,8 +77,8 @@ override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", defa
 
 
 def overridable(f: F) -> F:
-    """Let classes with `__torch_function__` among the arguments (also inside lists and tuples)
-    answer instead of `f`.
+    """Let classes with `__torch_function__` among the arguments answer instead of `f`, also inside
+    lists and tuples.
 
     What Python or NumPy raise inside for arguments that nobody has checked is told in terms of the
     call.
@@ -85,19 +86,45 @@ def overridable(f: F) -> F:
 
     @wraps(f)
     def public(*args, **kwargs):
-        if overriding:
+        if overriding or (args and type(args[0]) not in PLAIN):
             answer = ask_overrides(public, args, kwargs)
             if answer is not NotImplemented:
                 return answer
+        better = None
         try:
-            return f(*args, **kwargs)
+            result = f(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         except UNCHECKED as error:
             better = told(f, args, kwargs, error)
-            if better is None:
+            if better is None and not is_news(args, kwargs):
                 raise
-        raise better
+        if is_news(args, kwargs):
+            return ask_overrides(public, args, kwargs)
+        if better is not None:
+            raise better
+        return NotImplemented
 
     return public  # pyright: ignore[reportReturnType]
+
+
+def overrides(kind: type) -> bool:
+    """Whether a class answers for functions: it has `__torch_function__` and is not PLAIN."""
+    return kind not in PLAIN and getattr(kind, "__torch_function__", None) is not None
+
+
+def is_news(args: tuple, kwargs: dict) -> bool:
+    """Whether a class that overrides, without being a Tensor's, is met for the first time.
+
+    A subclass of Tensor is known when it is defined; others are only noticed where they do not fit.
+    """
+    if override_disabled.get():
+        return False
+    for x in (*args, *kwargs.values()):
+        for item in x if type(x) in (list, tuple) else (x,):
+            if overrides(type(item)) and type(item) not in overriding:
+                return True
+    return False
 
 
 def explained(f: F) -> F:
@@ -124,16 +151,14 @@ def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
     """
     if override_disabled.get():
         return NotImplemented
+    f = getattr(f, "stands_for", f)  # the general half of a public function names the whole
     found: list[Any] = []
     for x in (*args, *kwargs.values()):
         for item in x if type(x) in (list, tuple) else (x,):
             kind = type(item)
-            if (
-                kind in PLAIN
-                or getattr(kind, "__torch_function__", None) is None
-                or isinstance(item, type)
-            ):
+            if not overrides(kind) or isinstance(item, type):
                 continue
+            overriding.add(kind)
             if all(type(other) is not kind for other in found):
                 place = next(
                     (i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found)
@@ -338,14 +363,14 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
 
 def unary(
     fun: Callable, torch_name: str | None = None, *, integers: bool = False
-) -> Callable[[F], F]:
+) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
     """Make the stub below it (name, docstring) the operation `fun` on one tensor.
 
     `integers`: the result of an integer tensor is an integer tensor; otherwise it has the default
     floating dtype.
     """
 
-    def decorate(stub: F) -> F:
+    def decorate(stub: Callable[P, Any]) -> Callable[P, Tensor]:
         name = stub.__name__
         rule = RULES[fun]
         cls = node_class(torch_name or f"{name.capitalize()}Backward0", rule)
@@ -404,7 +429,7 @@ def unary(
             return t
 
         def slow(input, out):  # noqa: A002
-            if type(input) not in PLAIN and overriding:
+            if type(input) not in PLAIN:
                 answer = ask_overrides(op, (input,), {} if out is None else {"out": out})
                 if answer is not NotImplemented:
                     return answer
@@ -571,11 +596,11 @@ def binary(
         def again(a, b):
             error = broadcast_error(name, [a.shape, b.shape])
             if error is not None:
-                raise error
+                raise error from None
             return compute(rule, [a, b], {})
 
         def slow(input, other, out, alpha):  # noqa: A002
-            if overriding and (type(input) not in PLAIN or type(other) not in PLAIN):
+            if overrides(type(input)) or overrides(type(other)):
                 rest = ({} if out is None else {"out": out}) | (
                     {} if alpha == 1 else {"alpha": alpha}
                 )
@@ -594,11 +619,14 @@ def binary(
                     raise TypeError(f"{name}() got an unexpected keyword argument 'alpha'")
                 result = scaled(input, other, alpha)
                 return result if out is None else write_out(name, out, result)
-            if name == "sub" and any(
-                result_type([v._a if isinstance(v, Tensor) else v]).kind == "b"
-                for v in (input, other)
-            ):
-                refuse(name, 0)
+            if name == "sub":
+                kinds = [
+                    result_type([v._a if isinstance(v, Tensor) else v]).kind for v in (input, other)
+                ]
+                if kinds == ["b", "b"]:
+                    raise RuntimeError(errors.BOOL_MINUS_BOOL)
+                if "b" in kinds:
+                    refuse(name, 0)
             x, y = promoted((input, other), floating=floating)
             refuse(name, category(x._a.dtype))
             error = broadcast_error(name, [x._a.shape, y._a.shape])

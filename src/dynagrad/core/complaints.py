@@ -23,7 +23,15 @@ RAISE = opcode.opmap["RAISE_VARARGS"]
 RERAISE = opcode.opmap["RERAISE"]
 NUMPY = np.__file__.removesuffix("__init__.py")
 #: what Python and NumPy raise for arguments that nobody has checked
-UNCHECKED = (TypeError, AttributeError, ValueError, IndexError, KeyError, OverflowError)
+UNCHECKED = (
+    TypeError,
+    AttributeError,
+    ValueError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+)
 
 NUMBER = (int, float, complex, np.number, np.bool_, Tensor)
 INTEGER = (int, np.integer, Tensor)
@@ -95,6 +103,16 @@ def told(f: Callable, args: tuple, kwargs: dict, error: Exception) -> Exception 
     if trace is None or _speaks_for_itself(trace):
         return None
     name = getattr(f, "__name__", str(f))
+    if isinstance(error, MemoryError):
+        return RuntimeError(
+            f"DefaultCPUAllocator: can't allocate memory\n{name}() asked for more than there is: "
+            f"{error}"
+        )
+    if "read-only" in str(error):
+        return ValueError(
+            f"{name}(): the tensor's memory is read-only\nIt belongs to a read-only NumPy array; "
+            "write to tensor.clone()."
+        )
     parameters = inspect.signature(f).parameters
     try:
         given = inspect.signature(f).bind(*args, **kwargs).arguments

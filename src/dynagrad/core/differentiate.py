@@ -92,6 +92,10 @@ def grad(
         allow_unused = True
     outputs = _sequence(outputs, "outputs")
     inputs = _sequence(inputs, "inputs")
+    if not inputs:
+        raise RuntimeError(
+            "`inputs` argument to `grad()` cannot be empty. Give the tensors to differentiate by."
+        )
     weights = _weights(outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     found = _propagate(outputs, weights, retain, create_graph, _targets(inputs))
@@ -163,7 +167,7 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             )
         if g._a.dtype != a.dtype:
             g = wrap(g._a.astype(a.dtype))
-        g = np.conjugate(g) if a.dtype.kind == "c" else g
+        g: Any = np.conjugate(g) if a.dtype.kind == "c" else g
         weights.append(g if create else g._a)
     return weights
 
@@ -303,12 +307,14 @@ def _node_register_prehook(self, fn):
     return add_hook(extras(self).prehooks, fn)
 
 
+_tensor_backward.__name__ = "backward"
+_tensor_backward.__qualname__ = "Tensor.backward"
 Tensor.backward = _tensor_backward
 Tensor.register_hook = _register_hook
 Tensor.register_post_accumulate_grad_hook = _register_post_accumulate_grad_hook
 Tensor.retain_grad = _retain_grad
-Tensor.retains_grad = property(_retains_grad)
-Node.register_hook = _node_register_hook
-Node.register_prehook = _node_register_prehook
+Tensor.retains_grad = property(_retains_grad)  # pyright: ignore - no write to an instance
+Node.register_hook = _node_register_hook  # pyright: ignore - declared nowhere else
+Node.register_prehook = _node_register_prehook  # pyright: ignore - likewise
 
 __all__ = ["RemovableHandle", "Sequence", "add_hook", "backward", "grad"]

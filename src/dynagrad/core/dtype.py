@@ -299,16 +299,8 @@ class device:  # noqa: N801 - PyTorch's name
     __slots__ = ("index", "type")
     _KNOWN = (
         "cpu",
-        "cuda",
-        "mps",
-        "xpu",
-        "meta",
-        "hpu",
-        "mtia",
-        "vulkan",
-        "xla",
-        "ipu",
-        "privateuseone",
+        *("cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia"),
+        *("xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"),
     )
 
     def __init__(self, type: Any = None, index: int | None = None):  # noqa: A002 - PyTorch's name

@@ -6,8 +6,10 @@ compute is recorded. Nodes are processed in descending order of the tick at whic
 which is a topological order.
 """
 
+import os
 from heapq import heappop, heappush
 from operator import attrgetter
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,10 @@ from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
 
 new = object.__new__
+#: held while a leaf's gradient grows: backward passes in several threads may meet in one leaf
+one_at_a_time = RLock()
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=one_at_a_time._at_fork_reinit)  # pyright: ignore
 sequence = attrgetter("seq")
 
 
@@ -219,21 +225,23 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
         g, fresh = before_leaf(extra, g, create), False  # hooks may keep what they saw
     leaf = edge.leaf()
     if leaf is not None:
-        held = leaf._g
-        if create:
-            g = seen(g if fresh or held is not None else copy(g))
-            leaf._g = g if held is None else held + g
-        else:
-            if g.dtype is not float32 and g.dtype.kind == "c":
-                g, fresh = np.conjugate(g), True
-            if held is None:
-                leaf._g = t = new(Tensor)
-                t._a = g if fresh and type(g) is ndarray else np.array(g, order="C")
-                t._e = t._v = None
+        with one_at_a_time:
+            held = leaf._g
+            if create:
+                mine = seen(g if fresh or held is not None else copy(g))
+                leaf._g = mine if held is None else held + mine
             else:
-                add_into(held._a, g)
-                if held._v is not None or held._e is not None:
-                    family_of(held).cell.bump()
+                mine = g
+                if g.dtype is not float32 and g.dtype.kind == "c":
+                    mine, fresh = np.conjugate(g), True
+                if held is None:
+                    leaf._g = t = new(Tensor)
+                    t._a = mine if fresh and type(mine) is ndarray else np.array(mine, order="C")
+                    t._e = t._v = None
+                else:
+                    add_into(held._a, mine)
+                    if held._v is not None or held._e is not None:
+                        family_of(held).cell.bump()
     if extra is not None:
         after_leaf(extra, leaf, g, create)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
+from .dtype import from_numpy_dtype
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
 
@@ -54,6 +56,13 @@ def run_tensor_hooks(extra: Extras, number: int, g: Any, create: bool) -> Any:
                 f"The gradient has shape {tuple(g.shape)}, the hook returned "
                 f"{tuple(answer._a.shape)}"
             )
+        kinds = [v._a.dtype if isinstance(v, Tensor) else v.dtype for v in (g, answer)]
+        if kinds[0] != kinds[1]:
+            was, got = (errors.tensor_text(from_numpy_dtype(d).name, ())[1:-4] for d in kinds)
+            raise RuntimeError(
+                f"hook '{name}' has changed the type of value (was {was} got {got})\n"
+                "A hook returns a gradient of the same dtype: convert it with .to(grad.dtype)."
+            )
         g = _taken(answer, create)
     return g
 
@@ -75,6 +84,17 @@ def before(node: Node, g: Any, create: bool) -> Any:
     """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the
     cotangents to go on with.
     """
+    try:
+        return _before(node, g, create)
+    except Exception as error:
+        error.add_note(
+            f"raised by a hook on the gradient of {type(node).__name__}'s result, made at "
+            f"{node.place()}"
+        )
+        raise
+
+
+def _before(node: Node, g: Any, create: bool) -> Any:
     extra = node.extra
     parts = list(g) if type(g) is list else [g]
     for number in extra.tensor_hooks:

@@ -42,6 +42,13 @@ class Tensor:
     """
 
     __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_e", "_g", "_m", "_n", "_v")
+    _a: Any
+    _b: "Tensor | None"
+    _e: Any
+    _g: "Tensor | None"
+    _m: str | None
+    _n: int
+    _v: Family | None
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
@@ -232,7 +239,8 @@ def record(
 
 def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and complex") -> None:
     """Make a leaf record, or stop recording; the errors are PyTorch's (one says `kinds`)."""
-    value = bool(value)
+    if value is not True and value is not False:
+        raise RuntimeError(f"requires_grad must be a bool\nGiven was {value!r}.")
     edge = edge_of(t)
     if value == (edge is not None):
         return

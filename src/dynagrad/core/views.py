@@ -226,7 +226,10 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     """
     name = kw.pop("name", None) or f"{op.__name__}_"
     needs = check_inplace(t, name, args)
-    result = op(t, *args, **kw)
+    try:
+        result = op(t, *args, **kw)
+    except TypeError as error:
+        raise TypeError(str(error).replace(f"{op.__name__}()", f"{name}()", 1)) from None
     check_result(t, result._a, name)
     edge = edge_of(result) if needs else None
     if edge is not None:
@@ -336,7 +339,7 @@ def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
     for place, (kind, index, _) in enumerate(node.rule.saves):
         if kind == "in" and index == 0 and saved[place] is array:
             saved[place] = np.array(array)
-            cells = list(node.cells or (None,) * len(node.edges))
+            cells: list[Family | None] = list(node.cells or (None,) * len(node.edges))
             cells[0] = OWN_COPY
             node.cells = tuple(cells)
         elif kind == "out" and saved[place] is result and result.dtype == array.dtype:

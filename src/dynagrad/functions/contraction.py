@@ -158,7 +158,7 @@ def mv(input, vec, *, out=None):
     a, b = input._a, vec._a
     if a.ndim != 2 or b.ndim != 1:
         raise RuntimeError(
-            f"vector + matrix @ vector expected, got {b.ndim}, {a.ndim}, {b.ndim}\n"
+            f"vector + matrix @ vector expected, got 1, {a.ndim}, {b.ndim}\n"
             f"mv takes a matrix and a vector; given were shapes {list(a.shape)} and {list(b.shape)}"
         )
     if a.shape[1] != b.shape[0]:
@@ -422,7 +422,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
         )
     if a.shape[1] != b.shape[0]:
         raise RuntimeError(
-            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), "
+            f"size mismatch, got input ({input._a.size}), mat ({a.shape[0]}x{a.shape[1]}), "
             f"vec ({b.shape[0]})\nThe vector's size must equal the matrix's columns."
         )
     _check_addend("addmv", input, mat, vec, (a.shape[0],))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import overridable
+from ..core.apply import explained, overridable
 from ..core.dtype import contiguous_format, number_dtype, preserve_format
 from ..ops.conversion import empty_in_order
 from ..ops.conversion import empty_like as memory_like
@@ -39,6 +39,7 @@ __all__ = [
 # --- sizes -----------------------------------------------------------------------------------
 
 
+@explained
 def zeros(
     *shape,
     size=None,
@@ -59,6 +60,7 @@ def zeros(
     return made(np.zeros(sizes, d), requires_grad)
 
 
+@explained
 def ones(
     *shape,
     size=None,
@@ -79,6 +81,7 @@ def ones(
     return made(np.ones(sizes, d), requires_grad)
 
 
+@explained
 def empty(
     *shape,
     size=None,
@@ -106,6 +109,7 @@ def empty(
     return made(empty_in_order(sizes, d, axes), requires_grad)
 
 
+@explained
 def empty_strided(
     size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
@@ -130,6 +134,7 @@ def empty_strided(
     return made(np.ndarray(sizes, d, memory, 0, in_bytes), requires_grad)
 
 
+@explained
 def full(
     size,
     fill_value,
@@ -159,6 +164,7 @@ def full(
     return made(array, requires_grad)
 
 
+@explained
 def scalar_tensor(
     s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False
 ):
@@ -169,6 +175,7 @@ def scalar_tensor(
     return made(np.array(fitting(value, d), d), requires_grad)
 
 
+@explained
 def eye(
     n,
     m=None,
@@ -282,6 +289,7 @@ def full_like(
 # --- methods: the dtype of the tensor, other sizes -------------------------------------------
 
 
+@explained
 def new_empty(
     self,
     *shape,
@@ -298,6 +306,7 @@ def new_empty(
     return made(np.empty(sizes, type_of("new_empty", dtype, self._a.dtype)), requires_grad)
 
 
+@explained
 def new_zeros(
     self,
     *shape,
@@ -314,6 +323,7 @@ def new_zeros(
     return made(np.zeros(sizes, type_of("new_zeros", dtype, self._a.dtype)), requires_grad)
 
 
+@explained
 def new_ones(
     self,
     *shape,
@@ -330,6 +340,7 @@ def new_ones(
     return made(np.ones(sizes, type_of("new_ones", dtype, self._a.dtype)), requires_grad)
 
 
+@explained
 def new_full(
     self,
     size,
@@ -348,6 +359,7 @@ def new_full(
     return made(np.full(shape_of("new_full", (size,)), value, d), requires_grad)
 
 
+@explained
 def new_empty_strided(
     self,
     size,

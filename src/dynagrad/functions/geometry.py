@@ -294,7 +294,14 @@ def set_(
     elif isinstance(source, Tensor) and size is None:
         a = source._a
     else:
-        memory = owner(source._a) if isinstance(source, Tensor) else source._memory
+        memory = (
+            owner(source._a) if isinstance(source, Tensor) else getattr(source, "_memory", None)
+        )
+        if memory is None:
+            raise TypeError(
+                "set_() received an invalid combination of arguments - got "
+                f"({type(source).__name__}), but expected a Tensor or a storage"
+            )
         item = self._a.itemsize
         room = memory.nbytes // item
         shape = (room - storage_offset,) if size is None else sizes((size,), "set_")

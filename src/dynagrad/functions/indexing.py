@@ -349,6 +349,17 @@ def in_range(array: ndarray, n: int, d: int) -> ndarray:
 # --- writing ----------------------------------------------------------------------------------
 
 
+def delitem(input, index):
+    """del x[index], which no tensor supports."""
+    raise TypeError(
+        "Tensor does not support deleting items\nA tensor keeps its size; index what is to stay, "
+        "as in x[mask] or torch.cat((x[:2], x[3:]))."
+    )
+
+
+getitem.__name__ = "__getitem__"  # what `__torch_function__` reads
+
+
 def setitem(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value: written into the memory that the index shows; the value is broadcast
     and converted.
@@ -389,6 +400,9 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             copy_(target, source if source._a.shape == shape else expand(source, shape))
     else:
         put_at(target, at, source, False, "index_put_")
+
+
+setitem.__name__ = "__setitem__"
 
 
 def _number(value: Any, a: Any) -> ndarray:

@@ -167,6 +167,8 @@ def _type_of(given: Any) -> tensortype:
     if isinstance(given, str) and given.startswith("torch.cuda."):
         raise RuntimeError(f"{given} lives on a CUDA device; dynagrad computes on the CPU")
     name = given.__name__ if isinstance(given, type) else given
+    if not isinstance(name, str):
+        raise TypeError(f"dtype must be a type, str, or dtype object, not {type(name).__name__}")
     raise ValueError(
         f"invalid type: {name!r}\nGive a dtype such as torch.float64, or one of the old names: "
         f"{', '.join(_TYPES)}."

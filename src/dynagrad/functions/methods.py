@@ -1,4 +1,7 @@
-"""The methods of Tensor: one literal line each, so that a search finds them."""
+"""The methods of Tensor: one literal line each, so that a search finds them.
+
+The marks for pyright: it takes these lines, which put a property or class method into the class,
+for writes to a property of an instance. `tools/stubs.py` writes the types of all this."""
 
 from ..core.tensor import Tensor
 from . import (
@@ -285,8 +288,8 @@ Tensor.angle = complex.angle
 Tensor.conj_physical_ = complex.conj_physical_
 
 Tensor.where = selection.where_method
-Tensor.real = property(complex.real, complex.set_real)
-Tensor.imag = property(complex.imag, complex.set_imag)
+Tensor.real = property(complex.real, complex.set_real)  # pyright: ignore
+Tensor.imag = property(complex.imag, complex.set_imag)  # pyright: ignore
 
 Tensor.__add__ = elementwise.add.operator
 Tensor.__radd__ = elementwise.add.operator
@@ -403,8 +406,8 @@ Tensor.as_strided_ = geometry.as_strided_
 Tensor.resize_ = geometry.resize_
 Tensor.resize_as_ = geometry.resize_as_
 Tensor.set_ = geometry.set_
-Tensor.nbytes = property(geometry.nbytes)
-Tensor.itemsize = property(geometry.element_size)
+Tensor.nbytes = property(geometry.nbytes)  # pyright: ignore
+Tensor.itemsize = property(geometry.element_size)  # pyright: ignore
 Tensor.view = shape.view
 Tensor.view_as = shape.view_as
 Tensor.reshape = shape.reshape
@@ -427,10 +430,10 @@ Tensor.unsqueeze = shape.unsqueeze
 Tensor.expand = expansion.expand
 Tensor.expand_as = expansion.expand_as
 Tensor.broadcast_to = expansion.broadcast_to
-Tensor.T = property(shape.numpy_T)
-Tensor.mT = property(shape.matrix_T)
-Tensor.H = property(shape.matrix_H)
-Tensor.mH = property(shape.adjoint)
+Tensor.T = property(shape.numpy_T)  # pyright: ignore
+Tensor.mT = property(shape.matrix_T)  # pyright: ignore
+Tensor.H = property(shape.matrix_H)  # pyright: ignore
+Tensor.mH = property(shape.adjoint)  # pyright: ignore
 Tensor.narrow = parts.narrow
 Tensor.select = parts.select
 Tensor.diagonal = parts.diagonal
@@ -469,6 +472,7 @@ Tensor.triu = reordering.triu
 Tensor.triu_ = reordering.triu_
 Tensor.__getitem__ = indexing.getitem
 Tensor.__setitem__ = indexing.setitem
+Tensor.__delitem__ = indexing.delitem
 Tensor.index_select = gathering.index_select
 Tensor.index_add = gathering.index_add
 Tensor.index_add_ = gathering.index_add_
@@ -576,26 +580,24 @@ Tensor.float = conversion.float_
 Tensor.int = conversion.int_
 Tensor.bool = conversion.bool_
 Tensor.type = legacy.type_
-Tensor.is_cpu = property(conversion.yes)
-Tensor.is_cuda = property(conversion.no)
-Tensor.is_sparse = property(conversion.no)
-Tensor.is_sparse_csr = property(conversion.no)
-Tensor.is_quantized = property(conversion.no)
-Tensor.is_mkldnn = property(conversion.no)
-Tensor.is_meta = property(conversion.no)
-Tensor.is_xla = property(conversion.no)
-Tensor.is_xpu = property(conversion.no)
-Tensor.is_mps = property(conversion.no)
-Tensor.is_nested = property(conversion.no)
-Tensor.is_vulkan = property(conversion.no)
-Tensor.is_ipu = property(conversion.no)
-Tensor.is_mtia = property(conversion.no)
-Tensor.is_maia = property(conversion.no)
+Tensor.is_cpu = property(conversion.yes)  # pyright: ignore
+Tensor.is_cuda = property(conversion.no)  # pyright: ignore
+Tensor.is_sparse = property(conversion.no)  # pyright: ignore
+Tensor.is_sparse_csr = property(conversion.no)  # pyright: ignore
+Tensor.is_quantized = property(conversion.no)  # pyright: ignore
+Tensor.is_mkldnn = property(conversion.no)  # pyright: ignore
+Tensor.is_meta = property(conversion.no)  # pyright: ignore
+Tensor.is_xla = property(conversion.no)  # pyright: ignore
+Tensor.is_xpu = property(conversion.no)  # pyright: ignore
+Tensor.is_mps = property(conversion.no)  # pyright: ignore
+Tensor.is_nested = property(conversion.no)  # pyright: ignore
+Tensor.is_vulkan = property(conversion.no)  # pyright: ignore
+Tensor.is_ipu = property(conversion.no)  # pyright: ignore
+Tensor.is_mtia = property(conversion.no)  # pyright: ignore
+Tensor.is_maia = property(conversion.no)  # pyright: ignore
 Tensor.is_shared = conversion.no
-Tensor.device = property(conversion.get_device_of)
-Tensor.layout = property(conversion.get_layout)
-Tensor.nbytes = property(conversion.get_nbytes)
-Tensor.itemsize = property(conversion.get_itemsize)
+Tensor.device = property(conversion.get_device_of)  # pyright: ignore
+Tensor.layout = property(conversion.get_layout)  # pyright: ignore
 Tensor.bernoulli = random.bernoulli
 Tensor.multinomial = random.multinomial
 Tensor.uniform_ = random_fills.uniform_
@@ -625,11 +627,11 @@ Tensor.__dlpack_device__ = tensor_methods.dlpack_device
 Tensor.detach = tensor_methods.detach
 Tensor.detach_ = tensor_methods.detach_
 Tensor.requires_grad_ = tensor_methods.requires_grad_
-Tensor.data = property(tensor_methods.get_data, tensor_methods.set_data)
-Tensor.grad = property(tensor_methods.get_grad, tensor_methods.set_grad, tensor_methods.del_grad)
+Tensor.data = property(tensor_methods.get_data, tensor_methods.set_data)  # pyright: ignore
+Tensor.grad = property(tensor_methods.get_grad, tensor_methods.set_grad, tensor_methods.del_grad)  # pyright: ignore
 Tensor.is_inference = tensor_methods.is_inference
 Tensor.__deepcopy__ = tensor_methods.deepcopy
 Tensor.__reduce_ex__ = tensor_methods.reduce_ex
-Tensor.__init_subclass__ = classmethod(tensor_methods.init_subclass)
-Tensor.__torch_function__ = classmethod(tensor_methods.torch_function)
+Tensor.__init_subclass__ = classmethod(tensor_methods.init_subclass)  # pyright: ignore
+Tensor.__torch_function__ = classmethod(tensor_methods.torch_function)  # pyright: ignore
 Tensor.as_subclass = tensor_methods.as_subclass

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import broadcast_error, note, overridable, recording
+from ..core.apply import broadcast_error, explained, note, overridable, recording
 from ..core.dtype import preserve_format
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
@@ -41,6 +41,7 @@ NormalOfBoth = node_class("NormalBackward3", DISCARD)
 # --- new tensors -----------------------------------------------------------------------------
 
 
+@explained
 def rand(
     *shape,
     size=None,
@@ -63,6 +64,7 @@ def rand(
     return made(array, requires_grad)
 
 
+@explained
 def randn(
     *shape,
     size=None,
@@ -105,6 +107,7 @@ def _bounds(name: str, given: tuple, low: Any, high: Any) -> tuple[int, int]:
     return _integer(name, low, 1, "low"), _integer(name, high, len(given) or 1, "high")
 
 
+@explained
 def randint(
     *args,
     low=None,
@@ -136,6 +139,7 @@ def randint(
     return made(array, requires_grad)
 
 
+@explained
 def randperm(
     n,
     *,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name
+from ..core.apply import explained, legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
 from ..core.quiet import warn
 from ..core.random.box_muller import _fma64
@@ -161,6 +161,7 @@ def _no_kernel(name: str, d: np.dtype) -> NotImplementedError:
     )
 
 
+@explained
 def arange(
     *bounds,
     start=None,
@@ -200,6 +201,7 @@ def arange(
     return made(values, requires_grad)
 
 
+@explained
 def range(  # noqa: A001 - PyTorch's name
     *bounds,
     start=None,
@@ -259,6 +261,7 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
     return (*bounds, int(steps), d)
 
 
+@explained
 def linspace(
     start,
     end,
@@ -280,6 +283,7 @@ def linspace(
     return made(values, requires_grad)
 
 
+@explained
 def logspace(
     start,
     end,

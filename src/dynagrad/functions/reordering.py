@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, overridable, write_out
+from ..core.apply import apply, legacy_name, overridable, write_out
 from ..core.dtype import int64, numpy_dtype
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
@@ -119,7 +119,7 @@ def _check_counts(counts: np.ndarray, n: int) -> None:
     if counts.dtype.kind not in "iu" or counts.itemsize < 4:
         raise NotImplementedError(
             '"repeat_interleave_cpu" not implemented for '
-            "'{shape._legacy(counts.dtype)}': repeats must be int32 or int64"
+            f"'{legacy_name(counts.dtype)}': repeats must be int32 or int64"
         )
     if counts.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")

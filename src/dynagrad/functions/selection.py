@@ -1,12 +1,15 @@
 """Choosing between values under PyTorch's names: larger and smaller, limits, where a condition
 holds."""
 
+from typing import Any
+
 import numpy as np
 
 from ..core.apply import (
     OPERANDS,
     apply,
     broadcast_error,
+    legacy_name,
     not_a_tensor,
     overridable,
     promoted,
@@ -165,7 +168,7 @@ Where = node("WhereBackward0", ops.where)
 
 
 @overridable
-def where(condition, input=None, other=None, *, out=None):
+def where(condition, input=None, other=None, *, out=None) -> Any:
     """input where the condition holds, else other, elementwise; where(condition): the indices at
     which it holds."""
     if not isinstance(condition, Tensor):
@@ -182,7 +185,7 @@ def where(condition, input=None, other=None, *, out=None):
     if condition._a.dtype.name not in ("bool", "uint8"):
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{condition._a.dtype}; write condition != 0, or condition.bool()"
+            f"{legacy_name(condition._a.dtype)}\nWrite condition != 0, or condition.bool()."
         )
     x, y = promoted((input, other))
     error = broadcast_error("where", [condition._a.shape, x._a.shape, y._a.shape])
@@ -192,6 +195,6 @@ def where(condition, input=None, other=None, *, out=None):
     return result if out is None else write_out("where", out, result)
 
 
-def where_method(input, condition, other):
+def where_method(input, condition, other) -> Tensor:
     """The tensor where the condition holds, else other: x.where(condition, other)."""
     return where(condition, input, other)

@@ -102,19 +102,28 @@ def tensor_bool(self) -> bool:
     return bool(self._a.item())
 
 
+def _single(t: Tensor):
+    if t._a.size != 1:
+        raise ValueError(
+            "only one element tensors can be converted to Python scalars\nThe tensor has shape "
+            f"{list(t._a.shape)}; index one element first, or reduce it (.sum(), .mean())."
+        )
+    return item(t)
+
+
 def tensor_int(self) -> int:
     """The value of a tensor with one element as an int."""
-    return int(item(self))
+    return int(_single(self))
 
 
 def tensor_float(self) -> float:
     """The value of a tensor with one element as a float."""
-    return float(item(self))
+    return float(_single(self))
 
 
 def tensor_complex(self) -> complex:
     """The value of a tensor with one element as a complex number."""
-    return complex(item(self))
+    return complex(_single(self))
 
 
 def tensor_index(self) -> int:
@@ -333,12 +342,9 @@ def _copied_memory(a: np.ndarray, memo: dict) -> np.ndarray:
 
 
 def reduce_ex(self, protocol):
-    """Pickling: values, requires_grad and attributes; RuntimeError for tensors with history."""
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Cannot serialize a tensor that requires grad and is no leaf: its history cannot be "
-            "stored. Pickle x.detach() instead."
-        )
+    """Pickling: values, requires_grad and attributes. What comes back is a leaf: history is not
+    kept, as in PyTorch.
+    """
     state = self.__dict__ or None
     a = self._a
     name = from_numpy_dtype(a.dtype).name

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.apply import explained
 from ..core.quiet import warn
 from ..core.tensor import Tensor, family_of
 from ..functions.generator import draws
@@ -74,18 +75,21 @@ def _set(tensor: Tensor, values: Any) -> Tensor:
     return _written(tensor)
 
 
+@explained
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform values in [a, b)."""
     draws("uniform_", generator).uniform(low=a, high=b, out=tensor._a)
     return _written(tensor)
 
 
+@explained
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Normal values of that mean and standard deviation."""
     draws("normal_", generator).normal(mean=mean, std=std, out=tensor._a)
     return _written(tensor)
 
 
+@explained
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -145,21 +149,25 @@ def _thin_out(stream: Any, values: Any, mean: float, std: float, a: float, b: fl
         pending = refused if pending is None else pending & refused
 
 
+@explained
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The same value everywhere."""
     return _set(tensor, val)
 
 
+@explained
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
     return _set(tensor, 1)
 
 
+@explained
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere."""
     return _set(tensor, 0)
 
 
+@explained
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     if tensor._a.ndim != 2:
@@ -169,6 +177,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return _set(tensor, np.eye(*tensor._a.shape))
 
 
+@explained
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight that keeps its input: 1 in the middle of the kernel of as many
     channels as there are.
@@ -208,12 +217,14 @@ def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
 
 
+@explained
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform values in [-a, a), a = gain sqrt(6 / (fan_in + fan_out))."""
     a = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -a, a, generator)
 
 
+@explained
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Normal values of standard deviation gain sqrt(2 / (fan_in + fan_out))."""
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
@@ -223,6 +234,7 @@ def _xavier_std(tensor: Tensor, gain: float) -> float:
     return gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
 
 
+@explained
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -240,6 +252,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@explained
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -262,6 +275,7 @@ def _is_empty(tensor: Tensor) -> bool:
     return tensor._a.size == 0
 
 
+@explained
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """A (semi-)orthogonal matrix, times gain; dimensions after the first are taken together."""
     a = tensor._a
@@ -280,6 +294,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     return _set(tensor, (q.T if wide else q).reshape(a.shape) * a.dtype.type(gain))
 
 
+@explained
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal values, of which in each column the part `sparsity` is 0."""
     if tensor._a.ndim != 2:

@@ -8,6 +8,7 @@ from ..core.apply import PLAIN
 from ..core.dtype import check_device, get_default_dtype, numpy_dtype
 from ..core.tensor import Tensor, new, wrap
 from ..core.views import detached
+from ..functions.factory import shape_of
 from ..functions.tensor_methods import disabled_torch_function, tensor_repr
 
 __all__ = ["Buffer", "Parameter", "is_lazy"]
@@ -35,7 +36,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     """
 
     __slots__ = ()
-    __torch_function__ = disabled_torch_function
+    __torch_function__ = disabled_torch_function  # pyright: ignore - not bound, as in PyTorch
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
@@ -102,7 +103,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
-    __torch_function__ = disabled_torch_function
+    __torch_function__ = disabled_torch_function  # pyright: ignore - not bound, as in PyTorch
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
@@ -122,4 +123,9 @@ def is_lazy(param: Any) -> bool:
 def uninitialized(*shape: int, device: Any = None, dtype: Any = None) -> Tensor:
     """A tensor whose values are still to be set, for a module that resets its parameters next."""
     check_device(device)
-    return wrap(np.empty(shape, get_default_dtype().numpy if dtype is None else numpy_dtype(dtype)))
+    return wrap(
+        np.empty(
+            shape_of("empty", shape),
+            get_default_dtype().numpy if dtype is None else numpy_dtype(dtype),
+        )
+    )

@@ -124,7 +124,8 @@ general(inverse, _inverse_vjp)
 @primitive
 def det(x):
     """The determinant."""
-    return np.linalg.det(x)
+    with np.errstate(all="ignore"):
+        return np.linalg.det(x)
 
 
 @primitive

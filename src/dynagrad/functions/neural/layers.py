@@ -182,12 +182,13 @@ def embedding(
 def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
     used = np.unique(index)
     rows = w._a[used]
-    norms = np.linalg.norm(rows, p, 1)
-    long = norms > max_norm
-    if long.any():
-        w._a[used[long]] = rows[long] * (max_norm / (norms[long] + 1e-7))[:, None].astype(
-            rows.dtype
-        )
+    with np.errstate(all="ignore"):
+        norms = np.linalg.norm(rows, p, 1)
+        long = norms > max_norm
+        scales = (max_norm / (norms[long] + 1e-7))[:, None].astype(rows.dtype)
+        shorter = rows[long] * scales
+    if len(shorter):
+        w._a[used[long]] = shorter
         family_of(w).cell.bump()
 
 

@@ -73,7 +73,8 @@ def same_size(input: Tensor, target: Tensor) -> bool:
 
 def pair(name: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
     """Two floating tensors of one shape and dtype, from arguments that broadcast."""
-    x, y = tensor(name, input), tensor(name, target, 2, "target")
+    function = f"{name}_loss"
+    x, y = tensor(function, input), tensor(function, target, 2, "target")
     if not same_size(x, y):
         error = broadcast_error(name, [x._a.shape, y._a.shape])
         if error is not None:
@@ -114,6 +115,9 @@ def _mse(input, target, size_average, reduce, reduction, weight):
     if weight is None:
         return apply(Mse, x, y, reduction=reduction)
     return _weighted(powers.pow(elementwise.sub(x, y), 2), weight, reduction)
+
+
+_mse.stands_for = mse_loss  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _weighted(losses: Any, weight: Tensor, reduction: str) -> Any:
@@ -170,7 +174,8 @@ def binary_cross_entropy(
 ):
     """-(y log x + (1 - y) log(1 - x)) for probabilities x; the logarithms are at least -100."""
     reduction = reduction_of(size_average, reduce, reduction)
-    x, y = tensor("binary_cross_entropy", input), tensor("binary_cross_entropy", target, 2)
+    name = "binary_cross_entropy"
+    x, y = tensor(name, input), tensor(name, target, 2, "target")
     a, b = x._a, y._a
     if a.shape != b.shape:
         raise ValueError(
@@ -282,6 +287,11 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     """target (log target - input) for log-probabilities; with log_target the target is one."""
     name = "kl_div"
     x, y = tensor(name, input), tensor(name, target, 2, "target")
+    if category(x._a.dtype) < FLOATING or category(y._a.dtype) < FLOATING:
+        raise RuntimeError(
+            f"kl_div: Integral inputs not supported.\nGiven were {x.dtype} and {y.dtype}; the "
+            "target holds probabilities: convert it, as in target.float()."
+        )
     whole = reduction
     if reduction == "batchmean" and size_average is None and reduce is None:
         whole = "sum"

@@ -49,6 +49,13 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Item i is the i-th row of every tensor, as a tuple; all have the same length."""
 
     def __init__(self, *tensors: Tensor):
+        for position, t in enumerate(tensors, 1):
+            if not isinstance(t, Tensor):
+                raise AttributeError(
+                    f"'{type(t).__name__}' object has no attribute 'size'\nTensorDataset "
+                    f"takes tensors: argument {position} is none. Make one first: "
+                    "torch.tensor(value)."
+                )
         if any(len(t._a) != len(tensors[0]._a) for t in tensors):
             lengths = [len(t._a) for t in tensors]
             raise AssertionError(
