@@ -12,6 +12,7 @@ from ..core.apply import (
     PLAIN,
     WARNED,
     apply,
+    ask_overrides,
     binary,
     broadcast_error,
     float32,
@@ -19,6 +20,7 @@ from ..core.apply import (
     node_class,
     not_a_tensor,
     overridable,
+    overriding,
     promoted,
     recording,
     refuse,
@@ -294,6 +296,12 @@ def true_divide(input, other, *, out=None):
 def div(input, other, *, rounding_mode=None, out=None):
     """input / other, elementwise; rounding_mode 'trunc' rounds towards zero, 'floor' down, and
     both keep integers."""
+    if overriding or type(input) not in PLAIN:
+        given = {"rounding_mode": rounding_mode, "out": out}
+        given = {name: value for name, value in given.items() if value is not None}
+        answer = ask_overrides(div, (input, other), given)
+        if answer is not NotImplemented:
+            return answer
     if rounding_mode is None:
         return true_divide(input, other, out=out)
     return _div_rounding(input, other, rounding_mode, out)

@@ -66,9 +66,9 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @overridable
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *size: Any) -> Tensor:
     """`input.expand(size)`: a view."""
-    return _expand(tensor("broadcast_to", input), plain_sizes((size,), "broadcast_to"))
+    return _expand(tensor("broadcast_to", input), plain_sizes(size, "broadcast_to"))
 
 
 @overridable

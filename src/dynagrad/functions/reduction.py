@@ -14,7 +14,6 @@ from numpy import ndarray
 from ..core.apply import (
     PLAIN,
     WARNED,
-    F,
     apply,
     ask_overrides,
     compute,
@@ -23,7 +22,6 @@ from ..core.apply import (
     legacy_name,
     new,
     overridable,
-    overriding,
     recording,
     to_dtype,
     write_out,
@@ -72,7 +70,7 @@ def constant_of(fun: Callable, *arrays: Any, **kw: Any) -> Tensor:
 
 def hot_reduction(
     whole: Callable, over: Callable, cast_over: Callable, torch_name: str, choose: Callable
-) -> Callable[[F], F]:
+) -> Callable[[Callable], Callable[..., Any]]:
     """Make the stub below it a reduction whose usual calls cost little more than NumPy's.
 
     `whole(x)` reduces all of a float32 or float64 array, `over(x, axes, keepdims)` serves
@@ -81,7 +79,7 @@ def hot_reduction(
     whatever is unusual (another dtype, out=, a subclass) takes `slow`.
     """
 
-    def decorate(stub: F) -> F:
+    def decorate(stub: Callable) -> Callable[..., Any]:
         name = stub.__name__
         all_of, along = RULES[whole].kernel, RULES[over].kernel
         all_node = node_class(f"{torch_name}Backward0", RULES[whole])
@@ -155,7 +153,7 @@ def hot_reduction(
             return t
 
         def slow(input, dim, keepdim, dtype, out):
-            if type(input) not in PLAIN and overriding:
+            if type(input) not in PLAIN:
                 given = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
                 plain = {"dim": ..., "keepdim": False, "dtype": None, "out": None}
                 kw = {k: v for k, v in given.items() if v is not plain.get(k)}
@@ -210,12 +208,12 @@ def _averaging(dtype: np.dtype, wanted: np.dtype | None) -> np.dtype | None:
 
 
 @hot_reduction(ops.total, ops.sum_over, ops.sum_as, "Sum", _summing)
-def sum(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
+def sum(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None) -> Any:
     """The sum over `dim`, or of all elements; integers and bools give int64."""
 
 
 @hot_reduction(ops.average, ops.mean_over, ops.mean_as, "Mean", _averaging)
-def mean(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
+def mean(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None) -> Any:
     """The sum over `dim` divided by the number of terms; RuntimeError for integers."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ...core.apply import (
     PLAIN,
     apply,
+    ask_overrides,
     legacy_name,
     not_a_tensor,
     overridable,
@@ -80,7 +81,7 @@ View = node("ViewBackward0", shapes.reshape)
 def floating(kernel: str, name: str, x: Any) -> Tensor:
     """`x`, which must be a floating Tensor."""
     x = tensor(name, x)
-    if category(x._a.dtype) < FLOATING:
+    if category(x._a.dtype) != FLOATING:
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{legacy_name(x._a.dtype)}'\n{name} needs a "
             "floating dtype; convert first, as in x.float()."
@@ -88,9 +89,23 @@ def floating(kernel: str, name: str, x: Any) -> Tensor:
     return x
 
 
+def numbers(name: str, **given: Any) -> None:
+    """Check the settings of an activation, named and in order behind its input: Python numbers."""
+    for position, (argument, value) in enumerate(given.items(), 2):
+        if not isinstance(value, int | float | complex | np.number):
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {position}) must be Number, not "
+                f"{type_name(value)}"
+            )
+
+
 def real(name: str, x: Any) -> Tensor:
     """`x`, which must be a Tensor of integers or floats."""
     x = tensor(name, x)
+    if category(x._a.dtype) > FLOATING:
+        raise NotImplementedError(
+            f"clamp is not supported for complex types\n{name} needs real numbers: x.real or x.abs()."
+        )
     if x._a.dtype.kind == "b":
         raise NotImplementedError(
             f"\"{name}_cpu\" not implemented for 'Bool'\nConvert first, as in x.float()."
@@ -119,7 +134,7 @@ def _relu(input, *, out=None):
     """max(input, 0), elementwise."""
 
 
-def relu(input, inplace=False):
+def relu(input, inplace=False) -> Tensor:
     """max(input, 0), elementwise; nan stays."""
     if type(input) in PLAIN and input._a.dtype.kind == "f":
         return write_in_place(_relu, input, name="relu_") if inplace else _relu(input)
@@ -127,6 +142,10 @@ def relu(input, inplace=False):
         raise RuntimeError(
             "Boolean inputs not supported for relu\nConvert the tensor first, as in x.int()."
         )
+    if type(input) not in PLAIN:
+        answer = ask_overrides(relu, (input,), {"inplace": inplace})
+        if answer is not NotImplemented:
+            return answer
     if not isinstance(input, Tensor):
         raise not_a_tensor("relu", 1, "input", input)
     return write_in_place(_relu, input, name="relu_") if inplace else _relu(input)
@@ -140,6 +159,7 @@ def relu_(input):
 @overridable
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where it is positive, else negative_slope * input."""
+    numbers("leaky_relu", negative_slope=negative_slope)
     x = floating("leaky_relu_cpu", "leaky_relu", input)
     return run(LeakyRelu, x, inplace, "leaky_relu_", LeakyReluInPlace, slope=negative_slope)
 
@@ -147,6 +167,7 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 @overridable
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input limited to [min_val, max_val]."""
+    numbers("hardtanh", min_val=min_val, max_val=max_val)
     if min_val > max_val:
         raise ValueError(
             f"min_val cannot be greater than max_val\nGiven were {min_val} and {max_val}."
@@ -165,6 +186,7 @@ def relu6(input, inplace=False):
 @overridable
 def threshold(input, threshold, value, inplace=False):
     """input where it is larger than threshold, else value."""
+    numbers("threshold", threshold=threshold, value=value)
     x = real("threshold", input)
     kw = {"threshold": threshold, "value": value}
     return run(Threshold, x, inplace, "threshold_", ThresholdInPlace, **kw)
@@ -186,12 +208,14 @@ def hardswish(input, inplace=False):
 @overridable
 def hardshrink(input, lambd=0.5):
     """input where its absolute value exceeds lambd, else 0."""
+    numbers("hardshrink", lambd=lambd)
     return apply(Hardshrink, floating("hardshrink_cpu", "hardshrink", input), lambd=lambd)
 
 
 @overridable
 def softshrink(input, lambd=0.5):
     """input moved towards 0 by lambd, at most to 0."""
+    numbers("softshrink", lambd=lambd)
     x = floating("softshrink_cpu", "softshrink", input)
     if lambd < 0:
         largest = np.finfo(x._a.dtype).max
@@ -229,6 +253,7 @@ def prelu(input, weight):
 @overridable
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """input where positive, else a * input; in training a is drawn from [lower, upper]."""
+    numbers("rrelu", lower=lower, upper=upper)
     x = floating("rrelu_with_noise_out_cpu", "rrelu", input)
     if not training:
         slope = np.full((), (lower + upper) / 2, x._a.dtype)
@@ -253,6 +278,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
 @overridable
 def elu(input, alpha=1.0, inplace=False):
     """input where it is positive, else alpha * (exp(input) - 1)."""
+    numbers("elu", alpha=alpha)
     x = floating("elu_cpu", "elu", input)
     kw = {"alpha": alpha, "scale": 1.0, "input_scale": 1.0}
     return run(Elu, x, inplace, "elu_", EluInPlace, **kw)
@@ -273,6 +299,7 @@ def selu(input, inplace=False):
 @overridable
 def celu(input, alpha=1.0, inplace=False):
     """max(input, 0) + min(0, alpha * (exp(input / alpha) - 1))."""
+    numbers("celu", alpha=alpha)
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     x = floating("elu_cpu", "celu", input)
@@ -283,6 +310,7 @@ def celu(input, alpha=1.0, inplace=False):
 @overridable
 def softplus(input, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * input)) / beta; input itself where beta * input exceeds threshold."""
+    numbers("softplus", beta=beta, threshold=threshold)
     x = floating("softplus_cpu", "softplus", input)
     return apply(Softplus, x, beta=beta, threshold=threshold)
 

@@ -244,6 +244,9 @@ def _cross_entropy(
     )
 
 
+_cross_entropy.stands_for = cross_entropy  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _uniform_part(logs, t, weight, axis, ignore, reduction):
     """-sum_c weight[c] logs_c for targets that count, with the reduction of nll_loss."""
     if weight is not None:
@@ -338,7 +341,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
 
 @overridable
 def margin_ranking_loss(
-    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction="mean"
 ):
     """max(0, -target (input1 - input2) + margin) for targets 1 (input1 is larger) and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -355,7 +358,7 @@ def margin_ranking_loss(
 
 @overridable
 def cosine_embedding_loss(
-    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction="mean"
 ):
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -386,15 +389,23 @@ def cosine_embedding_loss(
 @overridable
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps over the last dimension."""
+    name = "pairwise_distance"
+    x1, x2 = tensor(name, x1, 1, "x1"), tensor(name, x2, 2, "x2")
     difference = apply(AddNumber, elementwise.sub(x1, x2), number=eps)
-    axis = difference._a.ndim - 1
-    return apply(Norm, difference, p=float(p), axes=(axis,), keepdims=keepdim, dtype=None)
+    axes = (difference._a.ndim - 1,) if difference._a.ndim else ()
+    return apply(Norm, difference, p=float(p), axes=axes, keepdims=keepdim, dtype=None)
 
 
 @overridable
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
-    x1, x2 = promoted((x1, x2), floating=True)
+    x1, x2 = tensor("cosine_similarity", x1, 1, "x1"), tensor("cosine_similarity", x2, 2, "x2")
+    x1, x2 = promoted((x1, x2))
+    if category(x1._a.dtype) != FLOATING:
+        raise RuntimeError(
+            "expected common dtype to be floating point, yet common dtype is "
+            f"{legacy_name(x1._a.dtype)}\nConvert the tensors first, as in x.float()."
+        )
     x1, x2 = expansion.broadcast_tensors(x1, x2) if x1._a.shape != x2._a.shape else (x1, x2)
     axis = one_dim(dim, x1._a.ndim, "cosine_similarity")
     units = []
@@ -432,7 +443,7 @@ def triplet_margin_loss(
     positive,
     negative,
     margin=1.0,
-    p=2,
+    p: float = 2,
     eps=1e-6,
     swap=False,
     size_average=None,

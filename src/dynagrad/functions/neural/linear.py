@@ -147,7 +147,7 @@ def _check(x: Tensor, w: Tensor, b: Tensor | None) -> None:
 
 
 def _general(input, weight, bias):
-    if overriding:
+    if overriding or type(input) not in PLAIN or type(weight) not in PLAIN:
         answer = ask_overrides(linear, (input, weight), {} if bias is None else {"bias": bias})
         if answer is not NotImplemented:
             return answer

@@ -53,6 +53,9 @@ def torch_log_softmax(input, dim, dtype=None, *, out=None):
     return result if out is None else write_out("log_softmax", out, result)
 
 
+torch_softmax.__name__, torch_log_softmax.__name__ = "softmax", "log_softmax"
+
+
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(input) / sum(exp(input)) along `dim`."""
     if dim is None:
