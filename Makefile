@@ -17,7 +17,7 @@ FRESH = $(or $(SEED),$(shell $(RUN) -c 'import secrets; print(secrets.randbelow(
 CHECK := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg $(RUN)
 
 .NOTPARALLEL:
-.PHONY: help demo test tiny parity fuzz bench lint types clean
+.PHONY: help demo test tiny parity fuzz bench lint types stubs clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -48,9 +48,12 @@ lint: $(VENV)/.dev-stamp ## ruff: lint and format
 types: $(VENV)/.dev-stamp ## pyright on the library
 	$(RUN) -m pyright
 
+stubs: $(VENV)/.dev-stamp ## write the type stub of Tensor anew, after a change of its methods
+	$(RUN) tools/stubs.py
+
 clean: ## remove what runs leave behind; the environment stays (rm -r .venv removes it)
 	rm -rf out build dist .pytest_cache .ruff_cache .hypothesis
-	find src tests examples benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests examples benchmarks docs tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 define everything
 echo "seed $(2); repeat with: make $(1) SEED=$(2)"

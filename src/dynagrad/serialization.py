@@ -124,12 +124,16 @@ class _Memory:
         self.parts = ("storage", kind, number, "cpu", elements)
 
 
-class _Writer(pickle._Pickler):  # pyright: ignore[reportAttributeAccessIssue]
+#: Python's own pickler, which its type stubs do not know
+_Pickler: Any = pickle._Pickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _Writer(_Pickler):
     """Pickles under PyTorch's names. Python's own pickler, for C's insists that names can be
     imported here.
     """
 
-    dispatch = {**pickle._Pickler.dispatch}  # pyright: ignore[reportAttributeAccessIssue]
+    dispatch = {**_Pickler.dispatch}
 
     def __init__(self, stream: IO[bytes], protocol: int) -> None:
         super().__init__(stream, protocol)

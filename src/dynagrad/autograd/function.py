@@ -374,8 +374,9 @@ class _Refusing(Function):
     """Passes values on; its backward raises."""
 
     @staticmethod
-    def forward(ctx, *values):
-        return values if len(values) > 1 else values[0]
+    def forward(ctx, *values: Any) -> Any:
+        first, *rest = values
+        return values if rest else first
 
     @staticmethod
     def backward(ctx, *grads):

@@ -110,8 +110,8 @@ class Family:
         self.cell = VersionCell() if cell is None else cell
         self.rebased = 0
         self.has_views = False
-        self.base = None
-        self.history = None
+        self.base: Any = None
+        self.history: tuple[str, int] | None = None
 
 
 class NodeDefaults:
@@ -387,7 +387,7 @@ def _vjp(rule: Rule) -> Any:
         if whole and rule.results == 1 and len(rule.reads[0]) == 1:
             return lambda self, g, saved, edges: (f(g, saved[0], **self.kw),)  # pyright: ignore[reportOptionalCall]
         if first is None or rule.keywords[0] or rule.results != 1 or len(rule.reads[0]) > 1:
-            return lambda self, g, saved, edges: (first(self, g, saved),)
+            return lambda self, g, saved, edges: (first(self, g, saved),)  # pyright: ignore[reportOptionalCall]
         if rule.reads[0]:
             return lambda self, g, saved, edges: (f(g, saved[0]),)  # pyright: ignore[reportOptionalCall]
         return lambda self, g, saved, edges: (f(g),)  # pyright: ignore[reportOptionalCall]

@@ -209,8 +209,10 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     array = t._a
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
-    if 0 in array.strides and any(
-        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
     ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "

@@ -247,16 +247,6 @@ def get_layout(self):
     return strided
 
 
-def get_nbytes(self) -> int:
-    """The size of the elements together, in bytes."""
-    return self._a.size * self._a.itemsize
-
-
-def get_itemsize(self) -> int:
-    """The size of one element in bytes."""
-    return self._a.itemsize
-
-
 def get_device(self) -> int:
     """The number of the tensor's accelerator: -1 for the CPU."""
     return -1
@@ -267,7 +257,7 @@ def is_pinned(self, device=None) -> bool:
     return False
 
 
-def pin_memory(self, device=None):
+def pin_memory(self, device=None) -> Any:
     """Raises RuntimeError: pinned memory serves copies to a GPU, and there is none."""
     check_options("pin_memory", None, None, True)
 

@@ -334,8 +334,8 @@ def matrix_T(input: Tensor) -> Tensor:
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged and conjugated: `x.mH`. A view for real tensors."""
     _check_matrices(input, "mH")
-    r = transpose(input, -2, -1)
-    return np.conjugate(r) if r._a.dtype.kind == "c" else r  # pyright: ignore[reportCallIssue, reportArgumentType]
+    r: Any = transpose(input, -2, -1)
+    return np.conjugate(r) if r._a.dtype.kind == "c" else r
 
 
 def matrix_H(input: Tensor) -> Tensor:

@@ -199,7 +199,7 @@ _ROUNDING: dict[str, Callable] = {
 
 def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
     """The wanted quantiles as an array of x's dtype, checked."""
-    if x._a.dtype not in (np.float32, np.float64):
+    if x._a.dtype.type not in (np.float32, np.float64):
         raise RuntimeError(
             f"{name}() input tensor must be either float or double dtype, not "
             f"{legacy_name(x._a.dtype)}; convert it first, as in x.float()"

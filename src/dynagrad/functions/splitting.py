@@ -210,7 +210,7 @@ def contains(self: Tensor, element: Any) -> bool:
             "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
             f"{type(element)}."
         )
-    other = element._a if isinstance(element, Tensor) else element
+    other: Any = element._a if isinstance(element, Tensor) else element
     if isinstance(element, Tensor):
         error = broadcast_error("__contains__", [self._a.shape, other.shape])
         if error is not None:
