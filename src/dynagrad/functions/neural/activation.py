@@ -15,6 +15,7 @@ from ...core.apply import (
     promoted,
     unary,
 )
+from ...core.complaints import type_name
 from ...core.dtype import FLOATING, category
 from ...core.random import default_generator
 from ...core.tape import node_class
@@ -78,10 +79,11 @@ Glu = node("GluBackward0", ops.glu)
 View = node("ViewBackward0", shapes.reshape)
 
 
-def floating(kernel: str, name: str, x: Any) -> Tensor:
-    """`x`, which must be a floating Tensor."""
+def floating(kernel: str, name: str, x: Any, *, complex_too: bool = False) -> Tensor:
+    """`x`, which must be a floating (or complex) Tensor."""
     x = tensor(name, x)
-    if category(x._a.dtype) != FLOATING:
+    kind = category(x._a.dtype)
+    if kind < FLOATING or (kind > FLOATING and not complex_too):
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{legacy_name(x._a.dtype)}'\n{name} needs a "
             "floating dtype; convert first, as in x.float()."
@@ -92,7 +94,9 @@ def floating(kernel: str, name: str, x: Any) -> Tensor:
 def numbers(name: str, **given: Any) -> None:
     """Check the settings of an activation, named and in order behind its input: Python numbers."""
     for position, (argument, value) in enumerate(given.items(), 2):
-        if not isinstance(value, int | float | complex | np.number):
+        if not isinstance(value, int | float | complex | np.number) and not (
+            isinstance(value, Tensor) and value._a.ndim == 0
+        ):
             raise TypeError(
                 f"{name}(): argument '{argument}' (position {position}) must be Number, not "
                 f"{type_name(value)}"
@@ -104,7 +108,7 @@ def real(name: str, x: Any) -> Tensor:
     x = tensor(name, x)
     if category(x._a.dtype) > FLOATING:
         raise NotImplementedError(
-            f"clamp is not supported for complex types\n{name} needs real numbers: x.real or x.abs()."
+            f"clamp is not supported for complex types\n{name} needs real numbers: x.real, x.abs()."
         )
     if x._a.dtype.kind == "b":
         raise NotImplementedError(
@@ -138,6 +142,10 @@ def relu(input, inplace=False) -> Tensor:
     """max(input, 0), elementwise; nan stays."""
     if type(input) in PLAIN and input._a.dtype.kind == "f":
         return write_in_place(_relu, input, name="relu_") if inplace else _relu(input)
+    if isinstance(input, Tensor) and input._a.dtype.kind == "c":
+        raise NotImplementedError(
+            "clamp is not supported for complex types\nrelu needs real numbers: x.real, x.abs()."
+        )
     if isinstance(input, Tensor) and input._a.dtype.kind == "b":
         raise RuntimeError(
             "Boolean inputs not supported for relu\nConvert the tensor first, as in x.int()."
@@ -254,6 +262,11 @@ def prelu(input, weight):
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """input where positive, else a * input; in training a is drawn from [lower, upper]."""
     numbers("rrelu", lower=lower, upper=upper)
+    if lower > upper:
+        raise RuntimeError(
+            "Lower bound should be less than or equal to the upper bound\n"
+            f"Given were {lower} and {upper}."
+        )
     x = floating("rrelu_with_noise_out_cpu", "rrelu", input)
     if not training:
         slope = np.full((), (lower + upper) / 2, x._a.dtype)
@@ -324,7 +337,7 @@ def logsigmoid(input):
 @overridable
 def silu(input, inplace=False):
     """input * sigmoid(input), elementwise."""
-    return run(Silu, floating("silu_cpu", "silu", input), inplace, "silu_")
+    return run(Silu, floating("silu_cpu", "silu", input, complex_too=True), inplace, "silu_")
 
 
 @overridable

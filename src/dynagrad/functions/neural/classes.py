@@ -418,7 +418,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 @overridable
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """input / max(|input|_p, eps), the norm taken along `dim`."""
-    x = floating("normalize", "normalize", input)
+    x = floating("normalize", "normalize", input, complex_too=True)
     axis = one_dim(dim, x._a.ndim, "normalize")
     norm = apply(VectorNorm, x, p=float(p), axes=(axis,), keepdims=True, dtype=None)
     norm = expansion.expand_as(selection.clamp_min(norm, eps), x)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, legacy_name, overridable, wrap
+from ...core.complaints import type_name
 from ...core.dtype import FLOATING, Size, category
 from ...core.random import default_generator
 from ...core.tensor import Tensor, family_of
@@ -195,11 +196,27 @@ def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
 # --- normalization --------------------------------------------------------------------------------
 
 
+def ints(name: str, argument: str, given: Any, hint: str) -> tuple[int, ...]:
+    """The second argument of a function, which must be a sequence of ints."""
+    if not isinstance(given, list | tuple) or not all(
+        isinstance(n, int | np.integer) for n in given
+    ):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position 2) must be tuple of ints, not "
+            f"{type_name(given)}\n{hint}"
+        )
+    return tuple(given)
+
+
+ROW_SHAPE = "Give the last sizes of the input, as in x.shape[-1:]."
+PADDING = "Give the numbers before and after each dimension, from the last one on."
+
+
 @overridable
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions, normalized_shape."""
     x = tensor("layer_norm", input)
-    sizes = tuple(normalized_shape)
+    sizes = ints("layer_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
     n = len(sizes)
     if not n or x._a.shape[-n:] != sizes:
         stars = ", ".join(["*", *map(str, sizes)])
@@ -342,7 +359,7 @@ def _update_of_instances(a, axes, mean, var, momentum):
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / sqrt(mean(x^2) + eps) * weight over the last dimensions (arXiv:1910.07467)."""
     x = tensor("rms_norm", input)
-    n = len(tuple(normalized_shape))
+    n = len(ints("rms_norm", "normalized_shape", normalized_shape, ROW_SHAPE))
     eps = float(np.finfo(x._a.dtype).eps) if eps is None else eps
     dims = tuple(range(x._a.ndim - n, x._a.ndim))
     square = reductions.mean(powers.pow(x, 2), dim=dims, keepdim=True)
@@ -361,6 +378,7 @@ def pad(input, pad, mode="constant", value=None):
     """
     x = tensor("pad", input)
     a = x._a
+    pad = ints("pad", "pad", pad, PADDING)
     if len(pad) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2\nGiven was {list(pad)}.")
     if len(pad) > 2 * a.ndim:

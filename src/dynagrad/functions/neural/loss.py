@@ -203,7 +203,7 @@ def binary_cross_entropy(
 
 
 def _check_probabilities(a: Any) -> None:
-    if np.fmin.reduce(a, None) < 0 or np.fmax.reduce(a, None) > 1:
+    if a.size and (np.fmin.reduce(a, None) < 0 or np.fmax.reduce(a, None) > 1):
         raise RuntimeError(
             "all elements of input should be between 0 and 1\nThe input lies in "
             f"[{np.nanmin(a):g}, {np.nanmax(a):g}]. For scores before the sigmoid use "
