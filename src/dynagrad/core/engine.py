@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from .. import errors
 from ..ops.shape import copy, sum_to
-from .apply import WARNED, float32, quietly
+from .apply import WARNED, broadcast_error, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
@@ -238,6 +238,11 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                     leaf._g = t = new(Tensor)
                     t._a = mine if fresh and type(mine) is ndarray else np.array(mine, order="C")
                     t._e = t._v = None
+                elif held._a.shape != mine.shape:  # the leaf's data has another shape by now
+                    raise broadcast_error("backward", [held._a.shape, mine.shape]) or RuntimeError(
+                        f".grad has the shape {list(held._a.shape)}, the new gradient "
+                        f"{list(mine.shape)}"
+                    )
                 else:
                     add_into(held._a, mine)
                     if held._v is not None or held._e is not None:

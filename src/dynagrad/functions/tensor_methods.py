@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import PLAIN, ask_overrides, legacy_name, override_disabled, overriding, wrap
+from ..core.apply import legacy_name, wrap
+from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
+from ..core.overrides import PLAIN, ask_overrides, override_disabled, overriding
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.quiet import warn
 from ..core.storage import owner
@@ -57,6 +59,9 @@ def tensor_repr(self, *, tensor_contents=None) -> str:
         if answer is not NotImplemented:
             return answer
     return text_of(self, "tensor(" if kind in PLAIN else f"{kind.__name__}(")
+
+
+tensor_repr.__name__ = "__repr__"  # what `__torch_function__` reads
 
 
 def tensor_format(self, spec: str) -> str:
@@ -224,18 +229,12 @@ def set_data(self, value: Tensor) -> None:
     version stay.
     """
     if not isinstance(value, Tensor):
-        raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        raise TypeError(f"Variable data has to be a tensor, but got {type_name(value)}")
     if edge_of(self) is not None and category(value._a.dtype) < FLOATING:
         raise RuntimeError(
             "data set to a tensor that requires gradients must be floating point or complex dtype"
         )
     self._a = value._a
-    if (
-        type(self._e) is AccumulateGrad
-        and self._g is not None
-        and self._g._a.dtype != value._a.dtype
-    ):
-        self._g = None
 
 
 def get_grad(self) -> Tensor | None:
@@ -266,8 +265,7 @@ def set_grad(self, value: Tensor | None) -> None:
         return
     if not isinstance(value, Tensor):
         raise TypeError(
-            "assigned grad expected to be a Tensor or None but got grad of type "
-            f"{type(value).__name__}"
+            f"assigned grad expected to be a Tensor or None but got grad of type {type_name(value)}"
         )
     if value is self:
         raise RuntimeError("can't assign Variable as its own grad")
