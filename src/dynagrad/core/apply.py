@@ -8,8 +8,6 @@ written.
 
 import sys
 from collections.abc import Callable
-from contextvars import ContextVar
-from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -18,8 +16,9 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
-from .complaints import UNCHECKED, broadcast_error, not_a_tensor, told
+from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
+from .overrides import PLAIN, ask_overrides, overrides
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
 
@@ -65,117 +64,6 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
     if cache is not None and value and value == value and len(cache) < 4096:
         cache[value] = array
     return array
-
-
-# --- tensor subclasses and other classes with __torch_function__ ----------------------------------
-
-#: classes whose instances take part in operations without asking anybody (Tensor, Parameter, ...)
-PLAIN: set[type] = {Tensor}
-#: whether a class that overrides `__torch_function__` exists; until then nothing is asked
-overriding: set[type] = set()
-override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", default=False)
-
-
-def overridable(f: F) -> F:
-    """Let classes with `__torch_function__` among the arguments answer instead of `f`, also inside
-    lists and tuples.
-
-    What Python or NumPy raise inside for arguments that nobody has checked is told in terms of the
-    call.
-    """
-
-    @wraps(f)
-    def public(*args, **kwargs):
-        if overriding or (args and type(args[0]) not in PLAIN):
-            answer = ask_overrides(public, args, kwargs)
-            if answer is not NotImplemented:
-                return answer
-        better = None
-        try:
-            result = f(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        except UNCHECKED as error:
-            better = told(f, args, kwargs, error)
-            if better is None and not is_news(args, kwargs):
-                raise
-        if is_news(args, kwargs):
-            return ask_overrides(public, args, kwargs)
-        if better is not None:
-            raise better
-        return NotImplemented
-
-    return public  # pyright: ignore[reportReturnType]
-
-
-def overrides(kind: type) -> bool:
-    """Whether a class answers for functions: it has `__torch_function__` and is not PLAIN."""
-    return kind not in PLAIN and getattr(kind, "__torch_function__", None) is not None
-
-
-def is_news(args: tuple, kwargs: dict) -> bool:
-    """Whether a class that overrides, without being a Tensor's, is met for the first time.
-
-    A subclass of Tensor is known when it is defined; others are only noticed where they do not fit.
-    """
-    if override_disabled.get():
-        return False
-    for x in (*args, *kwargs.values()):
-        for item in x if type(x) in (list, tuple) else (x,):
-            if overrides(type(item)) and type(item) not in overriding:
-                return True
-    return False
-
-
-def explained(f: F) -> F:
-    """`f`, whose callers get PyTorch's errors for arguments that nobody has checked (as
-    `overridable` gives them).
-    """
-
-    @wraps(f)
-    def public(*args, **kwargs):
-        try:
-            return f(*args, **kwargs)
-        except UNCHECKED as error:
-            better = told(f, args, kwargs, error)
-            if better is None:
-                raise
-        raise better
-
-    return public  # pyright: ignore[reportReturnType]
-
-
-def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
-    """What the arguments' `__torch_function__` answer: subclasses first, then left to right;
-    NotImplemented if none do.
-    """
-    if override_disabled.get():
-        return NotImplemented
-    f = getattr(f, "stands_for", f)  # the general half of a public function names the whole
-    found: list[Any] = []
-    for x in (*args, *kwargs.values()):
-        for item in x if type(x) in (list, tuple) else (x,):
-            kind = type(item)
-            if not overrides(kind) or isinstance(item, type):
-                continue
-            overriding.add(kind)
-            if all(type(other) is not kind for other in found):
-                place = next(
-                    (i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found)
-                )
-                found.insert(place, item)
-    if not found:
-        return NotImplemented
-    kinds = tuple(type(item) for item in found)
-    for item in found:
-        answer = type(item).__torch_function__(f, kinds, args, kwargs)
-        if answer is not NotImplemented:
-            return answer
-    names = ", ".join(kind.__name__ for kind in kinds)
-    raise TypeError(
-        f"Multiple dispatch failed for 'torch.{f.__name__}'; all __torch_function__ handlers "
-        f"returned NotImplemented ({names})"
-    )
 
 
 # --- apply ----------------------------------------------------------------------------------------
@@ -448,38 +336,6 @@ def unary(
         return _named(op, stub)
 
     return decorate
-
-
-_NO_BOOL = frozenset(
-    "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm "
-    "addcmul addcdiv".split()
-)
-_NO_COMPLEX = frozenset(
-    "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide "
-    "remainder fmod div atan2 copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter "
-    "logaddexp2 sinc deg2rad rad2deg".split()
-)
-
-
-def refuse(name: str, kind: int) -> None:
-    """Raise for the operations that PyTorch refuses for tensors of this category."""
-    if kind == 0 and name in ("neg", "negative"):
-        raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
-            "invert a mask, use the `~` or `logical_not()` operator instead."
-        )
-    if kind == 0 and name in ("sub", "subtract", "rsub"):
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
-            "trying to invert a mask, use the `~` or `logical_not()` operator instead."
-        )
-    if (kind == 0 and name in _NO_BOOL) or (kind > FLOATING and name in _NO_COMPLEX):
-        given = "Bool" if kind == 0 else "ComplexFloat"
-        raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{given}'\n"
-            f"{name} needs real numbers; convert the tensor first, as in "
-            + ("x.int()" if kind == 0 else "x.real or x.abs()")
-        )
 
 
 def binary(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from .dtype import from_numpy_dtype
+from .dtype import FLOATING, from_numpy_dtype
 from .tape import LIBRARY
 from .tensor import Tensor
 
@@ -178,3 +178,35 @@ def _shown(value: Any) -> str:
         return f"{from_numpy_dtype(value._a.dtype)}{list(value._a.shape)}"
     text = repr(value)
     return text if len(text) <= 60 else type_name(value)
+
+
+_NO_BOOL = frozenset(
+    "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm "
+    "addcmul addcdiv".split()
+)
+_NO_COMPLEX = frozenset(
+    "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide "
+    "remainder fmod div atan2 copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter "
+    "logaddexp2 sinc deg2rad rad2deg".split()
+)
+
+
+def refuse(name: str, kind: int) -> None:
+    """Raise for the operations that PyTorch refuses for tensors of this category."""
+    if kind == 0 and name in ("neg", "negative"):
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    if kind == 0 and name in ("sub", "subtract", "rsub"):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+            "trying to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    if (kind == 0 and name in _NO_BOOL) or (kind > FLOATING and name in _NO_COMPLEX):
+        given = "Bool" if kind == 0 else "ComplexFloat"
+        raise NotImplementedError(
+            f"\"{name}_cpu\" not implemented for '{given}'\n"
+            f"{name} needs real numbers; convert the tensor first, as in "
+            + ("x.int()" if kind == 0 else "x.real or x.abs()")
+        )

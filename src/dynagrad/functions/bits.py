@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, overridable, write_out
+from ..core.apply import apply, not_a_tensor, write_out
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, integers_only, node, of_operands

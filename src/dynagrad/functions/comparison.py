@@ -2,15 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import (
-    apply,
-    binary,
-    legacy_name,
-    overridable,
-    wrap,
-    write_out,
-)
+from ..core.apply import apply, binary, legacy_name, wrap, write_out
 from ..core.dtype import COMPLEX, category
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import comparison as ops
 from .arguments import tensor

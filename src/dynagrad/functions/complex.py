@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import apply, overridable, to_dtype, wrap, write_out
+from ..core.apply import apply, to_dtype, wrap, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, from_numpy_dtype, number_dtype
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import copy_, view
 from ..ops import complex as ops

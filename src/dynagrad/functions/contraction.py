@@ -7,20 +7,17 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import (
-    PLAIN,
     WARNED,
     apply,
-    ask_overrides,
     legacy_name,
     new,
     not_a_tensor,
-    overridable,
-    overriding,
     promoted,
     quietly,
     recording,
     write_out,
 )
+from ..core.overrides import PLAIN, ask_overrides, overridable, overriding
 from ..core.tape import Node, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, family_of, wrap
 from ..core.views import inplace, view

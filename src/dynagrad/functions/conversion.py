@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..core.apply import apply, broadcast_error, overridable
+from ..core.apply import apply, broadcast_error
 from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, strided
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
 from ..core.dtype import result_type as common_type
+from ..core.overrides import overridable
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_ as write_copy

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import explained, overridable
 from ..core.dtype import contiguous_format, number_dtype, preserve_format
+from ..core.overrides import explained, overridable
 from ..ops.conversion import empty_in_order
 from ..ops.conversion import empty_like as memory_like
 from .arguments import tensor as need_tensor

@@ -9,28 +9,25 @@ from numpy import ndarray
 
 from ..core.apply import (
     OPERANDS,
-    PLAIN,
     WARNED,
     apply,
-    ask_overrides,
     binary,
     broadcast_error,
     float32,
     float64,
     node_class,
     not_a_tensor,
-    overridable,
-    overriding,
     promoted,
     recording,
-    refuse,
     scalar,
     to_dtype,
     unary,
     with_number,
     write_out,
 )
+from ..core.complaints import refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
+from ..core.overrides import PLAIN, ask_overrides, overridable, overriding
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..ops import elementwise as ops
@@ -317,6 +314,7 @@ def _div_rounding(input, other, rounding_mode, out):
     return of_operands(DivRounding, "div", (input, other), out, mode=rounding_mode)
 
 
+true_divide.operator.stands_for = div
 divide = div
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import broadcast_error, legacy_name, overridable
+from ..core.apply import broadcast_error, legacy_name
 from ..core.dtype import Size
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import shape as ops

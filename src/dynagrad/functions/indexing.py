@@ -11,16 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import (
-    PLAIN,
-    apply,
-    ask_overrides,
-    legacy_name,
-    overriding,
-    recording,
-    scalar,
-    to_dtype,
-)
+from ..core.apply import apply, legacy_name, recording, scalar, to_dtype
+from ..core.overrides import PLAIN, ask_overrides, overriding
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_, write, written

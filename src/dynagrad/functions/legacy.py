@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core import dtype as dtypes
-from ..core.apply import overridable
 from ..core.dtype import Size, from_numpy_dtype, set_default_dtype
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, new, wrap
 from ..core.views import detached, view

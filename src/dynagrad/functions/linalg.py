@@ -5,16 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import (
-    apply,
-    legacy_name,
-    node_class,
-    overridable,
-    promoted,
-    wrap,
-    write_out,
-)
+from ..core.apply import apply, legacy_name, node_class, promoted, wrap, write_out
 from ..core.dtype import FLOATING, category
+from ..core.overrides import overridable
 from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of
 from ..ops import linalg as ops

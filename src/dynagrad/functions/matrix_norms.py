@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..core.apply import overridable, to_dtype
+from ..core.apply import to_dtype
 from ..core.dtype import numpy_dtype
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from . import elementwise, extremes, parts, shape
 from . import reduction as reductions

@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
-from ..core.apply import apply, legacy_name, overridable, promoted, write_out
+from ..core.apply import apply, legacy_name, promoted, write_out
 from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import norms as ops

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, overridable, to_dtype
+from ..core.apply import apply, to_dtype
+from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap

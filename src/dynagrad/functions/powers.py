@@ -2,17 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import (
-    OPERANDS,
-    apply,
-    not_a_tensor,
-    overridable,
-    to_dtype,
-    unary,
-    with_number,
-    write_out,
-)
+from ..core.apply import OPERANDS, apply, not_a_tensor, to_dtype, unary, with_number, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, result_type
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
@@ -34,7 +26,7 @@ Pow = node("PowBackward1", ops.power)
 PowOf = node("PowBackward2", ops.power_of)
 
 
-@with_number(ops.power_scalar, "PowBackward0", "exponent")
+@overridable
 def power(input, other):
     """input ** other, without out=: the operator."""
     if not isinstance(other, OPERANDS):
@@ -55,6 +47,11 @@ def power(input, other):
     return apply(PowScalar, x, exponent=plain(other))
 
 
+_general_power = power
+power = with_number(ops.power_scalar, "PowBackward0", "exponent")(power)
+
+
+@overridable
 def power_from(input, other):
     """other ** input: the reflected operator."""
     if not isinstance(other, OPERANDS):
@@ -80,6 +77,10 @@ def pow(input, exponent, *, out=None):
             "but expected tensors or numbers, at least one of them a tensor"
         )
     return result if out is None else write_out("pow", out, result)
+
+
+_general_power.stands_for = pow  # pyright: ignore[reportFunctionMemberAccess]
+power_from.__name__ = "__rpow__"  # what `__torch_function__` reads
 
 
 @overridable

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, broadcast_error, node_class, overridable, promoted, write_out
+from ..core.apply import apply, broadcast_error, node_class, promoted, write_out
+from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.tensor import Tensor
 from ..core.views import view

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import broadcast_error, explained, note, overridable, recording
+from ..core.apply import broadcast_error, note, recording
 from ..core.dtype import preserve_format
+from ..core.overrides import explained, overridable
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..ops import conversion as ops

@@ -5,7 +5,7 @@ A fill of a tensor with history is recorded: the gradient of what was overwritte
 
 from typing import Any
 
-from ..core.apply import overridable
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import write

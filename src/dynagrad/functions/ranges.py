@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import explained, legacy_name
+from ..core.apply import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
+from ..core.overrides import explained
 from ..core.quiet import warn
 from ..core.random.box_muller import _fma64
 from ..core.tensor import Tensor

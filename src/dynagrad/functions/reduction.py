@@ -12,21 +12,19 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import (
-    PLAIN,
     WARNED,
     apply,
-    ask_overrides,
     compute,
     float32,
     float64,
     legacy_name,
     new,
-    overridable,
     recording,
     to_dtype,
     write_out,
 )
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
+from ..core.overrides import PLAIN, ask_overrides, overridable
 from ..core.quiet import warn
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, overridable, write_out
+from ..core.apply import apply, legacy_name, write_out
 from ..core.dtype import int64, numpy_dtype
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace

@@ -4,8 +4,10 @@ import builtins
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, overridable, refuse, unary, write_out
+from ..core.apply import apply, not_a_tensor, unary, write_out
+from ..core.complaints import refuse
 from ..core.dtype import COMPLEX, FLOATING, category
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import rounding as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common

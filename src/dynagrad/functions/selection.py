@@ -11,12 +11,12 @@ from ..core.apply import (
     broadcast_error,
     legacy_name,
     not_a_tensor,
-    overridable,
     promoted,
     wrap,
     write_out,
 )
 from ..core.dtype import COMPLEX, category
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common

@@ -6,8 +6,9 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..core.apply import apply, overridable
+from ..core.apply import apply
 from ..core.dtype import Size, dtype, from_numpy_dtype
+from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import detached

@@ -1,7 +1,8 @@
 """The error function, its inverse, and the gamma function's relatives under PyTorch's names."""
 
-from ..core.apply import apply, not_a_tensor, overridable, to_dtype, unary, write_out
+from ..core.apply import apply, not_a_tensor, to_dtype, unary, write_out
 from ..core.dtype import FLOATING, category, number_dtype
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops
 from .elementwise import in_place, node

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, overridable, to_dtype, unary, write_out
+from ..core.apply import apply, not_a_tensor, to_dtype, unary, write_out
 from ..core.dtype import FLOATING, category, number_dtype
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import transcendental as ops
 from .elementwise import in_place, node, of_operands, of_tensors, plain

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import explained
+from ..core.overrides import explained
 from ..core.quiet import warn
 from ..core.tensor import Tensor, family_of
 from ..functions.generator import draws

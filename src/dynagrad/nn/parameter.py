@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import PLAIN
 from ..core.dtype import check_device, get_default_dtype, numpy_dtype
+from ..core.overrides import PLAIN
 from ..core.tensor import Tensor, new, wrap
 from ..core.views import detached
 from ..functions.factory import shape_of

@@ -5,18 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import (
-    PLAIN,
-    apply,
-    ask_overrides,
-    legacy_name,
-    not_a_tensor,
-    overridable,
-    promoted,
-    unary,
-)
+from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, category
+from ...core.overrides import PLAIN, ask_overrides, overridable
 from ...core.random import default_generator
 from ...core.tape import node_class
 from ...core.tensor import Tensor

@@ -6,18 +6,17 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import (
-    PLAIN,
     WARNED,
     apply,
     legacy_name,
     not_a_tensor,
-    overridable,
     promoted,
     quietly,
     recording,
     wrap,
 )
 from ...core.dtype import FLOATING, Size, category
+from ...core.overrides import PLAIN, overridable
 from ...core.tape import Meta
 from ...core.tensor import Tensor, edge_of, family_of
 from ...ops.neural import loss as ops

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, overridable, wrap
+from ...core.apply import apply, legacy_name, wrap
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, Size, category
+from ...core.overrides import overridable
 from ...core.random import default_generator
 from ...core.tensor import Tensor, family_of
 from ...core.views import inplace as write_in_place

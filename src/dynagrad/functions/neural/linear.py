@@ -6,19 +6,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import (
-    PLAIN,
-    WARNED,
-    apply,
-    ask_overrides,
-    getframe,
-    legacy_name,
-    new,
-    node_class,
-    overridable,
-    overriding,
-    recording,
-)
+from ...core.apply import WARNED, apply, getframe, legacy_name, new, node_class, recording
+from ...core.overrides import PLAIN, ask_overrides, overridable, overriding
 from ...core.tape import LIBRARY, Meta, caller, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view

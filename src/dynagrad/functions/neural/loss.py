@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import PLAIN, apply, broadcast_error, legacy_name, overridable, promoted, wrap
+from ...core.apply import apply, broadcast_error, legacy_name, promoted, wrap
 from ...core.dtype import FLOATING, Size, category
+from ...core.overrides import PLAIN, overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor
 from ...ops.elementwise import drop

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, overridable, to_dtype, wrap, write_out
+from ...core.apply import apply, to_dtype, wrap, write_out
 from ...core.dtype import numpy_dtype
+from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.random import default_generator
 from ...core.tensor import Tensor
