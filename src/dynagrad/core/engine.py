@@ -8,7 +8,6 @@ which is a topological order.
 
 import os
 from heapq import heappop, heappush
-from operator import attrgetter
 from threading import RLock
 from typing import Any
 
@@ -19,6 +18,7 @@ from .. import errors
 from ..ops.shape import copy, sum_to
 from .apply import WARNED, broadcast_error, float32, quietly
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
+from .paths import arrivals, is_wanted, needed_for
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
 
@@ -27,7 +27,6 @@ new = object.__new__
 one_at_a_time = RLock()
 if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
     os.register_at_fork(after_in_child=one_at_a_time._at_fork_reinit)  # pyright: ignore
-sequence = attrgetter("seq")
 
 
 def run(
@@ -50,7 +49,7 @@ def run(
     borrowed: set[AccumulateGrad] = set()
     waiting: dict[AccumulateGrad, int] | None = None
     captured: dict[Any, Any] = {}
-    needed = None if targets is None else _needed(roots, targets)
+    needed = None if targets is None else needed_for(roots, targets)
 
     for edge, g in zip(roots, cotangents):  # noqa: B905 - as many by construction
         if type(edge) is AccumulateGrad:
@@ -73,7 +72,7 @@ def run(
             capture(node, g, targets, captured, create)
             if node not in needed:
                 continue
-            edges = tuple([e if _wanted(e, needed, targets) else None for e in edges])
+            edges = tuple([e if is_wanted(e, needed, targets) else None for e in edges])
         if not edges:
             continue
         saved = node.saved
@@ -120,7 +119,7 @@ def run(
                 if edge.extra is None:
                     continue
                 if waiting is None:
-                    waiting = _count([n for _, n in heap], edges)
+                    waiting = arrivals([n for _, n in heap], edges)
             elif type(edge) is Output:
                 _arrive(edge, r, grads, heap)
                 continue
@@ -164,58 +163,6 @@ def _finish(
         deliver(edge, g, fresh, create)
     elif edge in targets:
         captured[edge] = g if edge.extra is None else run_tensor_hooks(edge.extra, 0, g, create)
-
-
-def _nodes(roots: Any) -> list[Node]:
-    """All nodes below and among the edges `roots`."""
-    found: dict[Node, None] = {}
-    stack = [*roots]
-    while stack:
-        edge = stack.pop()
-        node = edge.node if type(edge) is Output else edge
-        if node is not None and node not in found and type(node) is not AccumulateGrad:
-            found[node] = None
-            stack.extend(node.edges)
-    return list(found)
-
-
-def _count(heap: list[Node], edges: tuple) -> dict[AccumulateGrad, int]:
-    """How many edges still lead to each leaf with hooks: its hooks run when the last one has
-    contributed.
-
-    That is PyTorch's order, and lets an optimiser in backward free memory. A leaf which some of
-    these edges never reach with a cotangent is finished at the end.
-    """
-    counts: dict[AccumulateGrad, int] = {}
-    for group in (edges, *(node.edges for node in _nodes([*heap, *edges]))):
-        for edge in group:
-            if type(edge) is AccumulateGrad:
-                counts[edge] = counts.get(edge, 0) + 1
-    return counts
-
-
-def _needed(roots: list, targets: dict[Any, None]) -> set[Node]:
-    """The nodes on a path to a target: one of their edges is a target or leads to one."""
-    keys = {(e.node, e.number) if type(e) is Output else e for e in targets}
-    needed: set[Node] = set()
-    for node in sorted(_nodes(roots), key=sequence):
-        for edge in node.edges:
-            if type(edge) is Output:
-                edge = edge.node if edge.node in needed else (edge.node, edge.number)
-            if edge in needed or edge in keys:
-                needed.add(node)
-                break
-    return needed
-
-
-def _wanted(edge: Any, needed: set[Node], targets: Any) -> bool:
-    if edge is None:
-        return False
-    if type(edge) is Output:
-        return edge.node in needed or any(
-            type(t) is Output and t.node is edge.node and t.number == edge.number for t in targets
-        )
-    return edge in needed or edge in targets
 
 
 def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
