@@ -442,6 +442,7 @@ Tensor.as_strided = parts.as_strided
 Tensor.select_scatter = parts.select_scatter
 Tensor.slice_scatter = parts.slice_scatter
 Tensor.diagonal_scatter = parts.diagonal_scatter
+Tensor.fill_diagonal_ = parts.fill_diagonal_
 Tensor.as_strided_scatter = parts.as_strided_scatter
 Tensor.split = splitting.split
 Tensor.split_with_sizes = splitting.split_with_sizes

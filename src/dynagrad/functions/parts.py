@@ -13,6 +13,7 @@ from ..core.views import as_strided_view
 from ..ops import shape
 from ..ops.rule import RULES
 from .arguments import one_dim, sizes, tensor
+from .conversion import fill_
 from .shape import view_by
 
 __all__ = [
@@ -253,3 +254,27 @@ def as_strided_scatter(
     """A copy with `src` in the window of this geometry (in elements, row-major)."""
     part = as_strided(_blank("as_strided_scatter", input), size, stride, storage_offset)
     return _replaced(AsStridedScatter, "as_strided_scatter", input, src, part)
+
+
+@overridable
+def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write one value on the main diagonal; `wrap` begins it anew below a square, one row later."""
+    x = tensor("fill_diagonal_", input)
+    have = x._a.shape
+    if len(have) < 2:
+        raise RuntimeError(
+            "dimensions must larger than 1\n"
+            f"fill_diagonal_ needs a matrix or more; the tensor has shape {list(have)}."
+        )
+    if len(have) > 2 and len(set(have)) > 1:
+        raise RuntimeError(
+            f"all dimensions of input must be of equal length\nThe tensor has shape {list(have)}."
+        )
+    step = sum(strides_of(x._a))
+    start = (address(x._a) - address(owner(x._a))) // x._a.itemsize
+    rows = have[0] if wrap and len(have) == 2 else 1
+    for first in range(0, rows, have[1] + 1):
+        length = min(have[0] - first, have[1])
+        offset = start + first * strides_of(x._a)[0]
+        fill_(as_strided(x, (length,), (step,), offset), fill_value)
+    return x

@@ -180,10 +180,32 @@ def dlpack_device(self) -> tuple[int, int]:
     return self._a.__dlpack_device__()
 
 
+class _OfCapsule:
+    """What stands behind a bare capsule, in the form that NumPy asks for."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def array(self) -> np.ndarray:
+        """The memory, writable: NumPy protects what an old capsule shows, PyTorch does not."""
+        self.kept = np.from_dlpack(self)  # pyright: ignore[reportArgumentType]
+        interface = self.kept.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+        return np.asarray(self)
+
+
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of any array that speaks DLPack."""
     if isinstance(ext_tensor, Tensor):
         return ext_tensor.detach()
+    if type(ext_tensor).__name__ == "PyCapsule":
+        return wrap(_OfCapsule(ext_tensor).array())
     a = np.from_dlpack(ext_tensor, copy=copy)
     return wrap(a)
 

@@ -1,7 +1,7 @@
-"""Tools around tensors and modules, as torch.utils: `data` loads batches, `hooks` has the handles
-of hooks.
+"""Tools around tensors and modules, as torch.utils: `data` loads batches, `dlpack` exchanges memory
+with other libraries, `hooks` has the handles of hooks.
 """
 
-from . import data, hooks
+from . import data, dlpack, hooks
 
-__all__ = ["data", "hooks"]
+__all__ = ["data", "dlpack", "hooks"]

@@ -3,6 +3,7 @@
 import pickle
 
 import torch
+from torch.utils.dlpack import from_dlpack, to_dlpack
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 print(
@@ -33,3 +34,20 @@ for convert in (float, int, complex):
         convert(torch.ones(2))
     except ValueError as error:
         print(str(error).splitlines()[0])
+
+t = torch.arange(3.0)
+shared = from_dlpack(to_dlpack(t))
+shared[0] = 9
+print(t)
+m = torch.zeros(3, 4)
+print(m.fill_diagonal_(5), m._version, torch.zeros(5, 2).fill_diagonal_(1, wrap=True))
+print(torch.zeros(3, 3, 3).fill_diagonal_(1).sum(), torch.zeros(4, 3).t().fill_diagonal_(2))
+for shape in ((2,), (2, 3, 2)):
+    try:
+        torch.zeros(shape).fill_diagonal_(1)
+    except RuntimeError as error:
+        print(str(error).splitlines()[0])
+w = torch.ones(2, 2, requires_grad=True)
+y = (w * 2).fill_diagonal_(0)
+y.sum().backward()
+print(y, w.grad)
