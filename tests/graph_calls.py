@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from same_calls import as_array, listed, random_like
 
 import dynagrad
 import dynagrad.linalg
@@ -54,12 +55,8 @@ def evaluate(call, arrays, fixed, ours):
     return result, [t for t in tensors.values() if t.requires_grad]
 
 
-def values(t):
-    return t._a if hasattr(t, "_a") else t.detach().numpy(force=True)
-
-
 def assert_close(ours, theirs, what, loose=1):
-    a, b = values(ours), values(theirs)
+    a, b = as_array(ours), as_array(theirs)
     assert a.dtype == b.dtype, what
     assert a.shape == b.shape, what
     tolerance = TOLERANCE.get(a.dtype.name, 0) * loose
@@ -68,20 +65,15 @@ def assert_close(ours, theirs, what, loose=1):
 
 
 def weights(t, seed):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal(tuple(t.shape)).astype(values(t).dtype)
-
-
-def parts(result):
-    return list(result) if isinstance(result, tuple | list) else [result]
+    return random_like(t, np.random.default_rng(seed))
 
 
 def check(call, fixed=(), *, order=2, loose=1, nodes="all", **arrays):
     """Values, dtypes, the graph's names ("all", "top" or "none") and derivatives agree."""
     ours, x = evaluate(call, arrays, fixed, True)
     theirs, y = evaluate(call, arrays, fixed, False)
-    assert len(parts(ours)) == len(parts(theirs))
-    for number, (a, b) in enumerate(zip(parts(ours), parts(theirs), strict=True)):
+    assert len(listed(ours)) == len(listed(theirs))
+    for number, (a, b) in enumerate(zip(listed(ours), listed(theirs), strict=True)):
         assert_close(a, b, f"value {number} of {call}", loose)
         assert a.requires_grad == b.requires_grad, call
         if not b.requires_grad:
@@ -90,7 +82,7 @@ def check(call, fixed=(), *, order=2, loose=1, nodes="all", **arrays):
             assert graph(a.grad_fn) == graph(b.grad_fn), call
         elif nodes == "top":
             assert type(a.grad_fn).__name__ == type(b.grad_fn).__name__, call
-    pairs = [p for p in zip(parts(ours), parts(theirs), strict=True) if p[1].requires_grad]
+    pairs = [p for p in zip(listed(ours), listed(theirs), strict=True) if p[1].requires_grad]
     if pairs and order:
         check_derivatives(call, pairs, x, y, order, loose)
 
@@ -125,7 +117,7 @@ def check_derivatives(call, pairs, x, y, order, loose):
     )
     for number, (a, b) in enumerate(zip(ours, theirs, strict=True)):
         if a is None or b is None:
-            assert all(t is None or not values(t).any() for t in (a, b)), call
+            assert all(t is None or not as_array(t).any() for t in (a, b)), call
         else:
             assert_close(a, b, f"second derivative {number} of {call}", 20 * loose)
 

@@ -67,7 +67,7 @@ def node_name(t):
     return type(t.grad_fn).__name__
 
 
-def _random_like(t, rng):
+def random_like(t, rng):
     return np.asarray(rng.standard_normal(tuple(t.shape))).astype(as_array(t).dtype)
 
 
@@ -79,7 +79,7 @@ def gradients(x, y, ours, theirs, order, rng, strict):
         if not theirs_part.requires_grad:
             assert not ours_part.requires_grad
             continue
-        w = _random_like(theirs_part, rng)
+        w = random_like(theirs_part, rng)
         create = order > 1
         (a,) = our_grad(ours_part, x, wrap(w), create_graph=create, **keep)
         (b,) = torch.autograd.grad(theirs_part, y, torch.from_numpy(w), create_graph=create, **keep)
@@ -88,7 +88,7 @@ def gradients(x, y, ours, theirs, order, rng, strict):
             continue
         assert a.requires_grad == b.requires_grad or (a.requires_grad and not strict)
         if b.requires_grad:
-            v = _random_like(y, rng)
+            v = random_like(y, rng)
             (c,) = our_grad(a, x, wrap(v), **keep)
             (d,) = torch.autograd.grad(b, y, torch.from_numpy(v), **keep)
             found.append((c, d))
