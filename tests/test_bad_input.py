@@ -26,9 +26,21 @@ CALLS = [
 
 #: what Python and NumPy say when nobody has checked
 UNTOLD = re.compile(
-    r"NoneType' object has|operands could not be broadcast|out of bounds for axis|"
-    r"cannot reshape array|^'\w+' object has no attribute '_|not supported for the input types|setting an array|"
-    r"mismatch in its core|did not contain a loop|all the input arrays|^zero-size array"
+    "|".join(
+        (
+            "NoneType' object has",
+            "operands could not be broadcast",
+            "out of bounds for axis",
+            "cannot reshape array",
+            r"^'\w+' object has no attribute '_",
+            "not supported for the input types",
+            "setting an array",
+            "mismatch in its core",
+            "did not contain a loop",
+            "all the input arrays",
+            "^zero-size array",
+        )
+    )
 )
 
 

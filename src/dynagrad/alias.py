@@ -258,11 +258,11 @@ def _lacking(module: str, name: str, names: Iterable[str]) -> str:
 
 def _near_names(module: str, name: str, names: Iterable[str]) -> list[str]:
     """At most four names like `name`: in `module`, and the very name in another public module."""
-    public = [other for other in names if not other.startswith("_")]
+    public = [other for other in names if not other.startswith("_") and other != name]
     folded = {other.lower().replace("_", ""): other for other in public}
     near = [f"{module}.{other}" for other in get_close_matches(name, public, n=3, cutoff=0.7)]
     twin = folded.get(name.lower().replace("_", ""))
-    if twin is not None:
+    if twin is not None and twin != name:
         near.insert(0, f"{module}.{twin}")
     root = module.split(".")[0]
     for below in ("", ".nn", ".nn.functional", ".optim", ".linalg"):

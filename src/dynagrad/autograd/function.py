@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import to_dtype
+from ..core.complaints import type_name
 from ..core.hooks import seen
 from ..core.quiet import warn
 from ..core.tape import (
@@ -175,7 +176,7 @@ class BackwardCFunction(Node):
                 continue
             if a is not None and not isinstance(a, Tensor):
                 raise RuntimeError(
-                    f"expected Variable or None (got {type(a).__name__})\n"
+                    f"expected Variable or None (got {type_name(a)})\n"
                     f"This is gradient {i} of {name}."
                 )
             if a is not None:

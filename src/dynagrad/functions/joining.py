@@ -6,6 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, promoted, recording, write_out
+from ..core.complaints import type_name
 from ..core.overrides import overridable
 from ..core.tape import Meta, node_class
 from ..core.tensor import Tensor, edge_of, record, wrap
@@ -52,7 +53,7 @@ def _tensors(name: str, given: Any) -> tuple[Tensor, ...]:
     for number, x in enumerate(given):
         if not isinstance(x, Tensor):
             raise TypeError(
-                f"expected Tensor as element {number} in argument 0, but got {type(x).__name__}"
+                f"expected Tensor as element {number} in argument 0, but got {type_name(x)}"
             )
     return tuple(given)
 

@@ -19,5 +19,5 @@ def typename(obj: Any) -> str:
         name = from_numpy_dtype(obj._a.dtype).name
         return f"torch.{errors.LEGACY_NAMES.get(name, name)}Tensor"
     found = obj if hasattr(obj, "__qualname__") else type(obj)
-    module = getattr(obj, "__module__", None) or ""
+    module = getattr(obj, "__module__", None) or type(obj).__module__
     return found.__qualname__ if module in ("", "builtins") else f"{module}.{found.__qualname__}"

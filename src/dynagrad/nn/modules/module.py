@@ -128,7 +128,7 @@ class Module(Hooked, Stateful, Tree):
         """Add a buffer: a tensor that moves and, if persistent, is saved with the module, but is
         not trained.
         """
-        self._check_name("buffer", name, self._buffers)
+        self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or "
@@ -145,7 +145,7 @@ class Module(Hooked, Stateful, Tree):
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter; None reserves the name."""
-        self._check_name("parameter", name, self._parameters)
+        self._check_name("parameter", name, "_parameters")
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(
@@ -168,15 +168,16 @@ class Module(Hooked, Stateful, Tree):
         """Add a submodule; None reserves the name."""
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{typename(module)} is not a Module subclass")
-        self._check_name("module", name, self._modules)
+        self._check_name("module", name, "_modules")
         self._modules[name] = _registered(self, name, module)
 
     def register_module(self, name: str, module: "Module | None") -> None:
         """Add a submodule: `add_module` under its other name."""
         self.add_module(name, module)
 
-    def _check_name(self, kind: str, name: Any, held: dict) -> None:
-        if "_parameters" not in self.__dict__:
+    def _check_name(self, kind: str, name: Any, where: str) -> None:
+        held = self.__dict__.get(where)
+        if held is None:
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
