@@ -50,8 +50,6 @@ Polygamma = node("PolygammaBackward0", ops.polygamma)
 @overridable
 def polygamma(n, input, *, out=None):
     """The n-th derivative of digamma, elementwise."""
-    if isinstance(n, Tensor):  # the method x.polygamma(n)
-        n, input = input, n
     if not isinstance(input, Tensor):
         raise not_a_tensor("polygamma", 2, "input", input)
     if n < 0:
@@ -61,9 +59,16 @@ def polygamma(n, input, *, out=None):
     return result if out is None else write_out("polygamma", out, result)
 
 
+def polygamma_of(input, n):
+    """polygamma(n, input): the method, where the tensor comes first."""
+    return polygamma(n, input)
+
+
+polygamma_of.__name__ = "polygamma"
+
 erf_ = in_place(erf)
 erfc_ = in_place(erfc)
 erfinv_ = in_place(erfinv)
 lgamma_ = in_place(lgamma)
 digamma_ = in_place(digamma)
-polygamma_ = in_place(polygamma)
+polygamma_ = in_place(polygamma_of)
