@@ -161,3 +161,15 @@ def test_signature_shows_pytorchs_parameters():
     assert "alpha" not in str(__import__("inspect").signature(dg.mul))
     with pytest.raises(TypeError, match="alpha"):
         dg.mul(leaf(1.0), 2, alpha=3)
+
+
+def test_polygamma_takes_its_order_first_or_as_a_method() -> None:
+    x = leaf(1.0, 2.5)
+    expected = values(dg.polygamma(1, x))
+    assert expected[0] == pytest.approx(math.pi**2 / 6)
+    assert values(x.polygamma(1)) == values(x.polygamma(n=1)) == expected
+    y = x.detach().clone()
+    assert y.polygamma_(n=1) is y
+    assert values(y) == expected
+    with pytest.raises(TypeError, match="must be Tensor"):
+        dg.polygamma(x, 1)

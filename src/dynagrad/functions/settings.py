@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import os
 from typing import Any
 
 import numpy as np
