@@ -198,7 +198,8 @@ def binary_cross_entropy(
         )
     result = apply(Bce, x, y, weight, reduction=reduction)
     # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
-    if (result._a != result._a).any():
+    r = result._a
+    if math.isnan(r.item()) if r.ndim == 0 and type(r) is np.ndarray else (r != r).any():
         _check_probabilities(a)
     return result
 

@@ -110,11 +110,19 @@ general(huber, _huber_x, _huber_y)
 # --- two classes ----------------------------------------------------------------------------------
 
 
+def _limits(dtype):
+    """-100 and 1 as arrays: an array operand costs half of what a number does."""
+    return np.array(-100, dtype), np.array(1, dtype)
+
+
+_LIMITS = {d: _limits(d) for d in (np.dtype("float32"), np.dtype("float64"))}
+
+
 @primitive
 def bce(x, y, weight, *, reduction):
     """-(y log x + (1 - y) log(1 - x)), the logarithms limited to at least -100."""
-    low = x.dtype.type(-100)
-    values = (y - 1) * np.maximum(np.log1p(-x), low) - y * np.maximum(np.log(x), low)
+    low, one = _LIMITS.get(x.dtype) or _limits(x.dtype)
+    values = (y - one) * np.maximum(np.log1p(-x), low) - y * np.maximum(np.log(x), low)
     return _reduced(values if weight is None else values * weight, reduction)
 
 
