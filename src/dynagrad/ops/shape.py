@@ -10,7 +10,6 @@ from numpy import ndarray
 
 from .rule import linear, primitive
 
-
 #: the columns of matrices with no more rows than this are added up as a product with ones
 LONGEST = 1024
 _ONES = {np.dtype(name): np.ones(LONGEST, name) for name in ("float32", "float64")}
