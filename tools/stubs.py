@@ -50,7 +50,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self, overload
 from .dtype import device as _device, dtype as _dtype, layout as _layout
 '''
-VARIABLES, imported = "PLAIN: frozenset[type]\nnew: Any", dict[str, str]()
+VARIABLES, imported = "AsStrided: type[Node]\nnew: Any", dict[str, str]()
 
 
 def spelled(annotation: Any) -> str:

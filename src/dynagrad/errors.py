@@ -102,12 +102,6 @@ GRAD_SHAPE = (
     "A gradient has the shape of its output."
 )
 
-REQUIRES_GRAD_DTYPE = (
-    "only Tensors of floating point {and_complex}dtype can require gradients\n"
-    "This tensor is {dtype}. Convert it first: x.float(), or torch.tensor(..., "
-    "dtype=torch.float32)."
-)
-
 BROADCAST = (
     "The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension "
     "{dim}\n"

@@ -92,10 +92,7 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         else:
             arrays.append(x)
             edges.append(None)
-    try:
-        result = rule.fun(*arrays, **kw)
-    except WARNED:
-        result = quietly(rule.fun, *arrays, **kw)
+    result = compute(rule, arrays, kw)
     wanted = wanted and cls.differentiable and recording()
     if rule.results == 1:
         out = new(Tensor)

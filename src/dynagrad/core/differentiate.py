@@ -3,7 +3,6 @@ tensors.
 """
 
 import weakref
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from .. import errors
 from .dtype import FLOATING, category
 from .engine import run
-from .hooks import seen
+from .hooks import handed_out
 from .tape import AccumulateGrad, Node, Output, extras, grad_mode
 from .tensor import Tensor, edge_of, wrap
 
@@ -56,7 +55,7 @@ def backward(
         g = found.get(edge)
         if g is None or type(edge) is not AccumulateGrad:  # the gradient of a non-leaf is retained
             continue
-        kept = seen(g) if create_graph else wrap(np.array(seen(g)._a))
+        kept = handed_out(g, create_graph)
         held = getattr(t, "_g", None)
         t._g = kept if held is None else held + kept
 
@@ -103,7 +102,7 @@ def grad(
     for index, (t, edge) in enumerate(zip(inputs, _keys(inputs), strict=True)):
         g = found.get(edge)
         if g is not None:
-            results.append(seen(g) if create_graph else wrap(np.array(seen(g)._a)))
+            results.append(handed_out(g, create_graph))
         elif not allow_unused:
             kind = "leaf" if type(edge) is AccumulateGrad else type(edge).__name__
             raise RuntimeError(
@@ -181,9 +180,9 @@ def _why_no_graph(t: Tensor) -> str:
     )
 
 
-def _keys(inputs: tuple) -> list:
-    """The inputs' edges; equal edges (two views of one node's result) are the same key."""
-    return [edge_of(t) for t in inputs]
+def _keys(tensors: tuple) -> list:
+    """The tensors' edges; equal edges (two views of one node's result) are the same key."""
+    return [edge_of(t) for t in tensors]
 
 
 def _targets(inputs: tuple) -> dict:
@@ -198,7 +197,7 @@ def _targets(inputs: tuple) -> dict:
 
 
 def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, targets: Any) -> dict:
-    edges = [edge_of(t) for t in tensors]
+    edges = _keys(tensors)
     if not create:
         return run(edges, weights, retain=retain, create=False, targets=targets)
     token = grad_mode.set(True)
@@ -316,5 +315,3 @@ Tensor.retain_grad = _retain_grad
 Tensor.retains_grad = property(_retains_grad)  # pyright: ignore - no write to an instance
 Node.register_hook = _node_register_hook  # pyright: ignore - declared nowhere else
 Node.register_prehook = _node_register_prehook  # pyright: ignore - likewise
-
-__all__ = ["RemovableHandle", "Sequence", "add_hook", "backward", "grad"]

@@ -21,6 +21,12 @@ def seen(g: Any) -> Any:
     return np.conjugate(t) if t._a.dtype.kind == "c" else t
 
 
+def handed_out(g: Any, create: bool) -> Tensor:
+    """A cotangent as users keep it: as they see it and, unless it is recorded, in new memory."""
+    t = seen(g)
+    return t if create else wrap(np.array(t._a))
+
+
 def _taken(answer: Any, create: bool) -> Any:
     """A hook's answer as the engine carries it."""
     if answer is None:
@@ -103,9 +109,8 @@ def _before(node: Node, g: Any, create: bool) -> Any:
     for number, owner in extra.retained.items():
         t = owner()
         if t is not None and parts[number] is not None:
-            kept = seen(parts[number])
             held = getattr(t, "_g", None)
-            t._g = (kept if create else wrap(np.array(kept._a))) if held is None else held + kept
+            t._g = handed_out(parts[number], create) if held is None else held + seen(parts[number])
     for hook in list(extra.prehooks.values()):
         parts = _replaced(_call(hook, create, tuple([seen(p) for p in parts])), parts, create)
     return parts if type(g) is list else parts[0]

@@ -115,9 +115,6 @@ class Tensor:
         return self._a.ndim
 
 
-PLAIN: frozenset[type] = frozenset({Tensor})
-
-
 def wrap(array: Any) -> Tensor:
     """A Tensor without history of an array or payload; a NumPy scalar becomes a 0-d array."""
     t = new(Tensor)
