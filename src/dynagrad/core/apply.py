@@ -8,6 +8,7 @@ written.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -18,9 +19,10 @@ from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
-from .overrides import PLAIN, ask_overrides, overrides
+from .overrides import ask_overrides, overrides
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
+from .watch import PLAIN, tell_noted, watched_compute
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -92,7 +94,11 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         else:
             arrays.append(x)
             edges.append(None)
-    result = compute(rule, arrays, kw)
+    result = (
+        compute(rule, arrays, kw)
+        if PLAIN
+        else watched_compute(partial(compute, rule, arrays, kw), cls, inputs, kw)
+    )
     wanted = wanted and cls.differentiable and recording()
     if rule.results == 1:
         out = new(Tensor)
@@ -152,6 +158,8 @@ def note(
         )
     node.code, node.lasti = caller(3)
     node.seq = tick()
+    if not PLAIN:
+        tell_noted(node, inputs)
     return node
 
 

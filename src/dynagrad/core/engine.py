@@ -7,6 +7,7 @@ which is a topological order.
 """
 
 import os
+from functools import partial
 from heapq import heappop, heappush
 from threading import RLock
 from typing import Any
@@ -21,6 +22,7 @@ from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_h
 from .paths import arrivals, is_wanted, needed_for
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
+from .watch import PLAIN, watched_rules, watchers
 
 new = object.__new__
 #: held while a leaf's gradient grows: backward passes in several threads may meet in one leaf
@@ -50,6 +52,7 @@ def run(
     waiting: dict[AccumulateGrad, int] | None = None
     captured: dict[Any, Any] = {}
     needed = None if targets is None else needed_for(roots, targets)
+    watched = not PLAIN and bool(watchers.get())
 
     for edge, g in zip(roots, cotangents):  # noqa: B905 - as many by construction
         if type(edge) is AccumulateGrad:
@@ -83,7 +86,11 @@ def run(
         if create:
             saved = _as_tensors(node, saved)
         try:
-            results = node.vjp(g, saved, edges)
+            results = (
+                watched_rules(partial(node.vjp, g, saved, edges), node, g, create)
+                if watched
+                else node.vjp(g, saved, edges)
+            )
         except WARNED:
             results = quietly(node.vjp, g, saved, edges)
         except Exception as error:

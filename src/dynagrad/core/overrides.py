@@ -1,5 +1,5 @@
 """Classes with `__torch_function__`: they answer for the functions that meet them. Imports
-complaints.
+complaints and watch.
 """
 
 from collections.abc import Callable
@@ -8,14 +8,10 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from .complaints import UNCHECKED, told
-from .tensor import Tensor
+from .watch import OWN, PLAIN, overriding, watched_call, watchers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: classes whose instances take part in operations without asking anybody (Tensor, Parameter, ...)
-PLAIN: set[type] = {Tensor}
-#: whether a class that overrides `__torch_function__` exists; until then nothing is asked
-overriding: set[type] = set()
 override_disabled: ContextVar[bool] = ContextVar("torch_function_disabled", default=False)
 
 
@@ -52,8 +48,8 @@ def overridable(f: F) -> F:
 
 
 def overrides(kind: type) -> bool:
-    """Whether a class answers for functions: it has `__torch_function__` and is not PLAIN."""
-    return kind not in PLAIN and getattr(kind, "__torch_function__", None) is not None
+    """Whether a class answers for functions: it has `__torch_function__` and is not one of OWN."""
+    return kind not in OWN and getattr(kind, "__torch_function__", None) is not None
 
 
 def is_news(args: tuple, kwargs: dict) -> bool:
@@ -92,9 +88,13 @@ def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
     """What the arguments' `__torch_function__` answer: subclasses first, then left to right;
     NotImplemented if none do.
     """
+    f = getattr(f, "stands_for", f)  # the general half of a public function names the whole
+    if watchers.get():
+        answer = watched_call(f, args, kwargs)
+        if answer is not NotImplemented:
+            return answer
     if override_disabled.get():
         return NotImplemented
-    f = getattr(f, "stands_for", f)  # the general half of a public function names the whole
     found: list[Any] = []
     for x in (*args, *kwargs.values()):
         for item in x if type(x) in (list, tuple) else (x,):

@@ -17,10 +17,11 @@ from ..core.apply import (
     recording,
     write_out,
 )
-from ..core.overrides import PLAIN, ask_overrides, overridable, overriding
+from ..core.overrides import ask_overrides, overridable
 from ..core.tape import Node, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, family_of, wrap
 from ..core.views import inplace, view
+from ..core.watch import PLAIN, overriding
 from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES

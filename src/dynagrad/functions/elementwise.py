@@ -27,9 +27,10 @@ from ..core.apply import (
 )
 from ..core.complaints import refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
-from ..core.overrides import PLAIN, ask_overrides, overridable, overriding
+from ..core.overrides import ask_overrides, overridable
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
+from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
 from ..ops.rule import RULES

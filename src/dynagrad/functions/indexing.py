@@ -12,11 +12,12 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, recording, scalar, to_dtype
-from ..core.overrides import PLAIN, ask_overrides, overriding
+from ..core.overrides import ask_overrides
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_, write, written
 from ..core.views import view as make_view
+from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
 from ..ops.rule import RULES
 from .conversion import fill_

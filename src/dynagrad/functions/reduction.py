@@ -24,10 +24,11 @@ from ..core.apply import (
     write_out,
 )
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
-from ..core.overrides import PLAIN, ask_overrides, overridable
+from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import warn
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap
+from ..core.watch import PLAIN
 from ..ops import reduction as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth

@@ -10,13 +10,14 @@ import numpy as np
 from ..core.apply import legacy_name, wrap
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
-from ..core.overrides import PLAIN, ask_overrides, override_disabled, overriding
+from ..core.overrides import ask_overrides, override_disabled
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.quiet import warn
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, grad_mode
 from ..core.tensor import Tensor, base_of, edge_of, family_of, freeze, new, set_requires_grad
 from ..core.views import detached
+from ..core.watch import OWN, PLAIN, overriding, take_as_own
 
 __all__ = [
     "from_dlpack",
@@ -58,7 +59,7 @@ def tensor_repr(self, *, tensor_contents=None) -> str:
         answer = ask_overrides(tensor_repr, (self,), {})
         if answer is not NotImplemented:
             return answer
-    return text_of(self, "tensor(" if kind in PLAIN else f"{kind.__name__}(")
+    return text_of(self, "tensor(" if kind in OWN else f"{kind.__name__}(")
 
 
 tensor_repr.__name__ = "__repr__"  # what `__torch_function__` reads
@@ -396,7 +397,7 @@ def init_subclass(cls, **kwargs: Any) -> None:
     if cls.__torch_function__ is not disabled_torch_function:
         overriding.add(cls)
     else:
-        PLAIN.add(cls)
+        take_as_own(cls)
 
 
 def torch_function(cls, func, types, args=(), kwargs=None):

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..core.dtype import check_device, get_default_dtype, numpy_dtype
-from ..core.overrides import PLAIN
 from ..core.tensor import Tensor, new, wrap
 from ..core.views import detached
+from ..core.watch import take_as_own
 from ..functions.factory import shape_of
 from ..functions.tensor_methods import disabled_torch_function, tensor_repr
 
@@ -82,7 +82,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         return found
 
 
-PLAIN.add(Parameter)
+take_as_own(Parameter)
 
 
 class _BufferMeta(type(Tensor)):

@@ -8,12 +8,13 @@ import numpy as np
 from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, category
-from ...core.overrides import PLAIN, ask_overrides, overridable
+from ...core.overrides import ask_overrides, overridable
 from ...core.random import default_generator
 from ...core.tape import node_class
 from ...core.tensor import Tensor
 from ...core.views import inplace as write_in_place
 from ...core.views import view
+from ...core.watch import PLAIN
 from ...ops import shape as shapes
 from ...ops.neural import activation as ops
 from ...ops.rule import RULES

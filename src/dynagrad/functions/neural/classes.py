@@ -16,9 +16,10 @@ from ...core.apply import (
     wrap,
 )
 from ...core.dtype import FLOATING, Size, category
-from ...core.overrides import PLAIN, overridable
+from ...core.overrides import overridable
 from ...core.tape import Meta
 from ...core.tensor import Tensor, edge_of, family_of
+from ...core.watch import PLAIN
 from ...ops.neural import loss as ops
 from ...ops.neural.loss import nll
 from ...ops.neural.softmax import log_softmax

@@ -7,10 +7,11 @@ import numpy as np
 from numpy import ndarray
 
 from ...core.apply import WARNED, apply, getframe, legacy_name, new, node_class, recording
-from ...core.overrides import PLAIN, ask_overrides, overridable, overriding
+from ...core.overrides import ask_overrides, overridable
 from ...core.tape import LIBRARY, Meta, caller, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view
+from ...core.watch import PLAIN, overriding
 from ...ops import contraction as ops
 from ...ops.rule import RULES
 from .. import elementwise

@@ -7,9 +7,10 @@ import numpy as np
 
 from ...core.apply import apply, broadcast_error, legacy_name, promoted, wrap
 from ...core.dtype import FLOATING, Size, category
-from ...core.overrides import PLAIN, overridable
+from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor
+from ...core.watch import PLAIN
 from ...ops.elementwise import drop
 from ...ops.neural import loss as ops
 from ...ops.shape import copy

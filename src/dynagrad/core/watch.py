@@ -1,0 +1,140 @@
+"""Watchers: what looks at operations while it is active (saved-tensor hooks, anomaly mode,
+profilers). Imports tape and tensor.
+
+While nobody watches, the operations know nothing of this file: a watcher empties PLAIN, so that
+every short path gives way to the general one, and that one asks here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any
+
+from .tape import Node
+from .tensor import Tensor
+
+#: classes whose instances take part in operations without asking anybody (Tensor, Parameter, ...)
+OWN: set[type] = {Tensor}
+#: the same, but empty while somebody watches: what the short paths ask
+PLAIN: set[type] = {Tensor}
+#: classes that override `__torch_function__` and, while somebody watches, Watcher; while it is
+#: empty nothing is asked
+overriding: set[type] = set()
+
+
+def take_as_own(kind: type) -> None:
+    """Let a class take part in operations without asking anybody."""
+    OWN.add(kind)
+    if PLAIN:
+        PLAIN.add(kind)
+
+
+class Watcher:
+    """What may be told of the operations of this thread or task; a subclass overrides what it
+    needs.
+    """
+
+    def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
+        """A public function is called: its result (`f(*args, **kwargs)`), or NotImplemented to
+        stand aside. The watcher itself is not active inside.
+        """
+        return NotImplemented
+
+    def computed(self, compute: Callable[[], Any], cls: type[Node], inputs: tuple, kw: dict) -> Any:
+        """A primitive runs: `compute()` does it and returns the result, Tensor or tuple of them."""
+        return compute()
+
+    def noted(self, node: Node, inputs: tuple) -> None:
+        """A node was recorded for these inputs; what it saved may be replaced here."""
+
+    def propagated(self, compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:
+        """A node's rules run in a backward pass: `compute()` does it and returns the inputs'
+        cotangents.
+        """
+        return compute()
+
+
+#: the watchers of this thread or task, the outermost first
+watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
+_lock = Lock()
+_count = 0
+
+
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Let `watcher` see the operations of this thread or task."""
+    enter(watcher)
+    try:
+        yield
+    finally:
+        leave(watcher)
+
+
+def enter(watcher: Watcher) -> None:
+    """Begin to watch."""
+    global _count
+    with _lock:
+        _count += 1
+        PLAIN.clear()
+        overriding.add(Watcher)
+    watchers.set((*watchers.get(), watcher))
+
+
+def leave(watcher: Watcher) -> None:
+    """End what `enter` began."""
+    global _count
+    remaining = list(watchers.get())
+    for place in reversed(range(len(remaining))):
+        if remaining[place] is watcher:
+            del remaining[place]
+            break
+    watchers.set(tuple(remaining))
+    with _lock:
+        _count -= 1
+        if not _count:
+            overriding.discard(Watcher)
+            PLAIN.update(OWN)
+
+
+def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:
+    """What the watchers answer for a public function, the innermost first; NotImplemented if none
+    does.
+    """
+    all_of_them = watchers.get()
+    for place in reversed(range(len(all_of_them))):
+        watcher = all_of_them[place]
+        if type(watcher).called is Watcher.called:
+            continue
+        token = watchers.set((*all_of_them[:place], *all_of_them[place + 1 :]))
+        try:
+            answer = watcher.called(f, args, kwargs)
+        finally:
+            watchers.reset(token)
+        if answer is not NotImplemented:
+            return answer
+    return NotImplemented
+
+
+def watched_compute(compute: Callable[[], Any], cls: type[Node], inputs: tuple, kw: dict) -> Any:
+    """Run a primitive under the eyes of all watchers."""
+    for watcher in watchers.get():
+        compute = _bound(watcher.computed, compute, cls, inputs, kw)
+    return compute()
+
+
+def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:
+    """Run a node's rules under the eyes of all watchers."""
+    for watcher in watchers.get():
+        compute = _bound(watcher.propagated, compute, node, g, create)
+    return compute()
+
+
+def _bound(f: Callable, *arguments: Any) -> Callable[[], Any]:
+    return lambda: f(*arguments)
+
+
+def tell_noted(node: Node, inputs: tuple) -> None:
+    """Tell all watchers of a new node."""
+    for watcher in watchers.get():
+        watcher.noted(node, inputs)
