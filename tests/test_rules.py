@@ -14,8 +14,9 @@ from rule_samples import BY_DEFINITION, REFUSING, SAMPLES, Call, key_of, samples
 
 import dynagrad as dg
 import dynagrad.ops
-from dynagrad.core.apply import apply, compute
+from dynagrad.core.apply import apply
 from dynagrad.core.protocols import default_node
+from dynagrad.core.quiet import compute
 from dynagrad.core.tape import Meta
 from dynagrad.core.tensor import Tensor, wrap
 from dynagrad.ops.rule import RULES, Rule

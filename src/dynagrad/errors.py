@@ -140,3 +140,10 @@ VIEW_INPLACE["function"] = (
 )
 VIEW_WRITTEN = "is being modified"
 BASE_WRITTEN = "its base or another view of its base has been modified"
+
+PACK_WRITES = (
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack "
+    "hook cannot be modified by in-place operations as this can lead to unexpected side-effects. "
+    "Please open an issue if you need to perform in-place operations on the input to a pack hook.\n"
+    "Let the hook work on a copy: t.clone()."
+)

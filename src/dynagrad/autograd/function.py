@@ -13,7 +13,7 @@ import numpy as np
 from .. import errors
 from ..core.apply import to_dtype
 from ..core.complaints import type_name
-from ..core.hooks import seen
+from ..core.hooks import Packed, seen
 from ..core.quiet import warn
 from ..core.tape import (
     AccumulateGrad,
@@ -28,6 +28,7 @@ from ..core.tape import (
 )
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, wrap
 from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
+from ..core.watch import PLAIN, tell_noted
 from ..ops.creation import full
 from ..ops.rule import RULES, Save
 from ..ops.shape import sum_to
@@ -87,9 +88,9 @@ class FunctionCtx:
 
 
 class _Kept:
-    """A saved tensor: its array, edge and family, or the number of the result that it is."""
+    """A saved tensor: its array, edge and family, and its number if it is a result."""
 
-    __slots__ = ("array", "edge", "family", "kind", "number")
+    __slots__ = ("array", "edge", "family", "kind", "number", "packed")
 
     def __init__(self, t: Tensor, number: int | None):
         self.array = t._a
@@ -97,22 +98,33 @@ class _Kept:
         self.family = family_of(t)
         self.number = number
         self.kind = type(t)
+        self.packed: Packed | None = None  # by hooks; the array is not kept then
 
 
 def _restored(item: _Kept | None, node: Any) -> Tensor | None:
     if item is None:
         return None
-    if item.family.cell.last > node.seq:
+    if item.packed is None and item.family.cell.last > node.seq:
         edge = Output(node, item.number) if item.number is not None else item.edge
         raise RuntimeError(
             stale_text(node, item.family, edge, item.array, is_result=item.number is not None)
         )
-    edge = item.edge
+    edge, array = item.edge, item.array
+    if item.packed is not None:
+        t = item.packed.tensor()
+        if edge is None and item.number is None:
+            return t
+        array = t._a
     if item.number is not None:
         edge = Output(node, item.number)
-    elif edge is not None and getattr(edge, "leaf", None) is not None and edge.leaf() is not None:
+    elif (
+        item.packed is None
+        and edge is not None
+        and getattr(edge, "leaf", None) is not None
+        and edge.leaf() is not None
+    ):
         return edge.leaf()
-    return with_edge(item.array, edge)
+    return with_edge(array, edge)
 
 
 class BackwardCFunction(Node):
@@ -330,6 +342,8 @@ def _results(
     kept = [None if t is None else _Kept(t, _number(t, outputs)) for t in ctx._saving]
     node.saved = (kept,)
     node.holds = any(k is not None for k in kept)
+    if not PLAIN:
+        tell_noted(node, args)
     ctx._saving = ctx._dirty = ctx._fixed = ()
     return tuple(aliased)
 

@@ -4,8 +4,15 @@ from typing import Any
 
 from ..core.tape import Node
 from ..core.tensor import Tensor
+from .saved import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
-__all__ = ["Node", "Variable"]
+__all__ = [
+    "Node",
+    "Variable",
+    "disable_saved_tensors_hooks",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
 
 
 class _VariableMeta(type):

@@ -17,9 +17,11 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
+from .carrier import lift
 from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .overrides import ask_overrides, overrides
+from .quiet import WARNED, compute
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
 from .watch import PLAIN, tell_noted, watched_compute
@@ -32,7 +34,6 @@ new = object.__new__
 getframe = sys._getframe
 recording = grad_mode.get
 float32, float64 = np.dtype("float32"), np.dtype("float64")
-WARNED = (FloatingPointError, RuntimeWarning)
 
 ToCopy = node_class("ToCopyBackward0", RULES[cast])
 
@@ -94,15 +95,21 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         else:
             arrays.append(x)
             edges.append(None)
-    result = (
-        compute(rule, arrays, kw)
-        if PLAIN
-        else watched_compute(partial(compute, rule, arrays, kw), cls, inputs, kw)
-    )
+    if PLAIN:
+        result = compute(rule, arrays, kw)
+    else:
+        lift(inputs, arrays, edges)
+        wanted = edges.count(None) < len(edges)
+        result = watched_compute(partial(compute, rule, arrays, kw), cls, inputs, kw)
     wanted = wanted and cls.differentiable and recording()
     if rule.results == 1:
+        if type(result) is not ndarray:
+            if isinstance(result, Tensor):  # a constant of a tape below a batch
+                return result
+            if isinstance(result, np.generic):
+                result = np.asarray(result)
         out = new(Tensor)
-        out._a = np.asarray(result) if isinstance(result, np.generic) else result
+        out._a = result
         out._v = None
         out._e = note(cls, tuple(edges), inputs, arrays, (out._a,), kw) if wanted else None
         return out
@@ -118,24 +125,17 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
     return outs
 
 
-def compute(rule: Rule, arrays: list, kw: dict) -> Any:
-    """The primitive on arrays or payloads, without NumPy's warnings."""
-    try:
-        return rule.fun(*arrays, **kw)
-    except WARNED:
-        return quietly(rule.fun, *arrays, **kw)
-
-
-def quietly(fun: Callable, *arguments: Any, **keywords: Any) -> Any:
-    """Call `fun` while NumPy keeps its floating-point warnings to itself."""
-    with np.errstate(all="ignore"):
-        return fun(*arguments, **keywords)
-
-
 def note(
-    cls: type[Node], edges: tuple, inputs: tuple, arrays: list, results: tuple, kw: dict
+    cls: type[Node],
+    edges: tuple,
+    inputs: tuple,
+    arrays: list,
+    results: tuple,
+    kw: dict,
+    *,
+    tell: bool = True,
 ) -> Node:
-    """A node of `cls` with what its rules need from this call."""
+    """A node of `cls` with what its rules need from this call; `tell` the watchers of it."""
     node = new(cls)
     node.edges = edges
     node.saved = saved_values(cls.rule, edges, arrays, results) if cls.rule.saves else ()
@@ -158,7 +158,7 @@ def note(
         )
     node.code, node.lasti = caller(3)
     node.seq = tick()
-    if not PLAIN:
+    if not PLAIN and tell:
         tell_noted(node, inputs)
     return node
 
@@ -204,8 +204,17 @@ def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
     if floating and category(dtype) < FLOATING:
         dtype = number_dtype(0.0)
     return [
-        to_dtype(x, dtype) if isinstance(x, Tensor) else wrap(_operand(x, dtype)) for x in inputs
+        to_dtype(x, dtype) if isinstance(x, Tensor) else of_number(_operand(x, dtype))
+        for x in inputs
     ]
+
+
+def of_number(array: ndarray) -> Tensor:
+    """A Python number as a Tensor; watchers can tell it from the user's tensors."""
+    t = wrap(array)
+    if not PLAIN:
+        t._is_number = True
+    return t
 
 
 def _operand(number: Any, dtype: np.dtype) -> ndarray:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import errors
 from ..ops.shape import copy, sum_to
 from .apply import WARNED, broadcast_error, float32, quietly
-from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen
+from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen, unpacked
 from .paths import arrivals, is_wanted, needed_for
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
@@ -80,8 +79,8 @@ def run(
             continue
         saved = node.saved
         if saved is None:
-            raise RuntimeError(errors.FREED.format(node=type(node).__name__, place=node.place()))
-        if clock.last_write > node.seq:
+            saved = unpacked(node, create)
+        elif clock.last_write > node.seq:
             stale(node, saved)
         if create:
             saved = _as_tensors(node, saved)
@@ -105,8 +104,8 @@ def run(
             ]
         if not retain and node.holds:
             node.saved = None
-        if extra is not None and extra.posthooks:
-            results = after(node, results, g, create)
+        if extra is not None:
+            results = after(node, results, g, create, retain)
         for edge, r in zip(edges, results):  # noqa: B905 - a joint rule may say less
             if r is None or edge is None:
                 continue

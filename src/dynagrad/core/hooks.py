@@ -116,8 +116,14 @@ def _before(node: Node, g: Any, create: bool) -> Any:
     return parts if type(g) is list else parts[0]
 
 
-def after(node: Node, results: Any, g: Any, create: bool) -> Any:
-    """Run the node's hooks on (gradients of its inputs, gradients of its results)."""
+def after(node: Node, results: Any, g: Any, create: bool, retain: bool) -> Any:
+    """Run the node's hooks on (gradients of its inputs, gradients of its results); free what hooks
+    packed unless it is to be retained.
+    """
+    if not retain:
+        node.extra.packed = None
+    if not node.extra.posthooks:
+        return results
     given = tuple([seen(p) for p in (g if type(g) is list else [g])])
     for hook in list(node.extra.posthooks.values()):
         results = _replaced(
@@ -143,6 +149,48 @@ def after_leaf(extra: Extras, leaf: Tensor | None, g: Any, create: bool) -> None
             _call(hook, create, leaf)
     for hook in list(extra.posthooks.values()):
         _call(hook, create, (), (seen(g),))
+
+
+class Packed:
+    """A saved value in the form that a pack hook gave it, and the hook that gives it back."""
+
+    __slots__ = ("unpack", "value")
+
+    def __init__(self, value: Any, unpack: Any):
+        self.value = value
+        self.unpack = unpack
+
+    def tensor(self) -> Tensor:
+        """The value, unpacked anew at each call."""
+        t = self.unpack(self.value)
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(t).__name__}\nGiven was {t!r}. unpack_hook returns the tensor that "
+                "pack_hook was given."
+            )
+        return t
+
+
+def unpacked(node: Node, create: bool) -> tuple:
+    """The arrays saved by a node whose `saved` is None: those that hooks have packed, or
+    RuntimeError if they are freed.
+    """
+    packed = None if node.extra is None else node.extra.packed
+    if packed is None:
+        raise RuntimeError(errors.FREED.format(node=type(node).__name__, place=node.place()))
+    return tuple(
+        [
+            tuple([_unpacked(part, create) for part in value])
+            if type(value) is tuple
+            else _unpacked(value, create)
+            for value in packed
+        ]
+    )
+
+
+def _unpacked(value: Any, create: bool) -> Any:
+    return _call(value.tensor, create)._a if type(value) is Packed else value
 
 
 def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> None:

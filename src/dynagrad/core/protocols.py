@@ -7,7 +7,8 @@ from typing import Any
 from numpy import ndarray
 
 from ..ops.rule import RULES
-from .apply import apply, node_class, promoted, scalar
+from .apply import apply, node_class, of_number, promoted, scalar
+from .carrier import Carrier
 from .dtype import promote
 from .tape import Node
 from .tensor import Tensor, wrap
@@ -41,6 +42,9 @@ def default_node(fun: Callable) -> type[Node]:
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    for x in inputs:
+        if isinstance(x, Carrier):
+            return NotImplemented  # this tensor is a constant to a batch
     out = kwargs.pop("out", None)
     if method != "__call__" or (out is not None and out != (None,)) or kwargs:
         raise TypeError(
@@ -53,6 +57,9 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def _array_function(self, func, types, args, kwargs):
     if func in RULES:
+        for x in args:
+            if isinstance(x, Carrier):
+                return NotImplemented
         return run_on_tensors(func, args, kwargs)
     return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
 
@@ -87,7 +94,9 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
         )
     else:
         inputs = tuple(
-            wrap(scalar(x, promote(like._a.dtype, like._a.dtype))) if type(x) in (int, float) else x
+            of_number(scalar(x, promote(like._a.dtype, like._a.dtype)))
+            if type(x) in (int, float)
+            else x
             for x in inputs
         )
     return apply(default_node(fun), *inputs, **kw)

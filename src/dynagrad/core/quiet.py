@@ -10,15 +10,22 @@ its context variable alone 0.18 us; a warning filter costs nothing, but the user
 `simplefilter("always")` outranks it.)
 
 Where the user has turned NumPy's error state to "raise", the operation is repeated under
-`np.errstate(all="ignore")` (see `apply.quietly`).
+`np.errstate(all="ignore")` (see `quietly`).
 """
 
 import sys
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from ..ops.rule import Rule
 from .tape import LIBRARY
+
+#: what NumPy makes of its warnings where the user has told it to raise
+WARNED = (FloatingPointError, RuntimeWarning)
 
 
 class _Hushed(ModuleType):
@@ -44,3 +51,17 @@ def warn(text: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and LIBRARY[frame.f_code.co_filename]:
         frame, level = frame.f_back, level + 1
     warnings.warn(text, category, stacklevel=level)
+
+
+def compute(rule: Rule, arrays: list, kw: dict) -> Any:
+    """The primitive on arrays or payloads, without NumPy's warnings."""
+    try:
+        return rule.fun(*arrays, **kw)
+    except WARNED:
+        return quietly(rule.fun, *arrays, **kw)
+
+
+def quietly(fun: Callable, *arguments: Any, **keywords: Any) -> Any:
+    """Call `fun` while NumPy keeps its floating-point warnings to itself."""
+    with np.errstate(all="ignore"):
+        return fun(*arguments, **keywords)

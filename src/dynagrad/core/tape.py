@@ -255,10 +255,18 @@ class AccumulateGrad(Node):
 
 class Extras:
     """The rare belongings of a node: hooks on its results' cotangents, on itself, retained
-    gradients, notes.
+    gradients, notes; and what it saved, where hooks have packed it (`saved` is None then).
     """
 
-    __slots__ = ("metadata", "post_accumulate", "posthooks", "prehooks", "retained", "tensor_hooks")
+    __slots__ = (
+        "metadata",
+        "packed",
+        "post_accumulate",
+        "posthooks",
+        "prehooks",
+        "retained",
+        "tensor_hooks",
+    )
 
     def __init__(self):
         self.tensor_hooks = {}
@@ -267,6 +275,7 @@ class Extras:
         self.retained = {}
         self.post_accumulate = {}
         self.metadata = {}
+        self.packed: tuple | None = None
 
 
 def extras(node: Node) -> Extras:

@@ -54,8 +54,10 @@ from .tensor import (
     sync,
     tell,
     view_error,
+    with_edge,
     wrap,
 )
+from .watch import PLAIN, tell_noted
 
 new = object.__new__
 getframe = sys._getframe
@@ -229,14 +231,17 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     """
     name = kw.pop("name", None) or f"{op.__name__}_"
     needs = check_inplace(t, name, args)
+    given = t
+    if needs and not PLAIN:  # what is packed now must not be overwritten below
+        given = with_edge(np.array(t._a), edge_of(t))
     try:
-        result = op(t, *args, **kw)
+        result = op(given, *args, **kw)
     except TypeError as error:
         raise TypeError(str(error).replace(f"{op.__name__}()", f"{name}()", 1)) from None
     check_result(t, result._a, name)
     edge = edge_of(result) if needs else None
     if edge is not None:
-        keep_own_copies(edge, t._a, result._a)
+        keep_own_copies(edge, given._a, t._a, result._a)
     np.copyto(t._a, result._a, casting="unsafe")
     if needs and edge is not None and result._a.dtype != t._a.dtype:
         edge = to_dtype(result, t._a.dtype)._e
@@ -276,14 +281,16 @@ def write(
     if needs:
         edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in inputs])
         arrays = [x._a if isinstance(x, Tensor) else x for x in inputs]
-        node = note(cls, edges, inputs, arrays, (t._a,), kw)
+        node = note(cls, edges, inputs, arrays, (t._a,), kw, tell=False)
         if not any(e is not None for e in edges):
             node.edges = ()  # a constant was written: the gradient ends here
-        keep_own_copies(node, t._a, None)
+        keep_own_copies(node, t._a, t._a, None)
     try:
         kernel()
     except WARNED:
         quietly(kernel)
+    if node is not None and not PLAIN:
+        tell_noted(node, inputs)
     written(t, node, needs)
     return t
 
@@ -333,15 +340,17 @@ def _remember(family: Family, base: Tensor) -> None:
     family.history = None if node is None else (class_name(type(node)), number)
 
 
-def keep_own_copies(edge: Any, array: Any, result: Any) -> None:
-    """Let a node whose first input is about to be overwritten keep a copy of it; a result it saved
-    is what gets written.
+def keep_own_copies(edge: Any, given: Any, array: Any, result: Any) -> None:
+    """Let a node whose first input `array` is about to be overwritten keep a copy of it (`given`,
+    where that is one already); a result it saved is what gets written.
     """
     node, _ = node_and_number(edge)
+    if node.saved is None:  # packed
+        return
     saved = list(node.saved)
     for place, (kind, index, _) in enumerate(node.rule.saves):
-        if kind == "in" and index == 0 and saved[place] is array:
-            saved[place] = np.array(array)
+        if kind == "in" and index == 0 and saved[place] is given:
+            saved[place] = np.array(array) if given is array else given
             cells: list[Family | None] = list(node.cells or (None,) * len(node.edges))
             cells[0] = OWN_COPY
             node.cells = tuple(cells)

@@ -58,7 +58,8 @@ class Watcher:
 #: the watchers of this thread or task, the outermost first
 watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 _lock = Lock()
-_count = 0
+_general = 0
+_watching = 0
 
 
 @contextmanager
@@ -71,19 +72,32 @@ def watching(watcher: Watcher) -> Iterator[None]:
         leave(watcher)
 
 
+def general_paths(change: int) -> None:
+    """Have all operations take their general path (+1), until as many calls have taken it back
+    (-1).
+    """
+    global _general
+    with _lock:
+        _general += change
+        if _general:
+            PLAIN.clear()
+        else:
+            PLAIN.update(OWN)
+
+
 def enter(watcher: Watcher) -> None:
     """Begin to watch."""
-    global _count
+    global _watching
+    general_paths(1)
     with _lock:
-        _count += 1
-        PLAIN.clear()
+        _watching += 1
         overriding.add(Watcher)
     watchers.set((*watchers.get(), watcher))
 
 
 def leave(watcher: Watcher) -> None:
     """End what `enter` began."""
-    global _count
+    global _watching
     remaining = list(watchers.get())
     for place in reversed(range(len(remaining))):
         if remaining[place] is watcher:
@@ -91,10 +105,10 @@ def leave(watcher: Watcher) -> None:
             break
     watchers.set(tuple(remaining))
     with _lock:
-        _count -= 1
-        if not _count:
+        _watching -= 1
+        if not _watching:
             overriding.discard(Watcher)
-            PLAIN.update(OWN)
+    general_paths(-1)
 
 
 def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:

@@ -6,18 +6,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import (
-    WARNED,
-    apply,
-    legacy_name,
-    new,
-    not_a_tensor,
-    promoted,
-    quietly,
-    recording,
-    write_out,
-)
+from ..core.apply import apply, legacy_name, new, not_a_tensor, promoted, recording, write_out
 from ..core.overrides import ask_overrides, overridable
+from ..core.quiet import WARNED, quietly
 from ..core.tape import Node, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, family_of, wrap
 from ..core.views import inplace, view

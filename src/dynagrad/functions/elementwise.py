@@ -9,7 +9,6 @@ from numpy import ndarray
 
 from ..core.apply import (
     OPERANDS,
-    WARNED,
     apply,
     binary,
     broadcast_error,
@@ -28,6 +27,7 @@ from ..core.apply import (
 from ..core.complaints import refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.overrides import ask_overrides, overridable
+from ..core.quiet import WARNED
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..core.watch import PLAIN, overriding

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import compute, legacy_name
+from ..core.apply import legacy_name
 from ..core.dtype import (
     BOOL,
     COMPLEX,
@@ -22,7 +22,7 @@ from ..core.dtype import (
     numpy_dtype,
     strided,
 )
-from ..core.quiet import warn
+from ..core.quiet import compute, warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES
 from ..ops.shape import cast

@@ -5,9 +5,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import WARNED, apply, legacy_name, wrap
+from ..core.apply import apply, legacy_name, wrap
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
-from ..core.quiet import warn
+from ..core.quiet import WARNED, warn
 from ..core.tensor import Tensor, edge_of, new
 from ..core.views import detached
 from .conversion import Clone, to

@@ -11,21 +11,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import (
-    WARNED,
-    apply,
-    compute,
-    float32,
-    float64,
-    legacy_name,
-    new,
-    recording,
-    to_dtype,
-    write_out,
-)
+from ..core.apply import apply, float32, float64, legacy_name, new, recording, to_dtype, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
 from ..core.overrides import ask_overrides, overridable
-from ..core.quiet import warn
+from ..core.quiet import WARNED, compute, warn
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap
 from ..core.watch import PLAIN

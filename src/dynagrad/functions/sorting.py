@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, compute, legacy_name, write_out
+from ..core.apply import apply, legacy_name, write_out
 from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
 from ..core.overrides import overridable
+from ..core.quiet import compute
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape

@@ -14,8 +14,17 @@ from ..core.overrides import ask_overrides, override_disabled
 from ..core.printing import format_spec, format_tensor, suffixes_for
 from ..core.quiet import warn
 from ..core.storage import owner
-from ..core.tape import AccumulateGrad, grad_mode
-from ..core.tensor import Tensor, base_of, edge_of, family_of, freeze, new, set_requires_grad
+from ..core.tape import AccumulateGrad, Family, grad_mode
+from ..core.tensor import (
+    Tensor,
+    base_of,
+    edge_of,
+    family_of,
+    freeze,
+    new,
+    note_cut,
+    set_requires_grad,
+)
 from ..core.views import detached
 from ..core.watch import OWN, PLAIN, overriding, take_as_own
 
@@ -230,6 +239,8 @@ def detach_(self) -> Tensor:
             "Can't detach views in-place. Use detach() instead. If you are using "
             "DistributedDataParallel, set gradient_as_bucket_view=False."
         )
+    if self._e is not None:
+        note_cut(family_of(self), self._e, "detach_")
     freeze(self)
     return self
 
@@ -244,7 +255,12 @@ def get_data(self) -> Tensor:
     """The same memory without history and with a version of its own: writes to it are invisible to
     autograd.
     """
-    return wrap(self._a)
+    t = wrap(self._a)
+    edge = self._e
+    if edge is not None and type(edge) is not AccumulateGrad:  # a leaf's is told by its memory
+        t._v = family = Family()
+        note_cut(family, edge, ".data")
+    return t
 
 
 def set_data(self, value: Tensor) -> None:

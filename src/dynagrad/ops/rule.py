@@ -22,7 +22,7 @@ from functools import wraps
 from inspect import CO_VARARGS
 from typing import Any, NamedTuple
 
-from numpy import float32, float64, ndarray
+from numpy import float32, float64, ndarray, ufunc
 
 
 class Save(NamedTuple):
@@ -36,6 +36,16 @@ class Save(NamedTuple):
     kind: str
     index: int
     users: frozenset[int]
+
+
+class Push(NamedTuple):
+    """The forward mode of one input: `fun(tangent, <saved>, *, <metadata>)` is its part of the
+    results' tangents.
+    """
+
+    fun: Callable
+    saves: tuple[Save, ...]
+    keywords: tuple[str, ...]
 
 
 class Rule(NamedTuple):
@@ -65,8 +75,11 @@ class Rule(NamedTuple):
     #: no rule returns `g` itself, a view of it, or a saved value: its result may be kept without a
     #: copy
     fresh: bool
-    jvp: Callable | None
-    batch: Callable | None
+    #: for each input how it pushes a tangent forward (None: it has none); absent where the kind
+    #: says it
+    jvps: tuple[Push | None, ...] | None
+    #: the call on values with a leading batch dimension: ALIGNED, LEADING or a function
+    batch: Any
     kernel: Callable
 
 
@@ -75,6 +88,14 @@ RULES: dict[Callable, Rule] = {}
 NUMBERS = frozenset({float32, float64})
 ANY = 0
 ALL = (-1,)
+
+#: What `batch=` may say of a primitive called with a leading batch dimension; a function
+#: `batch(fun, values, flags, kw)` says it for others (`flags`: which values have that dimension;
+#: its results must have it in front).
+#: the values' other dimensions are matched from the back, as in elementwise functions
+ALIGNED = "aligned"
+#: every value gets the dimension, and keywords of dimensions (axis, axes, ...) and shapes count it
+LEADING = "leading"
 
 
 def same(g):
@@ -104,13 +125,16 @@ def multilinear(fun: Callable, *vjps: Callable | None, fresh: bool = True, **opt
 
 
 def general(fun: Callable, *vjps: Callable | None, fresh: bool = True, **options) -> None:
-    """Any other differentiable function."""
+    """Any other differentiable function. `jvp=` gives its forward mode, one function for each input
+    (`lambda t, <saved>, *, <metadata>`: that tangent's part of the results' tangents); without it
+    the vjp is transposed.
+    """
     _register(fun, "general", vjps, fresh=fresh, **options)
 
 
-def constant(fun: Callable, *, results: int = 1, kernel: Callable | None = None) -> None:
+def constant(fun: Callable, **options) -> None:
     """A function without a derivative (comparisons, indices, integer results)."""
-    _register(fun, "constant", (), results=results, kernel=kernel, fresh=True)
+    _register(fun, "constant", (), fresh=True, **options)
 
 
 def primitive(kernel: Callable) -> Callable:
@@ -166,8 +190,8 @@ def _register(
     joint: bool = False,
     results: int = 1,
     fresh: bool = False,
-    jvp: Callable | None = None,
-    batch: Callable | None = None,
+    jvp: Callable | tuple[Callable | None, ...] | None = None,
+    batch: Any = None,
 ) -> None:
     if fun in RULES:
         raise ValueError(f"{fun.__name__} has a rule already")
@@ -195,10 +219,14 @@ def _register(
         variadic=variadic,
         results=results,
         fresh=fresh,
-        jvp=jvp,
-        batch=batch,
+        jvps=None if jvp is None else _pushes(jvp, params, fun),
+        batch=ALIGNED if batch is None and _matches_elements(fun, kind) else batch,
         kernel=kernel or getattr(fun, "__wrapped__", fun),
     )
+
+
+def _matches_elements(fun: Any, kind: str) -> bool:
+    return kind == "elementwise" or (isinstance(fun, ufunc) and fun.signature is None)
 
 
 def _inputs(fun: Any) -> tuple[tuple[str, ...], bool]:
@@ -224,6 +252,21 @@ def _parameters(vjp: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, 
     )
     keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
     return incoming, positional[len(incoming) :], keywords
+
+
+def _pushes(jvp: Any, params: tuple[str, ...], fun: Callable) -> tuple[Push | None, ...]:
+    """What the functions of a forward mode read, from the names of their parameters."""
+    pushes = []
+    for f in jvp if type(jvp) is tuple else (jvp,):
+        if f is None:
+            pushes.append(None)
+            continue
+        code = f.__code__
+        count = code.co_argcount
+        saves = [Save(*_locate(n, params, fun), frozenset()) for n in code.co_varnames[1:count]]
+        keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
+        pushes.append(Push(f, tuple(saves), keywords))
+    return tuple(pushes)
 
 
 def _locate(name: str, params: tuple[str, ...], fun: Callable) -> tuple[str, int]:

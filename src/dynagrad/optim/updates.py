@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import WARNED, scalar
+from ..core.apply import scalar
 from ..core.dtype import get_default_dtype
+from ..core.quiet import WARNED
 from ..core.tensor import Tensor, family_of, wrap
 
 #: elements that an update treats at once: larger arrays go through in parts, whose temporaries stay

@@ -5,18 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import (
-    WARNED,
-    apply,
-    legacy_name,
-    not_a_tensor,
-    promoted,
-    quietly,
-    recording,
-    wrap,
-)
+from ...core.apply import apply, legacy_name, not_a_tensor, promoted, recording, wrap
 from ...core.dtype import FLOATING, Size, category
 from ...core.overrides import overridable
+from ...core.quiet import WARNED, quietly
 from ...core.tape import Meta
 from ...core.tensor import Tensor, edge_of, family_of
 from ...core.watch import PLAIN

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import WARNED, apply, getframe, legacy_name, new, node_class, recording
+from ...core.apply import apply, getframe, legacy_name, new, node_class, recording
 from ...core.overrides import ask_overrides, overridable
+from ...core.quiet import WARNED
 from ...core.tape import LIBRARY, Meta, caller, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view

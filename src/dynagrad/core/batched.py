@@ -1,0 +1,201 @@
+"""vmap's carrier: a value with a batch dimension in front that the program does not see. Imports
+carrier.
+
+An operation on batches runs once on their values. What its rule says by `batch=` places the batch
+dimension; without it the operation runs in a loop over the batch, with a warning.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..ops.joining import stack
+from ..ops.rule import ALIGNED, LEADING, RULES, Rule
+from ..ops.shape import broadcast_to, reshape, select
+from .carrier import Carrier, Level, dead_error, here, in_place_errors, payload
+from .quiet import compute, warn
+from .tensor import Tensor, wrap
+
+
+class BatchLevel(Level):
+    """The level of one vmap."""
+
+    __slots__ = ()
+
+    def lift(self, t: Tensor) -> Tensor:
+        """`t` as the same value in every place of the batch; its history stays below."""
+        return wrap(Batched(self, t, False))
+
+
+class Batched(Carrier):
+    """A value, array, carrier or Tensor, whose first dimension is the batch; without `is_batched`
+    it is the same all over the batch.
+    """
+
+    __slots__ = ("is_batched", "value")
+    value: Any
+    is_batched: bool
+
+    def __init__(self, level: Level, value: Any, is_batched: bool = True):
+        held = payload(value)
+        self.level = level
+        self.value = value
+        self.is_batched = is_batched
+        self.shape = held.shape[1:] if is_batched else held.shape
+        self.dtype = held.dtype
+        self.levels = (level,) if type(held) is ndarray else (*held.levels, level)
+
+    def _run(self, fun, inputs, kw):
+        level = self.level
+        if not level.alive:
+            raise dead_error("vmap")
+        values, flags = [], []
+        for x in inputs:
+            if type(x) is Batched and x.level is level:
+                values.append(x.value)
+                flags.append(x.is_batched)
+            else:
+                values.append(x)
+                flags.append(False)
+        rule = RULES[fun]
+        batched = any(flags)
+        if not batched:
+            result = compute(rule, values, kw)
+            if rule.kind == "constant":
+                return result
+        elif rule.batch is ALIGNED:
+            result = compute(rule, _aligned(values, flags), kw)
+        elif rule.batch is LEADING:
+            size = level.size
+            result = compute(rule, _leading(values, flags, size), shifted(kw, values, flags, size))
+        elif rule.batch is not None:
+            result = rule.batch(fun, values, flags, kw)
+        else:
+            result = _one_by_one(rule, values, flags, kw, level.size)
+        if type(result) is tuple or type(result) is list:
+            return tuple([Batched(level, _array(r), batched) for r in result])
+        return Batched(level, _array(result), batched)
+
+    def _assign(self, value):
+        other = value if type(value) is Batched and value.level is self.level else None
+        source = value if other is None else other.value
+        if other is not None and other.is_batched:
+            if not self.is_batched:
+                raise in_place_errors[Batched]()
+            source = _aligned([self.value, source], [True, True])[1]
+        target = self.value
+        if isinstance(target, Tensor):
+            target.copy_(source if isinstance(source, Tensor) else wrap(source))  # pyright: ignore
+        elif isinstance(target, Carrier):
+            target._assign(payload(source))
+        elif isinstance(payload(source), Carrier):
+            raise in_place_errors[type(payload(source))]()
+        else:
+            np.copyto(target, payload(source), casting="unsafe")
+
+    def _refused(self, what: str) -> RuntimeError:
+        return RuntimeError(
+            f"vmap: {what}\nThe value differs from one element of the batch to the next, so that a "
+            f"single Python value cannot stand for it. {here()}"
+        )
+
+    def __bool__(self):
+        raise self._refused(
+            "It looks like you're attempting to use a Tensor in some data-dependent control flow. "
+            "Write it without branches, as in torch.where(condition, a, b)."
+        )
+
+    def item(self):
+        """Refused: there is one number for each element of the batch."""
+        raise self._refused(
+            "It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
+            ".item() on a Tensor, please try to rewrite what you're doing with other operations."
+        )
+
+    def __array__(self, dtype=None, copy=None):
+        raise self._refused(
+            "It looks like you're converting a Tensor to a NumPy array (.numpy(), .tolist(), an "
+            "operation that reads its values). Return it from the function and convert the result."
+        )
+
+    tolist = __float__ = __int__ = __index__ = item
+
+
+in_place_errors[Batched] = lambda: RuntimeError(
+    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
+    "`other` in extra_args that has more elements than `self`. This happened due to `other` being "
+    "vmapped over but `self` not being vmapped over in a vmap. Please try to use out-of-place "
+    "operators instead of inplace arithmetic; or make `self` from a vmapped tensor, as in "
+    f"torch.zeros_like(x). {here()}"
+)
+
+
+def _array(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def _aligned(values: list, flags: list) -> list:
+    """The values with dimensions of size 1 behind the batch's, so that all have the same rank."""
+    ranks = [0 if v is None else v.ndim - flag for v, flag in zip(values, flags, strict=True)]
+    rank = max(ranks)
+    return [
+        reshape(v, shape=(v.shape[0], *(1,) * (rank - n), *v.shape[1:])) if flag and n < rank else v
+        for v, flag, n in zip(values, flags, ranks, strict=True)
+    ]
+
+
+def _leading(values: list, flags: list, size: Any) -> list:
+    """The values, all of them with the batch dimension."""
+    return [
+        v if flag or v is None else broadcast_to(v, shape=(size, *v.shape))
+        for v, flag in zip(values, flags, strict=True)
+    ]
+
+
+#: keywords that name a dimension, counted from the front
+_AXIS = ("axis", "axis1", "axis2")
+
+
+def shifted(kw: dict, values: list, flags: list, size: Any) -> dict:
+    """A call's keywords with the batch as dimension 0: dimensions one further, shapes with the
+    batch's size in front; `axes=None`, all dimensions, without the batch's.
+    """
+    moved = dict(kw)
+    for name in _AXIS:
+        if name in kw:
+            moved[name] = kw[name] + 1
+    if "axes" in kw:
+        axes = kw["axes"]
+        rank = next(v.ndim - flag for v, flag in zip(values, flags, strict=True) if v is not None)
+        moved["axes"] = tuple(range(1, rank + 1)) if axes is None else tuple(a + 1 for a in axes)
+    if "shape" in kw:
+        moved["shape"] = (size, *kw["shape"])
+    return moved
+
+
+_WARNED: set[Any] = set()
+
+
+def _one_by_one(rule: Rule, values: list, flags: list, kw: dict, size: Any) -> Any:
+    if rule.fun not in _WARNED:
+        _WARNED.add(rule.fun)
+        warn(
+            f"There is a performance drop because we have not yet implemented the batching rule "
+            f"for {rule.fun.__name__}: it runs once for each element of the batch.",
+            UserWarning,
+        )
+    if not size:
+        raise RuntimeError(
+            f"vmap: {rule.fun.__name__} runs in a loop over the batch, which has size 0 here, so "
+            "that the result's shape is not known"
+        )
+    results = []
+    for i in range(size):
+        part = [
+            select(v, axis=0, index=i) if flag else v for v, flag in zip(values, flags, strict=True)
+        ]
+        results.append(compute(rule, part, kw))
+    if type(results[0]) is tuple or type(results[0]) is list:
+        return tuple([stack(*parts, axis=0) for parts in zip(*results, strict=True)])
+    return stack(*results, axis=0)

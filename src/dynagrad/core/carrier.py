@@ -1,0 +1,275 @@
+"""Carriers: what may stand in a Tensor's array slot in the place of an array. Imports watch.
+
+Each transform (a vmap, a forward-mode pass) opens a level, and its carriers know their level. An
+operation on carriers runs on the highest level among its operands; carriers of lower levels are
+constants to it. What a carrier holds is an array, a carrier of a lower level or, for a batch, a
+Tensor with a history of its own: below a batch runs another tape (`tape_depth`).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..errors import source_line
+from ..ops import shape as shapes
+from ..ops.indexing import getitem
+from ..ops.rule import RULES
+from .tape import caller
+from .tensor import Tensor
+from .watch import general_paths
+
+
+class Level:
+    """One transform at work: its depth in the stack of levels, and whether it still runs."""
+
+    __slots__ = ("__weakref__", "alive", "depth", "randomness", "size")
+
+    def __init__(self, depth: int, size: int | None = None, randomness: str = "same"):
+        self.depth = depth
+        self.alive = True
+        self.size = size
+        self.randomness = randomness
+
+    def lift(self, t: Tensor) -> Tensor:
+        """`t` as a constant of this level."""
+        raise NotImplementedError
+
+
+#: the levels of this thread or task, the outermost first
+levels: ContextVar[tuple[Level, ...]] = ContextVar("levels", default=())
+
+
+def open_level(kind: type[Level], size: int | None = None, randomness: str = "same") -> Level:
+    """Open a level above all others; `size` is that of a batch."""
+    opened = levels.get()
+    level = kind(len(opened) + 1, size, randomness)
+    general_paths(1)
+    levels.set((*opened, level))
+    return level
+
+
+def close_level(level: Level) -> None:
+    """Close a level; what still carries it is dead."""
+    level.alive = False
+    levels.set(tuple([other for other in levels.get() if other is not level]))
+    general_paths(-1)
+
+
+@contextmanager
+def new_level(
+    kind: type[Level], size: int | None = None, randomness: str = "same"
+) -> Iterator[Level]:
+    """A level for the length of a with block."""
+    level = open_level(kind, size, randomness)
+    try:
+        yield level
+    finally:
+        close_level(level)
+
+
+def lift(inputs: tuple, arrays: list, edges: list) -> None:
+    """Bring the operands that have a history to the levels of all operands together.
+
+    A tape belongs to the batches below it: what was recorded outside of a vmap is, inside, a
+    constant with a history of its own.
+    """
+    present: set[Level] = set()
+    for a in arrays:
+        if isinstance(a, Carrier):
+            present.update(a.levels)
+    if not present:
+        return
+    top = max(level.depth for level in present)
+    for i, edge in enumerate(edges):
+        if edge is None:
+            continue
+        held = arrays[i].levels if isinstance(arrays[i], Carrier) else ()
+        if not present.difference(held):
+            continue
+        t = lifted(inputs[i], top)
+        arrays[i], edges[i] = t._a, t._e
+
+
+def lifted(t: Tensor, depth: int | None = None) -> Tensor:
+    """`t` as a constant of all open levels (up to a depth) which it does not know."""
+    held = t._a.levels if isinstance(t._a, Carrier) else ()
+    for level in levels.get():
+        if (depth is None or level.depth <= depth) and level not in held:
+            t = level.lift(t)
+    return t
+
+
+class _Flags:
+    """A carrier's memory layout, as far as anybody may rely on it: row-major."""
+
+    c_contiguous = forc = writeable = aligned = contiguous = owndata = True
+    f_contiguous = False
+
+
+class Carrier(NDArrayOperatorsMixin):
+    """Base of the carriers: logical shape and dtype, NumPy's protocols, and the array methods that
+    operations use on arrays.
+    """
+
+    __slots__ = ("dtype", "level", "levels", "shape")
+    __array_priority__ = 2000
+    dtype: np.dtype
+    level: Level
+    #: the levels of the carrier and of all that it holds, the outermost first
+    levels: tuple[Level, ...]
+    shape: tuple[int, ...]
+    flags = _Flags()
+    base = None
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The strides in bytes of a row-major array of this shape."""
+        steps, step = [], self.itemsize
+        for n in reversed(self.shape):
+            steps.append(step)
+            step *= max(n, 1)
+        return tuple(reversed(steps))
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if method != "__call__" or kwargs or (out is not None and out != (Ellipsis,)):
+            raise TypeError(
+                f"np.{ufunc.__name__}.{method} with {sorted(kwargs)} and out={out} cannot take a "
+                "transformed value; use the public function, such as np.sum for np.add.reduce"
+            )
+        return self._dispatch(ufunc, inputs, {})
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func is np.copyto:
+            return overwrite_array(args[0], args[1])
+        return self._dispatch(func, args, kwargs)
+
+    def _dispatch(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
+        if fun not in RULES:
+            raise NotImplementedError(
+                f"{getattr(fun, '__name__', fun)} cannot take a value inside a function that is "
+                "transformed by vmap, jvp or forward-mode AD: it has no rule in the registry"
+            )
+        depth = self.level.depth
+        for x in inputs:
+            if isinstance(x, Carrier) and x.level.depth > depth:
+                return NotImplemented
+        return self._run(fun, inputs, kw)
+
+    def _run(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
+        raise NotImplementedError
+
+    def _assign(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if index is Ellipsis:
+            self._assign(value)
+            return
+        part = self[index]
+        part._assign(value)
+
+    def __getitem__(self, index: Any) -> Any:
+        return getitem(self, index=index)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The same elements under another shape."""
+        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+        sizes = tuple(int(n) for n in sizes)
+        if -1 in sizes:
+            known = -int(np.prod(sizes))
+            sizes = tuple(self.size // known if n == -1 else n for n in sizes)
+        return shapes.reshape(self, shape=sizes)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Permuted dimensions; all of them reversed without axes."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        order = tuple(reversed(range(self.ndim))) if not order else tuple(order)
+        return shapes.transpose(self, axes=tuple(a % self.ndim for a in order))
+
+    def swapaxes(self, first: int, second: int) -> Any:
+        """Two dimensions exchanged."""
+        axes = list(range(self.ndim))
+        axes[first], axes[second] = axes[second], axes[first]
+        return shapes.transpose(self, axes=tuple(axes))
+
+    @property
+    def T(self) -> Any:
+        """The dimensions in reverse order."""
+        return self.transpose()
+
+    def astype(self, dtype: Any, order: str = "K", **_: Any) -> Any:
+        """The values in another dtype."""
+        return shapes.cast(self, dtype=np.dtype(dtype))
+
+    def conj(self) -> Any:
+        """The complex conjugate."""
+        return np.conjugate(self)
+
+    def copy(self, order: str = "C") -> Any:
+        """The values in new memory."""
+        return shapes.copy(self)
+
+
+def dead_error(kind: str) -> RuntimeError:
+    """The error for a value that outlived the transform which made it."""
+    return RuntimeError(
+        f"a value of a {kind} that has ended is used: it escaped through a side effect (a global, "
+        "an attribute, a list). Return it from the transformed function instead."
+    )
+
+
+def here() -> str:
+    """The user's line, as the end of an error text."""
+    return f"At {source_line(*caller(2))}"
+
+
+def payload(x: Any) -> Any:
+    """The array or carrier of a Tensor; anything else itself."""
+    return x._a if isinstance(x, Tensor) else x
+
+
+def overwrite_array(target: Any, value: Any) -> None:
+    """Write `value` into the memory of an array or carrier, broadcast and converted."""
+    if isinstance(target, Carrier):
+        target._assign(value)
+    elif type(target) is ndarray and not isinstance(value, Carrier):
+        np.copyto(target, value, casting="unsafe")
+    else:
+        raise in_place_error(value)
+
+
+#: which carrier raises what when it is written into an array that cannot hold it
+in_place_errors: dict[type, Callable[[], Exception]] = {}
+
+
+def in_place_error(value: Any) -> Exception:
+    """Why `value`, a carrier, cannot be written into plain memory."""
+    return in_place_errors[type(value)]()

@@ -1,0 +1,358 @@
+"""Forward mode: dual numbers primal + tangent * eps as carriers. Imports carrier, apply, engine.
+
+The rule of an operation says by its kind what its tangent is: an elementwise rule is applied to the
+tangent, a linear operation is called on it, a multilinear one on one tangent at a time; a general
+one brings `jvp=`, or its vjp, which is linear in the cotangent, is transposed.
+
+The tape runs above dual numbers: a node's cotangents are dual numbers too. Forward-over-reverse
+reads them as values with tangents. Reverse-over-forward differentiates by what a dual number was
+made of: a cotangent of (primal, tangent) travels as the dual number `of_tangent + of_primal * eps`,
+marked `is_pair`: products of dual numbers are then the transposed product rule.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..ops import shape as shapes
+from ..ops.creation import zeros
+from ..ops.rule import RULES, Rule
+from .apply import recording, saved_values
+from .carrier import Carrier, Level, in_place_errors, overwrite_array, payload
+from .engine import run
+from .protocols import default_node
+from .quiet import compute
+from .tape import Meta, Node, caller, tick
+from .tensor import Tensor, edge_of, leaf_edge, with_edge, wrap
+
+new = object.__new__
+
+
+class DualLevel(Level):
+    """The level of one forward-mode pass."""
+
+    __slots__ = ()
+
+    def lift(self, t: Tensor) -> Tensor:
+        """`t` as a dual number without tangent."""
+        return pack(self, t, None)
+
+
+class Dual(Carrier):
+    """primal + tangent * eps on one level. A tangent of None is zero."""
+
+    __slots__ = ("is_pair", "primal", "tangent")
+    primal: Any
+    tangent: Any
+    is_pair: bool
+
+    def __init__(self, level: Level, primal: Any, tangent: Any, is_pair: bool = False):
+        self.level = level
+        self.primal = primal
+        self.tangent = tangent
+        self.is_pair = is_pair
+        self.shape = primal.shape
+        self.dtype = primal.dtype
+        held = () if type(primal) is ndarray else primal.levels
+        if tangent is not None and type(tangent) is not ndarray and tangent.levels != held:
+            held = tuple(sorted({*held, *tangent.levels}, key=lambda other: other.depth))
+        self.levels = (*held, level)
+
+    def _run(self, fun, inputs, kw):
+        level = self.level
+        primals, tangents, is_pair = [], [], False
+        for x in inputs:
+            if type(x) is Dual and x.level is level:
+                primals.append(x.primal)
+                tangents.append(x.tangent if level.alive else None)
+                is_pair = is_pair or x.is_pair
+            else:
+                primals.append(x)
+                tangents.append(None)
+        rule = RULES[fun]
+        result = compute(rule, primals, kw)
+        if rule.kind == "constant" or not level.alive:
+            return result
+        results = result if type(result) is tuple else (result,)
+        results = tuple([np.asarray(r) if isinstance(r, np.generic) else r for r in results])
+        parts = (None,) * len(results)
+        if any(t is not None for t in tangents):
+            parts = push(rule, primals, tangents, kw, results)
+        duals = tuple(
+            [
+                Dual(level, r, t, is_pair) if r.dtype.kind in "fcV" else r
+                for r, t in zip(results, parts, strict=True)
+            ]
+        )
+        return duals if type(result) is tuple else duals[0]
+
+    def _assign(self, value):
+        other = value if type(value) is Dual and value.level is self.level else None
+        overwrite_array(self.primal, value if other is None else other.primal)
+        tangent = None if other is None else other.tangent
+        if tangent is None:
+            if self.tangent is not None:
+                overwrite_array(self.tangent, np.zeros((), self.dtype))
+            return
+        if self.tangent is None:
+            self.tangent = zeros(shape=self.shape, dtype=self.dtype, like=self.primal)
+        overwrite_array(self.tangent, tangent)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        return np.asarray(self.primal, dtype)
+
+    def __bool__(self) -> bool:
+        return bool(self.primal)
+
+    def item(self) -> Any:
+        """The number in a primal of one element."""
+        return self.primal.item()
+
+    def tolist(self) -> Any:
+        """The primal as nested lists."""
+        return self.primal.tolist()
+
+
+in_place_errors[Dual] = lambda: RuntimeError(
+    "a value with a tangent cannot be written in place into a tensor that has none and shares its "
+    "memory with others; write into a clone(), or use the out-of-place form"
+)
+
+
+# --- pushing tangents -----------------------------------------------------------------------------
+
+
+def push(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) -> tuple:
+    """The tangents of the results (None: zero), from those of the inputs."""
+    if rule.kind == "linear":
+        parts = _listed(compute(rule, _all_tangents(rule, primals, tangents), kw))
+    elif rule.kind == "multilinear":
+        terms = []
+        for i, t in enumerate(tangents):
+            if t is not None:
+                terms.append(_listed(compute(rule, [*primals[:i], t, *primals[i + 1 :]], kw)))
+        parts = _added(terms)
+    elif rule.kind == "elementwise":
+        parts = [_by_rule(rule, primals, tangents, kw, results)]
+    elif rule.jvps is not None:
+        parts = _added(
+            [
+                _listed(_pushed(p, t, rule, primals, kw, results))
+                for p, t in zip(rule.jvps, tangents, strict=False)
+                if p is not None and t is not None
+            ]
+        )
+    else:
+        parts = _by_transposing(rule, primals, tangents, kw, results)
+    return tuple(
+        [_fitted(t, r) for t, r in zip(parts or (None,) * len(results), results, strict=True)]
+    )
+
+
+def _listed(result: Any) -> list:
+    return list(result) if type(result) is tuple else [result]
+
+
+def _added(terms: list) -> list:
+    if not terms:
+        return []
+    total = terms[0]
+    for term in terms[1:]:
+        total = [
+            b if a is None else a if b is None else a + b for a, b in zip(total, term, strict=True)
+        ]
+    return total
+
+
+def _fitted(t: Any, result: Any) -> Any:
+    """A tangent in the shape and dtype of its result; complex to real takes the real part."""
+    if t is None or result.dtype.kind not in "fcV":
+        return None
+    if isinstance(t, np.generic):
+        t = np.asarray(t)
+    if t.shape != result.shape:
+        t = shapes.broadcast_to(t, shape=result.shape)
+    return t if t.dtype == result.dtype else shapes.cast(t, dtype=result.dtype)
+
+
+def _all_tangents(rule: Rule, primals: list, tangents: list) -> list:
+    """The inputs of a linear operation on tangents: zeros where none came, indices as they are."""
+    given = []
+    for i, (x, t) in enumerate(zip(primals, tangents, strict=True)):
+        if t is not None:
+            given.append(t)
+        elif (
+            x is None
+            or x.dtype.kind not in "fcV"
+            or not (rule.joint or (i < len(rule.vjps) and rule.vjps[i] is not None))
+        ):
+            given.append(x)
+        else:
+            given.append(zeros(shape=x.shape, dtype=x.dtype, like=x))
+    return given
+
+
+def _value(save: Any, rule: Rule, primals: list, results: tuple) -> Any:
+    if save.kind == "out":
+        return results[save.index]
+    if rule.variadic:
+        return tuple(primals) if save.kind == "in" else tuple([Meta(x) for x in primals])
+    x = primals[save.index]
+    return x if save.kind == "in" or x is None else Meta(x)
+
+
+def _by_rule(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) -> Any:
+    """An elementwise function's derivatives, which its rule multiplies by the cotangent, times the
+    tangents.
+    """
+    total = None
+    for i, t in enumerate(tangents):
+        f = rule.vjps[i] if i < len(rule.vjps) else None
+        if t is None or f is None:
+            continue
+        saved = [_value(rule.saves[j], rule, primals, results) for j in rule.reads[i]]
+        part = f(t, *saved, **{k: kw[k] for k in rule.keywords[i]})
+        total = part if total is None else total + part
+    return total
+
+
+def _pushed(p: Any, t: Any, rule: Rule, primals: list, kw: dict, results: tuple) -> Any:
+    saved = [_value(save, rule, primals, results) for save in p.saves]
+    return p.fun(t, *saved, **{k: kw[k] for k in p.keywords})
+
+
+def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) -> list:
+    """The transpose of a vjp, a linear function of the cotangent, by reverse mode through it."""
+    leaves = []
+    for r in results:
+        u = None
+        if r.dtype.kind in "fcV":
+            u = wrap(zeros(shape=r.shape, dtype=r.dtype, like=r))
+            u._e = leaf_edge(u)
+        leaves.append(u)
+    node = new(default_node(rule.fun))
+    wanted = [t is not None for t in tangents]
+    node.edges = tuple([True if w else None for w in wanted])
+    node.kw, node.extra, node.fix, node.seq = kw, None, None, 0
+    node.metas = tuple([Meta(r) for r in results])
+    if rule.results != len(results):
+        node.results = len(results)
+    saved = tuple(
+        [
+            tuple([_constant(part) for part in v]) if type(v) is tuple else _constant(v)
+            for v in saved_values(rule, node.edges, primals, results)
+        ]
+    )
+    g = leaves[0] if rule.results == 1 else leaves
+    cotangents = node.vjp(g, saved, node.edges)
+    roots, weights = [], []
+    for c, t, x in zip(cotangents, tangents, primals, strict=False):
+        if t is None or c is None or edge_of(c) is None:
+            continue
+        if c._a.shape != x.shape:
+            c = shapes.sum_to(c, shape=x.shape)
+        roots.append(edge_of(c))
+        weights.append(wrap(t))
+    targets = {u._e: None for u in leaves if u is not None}
+    found = run(roots, weights, retain=False, create=True, targets=targets)
+    return [None if u is None else payload(found.get(u._e)) for u in leaves]
+
+
+def _constant(value: Any) -> Any:
+    """A saved value as a Tensor without history."""
+    return value if value is None or type(value) is Meta else with_edge(payload(value), None)
+
+
+# --- packing and unpacking, on the tape -----------------------------------------------------------
+
+
+class _Part(Node):
+    """A node of this file: `level` is that of the dual numbers that it makes or takes apart."""
+
+    __slots__ = ("level",)
+
+    def _cotangents(self, g: Any) -> tuple:
+        raise NotImplementedError
+
+    def vjp(self, g, saved, edges):
+        """The inputs' cotangents, each a function of `g` on the tape itself."""
+        return self._cotangents(g)
+
+
+class MakeDual(_Part):
+    """primal + tangent * eps: a pair's parts go to the two inputs; any other cotangent is the
+    primal's.
+    """
+
+    __slots__ = ()
+
+    def _cotangents(self, g):
+        d = payload(g)
+        if type(d) is Dual and d.level is self.level and d.is_pair:
+            return tangent_part(g, self.level), primal_part(g, self.level)
+        return g, None
+
+
+class UnpackPrimal(_Part):
+    """The primal of a dual number."""
+
+    __slots__ = ()
+
+    def _cotangents(self, g):
+        return (pack(self.level, None, g, True),)
+
+
+class UnpackTangent(_Part):
+    """The tangent of a dual number."""
+
+    __slots__ = ()
+
+    def _cotangents(self, g):
+        return (pack(self.level, g, None, True),)
+
+
+def pack(level: Level, primal: Any, tangent: Any, is_pair: bool = False) -> Any:
+    """primal + tangent * eps (None: zero) of Tensors, recorded, or of arrays and carriers."""
+    given = primal if primal is not None else tangent
+    a, b = payload(primal), payload(tangent)
+    like = payload(given)
+    if a is None:
+        a = zeros(shape=like.shape, dtype=like.dtype, like=like)
+    dual = Dual(level, a, b, is_pair)
+    if not isinstance(given, Tensor):
+        return dual
+    edges = tuple([None if x is None else edge_of(x) for x in (primal, tangent)])
+    return _recorded(MakeDual, dual, edges, level)
+
+
+def primal_part(x: Any, level: Level) -> Any:
+    """The primal of x on this level; x itself where it has no part in the level."""
+    d = payload(x)
+    if type(d) is not Dual or d.level is not level:
+        return x
+    if not isinstance(x, Tensor):
+        return d.primal
+    return _recorded(UnpackPrimal, d.primal, (edge_of(x),), level)
+
+
+def tangent_part(x: Any, level: Level) -> Any:
+    """The tangent of x on this level; None where it is zero."""
+    d = payload(x)
+    if type(d) is not Dual or d.level is not level or d.tangent is None:
+        return None
+    if not isinstance(x, Tensor):
+        return d.tangent
+    return _recorded(UnpackTangent, d.tangent, (edge_of(x),), level)
+
+
+def _recorded(cls: type, array: Any, edges: tuple, level: Level) -> Tensor:
+    t = wrap(array)
+    if any(e is not None for e in edges) and recording():
+        node = new(cls)
+        node.edges, node.saved, node.level = edges, (), level
+        node.fix = node.extra = node.cells = node.kw = None
+        node.code, node.lasti = caller(3)
+        node.seq = tick()
+        t._e = node
+    return t
