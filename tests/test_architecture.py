@@ -27,7 +27,7 @@ from architecture import (
 HOUSE = """
 torch_version errors accelerator backends cuda
 ops.rule ops
-core core.storage core.tape core.quiet core.random core.tensor core.watch core.carrier core.complaints
+core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch core.carrier core.complaints
 core.batched core.overrides
 core.apply core.protocols core.hooks core.paths core.engine core.differentiate core.views
 core.dual core.printing

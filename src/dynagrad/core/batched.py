@@ -137,7 +137,7 @@ def _array(value: Any) -> Any:
 
 def _aligned(values: list, flags: list) -> list:
     """The values with dimensions of size 1 behind the batch's, so that all have the same rank."""
-    ranks = [0 if v is None else v.ndim - flag for v, flag in zip(values, flags, strict=True)]
+    ranks = [getattr(v, "ndim", 0) - flag for v, flag in zip(values, flags, strict=True)]
     rank = max(ranks)
     return [
         reshape(v, shape=(v.shape[0], *(1,) * (rank - n), *v.shape[1:])) if flag and n < rank else v

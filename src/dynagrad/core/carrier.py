@@ -9,6 +9,7 @@ Tensor with a history of its own: below a batch runs another tape (`tape_depth`)
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,20 @@ from ..errors import source_line
 from ..ops import shape as shapes
 from ..ops.indexing import getitem
 from ..ops.rule import RULES
-from .tape import caller
+from .tape import caller, tick
 from .tensor import Tensor
 from .watch import general_paths
 
 
 class Level:
-    """One transform at work: its depth in the stack of levels, and whether it still runs."""
+    """One transform at work. Later ones are higher, also than those that have ended: a recorded
+    graph may outlive its levels.
+    """
 
-    __slots__ = ("__weakref__", "alive", "depth", "randomness", "size")
+    __slots__ = ("__weakref__", "alive", "order", "randomness", "size")
 
-    def __init__(self, depth: int, size: int | None = None, randomness: str = "same"):
-        self.depth = depth
+    def __init__(self, size: int | None = None, randomness: str = "same"):
+        self.order = tick()
         self.alive = True
         self.size = size
         self.randomness = randomness
@@ -47,7 +50,7 @@ levels: ContextVar[tuple[Level, ...]] = ContextVar("levels", default=())
 def open_level(kind: type[Level], size: int | None = None, randomness: str = "same") -> Level:
     """Open a level above all others; `size` is that of a batch."""
     opened = levels.get()
-    level = kind(len(opened) + 1, size, randomness)
+    level = kind(size, randomness)
     general_paths(1)
     levels.set((*opened, level))
     return level
@@ -84,23 +87,24 @@ def lift(inputs: tuple, arrays: list, edges: list) -> None:
             present.update(a.levels)
     if not present:
         return
-    top = max(level.depth for level in present)
     for i, edge in enumerate(edges):
-        if edge is None:
-            continue
         held = arrays[i].levels if isinstance(arrays[i], Carrier) else ()
-        if not present.difference(held):
-            continue
-        t = lifted(inputs[i], top)
-        arrays[i], edges[i] = t._a, t._e
+        if edge is not None and present.difference(held):
+            t = lifted(inputs[i], present)
+            arrays[i], edges[i] = t._a, t._e
 
 
-def lifted(t: Tensor, depth: int | None = None) -> Tensor:
-    """`t` as a constant of all open levels (up to a depth) which it does not know."""
+def lifted(t: Tensor, present: set[Level] | None = None) -> Tensor:
+    """`t` as a constant of all open levels, up to the highest of `present`, which it does not
+    know.
+    """
     held = t._a.levels if isinstance(t._a, Carrier) else ()
-    for level in levels.get():
-        if (depth is None or level.depth <= depth) and level not in held:
-            t = level.lift(t)
+    missing = set(levels.get())
+    if present is not None:
+        top = max(level.order for level in present)
+        missing = {level for level in missing if level.order <= top} | present
+    for level in sorted(missing.difference(held), key=attrgetter("order")):
+        t = level.lift(t)
     return t
 
 
@@ -174,11 +178,11 @@ class Carrier(NDArrayOperatorsMixin):
                 f"{getattr(fun, '__name__', fun)} cannot take a value inside a function that is "
                 "transformed by vmap, jvp or forward-mode AD: it has no rule in the registry"
             )
-        depth = self.level.depth
+        highest = self  # NumPy asks only one object of a class
         for x in inputs:
-            if isinstance(x, Carrier) and x.level.depth > depth:
-                return NotImplemented
-        return self._run(fun, inputs, kw)
+            if isinstance(x, Carrier) and x.level.order > highest.level.order:
+                highest = x
+        return highest._run(fun, inputs, kw)
 
     def _run(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
         raise NotImplementedError

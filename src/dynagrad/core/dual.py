@@ -10,6 +10,7 @@ made of: a cotangent of (primal, tangent) travels as the dual number `of_tangent
 marked `is_pair`: products of dual numbers are then the transposed product rule.
 """
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Dual(Carrier):
         self.dtype = primal.dtype
         held = () if type(primal) is ndarray else primal.levels
         if tangent is not None and type(tangent) is not ndarray and tangent.levels != held:
-            held = tuple(sorted({*held, *tangent.levels}, key=lambda other: other.depth))
+            held = tuple(sorted({*held, *tangent.levels}, key=attrgetter("order")))
         self.levels = (*held, level)
 
     def _run(self, fun, inputs, kw):
@@ -65,14 +66,14 @@ class Dual(Carrier):
         for x in inputs:
             if type(x) is Dual and x.level is level:
                 primals.append(x.primal)
-                tangents.append(x.tangent if level.alive else None)
+                tangents.append(x.tangent)
                 is_pair = is_pair or x.is_pair
             else:
                 primals.append(x)
                 tangents.append(None)
         rule = RULES[fun]
         result = compute(rule, primals, kw)
-        if rule.kind == "constant" or not level.alive:
+        if rule.kind == "constant":
             return result
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) if isinstance(r, np.generic) else r for r in results])

@@ -16,12 +16,13 @@ import numpy as np
 from numpy import ndarray
 
 from ..ops.shape import copy, sum_to
-from .apply import WARNED, broadcast_error, float32, quietly
+from .apply import broadcast_error, float32
 from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen, unpacked
 from .paths import arrivals, is_wanted, needed_for
+from .quiet import WARNED, quietly
 from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
 from .tensor import Tensor, family_of, with_edge
-from .watch import PLAIN, watched_rules, watchers
+from .watch import PLAIN, active, watched_rules
 
 new = object.__new__
 #: held while a leaf's gradient grows: backward passes in several threads may meet in one leaf
@@ -51,7 +52,7 @@ def run(
     waiting: dict[AccumulateGrad, int] | None = None
     captured: dict[Any, Any] = {}
     needed = None if targets is None else needed_for(roots, targets)
-    watched = not PLAIN and bool(watchers.get())
+    watched = not PLAIN and bool(active())
 
     for edge, g in zip(roots, cotangents):  # noqa: B905 - as many by construction
         if type(edge) is AccumulateGrad:

@@ -54,9 +54,17 @@ class Watcher:
         """
         return compute()
 
+    def wrote(self, t: Tensor, sources: tuple) -> None:
+        """`t`'s memory was written in place, from these tensors or arrays."""
+
+    def hooked(self, hook: Any, node: Node | None, given: tuple, answer: Any) -> None:
+        """A user's hook has answered in a backward pass; `node` is given for a node's post-hook."""
+
 
 #: the watchers of this thread or task, the outermost first
 watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
+#: those of all threads and tasks; they see everything before these do, but are not asked `called`
+everywhere: list[Watcher] = []
 _lock = Lock()
 _general = 0
 _watching = 0
@@ -83,6 +91,11 @@ def general_paths(change: int) -> None:
             PLAIN.clear()
         else:
             PLAIN.update(OWN)
+
+
+def active() -> tuple[Watcher, ...]:
+    """All watchers of this thread or task."""
+    return (*everywhere, *watchers.get())
 
 
 def enter(watcher: Watcher) -> None:
@@ -132,14 +145,14 @@ def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:
 
 def watched_compute(compute: Callable[[], Any], cls: type[Node], inputs: tuple, kw: dict) -> Any:
     """Run a primitive under the eyes of all watchers."""
-    for watcher in watchers.get():
+    for watcher in active():
         compute = _bound(watcher.computed, compute, cls, inputs, kw)
     return compute()
 
 
 def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:
     """Run a node's rules under the eyes of all watchers."""
-    for watcher in watchers.get():
+    for watcher in active():
         compute = _bound(watcher.propagated, compute, node, g, create)
     return compute()
 
@@ -150,5 +163,17 @@ def _bound(f: Callable, *arguments: Any) -> Callable[[], Any]:
 
 def tell_noted(node: Node, inputs: tuple) -> None:
     """Tell all watchers of a new node."""
-    for watcher in watchers.get():
+    for watcher in active():
         watcher.noted(node, inputs)
+
+
+def tell_wrote(t: Tensor, sources: tuple) -> None:
+    """Tell all watchers of a write."""
+    for watcher in active():
+        watcher.wrote(t, sources)
+
+
+def tell_hooked(hook: Any, node: Node | None, given: tuple, answer: Any) -> None:
+    """Tell all watchers of a hook's answer."""
+    for watcher in active():
+        watcher.hooked(hook, node, given, answer)
