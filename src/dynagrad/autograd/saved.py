@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import errors
 from ..core.hooks import Packed
-from ..core.tape import AccumulateGrad, Meta, Node, Output, extras, grad_mode
+from ..core.tape import AccumulateGrad, Family, Meta, Node, Output, extras, grad_mode
 from ..core.tensor import Tensor, with_edge
 from ..core.watch import Watcher, enter, leave, watchers
 from .function import BackwardCFunction
@@ -86,7 +86,9 @@ class saved_tensors_hooks(Watcher):  # noqa: N801 - PyTorch's name
                 return value
             if given._a is value:
                 return self.pack(given)
-        return self.pack(with_edge(value, edge))
+        t = with_edge(value, edge)
+        t._v = Family()  # a copy, or a constant: no write reaches it
+        return self.pack(t)
 
     def pack(self, t: Tensor) -> Packed:
         """Have the hook pack a tensor."""

@@ -1,7 +1,7 @@
-"""Tools around tensors and modules, as torch.utils: `data` loads batches, `dlpack` exchanges memory
-with other libraries, `hooks` has the handles of hooks.
+"""Tools around tensors and modules, as torch.utils: `checkpoint` trades time for memory, `data`
+loads batches, `dlpack` exchanges memory with other libraries, `hooks` has the handles of hooks.
 """
 
-from . import data, dlpack, hooks
+from . import checkpoint, data, dlpack, hooks
 
-__all__ = ["data", "dlpack", "hooks"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...core.tensor import edge_of, wrap
+from ...core.watch import overriding, watched_call, watchers
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, random_seed
@@ -150,6 +151,10 @@ class _Batches:
         return len(self._index_sampler)
 
     def __next__(self) -> Any:
+        if overriding and watchers.get():
+            answer = watched_call(_Batches.__next__, (self,), {})
+            if answer is not NotImplemented:
+                return answer
         loader = self.loader
         chosen = next(self.indices)
         if self.samples is not None:
