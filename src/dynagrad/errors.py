@@ -14,13 +14,20 @@ def source_line(code: CodeType | None, lasti: int) -> str:
     """
     if code is None:
         return "an unknown place"
+    file, line, text = source_place(code, lasti)
+    return f"{file}:{line}" + (f": {text}" if text else "")
+
+
+def source_place(code: CodeType, lasti: int) -> tuple[str, int, str]:
+    """The file, the line and its text (empty where it cannot be read) of one bytecode
+    instruction.
+    """
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= lasti < end and number is not None:
             line = number
             break
-    text = linecache.getline(code.co_filename, line).strip()
-    return f"{code.co_filename}:{line}" + (f": {text}" if text else "")
+    return code.co_filename, line, linecache.getline(code.co_filename, line).strip()
 
 
 def short_name(node_name: str) -> str:
@@ -100,6 +107,13 @@ GRAD_SHAPE = (
     "Mismatch in shape: grad_output[{index}] has a shape of torch.Size({given}) and "
     "output[{index}] has a shape of torch.Size({expected}).\n"
     "A gradient has the shape of its output."
+)
+
+GRAD_BATCH_SHAPE = (
+    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+    "dimension. The sizes of the remaining dimensions are expected to match the shape of "
+    "corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of "
+    "torch.Size({given}) and output[{i}] has a shape of torch.Size({expected})."
 )
 
 BROADCAST = (

@@ -101,10 +101,12 @@ class Family:
     `rebased` stays 0 until an in-place operation rewrites the history of a base that has views;
     from then on the views read their edge anew (see `tensor.sync`). From the first recorded write
     on, `base` (a weak reference to the base's memory) and `history` (the class of its node and the
-    number of its result) tell error texts what was written.
+    number of its result) tell error texts what was written. `cut`, set only where a history was
+    left behind (`tensor.note_cut`), is what did it: (name, code, instruction, weak reference to the
+    node).
     """
 
-    __slots__ = ("base", "cell", "has_views", "history", "rebased")
+    __slots__ = ("base", "cell", "cut", "has_views", "history", "rebased")
 
     def __init__(self, cell: VersionCell | None = None):
         self.cell = VersionCell() if cell is None else cell
@@ -253,6 +255,12 @@ class AccumulateGrad(Node):
         return self.leaf()
 
 
+class Hooks(dict):
+    """Hooks by the numbers of their handles, which refer to it weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Extras:
     """The rare belongings of a node: hooks on its results' cotangents, on itself, retained
     gradients, notes; and what it saved, where hooks have packed it (`saved` is None then).
@@ -269,11 +277,11 @@ class Extras:
     )
 
     def __init__(self):
-        self.tensor_hooks = {}
-        self.prehooks = {}
-        self.posthooks = {}
+        self.tensor_hooks: dict[int, Hooks] = {}
+        self.prehooks = Hooks()
+        self.posthooks = Hooks()
         self.retained = {}
-        self.post_accumulate = {}
+        self.post_accumulate = Hooks()
         self.metadata = {}
         self.packed: tuple | None = None
 

@@ -143,9 +143,11 @@ def family_of(t: Tensor) -> Family:
     """
     family = t._v
     if family is None:
-        family = t._v = Family()
-        if t._e is not None:
-            tell(t._e, family)
+        edge = t._e
+        # another tensor of this place in the graph, such as a hook was given, may have made it
+        family = t._v = getattr(edge, "family", None) or Family()
+        if edge is not None:
+            tell(edge, family)
     return family
 
 
@@ -159,6 +161,14 @@ def tell(edge: Any, family: Family) -> None:
         if families is None:
             families = edge.node.family = {}
         families[edge.number] = family
+
+
+def note_cut(family: Family, edge: Any, how: str) -> None:
+    """Note, where a history is left behind, how and at which line of the user's, for explanations;
+    the history is held weakly.
+    """
+    if edge is not None:
+        family.cut = (how, *caller(3), weakref.ref(node_and_number(edge)[0]))
 
 
 def edge_of(t: Tensor) -> Any:
