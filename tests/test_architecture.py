@@ -27,23 +27,23 @@ from architecture import (
 HOUSE = """
 torch_version errors accelerator backends cuda
 ops.rule ops
-core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch core.carrier core.complaints
-core.batched core.overrides
-core.apply core.protocols core.hooks core.paths core.engine core.differentiate core.views
+core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
+core.carrier core.complaints core.batched core.overrides
+core.apply core.protocols core.hooks core.saved core.paths core.engine core.differentiate core.views
 core.dual core.printing
 functions
 autograd
-func nn optim linalg fft special random
-compiler utils testing serialization distributed viewer
+nn func optim linalg fft special random
+compiler utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
 
 #: Where a package may be imported that is neither Python's, nor NumPy, nor ours.
 CONFINED = {"llvmlite": "compiler", "mpi4py": "distributed"}
 
-#: Modules that import by name at run time: the surface, the alias, the command line, the one
-#: helper for optional packages, and the reader of files that name their classes.
-DYNAMIC_IMPORTS = {"", "alias", "__main__", "core.dtype", "serialization"}
+#: Modules that import by name at run time: the surface and autograd's, the alias, the command
+#: line, the one helper for optional packages, and the reader of files that name their classes.
+DYNAMIC_IMPORTS = {"", "alias", "autograd", "__main__", "core.dtype", "serialization"}
 
 #: Public methods that their base class documents.
 DOCUMENTED_BY_BASE = {"forward", "extra_repr", "reset_parameters", "step", "get_lr"}

@@ -134,25 +134,45 @@ if TYPE_CHECKING:
     from . import autograd as autograd
     from . import backends as backends
     from . import cuda as cuda
+    from . import explain as explain
+    from . import func as func
     from . import linalg as linalg
     from . import nn as nn
     from . import optim as optim
+    from . import profiler as profiler
     from . import random as random
     from . import serialization as serialization
     from . import testing as testing
     from . import utils as utils
     from .alias import alias_torch as alias_torch
+    from .autograd.anomaly_mode import (
+        is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+        is_anomaly_enabled as is_anomaly_enabled,
+        set_anomaly_enabled as set_anomaly_enabled,
+    )
+    from .explain import explaining as explaining, why as why, why_alive as why_alive
+    from .func import vmap as vmap
     from .serialization import load as load, save as save
 
 _SUBMODULES = frozenset(
     {
-        *("accelerator", "autograd", "backends", "cuda", "linalg", "nn", "optim", "random"),
+        *("accelerator", "autograd", "backends", "cuda", "explain", "linalg", "nn", "optim"),
+        *("func", "profiler", "random"),
         *("serialization", "testing", "utils"),
     }
 )
 """Modules below this one that `dynagrad.name` loads."""
 
-_LAZY = {"alias_torch": "alias", "load": "serialization", "save": "serialization"}
+_LAZY = {
+    "alias_torch": "alias",
+    **dict.fromkeys(
+        ("is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_anomaly_enabled"),
+        "autograd.anomaly_mode",
+    ),
+    **dict.fromkeys(("explaining", "why", "why_alive"), "explain"),
+    **dict.fromkeys(("load", "save"), "serialization"),
+    "vmap": "func",
+}
 """Names of the surface, each with the module that `dynagrad.name` loads it from."""
 
 __version__ = "0.1.0"

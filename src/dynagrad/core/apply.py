@@ -17,7 +17,7 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
-from .carrier import lift
+from .carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .overrides import ask_overrides, overrides
@@ -112,8 +112,14 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         out._a = result
         out._v = None
         out._e = note(cls, tuple(edges), inputs, arrays, (out._a,), kw) if wanted else None
+        if not PLAIN and isinstance(result, Carrier):
+            result.level.keep(out)
         return out
     outs = tuple([wrap(r) for r in result])
+    if not PLAIN:
+        for out in outs:
+            if isinstance(out._a, Carrier):
+                out._a.level.keep(out)
     if wanted:
         node = note(cls, tuple(edges), inputs, arrays, tuple([o._a for o in outs]), kw)
         if rule.results == ANY:
@@ -470,7 +476,7 @@ def binary(
             return compute(rule, [a, b], {})
 
         def slow(input, other, out, alpha):  # noqa: A002
-            if overrides(type(input)) or overrides(type(other)):
+            if not PLAIN or overrides(type(input)) or overrides(type(other)):
                 rest = ({} if out is None else {"out": out}) | (
                     {} if alpha == 1 else {"alpha": alpha}
                 )

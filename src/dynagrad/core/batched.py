@@ -199,3 +199,20 @@ def _one_by_one(rule: Rule, values: list, flags: list, kw: dict, size: Any) -> A
     if type(results[0]) is tuple or type(results[0]) is list:
         return tuple([stack(*parts, axis=0) for parts in zip(*results, strict=True)])
     return stack(*results, axis=0)
+
+
+def inside(x: Tensor, level: Level) -> Tensor:
+    """A batch: `x` inside of the level, where its first dimension is not seen; its history stays
+    below.
+    """
+    return wrap(Batched(level, x if x._e is not None else x._a))
+
+
+def outside(x: Tensor, level: Level) -> Tensor:
+    """A value of the level as one with the batch's dimension in front."""
+    held = x._a
+    if type(held) is Batched and held.level is level:
+        x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
+        if held.is_batched:
+            return x
+    return broadcast_to(x, shape=(level.size, *x._a.shape))

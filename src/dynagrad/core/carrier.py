@@ -38,9 +38,15 @@ class Level:
         self.size = size
         self.randomness = randomness
 
+    #: values of this level lose what it gave them when it ends
+    drops = False
+
     def lift(self, t: Tensor) -> Tensor:
         """`t` as a constant of this level."""
         raise NotImplementedError
+
+    def keep(self, t: Tensor) -> None:
+        """Told of every tensor that an operation made on this level."""
 
 
 #: the levels of this thread or task, the outermost first
@@ -94,16 +100,26 @@ def lift(inputs: tuple, arrays: list, edges: list) -> None:
             arrays[i], edges[i] = t._a, t._e
 
 
+def below(level: Level) -> set[Level]:
+    """The open levels under one."""
+    return {other for other in levels.get() if other.order < level.order}
+
+
 def lifted(t: Tensor, present: set[Level] | None = None) -> Tensor:
     """`t` as a constant of all open levels, up to the highest of `present`, which it does not
     know.
     """
-    held = t._a.levels if isinstance(t._a, Carrier) else ()
-    missing = set(levels.get())
+    wanted = set(levels.get())
     if present is not None:
         top = max(level.order for level in present)
-        missing = {level for level in missing if level.order <= top} | present
-    for level in sorted(missing.difference(held), key=attrgetter("order")):
+        wanted = {level for level in wanted if level.order <= top} | present
+    return to_levels(t, wanted)
+
+
+def to_levels(t: Tensor, wanted: set[Level]) -> Tensor:
+    """`t` as a constant of those of these levels which it does not know."""
+    held = t._a.levels if isinstance(t._a, Carrier) else ()
+    for level in sorted(wanted.difference(held), key=attrgetter("order")):
         t = level.lift(t)
     return t
 

@@ -10,6 +10,7 @@ made of: a cotangent of (primal, tangent) travels as the dual number `of_tangent
 marked `is_pair`: products of dual numbers are then the transposed product rule.
 """
 
+import weakref
 from operator import attrgetter
 from typing import Any
 
@@ -38,6 +39,31 @@ class DualLevel(Level):
     def lift(self, t: Tensor) -> Tensor:
         """`t` as a dual number without tangent."""
         return pack(self, t, None)
+
+
+class FreeDualLevel(DualLevel):
+    """The level of dual numbers that the program makes by hand and may keep: when it ends, they
+    become their primals.
+    """
+
+    __slots__ = ("made",)
+    drops = True
+
+    def __init__(self, size: int | None = None, randomness: str = "same"):
+        super().__init__(size, randomness)
+        self.made: list[weakref.ref] = []
+
+    def keep(self, t: Tensor) -> None:
+        """Remember a tensor that holds a dual number of this level."""
+        self.made.append(weakref.ref(t))
+
+    def end(self) -> None:
+        """Make primals of the dual numbers that tensors still hold."""
+        for reference in self.made:
+            t = reference()
+            if t is not None and type(t._a) is Dual and t._a.level is self:
+                t._a = t._a.primal
+        self.made.clear()
 
 
 class Dual(Carrier):
@@ -73,7 +99,7 @@ class Dual(Carrier):
                 tangents.append(None)
         rule = RULES[fun]
         result = compute(rule, primals, kw)
-        if rule.kind == "constant":
+        if rule.kind == "constant" or (level.drops and not level.alive and not is_pair):
             return result
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) if isinstance(r, np.generic) else r for r in results])
@@ -349,6 +375,8 @@ def tangent_part(x: Any, level: Level) -> Any:
 
 def _recorded(cls: type, array: Any, edges: tuple, level: Level) -> Tensor:
     t = wrap(array)
+    if isinstance(array, Carrier):
+        array.level.keep(t)
     if any(e is not None for e in edges) and recording():
         node = new(cls)
         node.edges, node.saved, node.level = edges, (), level

@@ -9,9 +9,11 @@ from ..core.carrier import Level, new_level
 from ..core.pytree import Spec, flatten, spread, unflatten
 from ..core.tensor import Tensor, edge_of, wrap
 from ..functions.expansion import expand
+from ..functions.generator import get_rng_state, set_rng_state
+from ..functions.indexing import getitem
 from ..functions.joining import cat
 from ..functions.shape import movedim
-from ..functions.splitting import split
+from .arguments import name_of, structure
 
 
 def vmap(
@@ -22,46 +24,213 @@ def vmap(
     *,
     chunk_size: int | None = None,
 ) -> Callable:
+    """`func`, written for one example, as a function of a batch: vmap(f)(xs)[i] = f(xs[i]).
+
+    in_dims: for each argument the dimension of its tensors that is the batch (None: the same value
+    for all), an int, or a container with the structure of the arguments. out_dims: where the batch
+    goes in each result. randomness: what a random function does inside: "error" refuses, "same"
+    draws one sample for all, "different" one for each. chunk_size: how many examples run at once.
+    Operations run once on the whole batch; those without a batching rule run in a loop, with a
+    warning. ValueError for dimensions that do not fit; RuntimeError for control flow, `.item()` and
+    the like on values that differ within the batch. Source: torch.func.vmap.
+    """
     if randomness not in ("error", "different", "same"):
         raise RuntimeError(
-            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got "
+            "Only allowed values for randomness are 'error', 'different', or 'same'. Got "
             f"{randomness}"
         )
-    if chunk_size is not None and not (chunk_size is None or chunk_size > 0):
+    if chunk_size is not None and not chunk_size > 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     @wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, spec = flatten(args)
-        dims = spread(in_dims if type(in_dims) is not list else tuple(in_dims), spec)
-        sizes = {x.shape[d] for x, d in zip(leaves, dims, strict=True) if d is not None}
-        (size,) = sizes
-        with new_level(BatchLevel, size, randomness) as level:
-            inputs = [entered(x, d, level) for x, d in zip(leaves, dims, strict=True)]
-            out = func(*unflatten(inputs, spec), **kwargs)
-            results, out_spec = flatten(out)
-            places = spread(out_dims, out_spec)
-            lowered = [below(r, level) for r in results]
-        moved = [movedim(r, 0, d) if d else r for r, d in zip(lowered, places, strict=True)]
+        dims = _input_dims(func, in_dims, leaves, spec, args)
+        size = _batch_size(leaves, dims)
+        if chunk_size is None or chunk_size >= size:
+            results, out_spec, places = _run(
+                func, leaves, dims, spec, kwargs, out_dims, size, randomness
+            )
+        else:
+            results, out_spec, places = _in_chunks(
+                func, leaves, dims, spec, kwargs, out_dims, size, randomness, chunk_size
+            )
+        moved = [r if d is None else movedim(r, 0, d) for r, d in zip(results, places, strict=True)]
         return unflatten(moved, out_spec)
 
     return mapped
 
 
-def entered(x: Any, dim: int | None, level: Level) -> Any:
+def _run(
+    func: Callable,
+    leaves: list,
+    dims: list,
+    spec: Spec,
+    kwargs: dict,
+    out_dims: Any,
+    size: int,
+    randomness: str,
+) -> tuple[list, Spec, list]:
+    with new_level(BatchLevel, size, randomness) as level:
+        inputs = [
+            x if d is None else entered(x, d, level) for x, d in zip(leaves, dims, strict=True)
+        ]
+        results, out_spec = flatten(func(*unflatten(inputs, spec), **kwargs))
+        places = _output_dims(func, out_dims, results, out_spec)
+        return (
+            [_left(func, r, d, level) for r, d in zip(results, places, strict=True)],
+            out_spec,
+            places,
+        )
+
+
+def _in_chunks(
+    func: Callable,
+    leaves: list,
+    dims: list,
+    spec: Spec,
+    kwargs: dict,
+    out_dims: Any,
+    size: int,
+    randomness: str,
+    chunk_size: int,
+) -> tuple[list, Spec, list]:
+    moved = [x if d is None else movedim(x, d, 0) for x, d in zip(leaves, dims, strict=True)]
+    first = [None if d is None else 0 for d in dims]
+    state = get_rng_state() if randomness == "same" else None
+    parts = []
+    for start in range(0, size, chunk_size):
+        stop = min(start + chunk_size, size)
+        if state is not None:
+            set_rng_state(state)
+        given = [
+            x if d is None else getitem(x, slice(start, stop))
+            for x, d in zip(moved, dims, strict=True)
+        ]
+        parts.append(_run(func, given, first, spec, kwargs, out_dims, stop - start, randomness))
+    _, out_spec, places = parts[0]
+    columns = zip(*[results for results, _, _ in parts], strict=True)
+    return (
+        [c[0] if d is None else cat(c) for c, d in zip(columns, places, strict=True)],
+        out_spec,
+        places,
+    )
+
+
+def entered(x: Tensor, dim: int, level: Level) -> Tensor:
     """An argument inside the vmap: a batch along `dim`."""
-    if dim is None:
-        return x
     moved = movedim(x, dim, 0) if dim else x
     return wrap(Batched(level, moved if edge_of(moved) is not None else moved._a))
 
 
-def below(x: Tensor, level: Level) -> Tensor:
-    """A result outside of the vmap, its batch dimension first."""
+def left(x: Tensor, level: Level) -> Tensor:
+    """A result outside of the vmap: its batch dimension first."""
     held = x._a
     if type(held) is Batched and held.level is level:
-        value = held.value if isinstance(held.value, Tensor) else wrap(held.value)
+        x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
         if held.is_batched:
-            return value
-        x = value
+            return x
     return expand(x, (level.size, *x.shape))
+
+
+def _left(func: Callable, x: Any, dim: int | None, level: Level) -> Any:
+    name = name_of(func)
+    if dim is None:
+        held = x._a if isinstance(x, Tensor) else None
+        if type(held) is not Batched or held.level is not level:
+            return x
+        if not held.is_batched:
+            return held.value if isinstance(held.value, Tensor) else wrap(held.value)
+        raise ValueError(
+            f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None\n"
+            "Its values differ within the batch: give their dimension in out_dims."
+        )
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you "
+            "mean to set out_dims= to None for output?"
+        )
+    return left(x, level)
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def _input_dims(func: Callable, in_dims: Any, leaves: list, spec: Spec, args: tuple) -> list:
+    call = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>): "
+    if type(in_dims) is not int and not isinstance(in_dims, tuple | list):
+        raise ValueError(
+            f"{call}expected `in_dims` to be int or a (potentially nested) tuple matching the "
+            f"structure of inputs, got: {type(in_dims)}."
+        )
+    if not args:
+        raise ValueError(
+            f"vmap({name_of(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or "
+            "you are trying to vmap over a function with no inputs. The latter is unsupported."
+        )
+    dims = spread(tuple(in_dims) if type(in_dims) is list else in_dims, spec)
+    if dims is None:
+        raise ValueError(
+            f"{call}in_dims is not compatible with the structure of `inputs`. in_dims has "
+            f"structure {structure(flatten(in_dims)[1])} but inputs has structure "
+            f"{structure(spec)}."
+        )
+    checked = []
+    for x, d in zip(leaves, dims, strict=True):
+        if d is None:
+            checked.append(None)
+            continue
+        if type(d) is not int:
+            raise ValueError(
+                f"{call}Got in_dim={d} for an input but in_dim must be either an integer dimension "
+                "or None."
+            )
+        if not isinstance(x, Tensor):
+            if type(in_dims) is int and len(leaves) > 1:
+                hint = f" Give one for each argument, as in in_dims=({d}, None)."
+            else:
+                hint = ""
+            raise ValueError(
+                f"{call}Got in_dim={d} for an input but the input is of type {type(x)}. We cannot "
+                f"vmap over non-Tensor arguments, please use None as the respective in_dim.{hint}"
+            )
+        n = x.ndim
+        if not -n <= d < n:
+            raise ValueError(
+                f"{call}Got in_dim={d} for some input, but that input is a Tensor of "
+                f"dimensionality {n} so expected in_dim to satisfy -{n} <= in_dim < {n}."
+            )
+        checked.append(d % n)
+    return checked
+
+
+def _batch_size(leaves: list, dims: list) -> int:
+    sizes = [x._a.shape[d] for x, d in zip(leaves, dims, strict=True) if d is not None]
+    if not sizes:
+        raise ValueError("vmap: Expected at least one Tensor to vmap over")
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes} for the mapped dimension"
+        )
+    return sizes[0]
+
+
+def _output_dims(func: Callable, out_dims: Any, results: list, spec: Spec) -> list:
+    given, _ = flatten(out_dims)
+    if not all(d is None or type(d) is int for d in given):
+        raise ValueError(
+            f"vmap({name_of(func)}, ..., out_dims={out_dims}): `out_dims` must be an int, None or "
+            "a python collection of ints representing where in the outputs the vmapped dimension "
+            "should appear."
+        )
+    dims = spread(out_dims, spec)
+    if dims is None and spec.kind is None and type(out_dims) is tuple and len(out_dims) == 1:
+        dims = [out_dims[0]]
+    if dims is None:
+        raise ValueError(
+            f"vmap({name_of(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not "
+            f"compatible with the structure of `outputs`. out_dims has structure "
+            f"{structure(flatten(out_dims)[1])} but outputs has structure {structure(spec)}."
+        )
+    return dims
