@@ -13,8 +13,9 @@ import numpy as np
 from .. import errors
 from ..core.apply import to_dtype
 from ..core.complaints import type_name
-from ..core.hooks import Packed, seen
+from ..core.hooks import seen
 from ..core.quiet import warn
+from ..core.saved import Packed
 from ..core.tape import (
     AccumulateGrad,
     Family,
@@ -28,7 +29,7 @@ from ..core.tape import (
 )
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, wrap
 from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
-from ..core.watch import PLAIN, tell_noted
+from ..core.watch import PLAIN, overriding, tell_noted, watched_call, watchers
 from ..ops.creation import full
 from ..ops.rule import RULES, Save
 from ..ops.shape import sum_to
@@ -281,6 +282,10 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward on `args` and record the call."""
+        if overriding and watchers.get():
+            answer = watched_call(cls.apply, args, kwargs)
+            if answer is not NotImplemented:
+                return answer
         ctx = FunctionCtx()
         edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
         records = grad_mode.get() and any(e is not None for e in edges)

@@ -68,11 +68,15 @@ def is_news(args: tuple, kwargs: dict) -> bool:
 
 def explained(f: F) -> F:
     """`f`, whose callers get PyTorch's errors for arguments that nobody has checked (as
-    `overridable` gives them).
+    `overridable` gives them) and whose calls watchers see.
     """
 
     @wraps(f)
     def public(*args, **kwargs):
+        if overriding and watchers.get():
+            answer = watched_call(public, args, kwargs)
+            if answer is not NotImplemented:
+                return answer
         try:
             return f(*args, **kwargs)
         except UNCHECKED as error:

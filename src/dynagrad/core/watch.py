@@ -54,6 +54,10 @@ class Watcher:
         """
         return compute()
 
+    def delivered(self, compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
+        """A leaf's gradient is complete: `compute()` adds it to `.grad`."""
+        return compute()
+
     def wrote(self, t: Tensor, sources: tuple) -> None:
         """`t`'s memory was written in place, from these tensors or arrays."""
 
@@ -154,6 +158,13 @@ def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) 
     """Run a node's rules under the eyes of all watchers."""
     for watcher in active():
         compute = _bound(watcher.propagated, compute, node, g, create)
+    return compute()
+
+
+def watched_delivery(compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
+    """Complete a leaf's gradient under the eyes of all watchers."""
+    for watcher in active():
+        compute = _bound(watcher.delivered, compute, leaf, g)
     return compute()
 
 

@@ -61,6 +61,7 @@ def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
     return view_by(Expand, input, shape=size)
 
 
+@overridable
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`input.expand(other.size())`."""
     return _expand(input, tensor("expand_as", other, 1, "other")._a.shape)

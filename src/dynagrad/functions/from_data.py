@@ -7,9 +7,11 @@ from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, wrap
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
+from ..core.overrides import explained
 from ..core.quiet import WARNED, warn
 from ..core.tensor import Tensor, edge_of, new
 from ..core.views import detached
+from ..core.watch import overriding, watched_call, watchers
 from .conversion import Clone, to
 from .factory import (
     INT64,
@@ -261,6 +263,11 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     TypeError for text, RuntimeError for numbers that do not fit and for integers that shall
     require grad.
     """
+    if overriding and watchers.get():
+        given = {"dtype": dtype, "requires_grad": requires_grad}
+        answer = watched_call(tensor, (data,), given)
+        if answer is not NotImplemented:
+            return answer
     if device is not None or pin_memory:
         check_options("tensor", device, None, pin_memory)
     if isinstance(data, Tensor):
@@ -317,6 +324,10 @@ def from_numpy(ndarray):
     TypeError for dtypes that tensors lack, ValueError for negative strides and foreign byte order;
     a read-only array is taken with a warning, and writes to the tensor fail.
     """
+    if overriding and watchers.get():
+        answer = watched_call(from_numpy, (ndarray,), {})
+        if answer is not NotImplemented:
+            return answer
     if not isinstance(ndarray, np.ndarray):
         kind = type(ndarray)
         prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
@@ -343,6 +354,7 @@ def as_tensor(data, dtype=None, device=None):
     return wrap(array_of(data, dtype, "as_tensor"))
 
 
+@explained
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     """The object as a tensor that shares its memory where possible.
 
@@ -409,6 +421,7 @@ def _may_alias(copy: Any, given: np.dtype, wanted: np.dtype) -> None:
         )
 
 
+@explained
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A 1-d tensor on the memory of a bytes-like object, from byte `offset` on, of `count` values.
 

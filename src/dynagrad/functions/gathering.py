@@ -244,6 +244,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return apply(IndexPut, input, at.places, values, axes=at.axes, accumulate=accumulate)
 
 
+@overridable
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """index_put in place: `input[indices] = values`."""
     at = _places("index_put_", input, indices)

@@ -7,6 +7,7 @@ from numpy import ndarray
 
 from ..core.apply import recording
 from ..core.dtype import Size, from_numpy_dtype
+from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
 from ..core.tape import Meta, node_class
 from ..core.tensor import Tensor, edge_of, family_of, record
@@ -190,6 +191,7 @@ def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
     return t
 
 
+@overridable
 def t_(self: Tensor) -> Tensor:
     """t in place: the tensor itself becomes the transposed matrix."""
     rank = self._a.ndim
@@ -198,6 +200,7 @@ def t_(self: Tensor) -> Tensor:
     return _reshaped(T1, self, "t_", axes=tuple(range(rank))[::-1])
 
 
+@overridable
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     """transpose in place: the tensor itself gets two dimensions exchanged."""
     rank = self._a.ndim
@@ -218,6 +221,7 @@ def swapdims_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     return transpose_(self, dim0, dim1)
 
 
+@overridable
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:
     """unsqueeze in place."""
     return _reshaped(
@@ -225,6 +229,7 @@ def unsqueeze_(self: Tensor, dim: int) -> Tensor:
     )
 
 
+@overridable
 def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
     """squeeze in place."""
     have = self._a.shape
@@ -238,6 +243,7 @@ def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
     return _reshaped(cls, self, "squeeze_", shape=left)
 
 
+@overridable
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """as_strided in place: the tensor itself becomes that window of its storage."""
     a = self._a
@@ -250,6 +256,7 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
     return _reshaped(AsStrided1, self, "as_strided_", **kw)
 
 
+@overridable
 def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
     """Another shape over the same storage, in row-major order; a larger one gets new memory.
 
@@ -285,6 +292,7 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
     return resize_(self, tensor("resize_as_", the_template, 1, "the_template")._a.shape)
 
 
+@overridable
 def set_(
     self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
 ) -> Tensor:

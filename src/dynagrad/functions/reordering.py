@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.apply import apply, legacy_name, write_out
 from ..core.dtype import int64, numpy_dtype
-from ..core.overrides import overridable
+from ..core.overrides import explained, overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
@@ -272,6 +272,7 @@ def _triangle_indices(row: int, col: int, offset: int, dtype: Any, upper: bool) 
     return wrap(np.stack(pairs).astype(numpy_dtype(int64 if dtype is None else dtype)))
 
 
+@explained
 def tril_indices(
     row: int,
     col: int,
@@ -285,6 +286,7 @@ def tril_indices(
     return _triangle_indices(row, col, offset, dtype, False)
 
 
+@explained
 def triu_indices(
     row: int,
     col: int,

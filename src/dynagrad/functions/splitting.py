@@ -69,6 +69,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return _parts(Split, tensor, axis=axis, sizes=_even_sizes(n, size))
 
 
+@overridable
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Parts of the sizes listed along a dimension: views. The sizes add up to the dimension's."""
     axis = _splittable("split", input, dim)
@@ -172,6 +173,7 @@ def vsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
     return _split_at("vsplit", 2, input, _one_or_all(indices_or_sections), 0)
 
 
+@overridable
 def dsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
     """tensor_split along dimension 2; a number of parts must divide the size."""
     return _split_at("dsplit", 3, input, _one_or_all(indices_or_sections), 2)

@@ -26,7 +26,7 @@ from ..core.tensor import (
     set_requires_grad,
 )
 from ..core.views import detached
-from ..core.watch import OWN, PLAIN, overriding, take_as_own
+from ..core.watch import OWN, PLAIN, overriding, take_as_own, watched_call, watchers
 
 __all__ = [
     "from_dlpack",
@@ -84,6 +84,10 @@ def tensor_format(self, spec: str) -> str:
 
 def item(self):
     """The value of a tensor with one element as a Python number; RuntimeError for more elements."""
+    if overriding and watchers.get():
+        answer = watched_call(item, (self,), {})
+        if answer is not NotImplemented:
+            return answer
     if self._a.size != 1:
         raise RuntimeError(
             f"a Tensor with {self._a.size} elements cannot be converted to Scalar\n"
@@ -234,6 +238,10 @@ def detach(self) -> Tensor:
 
 def detach_(self) -> Tensor:
     """Drop the tensor's history in place; RuntimeError for views, whose base would keep it."""
+    if overriding and watchers.get():
+        answer = watched_call(detach_, (self,), {})
+        if answer is not NotImplemented:
+            return answer
     if base_of(self) is not None:
         raise RuntimeError(
             "Can't detach views in-place. Use detach() instead. If you are using "

@@ -15,6 +15,7 @@ from ..core.dtype import FLOATING, category
 from ..core.quiet import warn
 from ..core.tape import AccumulateGrad, caller, grad_mode
 from ..core.tensor import Tensor, edge_of, family_of
+from ..core.watch import overriding, watched_call, watchers
 from ..functions.typename import typename
 
 __all__ = [
@@ -140,6 +141,9 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters; fill them with zeros if not `set_to_none`."""
+        if overriding and watchers.get():
+            if watched_call(Optimizer.zero_grad, (self, set_to_none), {}) is not NotImplemented:
+                return
         for group in self.param_groups:
             for p in group["params"]:
                 try:
