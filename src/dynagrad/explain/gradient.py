@@ -322,7 +322,7 @@ def _another_leaf(roots: list[Any], x: Tensor) -> Reason | None:
     return Reason(
         "another_leaf",
         f"no path leads from the loss to it; the loss depends on {leaves} that nobody holds any "
-        "more: probably this tensor was made anew (x = x - lr * g, a new Parameter, a copy) after, "
+        "more: perhaps this tensor was made anew (x = x - lr * g, a new Parameter, a copy) after, "
         "or instead of, the one that the loss used",
         certain=False,
     )

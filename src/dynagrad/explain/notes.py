@@ -69,8 +69,8 @@ class _Registry:
         return found[1] if found is not None and found[0]() is thing else None
 
 
-#: array -> Cut: what made it had a history, and it has none
-CUT_ARRAYS = _Registry()
+#: array, or a tensor which shows that of another -> Cut: what made it had a history, it has none
+CUTS = _Registry()
 #: node -> {number of the input: Cut}
 CUT_INPUTS = _Registry()
 
@@ -87,9 +87,9 @@ def leaves_below(edges: Any) -> dict[AccumulateGrad, None]:
 
 def cut_of_array(array: Any) -> Cut | None:
     """The note about an array, or about the memory that it shows."""
-    cut = CUT_ARRAYS.get(array)
+    cut = CUTS.get(array)
     if cut is None and type(array) is np.ndarray:
-        cut = CUT_ARRAYS.get(owner(array))
+        cut = CUTS.get(owner(array))
     return cut
 
 
@@ -104,7 +104,9 @@ def cut_of_family(family: Family | None) -> Cut | None:
 
 def cut_of(t: Tensor) -> Cut | None:
     """What is known of where the history of a tensor without history was left behind."""
-    cut = cut_of_family(t._v)
+    cut = CUTS.get(t)
+    if cut is None:
+        cut = cut_of_family(t._v)
     if cut is None:
         cut = cut_of_array(t._a)
     base = base_of(t)
@@ -135,19 +137,16 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(x.values())
 
 
-def _new_cut(name: str, inputs: list[Tensor]) -> Cut | None:
+def _new_cut(name: str, inputs: list[Tensor], kind: str | None = None) -> Cut | None:
     """The Cut for a result without history: a new one if an input had a history, else that of an
     input which lost it before.
     """
     edges = [edge for t in inputs if (edge := edge_of(t)) is not None]
     if not edges:
         return next((cut for t in inputs if (cut := cut_of(t)) is not None), None)
-    if inference.get():
-        kind = "inference"
-    elif not grad_mode.get():
-        kind = "no_grad"
-    else:
-        kind = "not_differentiable"
+    if kind is None:
+        recording = "not_differentiable" if grad_mode.get() else "no_grad"
+        kind = "inference" if inference.get() else recording
     place = place_of(*caller(2))
     sources = tuple({id(n): weakref.ref(n) for n, _ in map(node_and_number, edges)}.values())
     leaves = tuple(map(weakref.ref, leaves_below(edges)))
@@ -166,13 +165,16 @@ class _Calls(Watcher):
             return result
         given = list(_tensors((args, kwargs)))
         known = {id(t._a) for t in given}
-        made = [t for t in made if id(t._a) not in known and cut_of(t) is None]
-        if made:
-            name = getattr(f, "__name__", "an operation")
-            cut = _new_cut(name, given)
-            if cut is not None:
-                for t in made:
-                    CUT_ARRAYS.put(t._a, cut)
+        name = getattr(f, "__name__", "an operation")
+        for t in made:
+            if name == "detach":
+                cut = _new_cut(name, given, "detached")
+                if cut is not None:
+                    CUTS.put(t, cut)
+            elif id(t._a) not in known and cut_of(t) is None:
+                cut = _new_cut(name, given)
+                if cut is not None:
+                    CUTS.put(t._a, cut)
         return result
 
 
@@ -194,7 +196,7 @@ class _Operations(Watcher):
             known = {id(t._a) for t in given}
             for a in lost:
                 if cut is not None and id(a) not in known:
-                    CUT_ARRAYS.put(a, cut)
+                    CUTS.put(a, cut)
         return tuple(arrays) if several else arrays[0]
 
     def noted(self, node: Node, inputs: tuple) -> None:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.hooks import unpacked
 from ..core.paths import is_wanted, needed_for
+from ..core.saved import unpacked
 from ..core.tape import AccumulateGrad, Node, Output, clock, node_and_number, stale
 from ..ops.shape import sum_to
 
