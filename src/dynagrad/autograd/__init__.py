@@ -2,6 +2,9 @@
 own derivative.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ..core.differentiate import backward, grad
 from . import function, grad_mode, graph
 from .function import Function
@@ -9,13 +12,27 @@ from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import Variable
 
+if TYPE_CHECKING:
+    from . import anomaly_mode as anomaly_mode, functional as functional, profiler as profiler
+    from .anomaly_mode import detect_anomaly, set_detect_anomaly
+
+#: names that are loaded when they are first used (PEP 562), each with its module here
+_LAZY = {
+    "functional": "functional",
+    "profiler": "profiler",  # it stands on modules and optimizers, which lie above this package
+    **dict.fromkeys(("anomaly_mode", "detect_anomaly", "set_detect_anomaly"), "anomaly_mode"),
+}
+
 __all__ = [
     "Function",
     "GradcheckError",
     "Variable",
+    "anomaly_mode",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "function",
+    "functional",
     "grad",
     "grad_mode",
     "gradcheck",
@@ -23,5 +40,16 @@ __all__ = [
     "graph",
     "inference_mode",
     "no_grad",
+    "profiler",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_LAZY[name]}", __name__)
+    value = module if _LAZY[name] == name else getattr(module, name)
+    globals()[name] = value
+    return value

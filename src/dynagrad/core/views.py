@@ -57,7 +57,7 @@ from .tensor import (
     with_edge,
     wrap,
 )
-from .watch import PLAIN, tell_noted
+from .watch import PLAIN, tell_noted, tell_wrote
 
 new = object.__new__
 getframe = sys._getframe
@@ -241,6 +241,8 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     check_result(t, result._a, name)
     edge = edge_of(result) if needs else None
     if edge is not None:
+    if not PLAIN:
+        tell_wrote(t, (result,))
         keep_own_copies(edge, given._a, t._a, result._a)
     np.copyto(t._a, result._a, casting="unsafe")
     if needs and edge is not None and result._a.dtype != t._a.dtype:
@@ -287,6 +289,8 @@ def write(
         keep_own_copies(node, t._a, t._a, None)
     try:
         kernel()
+    if not PLAIN:
+        tell_wrote(t, inputs)
     except WARNED:
         quietly(kernel)
     if node is not None and not PLAIN:
