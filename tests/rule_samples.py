@@ -4,6 +4,7 @@ A NumPy function and a primitive without metadata, elementwise in its inputs, ne
 `samples_of` makes one from its number of inputs and the domain in DOMAINS.
 """
 
+import math
 from collections.abc import Callable
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
@@ -55,6 +56,16 @@ def whole(*shape: int, below: int) -> Draw:
 def given(values: Any) -> Draw:
     """These values."""
     return lambda rng: np.array(values)
+
+
+def levels(*shape: int) -> Draw:
+    """Few different numbers, so that some are equal."""
+    return lambda rng: rng.integers(-1, 2, shape).astype(float)
+
+
+def ordered(*shape: int) -> Draw:
+    """Numbers in ascending order along the last dimension."""
+    return lambda rng: np.sort(rng.uniform(-2, 2, shape), -1)
 
 
 def mask(*shape: int) -> Draw:
@@ -435,6 +446,63 @@ SAMPLES: dict[str, list[Call]] = {
     "log_softmax_back": [call(real(2, 3), real(2, 3), axis=1)],
 }
 
+INTEGERS = [call(whole(2, 9, below=7), whole(9, below=7))]
+BITS = [call(whole(2, 9, below=64), whole(9, below=6))]
+COMPARED = [call(whole(2, 9, below=3), whole(9, below=3)), call(real(3), real(2, 3))]
+SOME_INFINITE = given([[1.5, math.inf, math.nan], [-math.inf, -0.0, 2.0]])
+LEVELS = [call(levels(2, 3, 4), **kw) for kw in (*REDUCED, WHOLE)]
+PLACE_OF = [
+    call(apart(3, 4), axis=1, keepdims=False),
+    call(apart(3, 4), axis=None, keepdims=False),
+    call(apart(3, 4), axis=None, keepdims=True),
+    call(apart(5), axis=0, keepdims=True),
+]
+
+#: sample calls of the functions without a derivative
+CONSTANTS: dict[str, list[Call]] = {
+    "full": [call(real(3), shape=(2, 4), value=1.5, dtype=np.dtype("float64"))],
+    "count_parts": [call(real(2, 4), PLACES, axis=1, include_self=own) for own in (True, False)],
+    "nothing": [call(real(2, 3))],
+    "not_negative": [call(imaginary(2, 3)), call(real(3))],
+    **dict.fromkeys(("gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor"), INTEGERS),
+    "invert": [call(whole(2, 3, below=9)), call(mask(3))],
+    **dict.fromkeys(("left_shift", "right_shift"), BITS),
+    **dict.fromkeys(
+        ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), COMPARED
+    ),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), COMPARED),
+    "logical_not": [call(mask(2, 3))],
+    **dict.fromkeys(("isnan", "isinf", "isfinite", "signbit", "is_number"), [call(SOME_INFINITE)]),
+    **dict.fromkeys(("is_positive_infinity", "is_negative_infinity"), [call(SOME_INFINITE)]),
+    "is_real": [call(imaginary(2, 3)), call(real(3))],
+    "is_close": [
+        call(levels(2, 3), levels(3), rtol=0.1, atol=0.2, equal_nan=nan) for nan in (False, True)
+    ],
+    "is_in": [
+        call(whole(2, 3, below=6), whole(4, below=6), assume_unique=False, invert=invert)
+        for invert in (False, True)
+    ],
+    **dict.fromkeys(("any_over", "all_over"), [call(mask(2, 3, 4), **kw) for kw in REDUCED]),
+    "count_nonzero": [call(mask(2, 3), axes=axes) for axes in (None, (1,))],
+    "tie_share": [
+        call(levels(2, 3, 4), given(np.ones((2, 1, 4))), axes=(1,), keepdims=True, nan_ties=True),
+        call(levels(2, 3, 4), given([1.0, 0.0, 1.0]), axes=(0, 2), keepdims=False),
+        call(levels(2, 3), given(1.0), axes=None, keepdims=False, absolute=True),
+    ],
+    **dict.fromkeys(("argmax", "argmin"), PLACE_OF),
+    "quantile_ranks": [
+        call(SOME_INFINITE, given([[0.25], [0.5]]), ignore_nan=ignore) for ignore in (True, False)
+    ],
+    "searchsorted": [call(ordered(5), real(2, 3), right=right) for right in (True, False)]
+    + [call(ordered(2, 5), real(2, 3), right=False)],
+    **dict.fromkeys(("unique", "unique_consecutive"), [call(whole(2, 4, below=3), axis=None)]),
+    "bincount": [call(given([0, 3, 1, 1]), length=5), call(given([0, 3, 1, 1]), real(4), length=5)],
+    "histogram": [call(real(9), bins=4, low=-1.0, high=1.5)],
+    "is_target": [call(real(3, 4), TARGETS)],
+    "take_weights": [call(real(4), TARGETS)],
+    "label_pairs": [call(real(2, 4), given([[1, 3, -1, 0], [0, -1, 2, 2]]))],
+}
+
 #: rules whose derivative PyTorch defines otherwise than as that of the values
 BY_DEFINITION = {
     "floor_through": "the cotangent passes a limit on purpose",
@@ -455,8 +523,8 @@ def key_of(rule: Rule) -> str:
 def samples_of(rule: Rule) -> list[Call] | None:
     """The sample calls of a rule; None if it needs an entry in SAMPLES and has none."""
     name = key_of(rule)
-    if name in SAMPLES:
-        return SAMPLES[name]
+    if name in SAMPLES or rule.kind == "constant":
+        return SAMPLES.get(name) or CONSTANTS.get(name)
     kernel = getattr(rule.fun, "__wrapped__", None)
     if kernel is None or rule.fun.__module__.startswith("numpy"):
         count = rule.fun.nin if isinstance(rule.fun, np.ufunc) else len(rule.vjps)
