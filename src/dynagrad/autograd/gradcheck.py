@@ -1,4 +1,4 @@
-"""gradcheck: recorded derivatives against differences of the function, entry by entry.
+"""gradcheck: recorded derivatives against differences of the function. Imports the comparison.
 
 The numeric Jacobian is the central difference (f(x + eps) - f(x - eps)) / (2 eps).
 """
@@ -9,117 +9,36 @@ from typing import Any
 import numpy as np
 
 from ..core.differentiate import grad
+from ..core.engine import run
+from ..core.hooks import seen
 from ..core.quiet import warn
-from ..core.tape import grad_mode
-from ..core.tensor import Tensor, wrap
-from ..functions import random
+from ..core.tape import grad_mode, node_and_number
+from ..core.tensor import Tensor, edge_of, wrap
+from ..functions.random import rand
+from .comparing import (
+    GradcheckError,
+    Settings,
+    check_zero,
+    check_zero_fast,
+    compare,
+    compare_fast,
+    parts,
+)
+from .differences import as_tuple, differentiable
+from .function import BackwardCFunction
+from .modes import check_batched, check_batched_forward, check_forward
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
-
-class GradcheckError(RuntimeError):
-    """Raised by gradcheck and gradgradcheck where the derivatives differ."""
-
-
-def _tuple(values: Any) -> tuple:
-    return tuple(values) if isinstance(values, list | tuple) else (values,)
-
-
-def _differentiable(values: Any) -> list[Tensor]:
-    return [x for x in _tuple(values) if isinstance(x, Tensor) and x.requires_grad]
-
-
-def _checked_inputs(inputs: tuple) -> list[Tensor]:
-    wanted = _differentiable(inputs)
-    if not wanted:
-        raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have requires_grad=True."
-        )
-    for position, x in enumerate(inputs):
-        if not (isinstance(x, Tensor) and x.requires_grad):
-            continue
-        if x._a.dtype.kind == "c":
-            raise ValueError(
-                f"gradcheck compares real derivatives, and input {position} is {x.dtype}.\n"
-                "Check a function of the real and the imaginary part instead."
-            )
-        if x._a.dtype != np.float64:
-            warn(
-                f"Input #{position} requires gradient and is not a double precision floating point "
-                "or complex. This check will likely fail if all the inputs are not of double "
-                "precision floating point or complex. "
-            )
-    return wanted
-
-
-def _numerical(
-    func: Callable, inputs: tuple, x: Tensor, count: int, eps: float
-) -> list[np.ndarray]:
-    """d outputs / d x by central differences, one matrix (elements of x, elements) an output."""
-    columns: list[list[np.ndarray]] = [[] for _ in range(count)]
-
-    def values() -> list[np.ndarray]:
-        return [np.array(y._a).reshape(-1) for y in _differentiable_values(func(*inputs), count)]
-
-    for place in np.ndindex(x._a.shape):
-        kept = x._a[place].copy()
-        token = grad_mode.set(False)
-        try:
-            x._a[place] = kept + eps
-            above = values()
-            x._a[place] = kept - eps
-            below = values()
-        finally:
-            x._a[place] = kept
-            grad_mode.reset(token)
-        for column, a, b in zip(columns, above, below, strict=True):
-            column.append((a - b) / (2 * eps))
-    return [np.stack(column) if column else np.zeros((0, 0), x._a.dtype) for column in columns]
-
-
-def _differentiable_values(outputs: Any, count: int) -> list[Tensor]:
-    floating = [y for y in _tuple(outputs) if isinstance(y, Tensor) and y._a.dtype.kind == "f"]
-    return floating[:count]
-
-
-def _analytical(y: Tensor, x: Tensor) -> np.ndarray:
-    """d y / d x by the recorded graph, a matrix (elements of x, elements of y)."""
-    jacobian = np.zeros((x._a.size, y._a.size), x._a.dtype)
-    for column in range(y._a.size):
-        seed = np.zeros(y._a.size, y._a.dtype)
-        seed[column] = 1
-        (g,) = grad(y, [x], wrap(seed.reshape(y._a.shape)), retain_graph=True, allow_unused=True)
-        if g is not None:
-            jacobian[:, column] = g._a.reshape(-1)
-    return jacobian
-
-
-def _first_difference(
-    func: Callable, inputs: tuple, eps: float, atol: float, rtol: float
-) -> str | None:
-    wanted = _checked_inputs(inputs)
-    outputs = [y for y in _tuple(func(*inputs)) if isinstance(y, Tensor)]
-    floating = _differentiable_values(outputs, len(outputs))
-    if not any(y.requires_grad for y in floating):
-        raise ValueError(
-            "gradcheck expects at least one output tensor to require gradient: none of the "
-            "function's results does"
-        )
-    for i, x in enumerate(wanted):
-        numerical = _numerical(func, inputs, x, len(floating), eps)
-        for o, (y, expected) in enumerate(zip(floating, numerical, strict=True)):
-            found = _analytical(y, x) if y.requires_grad else np.zeros_like(expected)
-            if expected.size and not np.allclose(found, expected, rtol, atol):
-                return (
-                    f"Jacobian mismatch for output {o} with respect to input {i},\n"
-                    f"numerical:{wrap(expected)!r}\nanalytical:{wrap(found)!r}\n"
-                )
-    return None
+SEE_NOTES = (
+    'Please look at "Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"\n'
+    "A Function with ctx.set_materialize_grads(False) gets None for outputs without gradient, and "
+    "returns None (or zeros) where all are None."
+)
 
 
 def gradcheck(
-    func: Callable,
+    func: Callable[..., Any],
     inputs: Any,
     *,
     eps: float = 1e-6,
@@ -127,66 +46,273 @@ def gradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
-    **further: Any,
+    masked: bool | None = None,
 ) -> bool:
-    """Whether the gradients of `func` at `inputs` agree with differences, as
-    torch.autograd.gradcheck: every output with every real input that requires grad.
+    """Whether the derivatives of `func` at `inputs` agree with differences: every output that
+    requires grad with every input that does, |analytical - numerical| <= atol + rtol |numerical|.
 
-    Use float64 inputs. Raises GradcheckError where they differ, or returns False if
-    `raise_exception` is False; ValueError if nothing requires grad. The options in `further`, and
-    `fast_mode`, are taken and change nothing: the whole Jacobian is always compared.
+    eps: the step of the differences, for float64 and complex128 inputs. nondet_tol: how much two
+    backward passes may differ. check_undefined_grad: also pass None for outputs' gradients.
+    check_grad_dtypes: gradients must have their inputs' dtypes. check_batched_grad,
+    check_batched_forward_grad: also compare passes under vmap with single ones. check_forward_ad,
+    check_backward_ad: which of the two modes is checked. fast_mode: compare v^T J u for one pair of
+    random vectors instead of each entry. masked: for sparse tensors, which there are none of.
+    Complex inputs are checked in both directions, complex outputs part by part. Returns True;
+    raises GradcheckError, or returns False if `raise_exception` is False; ValueError if no input
+    requires grad; RuntimeError for inputs that overlap themselves (expand). Source:
+    torch.autograd.gradcheck.
     """
+    if not (check_forward_ad or check_backward_ad):
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_backward_ad to be True"
+        )
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
+        )
+    s = Settings(eps, atol, rtol, nondet_tol, check_grad_dtypes)
     try:
-        difference = _first_difference(func, _tuple(inputs), eps, atol, rtol)
-    except ValueError:
+        arguments = as_tuple(inputs)
+        wanted = _checked_inputs(arguments)
+        outputs = differentiable(func(*arguments))
+        if not outputs:
+            (check_zero_fast if fast_mode else _check_zero)(func, arguments, wanted, s)
+            return True
+        if check_backward_ad:
+            for part in parts(func, outputs):
+                (compare_fast if fast_mode else compare)(part, arguments, wanted, s)
+        if check_forward_ad:
+            check_forward(func, arguments, s, fast=fast_mode, undefined=check_undefined_grad)
+        if check_batched_forward_grad:
+            check_batched_forward(func, arguments)
+        if check_backward_ad:
+            if check_batched_grad:
+                check_batched(outputs, wanted)
+            _check_linear(outputs, wanted)
+            if check_undefined_grad:
+                _check_undefined(func, arguments, outputs, wanted)
+    except GradcheckError:
         if raise_exception:
             raise
         return False
-    if difference is None:
-        return True
-    if raise_exception:
-        raise GradcheckError(difference)
-    return False
+    return True
+
+
+def _check_zero(func: Callable, inputs: tuple, wanted: list[Tensor], s: Settings) -> None:
+    check_zero(func, inputs, wanted, s.eps)
+
+
+def _checked_inputs(inputs: tuple) -> list[Tensor]:
+    """The inputs that require grad; errors and warnings for those that cannot be checked."""
+    wanted = []
+    for i, x in enumerate(inputs):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            continue
+        wanted.append(x)
+        if x._a.dtype not in (np.float64, np.complex128):
+            warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or "
+                "complex. This check will likely fail if all the inputs are not of double "
+                "precision floating point or complex. "
+            )
+        if any(not step and n > 1 for step, n in zip(x._a.strides, x._a.shape, strict=True)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "You should call .contiguous on the input before passing it to gradcheck."
+            )
+    if not wanted:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have requires_grad=True."
+        )
+    return wanted
+
+
+# --- gradients of zero and of nothing -------------------------------------------------------------
+
+
+def _check_linear(outputs: tuple[Tensor, ...], wanted: list[Tensor]) -> None:
+    zeros = [wrap(np.zeros_like(y._a)) for y in outputs]
+    found = grad(outputs, wanted, zeros, retain_graph=True, allow_unused=True)
+    for i, g in enumerate(found):
+        if g is not None and g._a.any():
+            raise GradcheckError(
+                "backward not multiplied by grad_output\n"
+                f"With zeros as gradient of all outputs, the gradient of input {i} is\n{g!r}"
+            )
+
+
+def _check_undefined(
+    func: Callable, inputs: tuple, outputs: tuple[Tensor, ...], wanted: list[Tensor]
+) -> None:
+    """Functions must cope with None as gradient of all outputs, and of each one by itself."""
+    everything = set(range(len(outputs)))
+    for absent in [everything, *({i} for i in everything if len(outputs) > 1)]:
+        try:
+            found = _without_cotangents(differentiable(func(*inputs)), absent, wanted)
+        except RuntimeError as error:
+            _warn_of_the_check()
+            raise GradcheckError(
+                f"Expected backward function to handle undefined output grads. {SEE_NOTES}"
+            ) from error
+        for i, g in enumerate(found):
+            if g is not None and g._a.any():
+                _warn_of_the_check()
+                raise GradcheckError(
+                    "Expected all input grads to be undefined or zero when all output grads are "
+                    f"undefined or zero. {SEE_NOTES}\nThe gradient of input {i} is\n{g!r}"
+                )
+
+
+def _warn_of_the_check() -> None:
+    warn(
+        "Backwards compatibility: New undefined gradient support checking feature is enabled by "
+        "default, but it may break existing callers of this function. If this is true for you, you "
+        'can call this function with "check_undefined_grad=False" to disable the feature'
+    )
+
+
+def _without_cotangents(
+    outputs: tuple[Tensor, ...], absent: set[int], wanted: list[Tensor]
+) -> list[Tensor | None]:
+    """The gradients of `wanted` for zeros as cotangents of the outputs, and none of those in
+    `absent`.
+
+    The engine runs no node that nothing arrives at; a Function that is only reached by an absent
+    cotangent is run here.
+    """
+    edges = [edge_of(y) for y in outputs]
+    roots = [e for i, e in enumerate(edges) if i not in absent]
+    cotangents: list[Any] = [np.zeros_like(y._a) for i, y in enumerate(outputs) if i not in absent]
+    reached = {node_and_number(e)[0] for e in roots}
+    for i in sorted(absent):
+        node = node_and_number(edges[i])[0]
+        if isinstance(node, BackwardCFunction) and node not in reached:
+            reached.add(node)
+            for edge, g in zip(
+                node.edges, node.vjp([None] * node.results, node.saved, node.edges), strict=False
+            ):
+                if edge is not None and g is not None:
+                    roots.append(edge)
+                    cotangents.append(g)
+    if not roots:
+        return [None] * len(wanted)
+    keys = [edge_of(x) for x in wanted]
+    found = run(roots, cotangents, retain=True, create=False, targets=dict.fromkeys(keys))
+    return [seen(found.get(key)) for key in keys]
+
+
+# --- second derivatives ---------------------------------------------------------------------------
 
 
 def gradgradcheck(
-    func: Callable,
+    func: Callable[..., Any],
     inputs: Any,
     grad_outputs: Any = None,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
-    **further: Any,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
-    """gradcheck of the gradients: second derivatives of `func` at `inputs`.
+    """gradcheck of the gradients: whether the second derivatives of `func` at `inputs` agree with
+    differences of the first.
 
-    `grad_outputs` weigh the outputs; without them they are drawn at random.
+    grad_outputs: the outputs' weights; without them they are drawn from [-1, 1)
+    (gen_non_contig_grad_outputs: in non-contiguous memory) and require grad, so that derivatives by
+    them are checked too. check_rev_over_rev: backward of the backward; check_fwd_over_rev: forward
+    mode through the backward. Other arguments: as for `gradcheck`. Source:
+    torch.autograd.gradgradcheck.
     """
-    inputs = _tuple(inputs)
+    if not (check_fwd_over_rev or check_rev_over_rev):
+        raise AssertionError(
+            "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
+        )
+    if check_undefined_grad and not check_rev_over_rev:
+        raise AssertionError(
+            "Setting check_undefined_grad=True requires check_rev_over_rev to be True"
+        )
+    if check_batched_grad and not check_rev_over_rev:
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_rev_over_rev to be True"
+        )
+    inputs = as_tuple(inputs)
     if grad_outputs is None:
-        outputs = _differentiable(func(*inputs))
-        weights = tuple(random.randn_like(y).detach().requires_grad_() for y in outputs)
+        weights = tuple(
+            _weight(y, gen_non_contig_grad_outputs) for y in differentiable(func(*inputs))
+        )
+        if not weights and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            raise ValueError(
+                "gradgradcheck expects at least one output to require gradient, but the function "
+                "returned none that does."
+            )
     else:
-        weights = _tuple(grad_outputs)
-
-    def gradients(*args: Any) -> tuple:
-        x, g = args[: len(inputs)], args[len(inputs) :]
-        token = grad_mode.set(True)
-        try:
-            outputs = _differentiable(func(*x))
-            found = grad(outputs, _differentiable(x), g, create_graph=True, allow_unused=True)
-        finally:
-            grad_mode.reset(token)
-        return tuple(v for v in found if v is not None)
-
+        weights = as_tuple(grad_outputs)
     return gradcheck(
-        gradients,
+        _gradients_of(func, inputs, weights),
         (*inputs, *weights),
         eps=eps,
         atol=atol,
         rtol=rtol,
         raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
+        fast_mode=fast_mode,
+        masked=masked,
     )
+
+
+def _weight(y: Tensor, scattered: bool) -> Tensor:
+    """Uniform numbers of [-1, 1) with the shape of an output, as a leaf; `scattered`: every second
+    element of a larger memory.
+    """
+    t = rand(y._a.shape, dtype=y.dtype) * 2 - (1 + 1j if y._a.dtype.kind == "c" else 1)
+    if scattered and y._a.size > 1 and y._a.ndim:
+        t = wrap(np.repeat(t._a, 2, axis=-1)[..., ::2])
+    return t.detach().requires_grad_()
+
+
+def _gradients_of(func: Callable, inputs: tuple, weights: tuple) -> Callable[..., tuple]:
+    """The function (inputs, weights) -> gradients of the inputs, itself recorded."""
+    requiring = [isinstance(x, Tensor) and x.requires_grad for x in (*inputs, *weights)]
+
+    def gradients(*args: Any) -> tuple:
+        args = tuple(
+            x.requires_grad_() if wanted else x for x, wanted in zip(args, requiring, strict=True)
+        )
+        x, g = args[: len(inputs)], args[len(inputs) :]
+        wanted = [t for t in x if isinstance(t, Tensor) and t.requires_grad]
+        token = grad_mode.set(True)
+        try:
+            outputs = differentiable(func(*x))
+            found = grad(outputs, wanted, g, create_graph=True, allow_unused=True)
+        finally:
+            grad_mode.reset(token)
+        return tuple(v for v in found if v is not None)
+
+    return gradients

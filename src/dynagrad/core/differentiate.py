@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from .batched import BatchLevel, inside, outside
+from .carrier import new_level
 from .dtype import FLOATING, category
 from .engine import run
 from .hooks import handed_out
@@ -75,13 +77,10 @@ def grad(
     `.grad` is touched.
 
     allow_unused: None instead of an error for inputs that the outputs do not depend on;
-    materialize_grads: zeros instead of None. Other arguments and errors as for `backward`. Source:
-    torch.autograd.grad.
+    materialize_grads: zeros instead of None. is_grads_batched: each of `grad_outputs` is a batch of
+    weights along its first dimension, and so are the gradients: one pass under vmap. Other
+    arguments and errors as for `backward`. Source: torch.autograd.grad.
     """
-    if is_grads_batched:
-        raise NotImplementedError(
-            "is_grads_batched=True needs vmap, which dynagrad lacks; call grad once for each row"
-        )
     if materialize_grads:
         if allow_unused is False:
             raise ValueError(
@@ -95,6 +94,9 @@ def grad(
         raise RuntimeError(
             "`inputs` argument to `grad()` cannot be empty. Give the tensors to differentiate by."
         )
+    if is_grads_batched:
+        keep = retain_graph, create_graph, materialize_grads
+        return _batched_grad(outputs, inputs, grad_outputs, allow_unused, *keep)
     weights = _weights(outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     found = _propagate(outputs, weights, retain, create_graph, _targets(inputs))
@@ -113,6 +115,62 @@ def grad(
             if materialize_grads and create_graph:
                 results[-1].requires_grad = True
     return tuple(results)
+
+
+def _batched_grad(
+    outputs: tuple,
+    inputs: tuple,
+    weights: Any,
+    allow_unused: bool | None,
+    retain: bool | None,
+    create: bool,
+    materialize: bool,
+) -> tuple[Any, ...]:
+    weights = _batch_of_weights(outputs, weights)
+    with new_level(BatchLevel, weights[0]._a.shape[0]) as level:
+        rows = tuple([inside(g, level) for g in weights])
+        found = grad(
+            outputs, inputs, rows, retain, create, allow_unused=allow_unused or materialize
+        )
+        results = [g if g is None else outside(g, level) for g in found]
+    if materialize:
+        results = [
+            wrap(np.zeros_like(t._a)) if g is None else g
+            for g, t in zip(results, inputs, strict=True)
+        ]
+    return tuple(results)
+
+
+def _batch_of_weights(outputs: tuple, given: Any) -> tuple:
+    """The weights given with is_grads_batched, checked."""
+    if given is None or isinstance(given, Tensor):
+        given = (given,) * (1 if given is not None else len(outputs))
+    given = tuple(given)
+    for i, (t, g) in enumerate(zip(outputs, given, strict=False)):
+        if g is None:
+            raise ValueError(
+                "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
+                f"is None: with is_grads_batched=True give a tensor as grad_outputs[{i}], its "
+                "first dimension the batch."
+            )
+        if not g._a.ndim:
+            raise IndexError(
+                "invalid index of a 0-dim tensor. With is_grads_batched=True the first dimension "
+                f"of grad_outputs[{i}] is the batch, and it has none."
+            )
+        if g._a.shape[1:] != t._a.shape:
+            raise RuntimeError(
+                errors.GRAD_BATCH_SHAPE.format(
+                    i=i, given=list(g._a.shape[1:]), expected=list(t._a.shape)
+                )
+            )
+    sizes = [g._a.shape[0] for g in given]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes} for the mapped dimension"
+        )
+    return given
 
 
 def _sequence(tensors: Any, name: str) -> tuple:

@@ -36,7 +36,7 @@ print(
 try:
     gradcheck(Wrong.apply, (x,))
 except RuntimeError as e:
-    print(type(e).__name__, e)
+    print(type(e).__name__, *str(e).split("\n")[:7], sep="\n")
 try:
     gradcheck(torch.sin, (x.detach(),))
 except ValueError as e:
