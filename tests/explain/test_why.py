@@ -182,6 +182,33 @@ def indices_of_a_maximum():
     return why(pair.indices)
 
 
+@case("no_grad", certain=False)
+def made_under_no_grad_as_the_source_reads():
+    x = leaf()
+    k = x * 1
+    with dg.no_grad():
+        for _ in range(2):
+            k = x * 3  # here
+    other = x * 2
+    return why(k, other.sum())
+
+
+@case("no_grad", certain=False)
+@dg.no_grad()
+def made_under_a_decorator_as_the_source_reads():
+    k = leaf() * 3  # here
+    return why(k)
+
+
+@case("no_history")
+def assigned_by_a_line_that_is_not_silenced():
+    x = dg.ones(3)
+    with dg.no_grad():
+        k = x * 3
+    k = x * 2  # here
+    return why(k)
+
+
 # --- the loss does not reach x --------------------------------------------------------------------
 
 
@@ -603,6 +630,16 @@ def test_every_kind_is_documented_and_tried() -> None:
     assert why.__doc__ is not None
     for kind in {kind for _, kind, _ in CASES.values()}:
         assert kind in why.__doc__
+
+
+def test_the_maker_of_a_zero_factor_is_named() -> None:
+    x = leaf(-1.0, -2.0, 3.0)
+    h = x.relu()
+    loss = (h * h).sum()
+    loss.backward(retain_graph=True)
+    reason = why(x, loss)
+    assert reason.details["cause"] == "times_zero"
+    assert "which relu made at" in reason.sentence
 
 
 def test_sentences_say_what_cannot_be_known() -> None:

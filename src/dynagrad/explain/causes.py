@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
-from ..core.tape import Node
-from .reason import share
+from ..core.tape import AccumulateGrad, Node, node_and_number
+from .reason import at, place_of_node, share
 from .replay import Contribution, as_floats, numbers, run_rules
 
 #: a local derivative below this share of 1 counts as saturated
@@ -105,9 +105,19 @@ def _zero_part(c: Contribution) -> float:
     return c.numbers.zero_share
 
 
-def _others(c: Contribution) -> list[np.ndarray]:
-    """The other factors of a product, as far as they are saved."""
-    return [a for kind, i, a in saved_arrays(c.flow.node) if kind == "in" and i != c.index]
+def _zero_factor(c: Contribution) -> Cause | None:
+    """The other factor of a product, if it has zeros (as far as it was saved), and who made it."""
+    node = c.flow.node
+    others = [(numbers(a), i) for kind, i, a in saved_arrays(node) if kind == "in" and i != c.index]
+    zeros, index = max(((n.zero_share, i) for n, i in others), default=(0.0, 0))
+    if not zeros:
+        return None
+    made = ""
+    maker = node_and_number(node.edges[index])[0] if index < len(node.edges) else None
+    if maker is not None and type(maker) is not AccumulateGrad:
+        made = f", which {short(maker).lower()} made {at(place_of_node(maker))}"
+    text = f"{short(node).lower()} multiplies by a factor that is zero in {share(zeros)}"
+    return Cause("times_zero", f"{text} of its elements{made}", {"share": zeros})
 
 
 def zero_cause(c: Contribution) -> Cause:
@@ -136,13 +146,9 @@ def zero_cause(c: Contribution) -> Cause:
     if name in WRITES:
         text = f"{share(out.zero_share)} of these elements were overwritten ({name})"
         return Cause("overwritten", text, {"share": out.zero_share})
-    others = [numbers(a) for a in _others(c)]
-    zeros = max((n.zero_share for n in others), default=0.0)
-    if zeros:
-        text = (
-            f"{name.lower()} multiplies by a factor that is zero in {share(zeros)} of its elements"
-        )
-        return Cause("times_zero", text, {"share": zeros})
+    factor = _zero_factor(c)
+    if factor is not None:
+        return factor
     if hasattr(node, "function"):
         text = f"the backward of {node.function.__name__} returns zeros"  # pyright: ignore
         return Cause("function", text, {"share": out.zero_share})

@@ -1,6 +1,7 @@
 """`why`: why a tensor's gradient is None, zero, huge or NaN. Imports the rest of this package."""
 
 import gc
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from .notes import cut_of, leaves_below
 from .paths import Entry, entries, is_below, leads_to
 from .reason import Reason, at, count, place_of_node
 from .replay import Replay, Unreplayable, numbers
+from .source import Assignment, last_assignment
 from .values import PROBLEMS, described, explained, judge
 
 LEARN = "run the step under `with dynagrad.explaining():` to learn the line"
@@ -46,7 +48,10 @@ def why(x: Any, loss: Any = None) -> Reason:
     """
     losses = _losses(loss)
     if isinstance(x, Tensor):
-        return _Inquiry(losses, [x]).answer(x)
+        reason = _Inquiry(losses, [x]).answer(x)
+        if reason.kind == "no_history":
+            return _as_the_source_reads(reason, last_assignment(x, sys._getframe(1)))
+        return reason
     named = getattr(x, "named_parameters", None)
     if named is None:
         raise TypeError(f"why() takes a Tensor or an nn.Module, not {type(x).__name__}")
@@ -202,6 +207,25 @@ def _no_history(x: Tensor) -> Reason:
         "it does not require grad: it was made without requires_grad=True (from numbers or NumPy, "
         "which carry no history), from tensors without it, under no_grad, or by an operation "
         f"without derivative{now}; {LEARN}",
+    )
+
+
+def _as_the_source_reads(reason: Reason, assigned: Assignment | None) -> Reason:
+    """A reason without a line, with what can be read in the source."""
+    if assigned is None:
+        return reason
+    reason.place = assigned.place
+    if assigned.mode is None:
+        reason.sentence += f" (as the source reads, this line assigned `{assigned.name}`)"
+        return reason
+    return Reason(
+        "no_grad",
+        f"it does not require grad: as the source reads, `{assigned.name}` was last assigned under "
+        f"no_grad, which begins {at(assigned.mode)}",
+        assigned.place,
+        mode=assigned.mode,
+        certain=False,
+        **reason.details,
     )
 
 

@@ -128,7 +128,7 @@ class Replay:
         self.gradients: dict[tuple[Any, int], Any] = {}
         self.contributions: dict[Any, list[Contribution]] = {}
         self.hooked: list[Node] = []
-        self._targets = dict.fromkeys(targets)
+        self._targets = dict.fromkeys(targets, False)
         self._keys = {node_and_number(edge) for edge in targets}
         self._grads: dict[Any, Any] = {}
         self._heap: list[tuple[int, int, Node]] = []
