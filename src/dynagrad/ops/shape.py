@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from .rule import linear, primitive
+from .rule import LEADING, linear, primitive
 
 #: the columns of matrices with no more rows than this are added up as a product with ones
 LONGEST = 1024
@@ -60,8 +60,26 @@ def broadcast_to(x, *, shape):
     return restrided(x, shape, tuple(strides[::-1]))
 
 
-linear(sum_to, lambda g, x_meta: broadcast_to(g, shape=x_meta.shape))
-linear(broadcast_to, lambda g, x_meta: sum_to(g, shape=x_meta.shape))
+def _of_rank(v, rank):
+    """A batch with dimensions of size 1 behind the batch's, up to `rank` for each example."""
+    return reshape(v, shape=(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]))
+
+
+def _sum_batch(fun, values, flags, kw):
+    (x,) = values
+    size, shape = x.shape[0], kw["shape"]
+    matched = (size, *(1,) * (x.ndim - 1 - len(shape)), *shape)
+    return reshape(sum_to(x, shape=matched), shape=(size, *shape))
+
+
+def _broadcast_batch(fun, values, flags, kw):
+    (x,) = values
+    shape = kw["shape"]
+    return fun(_of_rank(x, len(shape)), **{**kw, "shape": (x.shape[0], *shape)})
+
+
+linear(sum_to, lambda g, x_meta: broadcast_to(g, shape=x_meta.shape), batch=_sum_batch)
+linear(broadcast_to, lambda g, x_meta: sum_to(g, shape=x_meta.shape), batch=_broadcast_batch)
 
 
 @primitive
@@ -93,9 +111,13 @@ def inverse(axes):
     return tuple(axes.index(i) for i in range(len(axes)))
 
 
-linear(reshape, lambda g, x_meta: reshape(g, shape=x_meta.shape))
-linear(unsqueeze, lambda g, x_meta: reshape(g, shape=x_meta.shape))
-linear(transpose, lambda g, *, axes: transpose(g, axes=inverse(axes)))
+linear(reshape, lambda g, x_meta: reshape(g, shape=x_meta.shape), batch=LEADING)
+linear(unsqueeze, lambda g, x_meta: reshape(g, shape=x_meta.shape), batch=LEADING)
+linear(
+    transpose,
+    lambda g, *, axes: transpose(g, axes=inverse(axes)),
+    batch=lambda fun, values, flags, kw: fun(*values, axes=(0, *[a + 1 for a in kw["axes"]])),
+)
 
 
 @primitive
@@ -128,10 +150,11 @@ def broadcast_cast(x, *, shape, dtype):
 linear(
     broadcast_cast,
     lambda g, x_meta: sum_to(cast(g, dtype=x_meta.dtype), shape=x_meta.shape),
+    batch=_broadcast_batch,
 )
-linear(cast, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True)
-linear(copy, lambda g: g)
-linear(contiguous, lambda g: g)
+linear(cast, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True, batch=LEADING)
+linear(copy, lambda g: g, batch=LEADING)
+linear(contiguous, lambda g: g, batch=LEADING)
 
 
 # --- memory geometry: what views of views come down to
@@ -226,17 +249,51 @@ def _overlaps(size, stride):
     return False
 
 
+def _reach(size, stride):
+    """The number of elements from the first to the last one that a window shows."""
+    return 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+
+
+def _strided_batch(fun, values, flags, kw):
+    """One example's memory after the other, each laid out with base_stride."""
+    count = next(v.shape[0] for v, flag in zip(values, flags, strict=True) if flag)
+    size, stride, base_stride = kw["size"], kw["stride"], kw["base_stride"]
+    x, *rest = values
+    if not flags[0]:
+        x = broadcast_to(x, shape=(count, *x.shape))
+    shape = kw.get("shape", x.shape[1:])
+    span = _reach(shape, base_stride)
+    if math.prod(size) and math.prod(shape) and kw["offset"] + _reach(size, stride) > span:
+        raise RuntimeError(
+            f"vmap: as_strided({size}, {stride}, {kw['offset']}) would access memory outside of "
+            f"one example of the batch, which has shape {list(shape)}\nTake the window from a "
+            "tensor that spans the memory it shows"
+        )
+    moved = dict(kw, size=(count, *size), stride=(span, *stride), base_stride=(span, *base_stride))
+    if "shape" in kw:
+        moved["shape"] = (count, *shape)
+    if not count:
+        return reshape(x, shape=(0, *(size if fun is as_strided else shape)))
+    rest = [
+        broadcast_to(y if not flags[1] else _of_rank(y, len(size)), shape=moved["size"])
+        for y in rest
+    ]
+    return fun(x, *rest, **moved)
+
+
 linear(
     as_strided,
     lambda g, x_meta, *, size, stride, offset, base_stride: scatter_strided(
         g, shape=x_meta.shape, size=size, stride=stride, offset=offset, base_stride=base_stride
     ),
+    batch=_strided_batch,
 )
 linear(
     scatter_strided,
     lambda g, *, size, stride, offset, base_stride: as_strided(
         g, size=size, stride=stride, offset=offset, base_stride=base_stride
     ),
+    batch=_strided_batch,
 )
 
 
@@ -267,6 +324,7 @@ linear(
     lambda g, *, size, stride, offset, base_stride: as_strided(
         g, size=size, stride=stride, offset=offset, base_stride=base_stride
     ),
+    batch=_strided_batch,
 )
 
 
@@ -324,10 +382,12 @@ linear(
     narrow,
     lambda g, x_meta, *, axis, start: widen(g, axis=axis, start=start, total=x_meta.shape[axis]),
     fresh=True,
+    batch=LEADING,
 )
 linear(
     widen,
     lambda g, x_meta, *, axis, start: narrow(g, axis=axis, start=start, length=x_meta.shape[axis]),
+    batch=LEADING,
 )
 linear(
     sliced,
@@ -335,17 +395,20 @@ linear(
         g, axis=axis, start=start, stop=stop, step=step, total=x_meta.shape[axis]
     ),
     fresh=True,
+    batch=LEADING,
 )
 linear(
     unsliced,
     lambda g, *, axis, start, stop, step: sliced(g, axis=axis, start=start, stop=stop, step=step),
+    batch=LEADING,
 )
 linear(
     select,
     lambda g, x_meta, *, axis, index: unselect(g, axis=axis, index=index, total=x_meta.shape[axis]),
     fresh=True,
+    batch=LEADING,
 )
-linear(unselect, lambda g, *, axis, index: select(g, axis=axis, index=index))
+linear(unselect, lambda g, *, axis, index: select(g, axis=axis, index=index), batch=LEADING)
 
 
 # --- diagonals and windows --------------------------------------------------------------------
@@ -404,6 +467,7 @@ linear(
         g, offset=offset, axis1=axis1, axis2=axis2, shape=x_meta.shape
     ),
     fresh=True,
+    batch=LEADING,
 )
 linear(
     diagonal_copy,
@@ -411,10 +475,12 @@ linear(
         g, offset=offset, axis1=axis1, axis2=axis2, shape=x_meta.shape
     ),
     fresh=True,
+    batch=LEADING,
 )
 linear(
     undiagonal,
     lambda g, *, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
+    batch=LEADING,
 )
 linear(
     unfold,
@@ -422,5 +488,10 @@ linear(
         g, axis=axis, size=size, step=step, total=x_meta.shape[axis]
     ),
     fresh=True,
+    batch=LEADING,
 )
-linear(fold, lambda g, *, axis, size, step: unfold(g, axis=axis, size=size, step=step))
+linear(
+    fold,
+    lambda g, *, axis, size, step: unfold(g, axis=axis, size=size, step=step),
+    batch=LEADING,
+)
