@@ -10,7 +10,9 @@ import pytest
 
 import dynagrad as dg
 from dynagrad import explaining, nn, why
+from dynagrad.core.tensor import edge_of
 from dynagrad.explain import Reason
+from dynagrad.explain.replay import Replay
 
 CASES: dict[str, tuple[Callable[[], Reason], str, dict[str, Any]]] = {}
 
@@ -311,6 +313,21 @@ def a_parameter_of_the_same_memory():
     w = leaf()
     loss = (w * w).sum()
     return why(nn.Parameter(w), loss)
+
+
+@case("no_path", certain=True)
+def a_slice_made_beside_the_loss():
+    x = leaf()
+    part = x[:2]  # here
+    return why(part, (x * x).sum())
+
+
+@case("no_path", certain=True)
+def a_view_of_what_was_written():
+    h = leaf() * 2
+    part = h[:2]
+    h.mul_(3)  # here
+    return why(part, (h * h).sum())
 
 
 @case("loss_without_graph")
@@ -732,6 +749,43 @@ def test_half_precision() -> None:
 def test_complex() -> None:
     x = dg.ones(3, dtype=dg.complex64, requires_grad=True)
     assert why(x, (x * 0).abs().sum()).kind == "zero"
+
+
+PROGRAMS = [
+    lambda x: (x * x).sum(),
+    lambda x: (x.exp() + x).mean(),
+    lambda x: x @ x.T,
+    lambda x: x[0] + x[1:] * 2,
+    lambda x: dg.cat([x, x * 2]).cumsum(0),
+    lambda x: dg.stack(x.split(1)).prod(0),
+    lambda x: x.max(0).values + x.sort(1).values.sum(0),
+    lambda x: nn.functional.softmax(x, 1)[0],
+    lambda x: nn.functional.layer_norm(x, (3,)).pow(2),
+    lambda x: nn.functional.cross_entropy(x, dg.tensor([0, 2])),
+    lambda x: dg.einsum("ij,kj->ik", x, x * 2),
+    lambda x: x.T.reshape(2, 3).tanh() * dg.ones(4, 2, 3),
+    lambda x: dg.linalg.svd(x, full_matrices=False)[1],
+    lambda x: (x * 1).mul_(2).add_(x),
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_pass_computes_the_gradient(program: Callable) -> None:
+    rng = np.random.default_rng(0)
+    x = dg.tensor(rng.normal(size=(2, 3)), requires_grad=True)
+    loss = program(x)
+    edge = edge_of(x)
+    found = Replay([(edge_of(loss), np.ones(loss.shape))], [edge]).gradients[edge, 0]
+    (expected,) = dg.autograd.grad(loss.sum(), x)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-12)
+
+
+def test_a_long_chain_needs_no_recursion() -> None:
+    h = x = leaf()
+    for _ in range(5000):
+        h = h * 1.0
+    assert why(x, h.sum()).kind == "not_run"
+    assert why(x, (h * 0).sum()).details["cause"] == "times_zero"
 
 
 def test_a_module_is_explained_in_groups() -> None:

@@ -226,3 +226,9 @@ def is_masked_infinity(c: Contribution) -> bool:
 def forward_is_bad(node: Node) -> bool:
     """Whether a node's saved values hold NaN or infinity already."""
     return any(not np.isfinite(a).all() for _, _, a in saved_arrays(node))
+
+
+def made_bad(node: Node) -> bool:
+    """Whether a node's result holds NaN or infinity and what it saved of its inputs does not."""
+    bad = {kind for kind, _, a in saved_arrays(node) if not np.isfinite(a).all()}
+    return bad == {"out"}

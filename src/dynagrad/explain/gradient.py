@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,14 @@ from ..core.paths import nodes_below
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, Node, grad_mode, node_and_number
 from ..core.tensor import Tensor, base_of, edge_of
-from .causes import short
+from .causes import forward_is_bad, short
 from .notes import cut_of, leaves_below
-from .paths import Entry, entries, is_below, leads_to
-from .reason import Reason, at, count, place_of_node
+from .paths import entries, keys_below, no_path
+from .reason import LEARN, Reason, at, count, place_of_node
 from .replay import Replay, Unreplayable, numbers
 from .source import Assignment, last_assignment
 from .values import PROBLEMS, described, explained, judge
 
-LEARN = "run the step under `with dynagrad.explaining():` to learn the line"
 GIVE_LOSS = "give the loss, as in why(x, loss), to learn where"
 
 
@@ -96,28 +96,32 @@ class _Inquiry:
         self.losses = losses
         self.roots = [e for t in losses or () if (e := edge_of(t)) is not None]
         self._asked = list(asked)
-        self._replay: Replay | None = None
-        self._nodes: list[Node] | None = None
 
-    @property
+    @cached_property
     def nodes(self) -> list[Node]:
         """All nodes below the loss."""
-        if self._nodes is None:
-            self._nodes = nodes_below(self.roots)
-        return self._nodes
+        return nodes_below(self.roots)
 
-    @property
+    @cached_property
+    def keys(self) -> set[tuple[Any, int]]:
+        """What is on a path from the loss."""
+        return keys_below(self.roots)
+
+    @cached_property
+    def first_bad(self) -> Node | None:
+        """The first node that read or made a NaN or an infinity in forward."""
+        return min(filter(forward_is_bad, self.nodes), key=lambda n: n.seq, default=None)
+
+    @cached_property
     def replay(self) -> Replay:
         """The pass to all tensors asked about; Unreplayable if the graph cannot run again."""
-        if self._replay is None:
-            weights = [
-                (edge_of(t), np.ones(t._a.shape, t._a.dtype))
-                for t in self.losses or ()
-                if edge_of(t) is not None
-            ]
-            targets = [e for t in self._asked if (e := edge_of(t)) is not None]
-            self._replay = Replay(weights, targets)
-        return self._replay
+        weights = [
+            (edge_of(t), np.ones(t._a.shape, t._a.dtype))
+            for t in self.losses or ()
+            if edge_of(t) is not None
+        ]
+        targets = [e for t in self._asked if (e := edge_of(t)) is not None]
+        return Replay(weights, targets)
 
     def answer(self, x: Tensor) -> Reason:
         """The Reason for one tensor."""
@@ -135,8 +139,8 @@ class _Inquiry:
             reason = _no_history(self.losses[0])
             text = f"the loss has no graph that could lead to it: {reason.sentence}"
             return Reason("loss_without_graph", text, reason.place, loss=reason)
-        if not is_below(self.roots, node_and_number(edge)):
-            return _no_path(self.roots, x, edge)
+        if node_and_number(edge) not in self.keys:
+            return no_path(self.roots, x, edge)
         return self._on_path(x, edge)
 
     def _constant(self, x: Tensor) -> Reason:
@@ -156,7 +160,7 @@ class _Inquiry:
         if g is None:
             return _no_gradient(key[0], self.nodes)
         n = numbers(g)
-        reason = explained(replay, *key, n, self.nodes)
+        reason = explained(replay, *key, n, lambda: self.first_bad)
         held = getattr(x, "_g", None)
         if held is not None:
             return _compared(reason, judge(numbers(held)), held, replay)
@@ -172,6 +176,9 @@ class _Inquiry:
                 "backward has not put this graph's gradient into .grad: it has not run on this "
                 "loss, or kept the graph (retain_graph=True) and .grad was set to None since",
             )
+            if reason.kind == "partly_zero":
+                found.sentence += f"; as soon as it does, {reason.sentence}"
+                found.place = reason.place
         found.details["gradient"] = reason
         return found
 
@@ -282,100 +289,6 @@ def _not_leaf(x: Tensor, edge: Any) -> Reason:
         "before backward, or use autograd.grad",
         place_of_node(node),
         operation=name,
-    )
-
-
-# --- the loss does not reach x --------------------------------------------------------------------
-
-
-def _no_path(roots: list[Any], x: Tensor, edge: Any) -> Reason:
-    found = entries(roots, x)
-    for entry in found:
-        if entry.own:
-            return _own_constant(entry)
-    for entry in found:
-        if entry.cut is not None and leads_to(entry.cut, edge):
-            cut = entry.cut
-            call = cut.name if cut.name.startswith(".") else f"{cut.name}()"
-            how = {
-                "detached": f"{call} leaves its history behind",
-                "no_grad": f"{call} ran under no_grad",
-                "inference": f"{call} ran in inference mode",
-                "not_differentiable": f"{call} has no derivative",
-            }[cut.kind]
-            return Reason(
-                "no_path",
-                f"no path leads from the loss to it: {how}, and the loss took the result in "
-                f"{at(entry.place)}",
-                cut.place,
-                cut=cut.kind,
-                operation=cut.name,
-                used_at=entry.place,
-                certain=True,
-            )
-    other = _another_leaf(roots, x)
-    return other if other is not None else _guess(x, edge, found)
-
-
-def _own_constant(entry: Entry) -> Reason:
-    text = (
-        "no path leads from the loss to it: the loss reads its values, but as a constant "
-        "(detach() or .data, or before it required grad)"
-    )
-    used = entry.place
-    if entry.cut is not None:
-        text += f", {at(used)}"
-    place = entry.cut.place if entry.cut is not None else used
-    return Reason("constant", text, place, used_at=used, certain=True)
-
-
-def _another_leaf(roots: list[Any], x: Tensor) -> Reason | None:
-    head = "no path leads from the loss to it: the gradient goes to another leaf"
-    for leaf in leaves_below(roots):
-        t = leaf.leaf()
-        if t is x:
-            text = f"{head}, this tensor before it stopped requiring grad and began again"
-            return Reason("another_leaf", text, certain=True)
-        if t is not None and t._a.size and np.may_share_memory(t._a, x._a):
-            text = f"{head}, of shape {tuple(t._a.shape)}, that shows the same memory"
-            return Reason("another_leaf", text, certain=True)
-    dead = [leaf for leaf in leaves_below(roots) if leaf.leaf() is None]
-    if not dead:
-        return None
-    leaves = count(len(dead), "leaf tensor")
-    return Reason(
-        "another_leaf",
-        f"no path leads from the loss to it; the loss depends on {leaves} that nobody holds any "
-        "more: perhaps this tensor was made anew (x = x - lr * g, a new Parameter, a copy) after, "
-        "or instead of, the one that the loss used",
-        certain=False,
-    )
-
-
-def _guess(x: Tensor, edge: Any, found: list[Entry]) -> Reason:
-    nearest = next((e for e in found if e.cut is not None), found[0] if found else None)
-    blind = "values that go through .item(), .numpy() or float() leave no trace"
-    if nearest is None:
-        text = "all inputs of its graph have histories, and none of them leads here: it is not used"
-        return Reason(
-            "no_path", f"no path leads from the loss to it: {text} ({blind})", certain=True
-        )
-    cut = nearest.cut
-    places = list(dict.fromkeys(e.place for e in found if e.place is not None))
-    if cut is not None:
-        text = f"perhaps {cut.name} cut it off; {at(nearest.place)} the loss took in its result"
-    else:
-        text = (
-            f"it is not used, or was cut off before {count(len(places), 'line')} where the graph "
-            "takes in values without history, the nearest is this"
-        )
-    return Reason(
-        "no_path",
-        f"no path leads from the loss to it: {text} ({blind}); {LEARN}",
-        nearest.place if cut is None else cut.place,
-        certain=False,
-        cut=None if cut is None else cut.kind,
-        places=places,
     )
 
 

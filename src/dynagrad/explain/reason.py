@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from .. import errors
 
+LEARN = "run the step under `with dynagrad.explaining():` to learn the line"
+
 
 class Place(NamedTuple):
     """A line of the user's: `file`, `line` (its number) and `text` (empty where the source cannot

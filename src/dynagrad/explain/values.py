@@ -2,6 +2,7 @@
 Imports causes and replay.
 """
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -9,9 +10,9 @@ from ..core.tape import Node
 from .causes import (
     DEAD,
     SATURATED,
-    forward_is_bad,
     growth_cause,
     is_masked_infinity,
+    made_bad,
     short,
     zero_cause,
 )
@@ -55,15 +56,19 @@ def described(n: Numbers) -> str:
     return f"its gradient is {word}: the largest of {elements} has the magnitude {n.largest:.3g}"
 
 
-def explained(replay: Replay, node: Any, number: int, n: Numbers, nodes: list[Node]) -> Reason:
-    """Why the gradient that arrived at a node is what it is; `nodes`: all below the loss."""
+def explained(
+    replay: Replay, node: Any, number: int, n: Numbers, first_bad: Callable[[], Node | None]
+) -> Reason:
+    """Why the gradient that arrived at a node is what it is; `first_bad` finds the first node with
+    a NaN or an infinity in forward.
+    """
     kind = judge(n)
     if kind == "zero":
         return _zero(replay, node, number, n)
     if kind == "partly_zero":
         return _partly_zero(replay, node, number, n)
     if kind == "nan":
-        return _bad(replay, node, number, n, nodes)
+        return _bad(replay, node, number, n, first_bad)
     if kind in ("huge", "vanishing"):
         return _scaled(replay, node, number, n, kind)
     return Reason("ordinary", described(n))
@@ -127,8 +132,9 @@ def _partly_zero(replay: Replay, node: Any, number: int, n: Numbers) -> Reason:
     )
 
 
-def _bad(replay: Replay, node: Any, number: int, n: Numbers, nodes: list[Node]) -> Reason:
-    forward = [m for m in nodes if forward_is_bad(m)]
+def _bad(
+    replay: Replay, node: Any, number: int, n: Numbers, first_bad: Callable[[], Node | None]
+) -> Reason:
     origins = replay.origins(node, number, lambda m: m.is_bad)
     first = origins[0] if origins else None
     if first is not None and is_masked_infinity(first):
@@ -138,13 +144,12 @@ def _bad(replay: Replay, node: Any, number: int, n: Numbers, nodes: list[Node]) 
             "this operation, not after it"
         )
         return _bad_reason(n, text, first, "zero_times_infinity")
-    if forward:
-        origin = min(forward, key=lambda m: m.seq)
-        place = place_of_node(origin)
-        text = (
-            f"values are NaN or infinite already in forward, first seen by {short(origin).lower()}"
-        )
-        return Reason("nan", f"{described(n)}: {text}", place, cause="forward")
+    origin = first_bad()
+    if origin is not None:
+        verb = "made" if made_bad(origin) else "read"
+        text = f"values are NaN or infinite already in forward, first {verb} by"
+        text = f"{described(n)}: {text} {short(origin).lower()}"
+        return Reason("nan", text, place_of_node(origin), cause="forward")
     if first is None:
         return Reason("nan", f"{described(n)}: finite contributions overflow", cause="overflow")
     cause = growth_cause(first)
