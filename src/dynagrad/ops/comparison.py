@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from .rule import constant, primitive
+from .batching import merged, widened
+from .reduction import any_over
+from .rule import ALIGNED, constant, primitive
+from .shape import reshape
 
 for _fun in (
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
@@ -46,5 +49,17 @@ def is_negative_infinity(x):
     return x == -np.inf
 
 
-for _fun in (is_close, is_in, is_real, is_positive_infinity, is_negative_infinity):
-    constant(_fun)
+def _is_in_batch(fun, values, flags, kw):
+    x, y = values
+    if not flags[1]:
+        return fun(x, y, **kw)
+    if not flags[0]:
+        x = reshape(x, shape=(1, *x.shape))
+    y = widened(merged(y), x.ndim)
+    found = any_over(np.equal(reshape(x, shape=(*x.shape, 1)), y), axes=(x.ndim,), keepdims=False)
+    return np.logical_not(found) if kw["invert"] else found
+
+
+constant(is_in, batch=_is_in_batch)
+for _fun in (is_close, is_real, is_positive_infinity, is_negative_infinity):
+    constant(_fun, batch=ALIGNED)

@@ -7,7 +7,7 @@ that.
 import numpy as np
 
 from .elementwise import drop, nothing
-from .rule import elementwise, general, primitive
+from .rule import ALIGNED, LEADING, elementwise, general, primitive
 from .shape import cast
 
 
@@ -41,11 +41,19 @@ def polar(x, y):
     return complex_of_parts(x * np.cos(y), x * np.sin(y))
 
 
-general(complex_of_parts, lambda g: real_part(g), lambda g: -imag_part(g))
+general(
+    complex_of_parts,
+    lambda g: real_part(g),
+    lambda g: -imag_part(g),
+    jvp=(lambda t: t, lambda t: t * 1j),
+    batch=ALIGNED,
+)
 general(
     polar,
     lambda g, y: real_part(g) * np.cos(y) - imag_part(g) * np.sin(y),
     lambda g, x, y: -x * (real_part(g) * np.sin(y) + imag_part(g) * np.cos(y)),
+    jvp=(lambda t, y: polar(t, y), lambda t, x, y: polar(t * x, y) * 1j),
+    batch=ALIGNED,
 )
 
 
@@ -87,5 +95,5 @@ def unpaired(x):
     return np.asarray(x.view(kind)[..., 0])
 
 
-general(pairs, lambda g: np.conjugate(unpaired(g)))
-general(unpaired, lambda g: pairs(np.conjugate(g)))
+general(pairs, lambda g: np.conjugate(unpaired(g)), jvp=lambda t: pairs(t), batch=LEADING)
+general(unpaired, lambda g: pairs(np.conjugate(g)), jvp=lambda t: unpaired(t), batch=LEADING)

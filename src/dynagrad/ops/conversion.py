@@ -5,9 +5,10 @@ Imports NumPy only.
 
 import numpy as np
 
+from .batching import leading, widened
 from .creation import zeros
-from .rule import linear, primitive
-from .shape import cast, sum_to
+from .rule import ALIGNED, LEADING, linear, primitive
+from .shape import broadcast_to, cast, sum_to
 
 # --- layout ----------------------------------------------------------------------------------
 
@@ -74,9 +75,15 @@ def alias(x):
     return x[...]
 
 
-linear(clone, lambda g: g)
-linear(alias, lambda g: g)
-linear(to_copy, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True)
+def _batch_in_order(fun, values, flags, kw):
+    """The batch is the slowest dimension in memory."""
+    axes = kw["axes"]
+    return fun(*values, **{**kw, "axes": axes and (0, *[a + 1 for a in axes])})
+
+
+linear(clone, lambda g: g, batch=_batch_in_order)
+linear(alias, lambda g: g, batch=LEADING)
+linear(to_copy, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True, batch=_batch_in_order)
 
 
 # --- overwriting -----------------------------------------------------------------------------
@@ -100,10 +107,16 @@ def _zeros(g, metas):
     return [zeros(shape=meta.shape, dtype=meta.dtype, like=g) for meta in metas]
 
 
-linear(discard, lambda g, xs_meta: _zeros(g, xs_meta), fresh=True)
+def _fill_batch(fun, values, flags, kw):
+    x, y = leading(values, flags)
+    return fun(x, broadcast_to(widened(y, x.ndim - 1), shape=x.shape))
+
+
+linear(discard, lambda g, xs_meta: _zeros(g, xs_meta), fresh=True, batch=ALIGNED)
 linear(
     fill,
     lambda g, x_meta: zeros(shape=x_meta.shape, dtype=x_meta.dtype, like=g),
     lambda g, y_meta: cast(sum_to(g, shape=y_meta.shape), dtype=y_meta.dtype),
     fresh=True,
+    batch=_fill_batch,
 )

@@ -4,7 +4,7 @@ only.
 
 import numpy as np
 
-from .rule import constant, primitive
+from .rule import LEADING, constant, primitive
 
 
 @primitive
@@ -18,4 +18,4 @@ def zeros(*, shape, dtype, like):
     return full(like, shape=shape, value=0, dtype=dtype)
 
 
-constant(full)
+constant(full, batch=LEADING)

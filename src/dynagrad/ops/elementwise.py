@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .rule import constant, elementwise, primitive, same
+from .rule import ALIGNED, constant, elementwise, primitive, same
 
 # --- selection ------------------------------------------------------------------------------------
 
@@ -49,7 +49,7 @@ def nothing(x):
     return np.zeros_like(x)
 
 
-constant(nothing)
+constant(nothing, batch=ALIGNED)
 
 
 def missing(name):
@@ -217,7 +217,7 @@ def not_negative(x):
     return x.real >= 0
 
 
-constant(not_negative)
+constant(not_negative, batch=ALIGNED)
 elementwise(
     power,
     lambda g, x, y: keep(g * (y * power(x, y - 1)), y != 0),
@@ -352,5 +352,5 @@ def right_shift(x, y):
     return np.right_shift(x, np.where((y < 0) | (y >= most), y.dtype.type(most), y))
 
 
-constant(left_shift)
-constant(right_shift)
+constant(left_shift, batch=ALIGNED)
+constant(right_shift, batch=ALIGNED)

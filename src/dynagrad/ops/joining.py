@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .rule import ANY, linear, primitive
-from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal
+from .batching import leading, merged, widened
+from .rule import ANY, LEADING, linear, primitive
+from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal, widen
 
 
 def row_major(array):
@@ -61,13 +62,20 @@ def unbind(x, *, axis):
     return tuple([x[(*lead, i, ...)] for i in range(x.shape[axis])])
 
 
-linear(cat, lambda g, xs_meta, *, axis: _parts(g, xs_meta, axis))
+def _cat_batch(fun, values, flags, kw):
+    values = leading(values, flags)
+    fitting = [v for v in values if v.ndim > 2 or v.shape[1] != 0] or values[:1]
+    return fun(*fitting, axis=kw["axis"] + 1)
+
+
+linear(cat, lambda g, xs_meta, *, axis: _parts(g, xs_meta, axis), batch=_cat_batch)
 linear(
     stack,
     lambda g, xs_meta, *, axis: [select(g, axis=axis, index=i) for i in range(len(xs_meta))],
+    batch=LEADING,
 )
-linear(split, lambda gs, *, axis: cat(*gs, axis=axis), results=ANY, fresh=True)
-linear(unbind, lambda gs, *, axis: stack(*gs, axis=axis), results=ANY, fresh=True)
+linear(split, lambda gs, *, axis: cat(*gs, axis=axis), results=ANY, fresh=True, batch=LEADING)
+linear(unbind, lambda gs, *, axis: stack(*gs, axis=axis), results=ANY, fresh=True, batch=LEADING)
 
 
 @primitive
@@ -98,7 +106,16 @@ def _blocks(g, metas):
     return parts
 
 
-linear(block_diag, lambda g, xs_meta: _blocks(g, xs_meta))
+def _block_batch(fun, values, flags, kw):
+    blocks = [widened(v, 2) for v in leading(values, flags)]
+    columns, start, rows = sum(b.shape[2] for b in blocks), 0, []
+    for b in blocks:
+        rows.append(widen(b, axis=2, start=start, total=columns))
+        start += b.shape[2]
+    return cat(*rows, axis=1)
+
+
+linear(block_diag, lambda g, xs_meta: _blocks(g, xs_meta), batch=_block_batch)
 
 
 # --- repeating and reordering -----------------------------------------------------------------
@@ -167,13 +184,35 @@ def _back(shifts):
     return tuple(-s for s in shifts) if isinstance(shifts, tuple) else -shifts
 
 
-linear(repeat, lambda g, x_meta, *, repeats: _unrepeat(g, x_meta.shape, repeats))
-linear(flip, lambda g, *, axes: flip(g, axes=axes), fresh=True)
-linear(roll, lambda g, *, shifts, axes: roll(g, shifts=_back(shifts), axes=axes), fresh=True)
-linear(rot90, lambda g, *, k, axes: rot90(g, k=-k, axes=axes), fresh=True)
+def _repeat_batch(fun, values, flags, kw):
+    repeats = kw["repeats"]
+    return fun(widened(values[0], len(repeats)), repeats=(1, *repeats))
+
+
+def _roll_batch(fun, values, flags, kw):
+    (x,), axes, shifts = values, kw["axes"], kw["shifts"]
+    if axes is None:
+        return reshape(fun(merged(x), shifts=shifts, axes=1), shape=x.shape)
+    return fun(x, shifts=shifts, axes=tuple([a + 1 for a in axes]))
+
+
+linear(
+    repeat,
+    lambda g, x_meta, *, repeats: _unrepeat(g, x_meta.shape, repeats),
+    batch=_repeat_batch,
+)
+linear(flip, lambda g, *, axes: flip(g, axes=axes), fresh=True, batch=LEADING)
+linear(
+    roll,
+    lambda g, *, shifts, axes: roll(g, shifts=_back(shifts), axes=axes),
+    fresh=True,
+    batch=_roll_batch,
+)
+linear(rot90, lambda g, *, k, axes: rot90(g, k=-k, axes=axes), fresh=True, batch=LEADING)
 linear(
     diag_embed,
     lambda g, *, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
+    batch=LEADING,
 )
-linear(tril, lambda g, *, k: tril(g, k=k), fresh=True)
-linear(triu, lambda g, *, k: triu(g, k=k), fresh=True)
+linear(tril, lambda g, *, k: tril(g, k=k), fresh=True, batch=LEADING)
+linear(triu, lambda g, *, k: triu(g, k=k), fresh=True, batch=LEADING)

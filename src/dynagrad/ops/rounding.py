@@ -3,7 +3,7 @@
 import numpy as np
 
 from .elementwise import drop, keep, missing, nothing
-from .rule import elementwise, general, primitive, same
+from .rule import ALIGNED, elementwise, general, primitive, same
 
 # --- rounding -------------------------------------------------------------------------------------
 
@@ -68,8 +68,17 @@ def _sgn_vjp(g, x, x_meta):
     return drop((g - along * conj(s)) / (size + np.equal(size, 0)), np.equal(size, 0))
 
 
+def _sgn_jvp(t, x, x_meta):
+    if x_meta.dtype.kind != "c":
+        return nothing(t)
+    s, size = sgn(x), np.absolute(x)
+    inner = t * conj(s)
+    along = (inner + conj(inner)) / 2
+    return drop((t - along * s) / (size + np.equal(size, 0)), np.equal(size, 0))
+
+
 elementwise(sign, lambda g: nothing(g))
-general(sgn, _sgn_vjp)
+general(sgn, _sgn_vjp, jvp=_sgn_jvp, batch=ALIGNED)
 elementwise(conj, lambda g: np.conjugate(g))
 elementwise(np.absolute, lambda g, x: g * conj(sgn(x)))
 
