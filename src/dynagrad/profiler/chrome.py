@@ -52,7 +52,7 @@ def trace_events(
             {
                 "ph": "X",
                 "cat": _CATEGORIES.get(event.kind, "cpu_op"),
-                "name": event.name,
+                "name": event.trace_name,
                 "pid": pid,
                 "tid": event.thread,
                 "ts": span.start,

@@ -5,7 +5,7 @@ from typing import Any
 
 from .chrome import write_trace
 from .events import FunctionEvent, FunctionEventAvg
-from .formats import bytes_text, layout, share_text, shortened, time_text
+from .formats import bytes_text, flops_unit, layout, share_text, shortened, time_text
 
 #: what `export_stacks` can write
 METRICS = ("self_cpu_time_total", "cpu_time_total")
@@ -28,7 +28,7 @@ class EventList(list):
         self._profile_memory = profile_memory
         self._with_flops = with_flops
         self._calls = list(calls)
-        self._metadata = metadata or {}
+        self._metadata = {} if metadata is None else metadata
         self._origin = origin
 
     def __str__(self) -> str:
@@ -89,7 +89,8 @@ class EventList(list):
             texts = [e.stack[0] if e.stack else "" for e in chosen]
             column("Source Location", [_tail(t, max_src_column_width) for t in texts])
         if self._with_flops:
-            column("Total FLOPs", [str(e.flops) if e.flops else "--" for e in chosen])
+            unit, size = flops_unit([e.flops for e in chosen])
+            column(f"Total {unit}", [f"{e.flops / size:.3f}" if e.flops else "--" for e in chosen])
         notes = ["This report only display top-level ops statistics"] * top_level_events_only
         names = list(columns)
         text = layout(
@@ -98,14 +99,18 @@ class EventList(list):
             header=header,
             notes=notes,
             left=("Source Location",),
+            first=min(4 + max(len(e.key) for e in self), max_name_column_width),
         )
         return f"{text}\nSelf CPU time total: {time_text(total, time_unit)}\n"
 
     def key_averages(
-        self, group_by_input_shapes: bool = False, group_by_stack_n: int = 0
+        self,
+        group_by_input_shapes: bool = False,
+        group_by_stack_n: int = 0,
+        group_by_overload_name: bool = False,
     ) -> "EventList":
         """The averages of events of the same name, and of the same input shapes and innermost
-        `group_by_stack_n` stack entries where asked for.
+        `group_by_stack_n` stack entries where asked for; there are no overloads to tell apart.
         """
         groups: dict[tuple, FunctionEventAvg] = {}
         for event in self:
@@ -134,7 +139,7 @@ class EventList(list):
         total.key = "Total"
         return total
 
-    def export_chrome_trace(self, path: str) -> None:
+    def export_chrome_trace(self, path: str, use_python_export: bool = False) -> None:
         """Write the events as a Chrome trace (JSON) for chrome://tracing and Perfetto; gzipped if
         the path ends in `.gz`.
         """

@@ -68,14 +68,15 @@ class Times:
 class FunctionEvent(Times):
     """One call: of an operation, of a node's backward, of a block named by record_function.
 
-    name; id; thread (1, 2, ...: each thread's events are its own); time_range; cpu_children and
-    cpu_parent; cpu_time_total and self_cpu_time_total (without the children's), in microseconds;
-    input_shapes, stack and flops where they were asked for; sequence_nr: the number of the graph
-    node that was recorded or ran, -1 without one. Ours: kind ("operation", "backward",
-    "optimizer", "data" or "annotation"); line: the user's source line, for a backward event that of the forward
-    operation; module: the path of the nn.Module that called it; forward: the event that recorded
-    the node; kept_bytes: what the node keeps for backward; self_saved_bytes and saved_bytes: the
-    part of it that no earlier node keeps and that is no parameter, without and with the children's.
+    name and trace_name (only there have steps their number); id; thread (1, 2, ...: each thread's
+    events are its own); time_range; cpu_children and cpu_parent; cpu_time_total and
+    self_cpu_time_total (without the children's), in microseconds; input_shapes, stack and flops
+    where they were asked for; sequence_nr: the number of the graph node that was recorded or ran,
+    -1 without one. Ours: kind ("operation", "backward", "optimizer", "data" or "annotation"); line:
+    the user's source line, for a backward event that of the forward operation; module: the path of
+    the nn.Module that called it; forward: the event that recorded the node; kept_bytes: what the
+    node keeps for backward; self_saved_bytes and saved_bytes: the part of it that no earlier node
+    keeps and that is no parameter, without and with the children's.
     """
 
     __slots__ = (
@@ -84,7 +85,6 @@ class FunctionEvent(Times):
         "_origin",
         "_parent",
         "args",
-        "awaited",
         "code",
         "cpu_children",
         "cpu_memory_usage",
@@ -105,12 +105,14 @@ class FunctionEvent(Times):
         "start",
         "thread",
         "tick",
+        "trace_name",
     )
     count = 1
     scope = 0
 
     def __init__(self, name: str, kind: str, number: int, thread: int, origin: int):
-        self.name = name
+        self.trace_name = name
+        self.name = "ProfilerStep*" if name.startswith("ProfilerStep#") else name
         self.kind = kind
         self.id = number
         self.thread = thread
@@ -119,7 +121,6 @@ class FunctionEvent(Times):
         self._parent: Any = None
         self._forward: Any = None
         self.cpu_children: list[FunctionEvent] = []
-        self.awaited: Any = None
         self.code: Any = None
         self.lasti = 0
         self.module: str | None = None
@@ -135,11 +136,6 @@ class FunctionEvent(Times):
     @property
     def key(self) -> str:
         """The name by which events are grouped."""
-        return self.name
-
-    @property
-    def trace_name(self) -> str:
-        """The name in a Chrome trace."""
         return self.name
 
     @property
@@ -190,7 +186,8 @@ class FunctionEvent(Times):
     @property
     def saved_bytes(self) -> int:
         """The bytes kept for backward from here on, with those of the events below it."""
-        total, waiting = 0, [self]
+        total = 0
+        waiting: list[FunctionEvent] = [self]
         while waiting:
             event = waiting.pop()
             total += event.self_saved_bytes

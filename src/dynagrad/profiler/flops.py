@@ -2,7 +2,7 @@
 
 from math import prod
 
-_ELEMENTWISE = ("aten::add", "aten::mul", "aten::sub", "aten::div")
+_ELEMENTWISE = ("aten::add", "aten::mul")
 
 
 def flops_of(name: str, shapes: list) -> int:
@@ -12,7 +12,7 @@ def flops_of(name: str, shapes: list) -> int:
     of its first input's shape broadcast with the second's.
     """
     tensors = [s for s in shapes if isinstance(s, list)]
-    if name in ("aten::mm", "aten::matmul", "aten::bmm") and len(tensors) >= 2:
+    if name in ("aten::mm", "aten::bmm") and len(tensors) >= 2:
         return _product(tensors[0], tensors[1])
     if name in ("aten::addmm", "aten::baddbmm") and len(tensors) >= 3:
         return _product(tensors[1], tensors[2])

@@ -24,6 +24,15 @@ def bytes_text(number: int) -> str:
     return f"{number} B"
 
 
+def flops_unit(numbers: Sequence[int]) -> tuple[str, int]:
+    """The unit in which the least of these numbers of operations, zeros aside, is at least one."""
+    least = min((n for n in numbers if n), default=0)
+    for power, unit in ((12, "TFLOPs"), (9, "GFLOPs"), (6, "MFLOPs"), (3, "KFLOPs")):
+        if least >= 10**power:
+            return unit, 10**power
+    return "FLOPs", 1
+
+
 def share_text(part: float, whole: float) -> str:
     """A part in percent of the whole: `47.37%`."""
     return f"{100 * part / whole if whole else 0:.2f}%"
@@ -41,13 +50,15 @@ def layout(
     header: str | None = None,
     notes: Sequence[str] = (),
     left: Sequence[str] = (),
+    first: int | None = None,
 ) -> str:
     """A table as PyTorch prints its own: columns set to the right (those in `left` to the left),
-    between rules of dashes.
+    between rules of dashes; `first`: the first column's width.
     """
     widths = [
         max(COLUMN, len(name), *(len(row[i]) for row in rows), 0) for i, name in enumerate(names)
     ]
+    widths[0] = widths[0] if first is None else first
     rule = "".join("-" * width + "  " for width in widths)
 
     def line(cells: Sequence[str]) -> str:

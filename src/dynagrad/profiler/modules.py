@@ -8,7 +8,11 @@ from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
 
-from ..nn.modules.hooks import register_module_forward_hook, register_module_forward_pre_hook
+from ..nn.modules.hooks import (
+    _global_forward_hooks_always_called,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
 from ..nn.modules.module import Module
 from ..optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -79,6 +83,7 @@ class Calls:
         """End what `attach` began; calls that are still open end here."""
         for handle in self._handles:
             handle.remove()
+            _global_forward_hooks_always_called.pop(handle.id, None)
         self._handles = []
         _profiled.set(None)
         _current.set(None)

@@ -19,13 +19,13 @@ class profile(Results):  # noqa: N801 - PyTorch's name
     `print(prof.key_averages().table())`, `print(prof.by_line())`.
 
     activities: what to look at (CPU). schedule: which steps to record, each ended by `step()`; None
-    records all. on_trace_ready: called with the profile when a recording is finished. record_shapes:
-    keep the inputs' shapes. profile_memory: count the bytes that operations allocate, and show
-    bytes in tables. with_stack: keep the call stacks. with_flops: count floating-point operations.
-    acc_events: keep the events of all cycles of a schedule, not of the last alone. with_modules and
-    the remaining arguments are taken as PyTorch takes them; modules are always known. AssertionError
-    for activities that are none, RuntimeError where a profile already runs in this thread. Source:
-    torch.profiler.profile.
+    records all. on_trace_ready: called with the profile when a recording is finished.
+    record_shapes: keep the inputs' shapes. profile_memory: count the bytes that operations
+    allocate, and show bytes in tables. with_stack: keep the call stacks. with_flops: count
+    floating-point operations. acc_events: keep the events of all cycles of a schedule, not of the
+    last alone. with_modules and the remaining arguments are taken as PyTorch takes them; modules
+    are always known. AssertionError for activities that are none, RuntimeError where a profile
+    already runs in this thread. Source: torch.profiler.profile.
     """
 
     def __init__(
@@ -100,7 +100,10 @@ class profile(Results):  # noqa: N801 - PyTorch's name
         return self.function_events
 
     def key_averages(
-        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0
+        self,
+        group_by_input_shape: bool = False,
+        group_by_stack_n: int = 0,
+        group_by_overload_name: bool = False,
     ) -> EventList:
         """Averages of events of the same name, and where asked for of the same input shapes and
         stack.
@@ -134,8 +137,7 @@ class profile(Results):  # noqa: N801 - PyTorch's name
     def _go(self, before: ProfilerAction, now: ProfilerAction | None) -> None:
         """From one step's action to the next; None ends the profile."""
         if before in _RECORDING and (before is ProfilerAction.RECORD_AND_SAVE or now is None):
-            self._save()
-            if self.on_trace_ready is not None:
+            if self._save() and self.on_trace_ready is not None:
                 self.on_trace_ready(self)
         elif before in _RECORDING and now not in _RECORDING:
             warn("Incorrect schedule: RECORD followed by NONE or WARMUP: the recording is dropped")
@@ -154,15 +156,16 @@ class profile(Results):  # noqa: N801 - PyTorch's name
             recorder.start()
             self._recorder = recorder
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
         recorder = self._drop()
         if recorder is None:
-            return
+            return False
         found = event_list(recorder, self._metadata)
         if self.acc_events and self.function_events is not None:
             found[:0] = self.function_events
             found._calls[:0] = self.function_events._calls
         self.function_events = found
+        return True
 
     def _drop(self) -> Recorder | None:
         recorder, self._recorder = self._recorder, None

@@ -107,7 +107,6 @@ class Recorder(Watcher):
         """End an event, and what is still open inside it; `before` was open before it."""
         event.end = perf_counter_ns()
         event.last_tick = tick()
-        event.awaited = None
         event.cpu_memory_usage = sum(e.cpu_memory_usage for e in event.cpu_children)
         _current.set(before)
         open_ones = [e for e in event.cpu_children if not e.end]
@@ -127,12 +126,11 @@ class Recorder(Watcher):
 
     def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
         """A public function is called."""
+        name, kind = _name_and_kind(f, args)
         before = _current.get()
-        if before is not None and before.awaited == f:  # bound methods are made anew
-            before.awaited = None
-            return NotImplemented
-        event = self.open(*_name_and_kind(f, args))
-        event.awaited = f
+        if before is not None and not before.end and (before.name, before.kind) == (name, kind):
+            return NotImplemented  # this call itself, or one half of a function calling the other
+        event = self.open(name, kind)
         token = watchers.set((*watchers.get(), self))
         result = NotImplemented
         try:

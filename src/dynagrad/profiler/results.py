@@ -26,7 +26,10 @@ class Results:
         return self._finished()
 
     def key_averages(
-        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0
+        self,
+        group_by_input_shape: bool = False,
+        group_by_stack_n: int = 0,
+        group_by_overload_name: bool = False,
     ) -> EventList:
         """Averages of events of the same name; see `EventList.key_averages`."""
         return self._finished().key_averages(group_by_input_shape, group_by_stack_n)
@@ -45,7 +48,7 @@ class Results:
         """All events as one average."""
         return self._finished().total_average()
 
-    def export_chrome_trace(self, path: str) -> None:
+    def export_chrome_trace(self, path: str, use_python_export: bool = False) -> None:
         """Write the profile as a Chrome trace; see `EventList.export_chrome_trace`."""
         self._finished().export_chrome_trace(path)
 
