@@ -168,7 +168,8 @@ def note_cut(family: Family, edge: Any, how: str) -> None:
     the history is held weakly.
     """
     if edge is not None:
-        family.cut = (how, *caller(3), weakref.ref(node_and_number(edge)[0]))
+        node = edge.node if type(edge) is Output else edge
+        family.cut = (how, *caller(3), weakref.ref(node))
 
 
 def edge_of(t: Tensor) -> Any:

@@ -39,7 +39,7 @@ def why(x: Any, loss: Any = None) -> Reason:
     - detached, no_grad, inference, not_differentiable, dtype, frozen, no_history: x does not
       require grad;
     - no_path, another_leaf, constant, no_gradient: x requires grad, but the loss does not reach it;
-    - not_run, cleared, loss_without_graph, freed, overwritten, hook, unknown: `.grad` is not this
+    - not_run, cleared, loss_without_graph, overwritten, hook, unknown: `.grad` is not this
       graph's gradient;
     - zero, partly_zero, nan, huge, vanishing (`details["cause"]` tells more), ordinary;
     - module: `details["parameters"]` holds the Reasons by name.
