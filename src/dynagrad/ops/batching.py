@@ -1,71 +1,104 @@
-"""What batching rules share: values with a batch dimension in front, brought into one form.
+"""Where the batch dimension goes in calls on batches: what functions given as `batch=` share.
+Imports NumPy only.
 
-A batching rule is `batch(fun, values, flags, kw)`: the call `fun(*values, **kw)` where the values
-with a flag have the batch as an additional dimension 0; its results must have it too. Values may
-be arrays, carriers or tensors, numbers and None: only `.shape`, `.ndim` and dispatching calls are
-used on them. Imports NumPy only.
+Each takes `values`, and `flags` that tell which of them have the batch as first dimension.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+import math
 
 from .shape import broadcast_to, reshape, transpose
 
 
-def batch_size(values: Any, flags: Any) -> int:
-    """The size of the batch."""
+def batch_size(values, flags):
+    """The number of examples, from the values that have the batch."""
     return next(v.shape[0] for v, flag in zip(values, flags, strict=True) if flag)
 
 
-def rank(value: Any, flag: bool) -> int:
-    """The number of dimensions of one example."""
-    return value.ndim - flag
+def of_rank(v, rank):
+    """A batch with dimensions of size 1 behind the batch's, up to `rank` for each example."""
+    if v.ndim > rank:
+        return v
+    return reshape(v, shape=(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]))
 
 
-def leading(values: Any, flags: Any) -> list:
+def aligned(values, flags):
+    """The values with dimensions of size 1 behind the batch's, so that all have the same rank."""
+    rank = max([getattr(v, "ndim", 0) - flag for v, flag in zip(values, flags, strict=True)])
+    return [of_rank(v, rank) if flag else v for v, flag in zip(values, flags, strict=True)]
+
+
+def with_batch(v, flag, size):
+    """A value repeated along the batch, if it has none; None stays."""
+    return v if flag or v is None else broadcast_to(v, shape=(size, *v.shape))
+
+
+def leading(values, flags, size=None):
     """The values, all of them with the batch dimension."""
+    if size is None:
+        size = batch_size(values, flags)
+    return [with_batch(v, flag, size) for v, flag in zip(values, flags, strict=True)]
+
+
+#: keywords that name a dimension, counted from the front
+_AXIS = ("axis", "axis1", "axis2")
+
+
+def behind(axes, rank):
+    """Dimensions of an example (None: all `rank` of them) as dimensions of the batch."""
+    return tuple(range(1, rank + 1)) if axes is None else tuple([a + 1 for a in axes])
+
+
+def shifted(kw, values, flags, size):
+    """A call's keywords with the batch as dimension 0: dimensions one further, shapes with the
+    batch's size in front; `axes=None`, all dimensions, without the batch's.
+    """
+    moved = dict(kw)
+    for name in _AXIS:
+        if name in kw:
+            moved[name] = kw[name] + 1
+    if "axes" in kw:
+        rank = next(v.ndim - flag for v, flag in zip(values, flags, strict=True) if v is not None)
+        moved["axes"] = behind(kw["axes"], rank)
+    if "shape" in kw:
+        moved["shape"] = (size, *kw["shape"])
+    return moved
+
+
+def as_rows(v):
+    """The batch and the first dimension of each example as one dimension."""
+    return reshape(v, shape=(v.shape[0] * v.shape[1], *v.shape[2:]))
+
+
+def rowwise(fun, values, flags, kw):
+    """`batch=` of functions that treat each element of their inputs' first dimension by itself."""
     size = batch_size(values, flags)
-    return [
-        v if flag or v is None else broadcast_to(v, shape=(size, *v.shape))
-        for v, flag in zip(values, flags, strict=True)
-    ]
+    rows = leading(values, flags, size)
+    result = fun(*[None if v is None else as_rows(v) for v in rows], **kw)
+    return reshape(result, shape=(size, rows[0].shape[1], *result.shape[1:]))
 
 
-def widened(v: Any, dims: int) -> Any:
-    """A batch with dimensions of size 1 behind the batch's, for `dims` dimensions an example."""
-    missing = dims + 1 - v.ndim
-    return v if missing <= 0 else reshape(v, shape=(v.shape[0], *(1,) * missing, *v.shape[1:]))
-
-
-def merged(v: Any) -> Any:
+def merged(v):
     """A batch with all dimensions of an example made one."""
-    count = 1
-    for n in v.shape[1:]:
-        count *= n
-    return reshape(v, shape=(v.shape[0], count))
+    return reshape(v, shape=(v.shape[0], math.prod(v.shape[1:])))
 
 
-def moved(v: Any, source: int, target: int) -> Any:
+def moved(v, source, target):
     """One dimension at another place."""
     axes = [axis for axis in range(v.ndim) if axis != source]
     axes.insert(target, source)
     return v if source == target else transpose(v, axes=tuple(axes))
 
 
-def each_result(change: Callable, result: Any) -> Any:
-    """`change` applied to every result."""
-    return tuple([change(r) for r in result]) if type(result) is tuple else change(result)
+def shaped(result, shape):
+    """Every result under this shape."""
+    if type(result) is tuple:
+        return tuple([reshape(r, shape=shape) for r in result])
+    return reshape(result, shape=shape)
 
 
-def along_axis(fun: Callable, values: Any, flags: Any, kw: dict) -> Any:
-    """The batching rule of a function along one dimension, `axis`: all values get the batch
-    dimension. Single numbers, which count as vectors of one element, become such vectors.
-    """
+def along_axis(fun, values, flags, kw):
+    """`batch=` of functions along `axis` that take a number for a vector of one element."""
     values = leading(values, flags)
-    kw = {**kw, "axis": kw["axis"] + 1}
-    if any(v is not None and v.ndim == 1 for v in values):
-        vectors = [reshape(v, shape=(*v.shape, 1)) if v.ndim == 1 else v for v in values]
-        size = vectors[0].shape[0]
-        return each_result(partial(reshape, shape=(size,)), fun(*vectors, **kw))
-    return fun(*values, **kw)
+    if values[0].ndim > 1:
+        return fun(*values, **{**kw, "axis": kw["axis"] + 1})
+    return shaped(fun(*map(merged, values), **{**kw, "axis": 1}), values[0].shape)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .batching import merged, widened
+from .batching import merged, of_rank
 from .reduction import any_over
 from .rule import ALIGNED, constant, primitive
 from .shape import reshape
@@ -55,7 +55,7 @@ def _is_in_batch(fun, values, flags, kw):
         return fun(x, y, **kw)
     if not flags[0]:
         x = reshape(x, shape=(1, *x.shape))
-    y = widened(merged(y), x.ndim)
+    y = of_rank(merged(y), x.ndim)
     found = any_over(np.equal(reshape(x, shape=(*x.shape, 1)), y), axes=(x.ndim,), keepdims=False)
     return np.logical_not(found) if kw["invert"] else found
 

@@ -5,7 +5,7 @@ Imports NumPy only.
 
 import numpy as np
 
-from .batching import leading, widened
+from .batching import leading, of_rank
 from .creation import zeros
 from .rule import ALIGNED, LEADING, linear, primitive
 from .shape import broadcast_to, cast, sum_to
@@ -109,7 +109,7 @@ def _zeros(g, metas):
 
 def _fill_batch(fun, values, flags, kw):
     x, y = leading(values, flags)
-    return fun(x, broadcast_to(widened(y, x.ndim - 1), shape=x.shape))
+    return fun(x, broadcast_to(of_rank(y, x.ndim - 1), shape=x.shape))
 
 
 linear(discard, lambda g, xs_meta: _zeros(g, xs_meta), fresh=True, batch=ALIGNED)

@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .rule import constant, general, linear, primitive
+from .index_batching import (
+    basic_batch,
+    clear_batch,
+    gather_batch,
+    index_batch,
+    put_batch,
+    scatter_batch,
+    unindex_batch,
+)
+from .rule import ALIGNED, constant, general, linear, primitive
 from .shape import cast, narrow, restrided, sum_to, widen
 
 
@@ -49,9 +58,12 @@ def ungetitem(x, *, index, shape):
 
 
 linear(
-    getitem, lambda g, x_meta, *, index: ungetitem(g, index=index, shape=x_meta.shape), fresh=True
+    getitem,
+    lambda g, x_meta, *, index: ungetitem(g, index=index, shape=x_meta.shape),
+    fresh=True,
+    batch=basic_batch,
 )
-linear(ungetitem, lambda g, *, index: getitem(g, index=index))
+linear(ungetitem, lambda g, *, index: getitem(g, index=index), batch=basic_batch)
 
 
 # --- index arrays -----------------------------------------------------------------------------
@@ -158,14 +170,16 @@ linear(
     lambda g, i, x_meta, *, axes: unindex(g, i, axes=axes, shape=x_meta.shape),
     None,
     fresh=True,
+    batch=index_batch,
 )
-linear(unindex, lambda g, i, *, axes: index(g, i, axes=axes), None, fresh=True)
-linear(clear, lambda g, i, *, axes: clear(g, i, axes=axes), None, fresh=True)
+linear(unindex, lambda g, i, *, axes: index(g, i, axes=axes), None, fresh=True, batch=unindex_batch)
+linear(clear, lambda g, i, *, axes: clear(g, i, axes=axes), None, fresh=True, batch=clear_batch)
 linear(
     put,
     lambda g, i, *, axes, accumulate: g if accumulate else clear(g, i, axes=axes),
     None,
     lambda g, i, v_meta, *, axes: sum_to(index(g, i, axes=axes), shape=v_meta.shape),
+    batch=put_batch,
 )
 
 
@@ -253,21 +267,26 @@ linear(
     lambda g, i, x_meta, *, axis: ungather(g, i, axis=axis, shape=x_meta.shape),
     None,
     fresh=True,
+    batch=gather_batch,
 )
-linear(ungather, lambda g, i, *, axis: gather(g, i, axis=axis), None, fresh=True)
-linear(erase, lambda g, i, *, axis: erase(g, i, axis=axis), None, fresh=True)
+linear(
+    ungather, lambda g, i, *, axis: gather(g, i, axis=axis), None, fresh=True, batch=scatter_batch
+)
+linear(erase, lambda g, i, *, axis: erase(g, i, axis=axis), None, fresh=True, batch=scatter_batch)
 linear(
     scatter,
     lambda g, i, *, axis: erase(g, i, axis=axis),
     None,
     lambda g, i, v_meta, *, axis: _uncropped(gather(g, i, axis=axis), v_meta.shape),
     fresh=True,
+    batch=scatter_batch,
 )
 linear(
     scatter_add,
     lambda g: g,
     None,
     lambda g, i, v_meta, *, axis: _uncropped(gather(g, i, axis=axis), v_meta.shape),
+    batch=scatter_batch,
 )
 
 
@@ -343,7 +362,7 @@ def _scatter_reduce_gradient(g, x, x_meta, i, v, out, *, axis, reduce, include_s
     return to_x, None, _uncropped(to_v, v.shape)
 
 
-general(scatter_reduce, _scatter_reduce_gradient, joint=True)
+general(scatter_reduce, _scatter_reduce_gradient, joint=True, batch=scatter_batch)
 
 
 @primitive
@@ -377,13 +396,14 @@ def _mean_gradient(g, i, shape, axis, mean, include_self):
     return to_x, None, _uncropped(gather(share, i, axis=axis), shape)
 
 
-constant(count_parts)
+constant(count_parts, batch=scatter_batch)
 linear(
     scatter_mean,
     lambda g, i, v_meta, *, axis, mean, include_self: _mean_gradient(
         g, i, v_meta.shape, axis, mean, include_self
     ),
     joint=True,
+    batch=scatter_batch,
 )
 
 
@@ -408,6 +428,7 @@ linear(
     lambda g, mask, x_meta, *, keep: sum_to(masked(g, mask, keep=keep), shape=x_meta.shape),
     None,
     fresh=True,
+    batch=ALIGNED,
 )
 linear(
     fill_where,
@@ -415,4 +436,5 @@ linear(
     None,
     lambda g, mask, v_meta: sum_to(masked(g, mask, keep=True), shape=v_meta.shape),
     fresh=True,
+    batch=ALIGNED,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .batching import leading, merged, widened
+from .batching import leading, merged, of_rank
 from .rule import ANY, LEADING, linear, primitive
 from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal, widen
 
@@ -107,7 +107,7 @@ def _blocks(g, metas):
 
 
 def _block_batch(fun, values, flags, kw):
-    blocks = [widened(v, 2) for v in leading(values, flags)]
+    blocks = [of_rank(v, 2) for v in leading(values, flags)]
     columns, start, rows = sum(b.shape[2] for b in blocks), 0, []
     for b in blocks:
         rows.append(widen(b, axis=2, start=start, total=columns))
@@ -186,7 +186,7 @@ def _back(shifts):
 
 def _repeat_batch(fun, values, flags, kw):
     repeats = kw["repeats"]
-    return fun(widened(values[0], len(repeats)), repeats=(1, *repeats))
+    return fun(of_rank(values[0], len(repeats)), repeats=(1, *repeats))
 
 
 def _roll_batch(fun, values, flags, kw):
