@@ -12,8 +12,10 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import to_dtype
+from ..core.carrier import Carrier
 from ..core.complaints import type_name
 from ..core.hooks import seen
+from ..core.pytree import flatten
 from ..core.quiet import warn
 from ..core.saved import Packed
 from ..core.tape import (
@@ -31,10 +33,10 @@ from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, w
 from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
 from ..core.watch import PLAIN, overriding, tell_noted, watched_call, watchers
 from ..ops.creation import full
-from ..ops.rule import RULES, Save
+from ..ops.rule import ANY, RULES, Save
 from ..ops.shape import sum_to
 
-_KEPT = RULES[full]._replace(kind="general", saves=(Save("meta", 0, frozenset()),))
+_KEPT = RULES[full]._replace(kind="general", saves=(Save("meta", 0, frozenset()),), results=ANY)
 
 
 class FunctionCtx:
@@ -43,6 +45,7 @@ class FunctionCtx:
     def __init__(self):
         self.needs_input_grad: tuple[bool, ...] = ()
         self._saving: tuple = ()
+        self._saving_forward: tuple | None = None
         self._dirty: tuple = ()
         self._fixed: tuple = ()
         self._materialize = True
@@ -160,7 +163,7 @@ class BackwardCFunction(Node):
                 for p, meta in zip(given, self.metas, strict=True)
             ]
         ctx._kept, ctx._node = saved[0], self
-        token = grad_mode.set(create)
+        token = grad_mode.set(create or (not PLAIN and grad_mode.get()))
         try:
             answer = self.function.backward(ctx, *given)
         finally:
@@ -224,6 +227,7 @@ class Function:
     """
 
     generate_vmap_rule = False
+    _on_carriers: Any  # by function_on_carriers
 
     def __init__(self, *args: Any, **kwargs: Any):
         warn(
@@ -274,6 +278,18 @@ class Function:
             "forward mode AD."
         )
 
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any) -> Any:
+        """The results on a batch, as (output, out_dims); define it in a subclass, or set
+        `generate_vmap_rule = True`.
+
+        info: batch_size and randomness; in_dims: the batch dimension of each argument, or None.
+        """
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap static method "
+            "or set generate_vmap_rule=True."
+        )
+
     @classmethod
     def vjp(cls, ctx: Any, *grad_outputs: Any) -> Any:
         """Another name of backward."""
@@ -286,6 +302,8 @@ class Function:
             answer = watched_call(cls.apply, args, kwargs)
             if answer is not NotImplemented:
                 return answer
+        if not PLAIN and any(isinstance(getattr(a, "_a", None), Carrier) for a in flatten(args)[0]):
+            return cls._on_carriers(args, kwargs)
         ctx = FunctionCtx()
         edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
         records = grad_mode.get() and any(e is not None for e in edges)
@@ -300,11 +318,11 @@ class Function:
         finally:
             grad_mode.reset(token)
         outputs = output if isinstance(output, tuple) else (output,)
-        made = _results(cls, ctx, args, edges, outputs, records)
+        made = recorded_results(cls, ctx, args, edges, outputs, records)
         return made if isinstance(output, tuple) else made[0]
 
 
-def _results(
+def recorded_results(
     cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool
 ) -> tuple:
     tensors = [o for o in outputs if isinstance(o, Tensor)]
@@ -347,9 +365,11 @@ def _results(
     kept = [None if t is None else _Kept(t, _number(t, outputs)) for t in ctx._saving]
     node.saved = (kept,)
     node.holds = any(k is not None for k in kept)
-    if not PLAIN:
-        tell_noted(node, args)
-    ctx._saving = ctx._dirty = ctx._fixed = ()
+    try:
+        if not PLAIN:
+            tell_noted(node, args)
+    finally:  # what was saved may be a result, which holds the node, which holds ctx
+        ctx._saving = ctx._dirty = ctx._fixed = ()
     return tuple(aliased)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..ops.batching import aligned, leading, shifted
 from ..ops.joining import stack
 from ..ops.rule import ALIGNED, LEADING, RULES, Rule
-from ..ops.shape import broadcast_to, reshape, select
+from ..ops.shape import broadcast_to, select
 from .carrier import Carrier, Level, dead_error, here, in_place_errors, payload
 from .quiet import compute, warn
-from .tensor import Tensor, wrap
+from .tensor import Tensor, edge_of, wrap
 
 
 class BatchLevel(Level):
@@ -65,10 +66,10 @@ class Batched(Carrier):
             if rule.kind == "constant":
                 return result
         elif rule.batch is ALIGNED:
-            result = compute(rule, _aligned(values, flags), kw)
+            result = compute(rule, aligned(values, flags), kw)
         elif rule.batch is LEADING:
             size = level.size
-            result = compute(rule, _leading(values, flags, size), shifted(kw, values, flags, size))
+            result = compute(rule, leading(values, flags, size), shifted(kw, values, flags, size))
         elif rule.batch is not None:
             result = rule.batch(fun, values, flags, kw)
         else:
@@ -83,7 +84,7 @@ class Batched(Carrier):
         if other is not None and other.is_batched:
             if not self.is_batched:
                 raise in_place_errors[Batched]()
-            source = _aligned([self.value, source], [True, True])[1]
+            source = aligned([self.value, source], [True, True])[1]
         target = self.value
         if isinstance(target, Tensor):
             target.copy_(source if isinstance(source, Tensor) else wrap(source))  # pyright: ignore
@@ -131,47 +132,25 @@ in_place_errors[Batched] = lambda: RuntimeError(
 )
 
 
+def enter(x: Tensor, level: Level) -> Tensor:
+    """A tensor inside a vmap: its first dimension is the batch."""
+    return wrap(Batched(level, x._a if edge_of(x) is None else x))
+
+
+def leave(x: Tensor, level: Level) -> Tensor:
+    """A result outside of the vmap: its batch dimension first."""
+    held = x._a
+    if type(held) is Batched and held.level is level:
+        x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
+        if held.is_batched:
+            return x
+    value = x._a if edge_of(x) is None else x
+    found = broadcast_to(value, shape=(level.size, *x._a.shape))
+    return found if isinstance(found, Tensor) else wrap(found)
+
+
 def _array(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, np.generic) else value
-
-
-def _aligned(values: list, flags: list) -> list:
-    """The values with dimensions of size 1 behind the batch's, so that all have the same rank."""
-    ranks = [getattr(v, "ndim", 0) - flag for v, flag in zip(values, flags, strict=True)]
-    rank = max(ranks)
-    return [
-        reshape(v, shape=(v.shape[0], *(1,) * (rank - n), *v.shape[1:])) if flag and n < rank else v
-        for v, flag, n in zip(values, flags, ranks, strict=True)
-    ]
-
-
-def _leading(values: list, flags: list, size: Any) -> list:
-    """The values, all of them with the batch dimension."""
-    return [
-        v if flag or v is None else broadcast_to(v, shape=(size, *v.shape))
-        for v, flag in zip(values, flags, strict=True)
-    ]
-
-
-#: keywords that name a dimension, counted from the front
-_AXIS = ("axis", "axis1", "axis2")
-
-
-def shifted(kw: dict, values: list, flags: list, size: Any) -> dict:
-    """A call's keywords with the batch as dimension 0: dimensions one further, shapes with the
-    batch's size in front; `axes=None`, all dimensions, without the batch's.
-    """
-    moved = dict(kw)
-    for name in _AXIS:
-        if name in kw:
-            moved[name] = kw[name] + 1
-    if "axes" in kw:
-        axes = kw["axes"]
-        rank = next(v.ndim - flag for v, flag in zip(values, flags, strict=True) if v is not None)
-        moved["axes"] = tuple(range(1, rank + 1)) if axes is None else tuple(a + 1 for a in axes)
-    if "shape" in kw:
-        moved["shape"] = (size, *kw["shape"])
-    return moved
 
 
 _WARNED: set[Any] = set()

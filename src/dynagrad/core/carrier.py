@@ -206,6 +206,10 @@ class Carrier(NDArrayOperatorsMixin):
     def _assign(self, value: Any) -> None:
         raise NotImplementedError
 
+    def settled(self) -> Any:
+        """What is left to keep as a gradient, of values that end with their level."""
+        return self
+
     def __setitem__(self, index: Any, value: Any) -> None:
         if index is Ellipsis:
             self._assign(value)

@@ -99,7 +99,7 @@ class Dual(Carrier):
                 tangents.append(None)
         rule = RULES[fun]
         result = compute(rule, primals, kw)
-        if rule.kind == "constant" or (level.drops and not level.alive and not is_pair):
+        if rule.kind == "constant":
             return result
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) if isinstance(r, np.generic) else r for r in results])
@@ -113,6 +113,10 @@ class Dual(Carrier):
             ]
         )
         return duals if type(result) is tuple else duals[0]
+
+    def settled(self):
+        """The primal once the level of a dual number made by hand has ended."""
+        return self.primal if self.level.drops and not self.level.alive else self
 
     def _assign(self, value):
         other = value if type(value) is Dual and value.level is self.level else None
@@ -337,6 +341,10 @@ class UnpackTangent(_Part):
 
     def _cotangents(self, g):
         return (pack(self.level, g, None, True),)
+
+
+# What `grad_fn` shows, as PyTorch names it.
+MakeDual.__name__, UnpackPrimal.__name__ = "ViewBackward0", "Identity"
 
 
 def pack(level: Level, primal: Any, tangent: Any, is_pair: bool = False) -> Any:

@@ -6,10 +6,8 @@ compute is recorded. Nodes are processed in descending order of the tick at whic
 which is a topological order.
 """
 
-import os
 from functools import partial
 from heapq import heappop, heappush
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -17,18 +15,26 @@ from numpy import ndarray
 
 from ..ops.shape import copy, sum_to
 from .apply import broadcast_error, float32
-from .hooks import after, after_leaf, before, before_leaf, capture, run_tensor_hooks, seen, unpacked
+from .carrier import Carrier
+from .hooks import (
+    after,
+    after_leaf,
+    before,
+    before_leaf,
+    capture,
+    one_at_a_time,
+    raised_in,
+    run_tensor_hooks,
+    seen,
+)
 from .paths import arrivals, is_wanted, needed_for
 from .quiet import WARNED, quietly
-from .tape import AccumulateGrad, Node, Output, clock, family_saved, stale
-from .tensor import Tensor, family_of, with_edge
-from .watch import PLAIN, active, watched_rules
+from .saved import as_tensors, unpacked
+from .tape import AccumulateGrad, Node, Output, clock, stale
+from .tensor import Tensor, family_of, wrap
+from .watch import PLAIN, active, watched_delivery, watched_rules
 
 new = object.__new__
-#: held while a leaf's gradient grows: backward passes in several threads may meet in one leaf
-one_at_a_time = RLock()
-if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
-    os.register_at_fork(after_in_child=one_at_a_time._at_fork_reinit)  # pyright: ignore
 
 
 def run(
@@ -37,14 +43,16 @@ def run(
     *,
     retain: bool,
     create: bool,
-    targets: dict[Any, None] | None = None,
+    targets: dict[Any, bool] | None = None,
 ) -> dict[Any, Any]:
     """Propagate `cotangents` (arrays, or Tensors with `create`) from the edges `roots` to the
     leaves.
 
     Without `targets` the gradients arrive in the leaves' `.grad`. With it (edges), only the nodes
-    on a path to a target run, no leaf is touched, and the targets' gradients are returned.
+    on a path to a target run, and the targets' gradients are returned; no leaf is touched but those
+    that `targets` maps to True: theirs arrive in `.grad`.
     """
+    final: list[Any] = []  # see autograd.running: what hooks ask to be called at the end
     grads: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
     leaves: list[AccumulateGrad] = []
@@ -76,7 +84,7 @@ def run(
             if node not in needed:
                 continue
             edges = tuple([e if is_wanted(e, needed, targets) else None for e in edges])
-        if not edges:
+        if not edges or g is None:
             continue
         saved = node.saved
         if saved is None:
@@ -84,7 +92,7 @@ def run(
         elif clock.last_write > node.seq:
             stale(node, saved)
         if create:
-            saved = _as_tensors(node, saved)
+            saved = as_tensors(node, saved)
         try:
             results = (
                 watched_rules(partial(node.vjp, g, saved, edges), node, g, create)
@@ -94,9 +102,7 @@ def run(
         except WARNED:
             results = quietly(node.vjp, g, saved, edges)
         except Exception as error:
-            error.add_note(
-                f"raised in the backward pass of {type(node).__name__}, made at {node.place()}"
-            )
+            error.add_note(raised_in(node))
             raise
         if node.fix is not None:
             results = [
@@ -141,10 +147,12 @@ def run(
         g = grads.pop(edge, None)
         if g is None:
             continue
-        if targets is None:
+        if targets is None and not watched:
             deliver(edge, g, edge not in borrowed, create)
         else:
-            _finish(edge, g, False, create, targets, captured)
+            _finish(edge, g, edge not in borrowed, create, targets, captured)
+    for call in final:
+        call()
     return captured
 
 
@@ -166,8 +174,11 @@ def _arrive(edge: Any, g: Any, grads: dict, heap: list) -> None:
 def _finish(
     edge: AccumulateGrad, g: Any, fresh: bool, create: bool, targets: Any, captured: dict
 ) -> None:
-    if targets is None:
-        deliver(edge, g, fresh, create)
+    if targets is None or targets.get(edge):
+        if PLAIN:
+            deliver(edge, g, fresh, create)
+        else:
+            watched_delivery(partial(deliver, edge, g, fresh, create), edge, g)
     elif edge in targets:
         captured[edge] = g if edge.extra is None else run_tensor_hooks(edge.extra, 0, g, create)
 
@@ -177,6 +188,8 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
     extra = edge.extra
     if extra is not None:
         g, fresh = before_leaf(extra, g, create), False  # hooks may keep what they saw
+        if g is None:
+            return
     leaf = edge.leaf()
     if leaf is not None:
         with one_at_a_time:
@@ -188,7 +201,10 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                 mine = g
                 if g.dtype is not float32 and g.dtype.kind == "c":
                     mine, fresh = np.conjugate(g), True
-                if held is None:
+                if type(mine) is not ndarray and isinstance(mine, Carrier):
+                    mine = mine.settled()
+                    leaf._g = wrap(copy(mine) if held is None else np.add(held._a, mine))
+                elif held is None:
                     leaf._g = t = new(Tensor)
                     t._a = mine if fresh and type(mine) is ndarray else np.array(mine, order="C")
                     t._e = t._v = None
@@ -214,25 +230,3 @@ def add_into(a: ndarray, g: Any) -> None:
             a[...] = quietly(np.add, a, g)
     else:
         quietly(np.add, a, g, a)
-
-
-def _as_tensors(node: Node, saved: tuple) -> tuple:
-    """Saved values as Tensors with their places in the graph: the inputs' edges, the node itself
-    for its results.
-    """
-    values = []
-    for (kind, index, _), value in zip(node.rule.saves, saved, strict=True):
-        if kind == "meta" or value is None:
-            values.append(value)
-        elif kind == "out":
-            edge = node if node.rule.results == 1 else Output(node, index)
-            # An integer result (indices) has no derivative: as an input it must not be recorded.
-            values.append(with_edge(value, edge if value.dtype.kind in "fcV" else None))
-        elif node.rule.variadic:
-            values.append(tuple(with_edge(v, e) for v, e in zip(value, node.edges, strict=True)))
-        else:
-            t = with_edge(value, node.edges[index])
-            if t._e is None:
-                t._v = family_saved(node, index)
-            values.append(t)
-    return tuple(values)

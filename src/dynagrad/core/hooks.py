@@ -2,15 +2,24 @@
 and tensor.
 """
 
+import os
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from .. import errors
+from ..ops.shape import copy
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
 from .dtype import from_numpy_dtype
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
+from .watch import PLAIN, tell_hooked
+
+#: held while the gradient of a tensor grows: backward passes in several threads may meet in it
+one_at_a_time = RLock()
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=one_at_a_time._at_fork_reinit)  # pyright: ignore
 
 
 def seen(g: Any) -> Any:
@@ -24,6 +33,8 @@ def seen(g: Any) -> Any:
 def handed_out(g: Any, create: bool) -> Tensor:
     """A cotangent as users keep it: as they see it and, unless it is recorded, in new memory."""
     t = seen(g)
+    if type(t._a) is not np.ndarray:
+        return t if create else wrap(copy(t._a.settled()))
     return t if create else wrap(np.array(t._a))
 
 
@@ -36,59 +47,79 @@ def _taken(answer: Any, create: bool) -> Any:
     return answer if create else answer._a
 
 
-def _call(hook: Any, create: bool, *arguments: Any) -> Any:
+def call_hook(hook: Any, create: bool, *arguments: Any, node: Node | None = None) -> Any:
     token = grad_mode.set(create)
     try:
-        return hook(*arguments)
+        answer = hook(*arguments)
     finally:
         grad_mode.reset(token)
+    if not PLAIN:
+        tell_hooked(hook, node, arguments, answer)
+    return answer
 
 
 def run_tensor_hooks(extra: Extras, number: int, g: Any, create: bool) -> Any:
     """The cotangent after the hooks of result `number`, each of which may replace it."""
     for hook in list(extra.tensor_hooks.get(number, {}).values()):
-        answer = _call(hook, create, seen(g))
-        if answer is None:
-            continue
-        name = getattr(hook, "__name__", repr(hook))
-        if not isinstance(answer, Tensor):
-            raise TypeError(
-                f"expected Variable, but hook returned '{type(answer).__name__}'\n"
-                f"Hook '{name}' must return a Tensor or None."
-            )
-        if answer._a.shape != g.shape:
-            raise RuntimeError(
-                f"hook '{name}' has changed the size of value\n"
-                f"The gradient has shape {tuple(g.shape)}, the hook returned "
-                f"{tuple(answer._a.shape)}"
-            )
-        kinds = [v._a.dtype if isinstance(v, Tensor) else v.dtype for v in (g, answer)]
-        if kinds[0] != kinds[1]:
-            was, got = (errors.tensor_text(from_numpy_dtype(d).name, ())[1:-4] for d in kinds)
-            raise RuntimeError(
-                f"hook '{name}' has changed the type of value (was {was} got {got})\n"
-                "A hook returns a gradient of the same dtype: convert it with .to(grad.dtype)."
-            )
-        g = _taken(answer, create)
+        answer = call_hook(hook, create, seen(g))
+        if answer is not None:
+            g = _taken(_fitting(answer, g, hook), create)
     return g
 
 
-def _replaced(answer: Any, parts: list, create: bool) -> list:
+def _fitting(answer: Any, g: Any, hook: Any) -> Tensor:
+    """A hook's answer, checked: a Tensor of the gradient's shape and dtype."""
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(answer, Tensor):
+        raise TypeError(
+            f"expected Variable, but hook returned '{type(answer).__name__}'\n"
+            f"Hook '{name}' must return a Tensor or None."
+        )
+    if g is None:
+        raise RuntimeError(
+            "can't replace a None gradient with a non-None value\n"
+            f"Hook '{name}' was given None: no gradient arrives there."
+        )
+    if answer._a.shape != g.shape:
+        raise RuntimeError(
+            f"hook '{name}' has changed the size of value\n"
+            f"The gradient has shape {tuple(g.shape)}, the hook returned "
+            f"{tuple(answer._a.shape)}"
+        )
+    kinds = [v._a.dtype if isinstance(v, Tensor) else v.dtype for v in (g, answer)]
+    if kinds[0] != kinds[1]:
+        was, got = (errors.tensor_text(from_numpy_dtype(d).name, ())[1:-4] for d in kinds)
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {was} got {got})\n"
+            "A hook returns a gradient of the same dtype: convert it with .to(grad.dtype)."
+        )
+    return answer
+
+
+def _replaced(answer: Any, parts: list, hook: Any, create: bool) -> list:
+    """The cotangents after a node's hook, which may return a tuple in their place."""
     if answer is None:
         return parts
-    if isinstance(answer, Tensor):
-        answer = (answer,)
-    if len(answer) != len(parts):
-        raise RuntimeError(
-            f"hooks can't change the number of gradients: {len(parts)} were given, {len(answer)} "
-            "returned"
+    if not isinstance(answer, tuple):
+        raise TypeError(
+            f"expected tuple, but hook returned '{type(answer).__name__}'\n"
+            f"A node's hook returns None or a tuple of {len(parts)} gradients."
         )
-    return [_taken(a, create) for a in answer]
+    if len(answer) != len(parts):
+        name = getattr(hook, "__name__", repr(hook))
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(answer)}, but "
+            f"expected {len(parts)})"
+        )
+    return [
+        None if a is None else _taken(_fitting(a, g, hook), create)
+        for a, g in zip(answer, parts, strict=True)
+    ]
 
 
 def before(node: Node, g: Any, create: bool) -> Any:
     """Run the hooks on the node's results and its pre-hooks, fill retained gradients; the
-    cotangents to go on with.
+    cotangents to go on with, None if the hooks left none.
     """
     try:
         return _before(node, g, create)
@@ -109,11 +140,15 @@ def _before(node: Node, g: Any, create: bool) -> Any:
     for number, owner in extra.retained.items():
         t = owner()
         if t is not None and parts[number] is not None:
-            held = getattr(t, "_g", None)
-            t._g = handed_out(parts[number], create) if held is None else held + seen(parts[number])
+            with one_at_a_time:
+                held, part = getattr(t, "_g", None), parts[number]
+                t._g = handed_out(part, create) if held is None else held + seen(part)
     for hook in list(extra.prehooks.values()):
-        parts = _replaced(_call(hook, create, tuple([seen(p) for p in parts])), parts, create)
-    return parts if type(g) is list else parts[0]
+        answer = call_hook(hook, create, tuple([seen(p) for p in parts]))
+        parts = _replaced(answer, parts, hook, create)
+    if type(g) is not list:
+        return parts[0]
+    return parts if any(p is not None for p in parts) else None
 
 
 def after(node: Node, results: Any, g: Any, create: bool, retain: bool) -> Any:
@@ -125,20 +160,30 @@ def after(node: Node, results: Any, g: Any, create: bool, retain: bool) -> Any:
     if not node.extra.posthooks:
         return results
     given = tuple([seen(p) for p in (g if type(g) is list else [g])])
+    shown = node.inputs_shown()
+    results = list(results) + [None] * (len(node.edges) - len(results))
     for hook in list(node.extra.posthooks.values()):
-        results = _replaced(
-            _call(hook, create, tuple([seen(r) for r in results]), given), list(results), create
-        )
+        parts = [results[i] for i in shown]
+        answer = call_hook(hook, create, tuple([seen(p) for p in parts]), given, node=node)
+        for i, part in zip(shown, _replaced(answer, parts, hook, create), strict=True):
+            results[i] = part
     # A hook may keep what it saw, and a leaf may keep what the engine hands on: they must not be
     # one memory.
     return results if create else [None if r is None else np.array(r) for r in results]
 
 
+def raised_in(node: Node) -> str:
+    """A note for what a node's rules raise."""
+    return f"raised in the backward pass of {type(node).__name__}, made at {node.place()}"
+
+
 def before_leaf(extra: Extras, g: Any, create: bool) -> Any:
-    """Run a leaf's tensor hooks and pre-hooks on its complete gradient."""
+    """The complete gradient of a leaf after its tensor hooks and pre-hooks; None if they left
+    none.
+    """
     g = run_tensor_hooks(extra, 0, g, create)
     for hook in list(extra.prehooks.values()):
-        (g,) = _replaced(_call(hook, create, (seen(g),)), [g], create)
+        (g,) = _replaced(call_hook(hook, create, (seen(g),)), [g], hook, create)
     return g
 
 
@@ -146,51 +191,17 @@ def after_leaf(extra: Extras, leaf: Tensor | None, g: Any, create: bool) -> None
     """Run what waits for a leaf's `.grad` to be complete."""
     if leaf is not None:
         for hook in list(extra.post_accumulate.values()):
-            _call(hook, create, leaf)
-    for hook in list(extra.posthooks.values()):
-        _call(hook, create, (), (seen(g),))
-
-
-class Packed:
-    """A saved value in the form that a pack hook gave it, and the hook that gives it back."""
-
-    __slots__ = ("unpack", "value")
-
-    def __init__(self, value: Any, unpack: Any):
-        self.value = value
-        self.unpack = unpack
-
-    def tensor(self) -> Tensor:
-        """The value, unpacked anew at each call."""
-        t = self.unpack(self.value)
-        if not isinstance(t, Tensor):
+            answer = call_hook(hook, create, leaf)
+            if answer is None or answer is leaf:
+                continue
+            if isinstance(answer, Tensor):
+                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
             raise TypeError(
-                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
-                f"{type(t).__name__}\nGiven was {t!r}. unpack_hook returns the tensor that "
-                "pack_hook was given."
+                f"expected Variable, but hook returned '{type(answer).__name__}'\n"
+                "Post accumulate grad hooks return None."
             )
-        return t
-
-
-def unpacked(node: Node, create: bool) -> tuple:
-    """The arrays saved by a node whose `saved` is None: those that hooks have packed, or
-    RuntimeError if they are freed.
-    """
-    packed = None if node.extra is None else node.extra.packed
-    if packed is None:
-        raise RuntimeError(errors.FREED.format(node=type(node).__name__, place=node.place()))
-    return tuple(
-        [
-            tuple([_unpacked(part, create) for part in value])
-            if type(value) is tuple
-            else _unpacked(value, create)
-            for value in packed
-        ]
-    )
-
-
-def _unpacked(value: Any, create: bool) -> Any:
-    return _call(value.tensor, create)._a if type(value) is Packed else value
+    for hook in list(extra.posthooks.values()):
+        _replaced(call_hook(hook, create, (), (seen(g),)), [], hook, create)
 
 
 def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from ..core.batched import Batched, BatchLevel
+from ..core.batched import Batched, BatchLevel, enter, leave
 from ..core.carrier import Level, new_level
 from ..core.pytree import Spec, flatten, spread, unflatten
-from ..core.tensor import Tensor, edge_of, wrap
-from ..functions.expansion import expand
+from ..core.tensor import Tensor, wrap
 from ..functions.generator import get_rng_state, set_rng_state
 from ..functions.indexing import getitem
 from ..functions.joining import cat
@@ -73,7 +72,8 @@ def _run(
 ) -> tuple[list, Spec, list]:
     with new_level(BatchLevel, size, randomness) as level:
         inputs = [
-            x if d is None else entered(x, d, level) for x, d in zip(leaves, dims, strict=True)
+            x if d is None else enter(movedim(x, d, 0) if d else x, level)
+            for x, d in zip(leaves, dims, strict=True)
         ]
         results, out_spec = flatten(func(*unflatten(inputs, spec), **kwargs))
         places = _output_dims(func, out_dims, results, out_spec)
@@ -117,22 +117,6 @@ def _in_chunks(
     )
 
 
-def entered(x: Tensor, dim: int, level: Level) -> Tensor:
-    """An argument inside the vmap: a batch along `dim`."""
-    moved = movedim(x, dim, 0) if dim else x
-    return wrap(Batched(level, moved if edge_of(moved) is not None else moved._a))
-
-
-def left(x: Tensor, level: Level) -> Tensor:
-    """A result outside of the vmap: its batch dimension first."""
-    held = x._a
-    if type(held) is Batched and held.level is level:
-        x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
-        if held.is_batched:
-            return x
-    return expand(x, (level.size, *x.shape))
-
-
 def _left(func: Callable, x: Any, dim: int | None, level: Level) -> Any:
     name = name_of(func)
     if dim is None:
@@ -150,7 +134,7 @@ def _left(func: Callable, x: Any, dim: int | None, level: Level) -> Any:
             f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you "
             "mean to set out_dims= to None for output?"
         )
-    return left(x, level)
+    return leave(x, level)
 
 
 # --- checks ---------------------------------------------------------------------------------------

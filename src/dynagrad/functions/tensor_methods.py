@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import legacy_name, wrap
+from ..core.batched import Batched, BatchLevel
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
+from ..core.dual import Dual
 from ..core.overrides import ask_overrides, override_disabled
-from ..core.printing import format_spec, format_tensor, suffixes_for
+from ..core.printing import format_spec, format_tensor, format_wrapped, suffixes_for
 from ..core.quiet import warn
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, Family, grad_mode
@@ -24,6 +26,7 @@ from ..core.tensor import (
     new,
     note_cut,
     set_requires_grad,
+    with_edge,
 )
 from ..core.views import detached
 from ..core.watch import OWN, PLAIN, overriding, take_as_own, watched_call, watchers
@@ -51,6 +54,18 @@ def grad_fn_name(t: Tensor) -> str | None:
 
 def text_of(t: Tensor, prefix: str = "tensor(") -> str:
     """The tensor as PyTorch prints it, without a name in front."""
+    held = t._a
+    if type(held) is Batched:
+        value = held.value if isinstance(held.value, Tensor) else wrap(held.value)
+        depth = sum(isinstance(level, BatchLevel) for level in held.levels)
+        return format_wrapped(
+            "BatchedTensor", depth, text_of(value), bdim=0 if held.is_batched else None
+        )
+    if type(held) is Dual:
+        shown = text_of(with_edge(held.primal, edge_of(t)), prefix)
+        if held.tangent is None or not held.level.alive:
+            return shown
+        return f"{shown[:-1]}, tangent={text_of(wrap(held.tangent))})"
     suffixes = suffixes_for(
         t.dtype.name,
         get_default_dtype().name,
