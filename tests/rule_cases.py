@@ -144,4 +144,6 @@ COMPLEX_CASES = [case for case in CASES if key_of(case.rule) in COMPLEX]
 
 def complex_inputs(case: Case, rng: np.random.Generator) -> list:
     arrays = case.call.drawn(rng)
-    return [a + 1j * rng.uniform(0.3, 0.9, a.shape) if is_real(a) else a for a in arrays]
+    return [
+        np.asarray(a + 1j * rng.uniform(0.3, 0.9, a.shape)) if is_real(a) else a for a in arrays
+    ]

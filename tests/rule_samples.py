@@ -130,7 +130,13 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
 
 REDUCED = ({"axes": (1,), "keepdims": True}, {"axes": (0, 2), "keepdims": False})
 WHOLE = {"axes": None, "keepdims": False}
-TWICE = [call(apart(3, 4), axis=1, keepdims=False), call(apart(5), axis=0, keepdims=True)]
+TWICE = [
+    call(apart(3, 4), axis=1, keepdims=False),
+    call(apart(3, 4), axis=0, keepdims=True),
+    call(apart(5), axis=0, keepdims=True),
+    call(real(), axis=0, keepdims=False),
+]
+RUNNING = [call(real(4, 2), axis=0, reverse=False), call(real(), axis=0, reverse=True)]
 MOMENTS = [call(real(2, 3, 4), correction=1, **kw) for kw in (*REDUCED, WHOLE)]
 EXTREMES = [call(apart(2, 3, 4), **kw) for kw in (*REDUCED, WHOLE)]
 WINDOW = {"size": (2, 2), "stride": (1, 5), "offset": 1, "base_stride": (4, 1)}
@@ -214,22 +220,52 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(3), index=(..., 0)),
     ],
     "ungetitem": [call(real(2, 1), index=(slice(0, 3, 2), None, 1, ...), shape=(3, 4))],
-    "index": [call(real(4, 3), PLACES, axes=(0,)), call(real(2, 2, 3), PLACES, axes=(0, 1))],
+    "index": [
+        call(real(4, 3), PLACES, axes=(0,)),
+        call(real(2, 2, 3), PLACES, axes=(0, 1)),
+        call(real(3, 4), PLACES, axes=(1,)),
+        call(real(2, 3, 5, 2), PLACES, axes=(0, 3)),
+        call(real(2, 4), given(2), axes=(1,)),
+    ],
     "unindex": [
         call(real(2, 3, 3), PLACES, axes=(0,), shape=(4, 3)),
         call(real(2, 3, 5), PLACES, axes=(0, 2), shape=(2, 5, 2)),
     ],
-    "clear": [call(real(4, 3), PLACES, axes=(0,))],
+    "clear": [
+        call(real(4, 3), PLACES, axes=(0,)),
+        call(real(2, 3, 4), PLACES, axes=(0, 2)),
+        call(real(3, 4), PLACES, axes=(1,)),
+    ],
     "put": [
         call(real(4, 3), given([0, 3]), real(2, 3), axes=(0,), accumulate=False),
         call(real(4, 3), PLACES, real(2, 3, 3), axes=(0,), accumulate=True),
         call(real(4, 3), PLACES, real(3), axes=(0,), accumulate=True),
+        call(real(3, 4), given([1, 3]), real(), axes=(1,), accumulate=False),
+        call(real(2, 5, 3), given([3, 0]), real(2, 5), axes=(0, 2), accumulate=False),
+        call(real(2, 3, 4), PLACES, real(2, 1, 3), axes=(1, 2), accumulate=True),
     ],
-    "gather": [call(real(2, 4), PLACES, axis=1)],
-    "ungather": [call(real(2, 3), PLACES, axis=1, shape=(2, 4))],
-    "erase": [call(real(2, 4), PLACES, axis=1)],
-    "scatter": [call(real(2, 4), given([[0, 2], [1, 3]]), real(2, 2), axis=1)],
-    "scatter_add": [call(real(2, 4), PLACES, real(2, 3), axis=1)],
+    "gather": [
+        call(real(2, 4), PLACES, axis=1),
+        call(real(4, 3), PLACES, axis=0),
+        call(real(), given([0, 0]), axis=0),
+        call(real(3), given(1), axis=0),
+    ],
+    "ungather": [
+        call(real(2, 3), PLACES, axis=1, shape=(2, 4)),
+        call(real(2), given([0, 0]), axis=0, shape=()),
+    ],
+    "erase": [call(real(2, 4), PLACES, axis=1), call(real(), given([0]), axis=0)],
+    "scatter": [
+        call(real(2, 4), given([[0, 2], [1, 3]]), real(2, 2), axis=1),
+        call(real(2, 4), given([[0, 2], [1, 3]]), real(3, 5), axis=1),
+        call(real(2, 4), given([[0, 2], [1, 3]]), real(), axis=1),
+        call(real(), given([0]), real(1), axis=0),
+    ],
+    "scatter_add": [
+        call(real(2, 4), PLACES, real(2, 3), axis=1),
+        call(real(4, 3), PLACES, real(3, 3), axis=0),
+        call(real(), given(0), real(), axis=0),
+    ],
     "scatter_reduce": [
         call(apart(2, 4), PLACES, real(2, 3), axis=1, reduce=reduce, include_self=own)
         for reduce in ("prod", "amax", "amin")
@@ -243,13 +279,15 @@ SAMPLES: dict[str, list[Call]] = {
     "masked": [call(real(2, 3), mask(3), keep=keep) for keep in (True, False)],
     "fill_where": [call(real(2, 3), mask(2, 1), real())],
     # --- running results ---
-    "cumsum": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)],
-    "cumprod": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)],
-    "shift": [call(real(2, 4), axis=1, by=by, fill=1.0) for by in (1, -1)],
-    "recur": [call(real(2, 5), real(2, 5), axis=1, step=step) for step in (1, -1)],
-    "logcumsumexp": [call(real(2, 4), axis=1)],
-    "cummax": [call(apart(2, 5), axis=1)],
-    "cummin": [call(apart(2, 5), axis=1)],
+    "cumsum": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)] + RUNNING,
+    "cumprod": [call(real(2, 4), axis=1, reverse=r) for r in (False, True)] + RUNNING,
+    "shift": [call(real(2, 4), axis=1, by=by, fill=1.0) for by in (1, -1)]
+    + [call(real(), axis=0, by=1, fill=1.0)],
+    "recur": [call(real(2, 5), real(2, 5), axis=1, step=step) for step in (1, -1)]
+    + [call(real(4, 2), real(4, 2), axis=0, step=1), call(real(), real(), axis=0, step=1)],
+    "logcumsumexp": [call(real(2, 4), axis=1), call(real(4, 2), axis=0), call(real(), axis=0)],
+    "cummax": [call(apart(2, 5), axis=1), call(apart(4, 2), axis=0), call(real(), axis=0)],
+    "cummin": [call(apart(2, 5), axis=1), call(apart(4, 2), axis=0), call(real(), axis=0)],
     # --- reductions ---
     "spread": [
         call(real(2, 1, 4), shape=(2, 3, 4), axes=(1,), keepdims=True),
@@ -278,27 +316,39 @@ SAMPLES: dict[str, list[Call]] = {
     "amax_over": EXTREMES,
     "amin_over": EXTREMES,
     "aminmax_over": EXTREMES,
-    "maximum_of": [call(apart(2, 3))],
-    "minimum_of": [call(apart(2, 3))],
+    "maximum_of": [call(apart(2, 3)), call(real())],
+    "minimum_of": [call(apart(2, 3)), call(real())],
     "max_along": TWICE,
     "min_along": TWICE,
-    "sort": [call(apart(3, 4), axis=1, descending=d) for d in (False, True)],
-    "topk": [call(apart(3, 4), k=2, axis=1, largest=x) for x in (False, True)],
-    "kth": [call(apart(3, 4), k=2, axis=1, keepdims=False)],
+    "sort": [call(apart(3, 4), axis=1, descending=d) for d in (False, True)]
+    + [call(apart(4, 3), axis=0, descending=False), call(real(), axis=0, descending=True)],
+    "topk": [call(apart(3, 4), k=2, axis=1, largest=x) for x in (False, True)]
+    + [call(apart(4, 3), k=2, axis=0, largest=True), call(real(), k=1, axis=0, largest=True)],
+    "kth": [
+        call(a, k=2, axis=0, keepdims=k) for a in (apart(3), apart(3, 4)) for k in (False, True)
+    ]
+    + [call(real(), k=1, axis=0, keepdims=False)],
     "median_along": TWICE,
     "nanmedian_along": TWICE,
     "mode": TWICE,
     "median_of": [call(apart(3, 4))],
     "nanmedian_of": [call(apart(3, 4))],
     # --- joining ---
-    "cat": [call(real(2, 3), real(2, 1), real(2, 2), axis=1)],
+    "cat": [
+        call(real(2, 3), real(2, 1), real(2, 2), axis=1),
+        call(real(2, 3), real(0), real(1, 3), axis=0),
+    ],
     "stack": [call(real(2, 3), real(2, 3), axis=1)],
     "split": [call(real(2, 6), axis=1, sizes=(1, 3, 2))],
     "unbind": [call(real(2, 3), axis=1)],
     "block_diag": [call(real(2, 3), real(2), real())],
     "repeat": [call(real(2, 3), repeats=(2, 1, 2))],
     "flip": [call(real(2, 3), axes=(0, 1))],
-    "roll": [call(real(2, 3), shifts=(1, 2), axes=(0, 1)), call(real(5), shifts=2, axes=None)],
+    "roll": [
+        call(real(2, 3), shifts=(1, 2), axes=(0, 1)),
+        call(real(2, 3), shifts=2, axes=None),
+        call(real(2, 3), shifts=(1,), axes=(1,)),
+    ],
     "rot90": [call(real(2, 3), k=k, axes=(0, 1)) for k in (1, 2, 3)],
     "diag_embed": [call(real(2, 3), offset=1, axis1=0, axis2=2)],
     "tril": [call(real(3, 4), k=1)],
@@ -456,6 +506,7 @@ PLACE_OF = [
     call(apart(3, 4), axis=None, keepdims=False),
     call(apart(3, 4), axis=None, keepdims=True),
     call(apart(5), axis=0, keepdims=True),
+    call(real(), axis=0, keepdims=False),
 ]
 
 #: sample calls of the functions without a derivative

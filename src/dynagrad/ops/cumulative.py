@@ -5,7 +5,8 @@ Running sums and products of float32 are kept in float64 and rounded once, as Py
 
 import numpy as np
 
-from .indexing import ungather
+from .batching import along_axis
+from .indexing import gather, ungather
 from .rule import general, linear, primitive
 
 
@@ -33,7 +34,12 @@ def cumsum(x, *, axis, reverse):
     return _running(np.add, x, axis, reverse)
 
 
-linear(cumsum, lambda g, *, axis, reverse: cumsum(g, axis=axis, reverse=not reverse), fresh=True)
+linear(
+    cumsum,
+    lambda g, *, axis, reverse: cumsum(g, axis=axis, reverse=not reverse),
+    fresh=True,
+    batch=along_axis,
+)
 
 
 @primitive
@@ -54,7 +60,12 @@ def shift(x, *, axis, by, fill):
     return result
 
 
-general(shift, lambda g, *, axis, by: shift(g, axis=axis, by=-by, fill=0))
+general(
+    shift,
+    lambda g, *, axis, by: shift(g, axis=axis, by=-by, fill=0),
+    jvp=lambda t, *, axis, by: shift(t, axis=axis, by=by, fill=0),
+    batch=along_axis,
+)
 
 
 @primitive
@@ -81,7 +92,18 @@ def _recur_vjp(g, y, out, *, axis, step, needs):
     return back, back * shift(out, axis=axis, by=-step, fill=0) if needs[1] else None
 
 
-general(recur, _recur_vjp, joint=True)
+general(
+    recur,
+    _recur_vjp,
+    joint=True,
+    jvp=(
+        lambda t, y, *, axis, step: recur(t, y, axis=axis, step=step),
+        lambda t, y, out, *, axis, step: recur(
+            t * shift(out, axis=axis, by=-step, fill=0), y, axis=axis, step=step
+        ),
+    ),
+    batch=along_axis,
+)
 
 
 @primitive
@@ -99,7 +121,16 @@ def _cumprod_vjp(g, x, out, *, axis, reverse):
     return before * recur(g, shift(x, axis=axis, by=-step, fill=0), axis=axis, step=step)
 
 
-general(cumprod, _cumprod_vjp)
+def _cumprod_jvp(t, x, out, *, axis, reverse):
+    if x.ndim == 0:
+        return t
+    # out[i] = x[i] out[i-1], so dout[i] = out[i-1] dx[i] + x[i] dout[i-1]
+    step = -1 if reverse else 1
+    before = shift(out, axis=axis, by=step, fill=1)
+    return recur(before * t, x, axis=axis, step=-step)
+
+
+general(cumprod, _cumprod_vjp, jvp=_cumprod_jvp, batch=along_axis)
 
 
 @primitive
@@ -121,7 +152,14 @@ def _logcumsumexp_vjp(g, x, out, *, axis):
     return np.exp(x - out) * recur(g, fading, axis=axis, step=1)
 
 
-general(logcumsumexp, _logcumsumexp_vjp)
+def _logcumsumexp_jvp(t, x, out, *, axis):
+    if x.ndim == 0:
+        return t
+    fading = np.exp(shift(out, axis=axis, by=1, fill=-float("inf")) - out)
+    return recur(np.exp(x - out) * t, fading, axis=axis, step=-1)
+
+
+general(logcumsumexp, _logcumsumexp_vjp, jvp=_logcumsumexp_jvp, batch=along_axis)
 
 
 def _record(values, x, axis):
@@ -155,5 +193,10 @@ def placed(g0, x_meta, out1, *, axis):
     return ungather(g0, out1, axis=axis, shape=x_meta.shape)
 
 
-general(cummax, placed, results=2)
-general(cummin, placed, results=2)
+def taken(t, out1, *, axis):
+    """The forward mode of (values, indices) of equal shape: the tangents at the indices."""
+    return gather(t, out1, axis=axis), None
+
+
+general(cummax, placed, results=2, jvp=taken, batch=along_axis)
+general(cummin, placed, results=2, jvp=taken, batch=along_axis)

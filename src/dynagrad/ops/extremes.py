@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from .indexing import ungather
-from .reduction import kept_shape, real_dtype, spread
-from .rule import constant, general, primitive
+from .batching import along_axis, merged, shaped
+from .indexing import gather, ungather
+from .reduction import kept_shape, real_dtype, spread, sum_over
+from .rule import LEADING, constant, general, primitive
 from .shape import reshape
 
 
@@ -70,12 +71,32 @@ def evenly(g, x, out):
     return g * tie_share(x, out, axes=None, keepdims=False, nan_ties=True)
 
 
-constant(tie_share)
-general(amax_over, _amax_vjp)
-general(amin_over, _amax_vjp)
-general(aminmax_over, _aminmax_vjp, results=2)
-general(maximum_of, evenly)
-general(minimum_of, evenly)
+def _amax_jvp(t, x, out, *, axes, keepdims):
+    share = tie_share(x, out, axes=axes, keepdims=keepdims)
+    return sum_over(t * share, axes=axes, keepdims=keepdims)
+
+
+def _aminmax_jvp(t, x, out0, out1, *, axes, keepdims):
+    return tuple([_amax_jvp(t, x, out, axes=axes, keepdims=keepdims) for out in (out0, out1)])
+
+
+def evenly_jvp(t, x, out):
+    """The forward mode of a choice among all elements."""
+    share = tie_share(x, out, axes=None, keepdims=False, nan_ties=True)
+    return sum_over(t * share, axes=None, keepdims=False)
+
+
+def _batch_of_all(over):
+    """Each example's extreme is one over all dimensions but the batch's."""
+    return lambda fun, values, flags, kw: over(merged(values[0]), axes=(1,), keepdims=False)
+
+
+constant(tie_share, batch=LEADING)
+general(amax_over, _amax_vjp, jvp=_amax_jvp, batch=LEADING)
+general(amin_over, _amax_vjp, jvp=_amax_jvp, batch=LEADING)
+general(aminmax_over, _aminmax_vjp, results=2, jvp=_aminmax_jvp, batch=LEADING)
+general(maximum_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(amax_over))
+general(minimum_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(amin_over))
 
 
 def picked(g0, x_meta, out1, *, axis, keepdims):
@@ -86,6 +107,16 @@ def picked(g0, x_meta, out1, *, axis, keepdims):
         shape = kept_shape(x_meta.shape, (axis,))
         g0, out1 = reshape(g0, shape=shape), reshape(out1, shape=shape)
     return ungather(g0, out1, axis=axis, shape=x_meta.shape)
+
+
+def picked_jvp(t, x_meta, out1, *, axis, keepdims):
+    """The forward mode of (values, indices) along a dimension: the tangents at the indices."""
+    if not x_meta.shape:
+        return t, None
+    if keepdims:
+        return gather(t, out1, axis=axis), None
+    places = reshape(out1, shape=kept_shape(x_meta.shape, (axis,)))
+    return reshape(gather(t, places, axis=axis), shape=out1.shape), None
 
 
 @primitive
@@ -118,7 +149,15 @@ def argmin(x, *, axis, keepdims):
     return np.asarray(np.argmin(x, axis if x.ndim else None, keepdims=keepdims))
 
 
-general(max_along, picked, results=2)
-general(min_along, picked, results=2)
-constant(argmax)
-constant(argmin)
+def _place_batch(fun, values, flags, kw):
+    (x,), keepdims = values, kw["keepdims"]
+    if kw["axis"] is not None:
+        return along_axis(fun, values, flags, kw)
+    kept = (x.shape[0], *((1,) * (x.ndim - 1) if keepdims else ()))
+    return shaped(fun(merged(x), axis=1, keepdims=False), kept)
+
+
+general(max_along, picked, results=2, jvp=picked_jvp, batch=along_axis)
+general(min_along, picked, results=2, jvp=picked_jvp, batch=along_axis)
+constant(argmax, batch=_place_batch)
+constant(argmin, batch=_place_batch)

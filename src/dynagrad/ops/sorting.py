@@ -6,9 +6,13 @@ return (values, indices); their derivative goes to the elements that the indices
 
 import numpy as np
 
-from .cumulative import placed
-from .extremes import evenly, picked
-from .rule import constant, general, primitive
+from .batching import along_axis, batch_size, leading, merged
+from .creation import zeros
+from .cumulative import placed, taken
+from .extremes import evenly, evenly_jvp, picked, picked_jvp
+from .joining import stack
+from .rule import ALIGNED, constant, general, primitive
+from .shape import reshape, select
 
 # --- sorting --------------------------------------------------------------------------------------
 
@@ -49,8 +53,8 @@ def topk(x, *, k, axis, largest):
     return _with_order(x, np.take_along_axis(chosen, order, axis), axis)
 
 
-general(sort, placed, results=2)
-general(topk, placed, results=2)
+general(sort, placed, results=2, jvp=taken, batch=along_axis)
+general(topk, placed, results=2, jvp=taken, batch=along_axis)
 
 
 # --- one element by its rank ----------------------------------------------------------------------
@@ -135,12 +139,17 @@ def mode(x, *, axis, keepdims):
     return _kept(np.take_along_axis(x, place, axis), place, axis, keepdims)
 
 
-general(kth, picked, results=2)
-general(median_along, picked, results=2)
-general(nanmedian_along, picked, results=2)
-general(mode, picked, results=2)
-general(median_of, evenly)
-general(nanmedian_of, evenly)
+def _batch_of_all(along):
+    """Each example's median is one along the dimension of all its elements (as in PyTorch, of
+    equal elements one gets the whole gradient there).
+    """
+    return lambda fun, values, flags, kw: along(merged(values[0]), axis=1, keepdims=False)[0]
+
+
+for _fun in (kth, median_along, nanmedian_along, mode):
+    general(_fun, picked, results=2, jvp=picked_jvp, batch=along_axis)
+general(median_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(median_along))
+general(nanmedian_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(nanmedian_along))
 
 
 @primitive
@@ -156,7 +165,7 @@ def quantile_ranks(x, q, *, ignore_nan):
     return np.where(numbers < n, x.dtype.type(n - 1), q * x.dtype.type(n - 1))
 
 
-constant(quantile_ranks)
+constant(quantile_ranks, batch=ALIGNED)
 
 
 # --- places in sorted arrays ----------------------------------------------------------------------
@@ -169,14 +178,24 @@ def searchsorted(x, v, *, right):
     if x.ndim == 1:
         return np.asarray(np.searchsorted(x, v, side))
     result = np.empty(v.shape, np.int64)
-    rows = zip(x.reshape(-1, x.shape[-1]), v.reshape(-1, v.shape[-1]), strict=True)
-    result.reshape(-1, v.shape[-1])[...] = [
-        np.searchsorted(row, values, side) for row, values in rows
-    ]
+    if v.size:
+        rows = zip(x.reshape(-1, x.shape[-1]), v.reshape(-1, v.shape[-1]), strict=True)
+        result.reshape(-1, v.shape[-1])[...] = [
+            np.searchsorted(row, values, side) for row, values in rows
+        ]
     return result
 
 
-constant(searchsorted)
+def _searchsorted_batch(fun, values, flags, kw):
+    x, v = values
+    if not flags[0] and x.ndim == 1:
+        return fun(x, v, **kw)
+    x, v = leading(values, flags)
+    rows = merged(v) if x.ndim == 2 else v
+    return reshape(fun(x, rows, **kw), shape=v.shape)
+
+
+constant(searchsorted, batch=_searchsorted_batch)
 
 
 # --- distinct values and counts -------------------------------------------------------------------
@@ -222,7 +241,49 @@ def histogram(x, *, bins, low, high):
     return np.bincount(bin_of, minlength=bins).astype(x.dtype)
 
 
-constant(unique, results=3)
-constant(unique_consecutive, results=3)
-constant(bincount)
-constant(histogram)
+def _no_batch(fun, values, flags, kw):
+    raise RuntimeError(
+        "vmap: We do not support batching operators that can output dynamic shape. Attempted to "
+        f"vmap over {fun.__name__}\nIts result has another size for each example; call it outside "
+        "of vmap, or in a loop"
+    )
+
+
+def _one_by_one(fun, values, flags, kw):
+    """Counting takes a pass over each example's values anyway."""
+    size = batch_size(values, flags)
+    results = [
+        fun(
+            *[select(v, axis=0, index=n) if f else v for v, f in zip(values, flags, strict=True)],
+            **kw,
+        )
+        for n in range(size)
+    ]
+    for n, r in enumerate(results):
+        if r.shape != results[0].shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(results[0].shape)} at "
+                f"entry 0 and {list(r.shape)} at entry {n}\n{fun.__name__} under vmap needs "
+                "results of one size; choose it by minlength"
+            )
+    return stack(*results, axis=0)
+
+
+def _count_batch(fun, values, flags, kw):
+    if batch_size(values, flags):
+        return _one_by_one(fun, values, flags, kw)
+    weighted = len(values) > 1 and values[1] is not None
+    dtype = np.dtype("float64" if weighted else "int64")
+    return zeros(shape=(0, kw["length"]), dtype=dtype, like=values[0])
+
+
+def _histogram_batch(fun, values, flags, kw):
+    if batch_size(values, flags):
+        return _one_by_one(fun, values, flags, kw)
+    return reshape(values[0], shape=(0, kw["bins"]))
+
+
+constant(unique, results=3, batch=_no_batch)
+constant(unique_consecutive, results=3, batch=_no_batch)
+constant(bincount, batch=_count_batch)
+constant(histogram, batch=_histogram_batch)
