@@ -1,6 +1,7 @@
 """`why`: a table of small programs, each with the kind of the answer and the line that it names."""
 
 import gc
+import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 import dynagrad as dg
 from dynagrad import explaining, nn, why
+from dynagrad.autograd.graph import saved_tensors_hooks
 from dynagrad.core.tensor import edge_of
 from dynagrad.explain import Reason
 from dynagrad.explain.replay import Replay
+from dynagrad.utils.checkpoint import checkpoint
 
 CASES: dict[str, tuple[Callable[[], Reason], str, dict[str, Any]]] = {}
 
@@ -634,7 +637,7 @@ def test_kind_and_line(name: str) -> None:
 def _source(program: Callable) -> list[str]:
     with open(__file__, encoding="utf-8") as file:
         lines = file.read().splitlines()
-    start = program.__code__.co_firstlineno
+    start = inspect.unwrap(program).__code__.co_firstlineno
     end = next((i for i in range(start + 1, len(lines)) if lines[i] and lines[i][0] != " "), None)
     following = [
         i for i in range(start + 1, len(lines)) if lines[i].startswith(("@", "# -", "def"))
@@ -737,6 +740,26 @@ def test_several_losses_are_one_sum() -> None:
     assert reason.kind == "not_run"
     assert reason.details["gradient"].kind == "ordinary"
     assert why(x, [x.sum(), -x.sum()]).details["cause"] == "cancelled"
+
+
+def test_what_hooks_packed_is_unpacked() -> None:
+    x = leaf()
+    with saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
+        loss = (x * x.exp() * 0).sum()
+    assert why(x, loss).details["cause"] == "times_zero"
+    loss.backward()
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_checkpoints(use_reentrant: bool) -> None:
+    x, weight = leaf(), leaf()
+    loss = checkpoint(lambda t: t * weight * 0, x, use_reentrant=use_reentrant).sum()
+    reason = why(x, loss)
+    assert x.grad is None
+    assert weight.grad is None
+    assert reason.kind == ("unknown" if use_reentrant else "zero")
+    loss.backward()
+    assert x.grad.tolist() == [0.0] * 3
 
 
 def test_half_precision() -> None:

@@ -1,6 +1,8 @@
 """`why_alive`: who holds a graph, how much it holds, and that looking keeps nothing alive."""
 
+import functools
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -9,6 +11,7 @@ import pytest
 
 import dynagrad as dg
 from dynagrad import nn, why_alive
+from dynagrad.autograd.graph import saved_tensors_hooks
 
 KB = 1000
 
@@ -86,6 +89,46 @@ def test_a_closure() -> None:
     alive = why_alive(f())
     assert [h.kind for h in alive.holders] == ["closure"]
     assert "variable `z` in the closure of" in texts(alive)
+
+
+def test_a_partial() -> None:
+    later = functools.partial(print, step(dg.ones(3, requires_grad=True)))
+    alive = why_alive(later.args[0])
+    assert alive.holders[0].name == "later"
+    assert "(a partial)" in alive.sentence
+
+
+def test_a_thread() -> None:
+    ready, done = threading.Event(), threading.Event()
+
+    def work():
+        pending = (dg.ones(50_000, requires_grad=True) * 2).exp()
+        ready.set()
+        done.wait()
+        return pending
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        ready.wait()
+        assert why_alive()[0].holders[0].name == "pending"
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_hook() -> None:
+    x = dg.ones(3, requires_grad=True)
+    z = step(x)
+    ref = weakref.ref(z)
+
+    def make(z):
+        return lambda g: g * z
+
+    x.register_hook(make(z))
+    del z
+    alive = why_alive(ref())
+    assert "variable `z` in the closure of" in alive.sentence
 
 
 def test_a_global() -> None:
@@ -172,6 +215,13 @@ def test_what_a_function_saved_counts() -> None:
 
     y = Keeps.apply(dg.ones(1000, requires_grad=True))
     assert why_alive(y).bytes_saved == 4 * KB
+
+
+def test_what_hooks_packed_counts() -> None:
+    x = dg.ones(1000, requires_grad=True)
+    with saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
+        y = (x * 1.5).exp()
+    assert why_alive(y).bytes_saved in (4 * KB, 4 * KB + 4)
 
 
 def test_the_largest_graphs() -> None:

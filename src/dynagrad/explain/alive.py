@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.paths import nodes_below
+from ..core.saved import Packed
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, Node, Output, node_and_number
 from ..core.tensor import Tensor, edge_of
@@ -215,8 +216,12 @@ def _arrays(value: Any) -> list[np.ndarray]:
         return _arrays(list(value.values()))
     if isinstance(value, Tensor):
         return _arrays(value._a)
+    if value is None:
+        return []
+    if type(value) is Packed:
+        return _arrays(value.value)
     kept = getattr(value, "array", None)  # what a Function saved
-    return [kept] if isinstance(kept, np.ndarray) else []
+    return _arrays(getattr(value, "packed", None) if kept is None else kept)
 
 
 def _measured(
@@ -240,7 +245,7 @@ def _measured(
             places[key] = place_of_node(node)
         entry = lines.setdefault(places[key], [0, 0])
         entry[1] += 1
-        for array in _arrays((node.saved, node.kw)):
+        for array in _arrays((node.saved, node.kw, getattr(node.extra, "packed", None))):
             memory = owner(array)
             if id(memory) not in counted:
                 counted.add(id(memory))

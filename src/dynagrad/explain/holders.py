@@ -123,7 +123,7 @@ class Search:
             return [Holder("traceback", "", f"the exception {kind.__name__}", None)]
         if isinstance(r, Tensor | Output | Node) and not isinstance(thing, Tensor):
             return []  # the graph itself, of which its own tensors and nodes are known
-        return self._in_object(r, thing)
+        return self._in_object(r, thing, depth)
 
     def _in_dict(self, r: dict, thing: Any, depth: int) -> list[Holder]:
         names = [key for key, value in r.items() if value is thing]
@@ -137,7 +137,7 @@ class Search:
             return [Holder("global", n, f"global variable `{n}`", None) for n in names]
         for owner in gc.get_referrers(r):
             if getattr(owner, "__dict__", None) is r and not isinstance(owner, type):
-                return self._attributes(owner, names)
+                return self._attributes(owner, names, depth)
         return self._through(r, depth, "a dict", "".join(f"[{n!r}]" for n in names[:1]))
 
     def _in_container(self, r: Any, thing: Any, depth: int) -> list[Holder]:
@@ -192,7 +192,7 @@ class Search:
         text = f"variable `{name}` of the suspended {r.__qualname__}"
         return Holder("generator", name, text, None)
 
-    def _in_object(self, r: Any, thing: Any) -> list[Holder]:
+    def _in_object(self, r: Any, thing: Any, depth: int) -> list[Holder]:
         names = [n for n, v in getattr(r, "__dict__", {}).items() if v is thing]
         for kind in type(r).__mro__:
             slots = kind.__dict__.get("__slots__", ())
@@ -200,12 +200,12 @@ class Search:
                 if inspect.getattr_static(r, slot, None) is not None:
                     if not slot.startswith("__") and getattr(r, slot, None) is thing:
                         names.append(slot)
-        return self._attributes(r, names)
+        return self._attributes(r, names, depth)
 
-    def _attributes(self, r: Any, names: list[str]) -> list[Holder]:
+    def _attributes(self, r: Any, names: list[str], depth: int) -> list[Holder]:
         kind = type(r).__name__
         if not names:
-            return [Holder("unknown", "", f"a {kind}", None)]
+            return self._through(r, depth, f"a {kind}")
         return [Holder("attribute", n, f"attribute .{n} of <{kind}>", None) for n in names]
 
 
