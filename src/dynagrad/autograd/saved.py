@@ -5,12 +5,10 @@ and unpacked each time it is read. Imports core and function.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Any
 
-from .. import errors
-from ..core.hooks import Packed
-from ..core.tape import AccumulateGrad, Family, Meta, Node, Output, extras, grad_mode
+from ..core.saved import has_packed, pack, pack_result, saving_order
+from ..core.tape import Family, Meta, Node, Output, extras
 from ..core.tensor import Tensor, with_edge
 from ..core.watch import Watcher, enter, leave, watchers
 from .function import BackwardCFunction
@@ -56,19 +54,17 @@ class saved_tensors_hooks(Watcher):  # noqa: N801 - PyTorch's name
         if isinstance(node, BackwardCFunction):
             self._pack_function(node)
         elif type(node).holds and node.saved is not None:
-            packed = tuple(
-                [
-                    self._packed(node, kind, index, value, inputs)
-                    for (kind, index, _), value in zip(node.rule.saves, node.saved, strict=True)
-                ]
-            )
-            if any(type(p) is Packed for v in packed for p in (v if type(v) is tuple else (v,))):
+            packed = {place: self._packed(node, place, inputs) for place in saving_order(node)}
+            if any(map(has_packed, packed.values())):
                 extras(node).packed = packed
                 node.saved = None
 
-    def _packed(self, node: Node, kind: str, index: int, value: Any, inputs: tuple) -> Any:
+    def _packed(self, node: Any, place: int, inputs: tuple) -> Any:
+        kind, index, _ = node.rule.saves[place]
+        value = node.saved[place]
         if kind == "out":
-            return self.pack_result(value, node if node.rule.results == 1 else Output(node, index))
+            edge = node if node.rule.results == 1 else Output(node, index)
+            return pack_result(value, edge, self.pack_hook, self.unpack_hook)
         if type(value) is tuple:  # a variadic primitive's inputs, or the arrays of an index
             given = inputs if node.rule.variadic else (None,) * len(value)
             edges = node.edges if node.rule.variadic else given
@@ -85,66 +81,26 @@ class saved_tensors_hooks(Watcher):  # noqa: N801 - PyTorch's name
             if getattr(given, "_is_number", False):
                 return value
             if given._a is value:
-                return self.pack(given)
+                return pack(given, self.pack_hook, self.unpack_hook)
         t = with_edge(value, edge)
         t._v = Family()  # a copy, or a constant: no write reaches it
-        return self.pack(t)
-
-    def pack(self, t: Tensor) -> Packed:
-        """Have the hook pack a tensor."""
-        value = self._hooked(t)
-        if value is t and t._e is not None:
-            return Packed((t._a, t._e), partial(_given_back, self.unpack_hook))
-        return Packed(value, self.unpack_hook)
-
-    def _hooked(self, t: Tensor) -> Any:
-        """What the hook makes of a tensor; RuntimeError if it writes into it."""
-        token = grad_mode.set(False)
-        count = _writes(t)
-        try:
-            value = self.pack_hook(t)
-        finally:
-            grad_mode.reset(token)
-        if _writes(t) != count:
-            raise RuntimeError(errors.PACK_WRITES)
-        return value
-
-    def pack_result(self, array: Any, edge: Any) -> Packed:
-        """Pack a node's own result. The tensor that the hook sees leaves the graph afterwards: a
-        hook that returned it, kept by the node, would close a reference cycle.
-        """
-        t = with_edge(array, edge if array.dtype.kind in "fcV" else None)
-        value = self._hooked(t)
-        t._e = None
-        return Packed(value, self.unpack_hook)
+        return pack(t, self.pack_hook, self.unpack_hook)
 
     def _pack_function(self, node: Any) -> None:
+        hooks = self.pack_hook, self.unpack_hook
         for item, t in zip(node.saved[0], node.ctx._saving, strict=True):
             if item is not None and item.packed is None:
                 item.packed = (
-                    self.pack(t)
+                    pack(t, *hooks)
                     if item.number is None
-                    else self.pack_result(item.array, Output(node, item.number))
+                    else pack_result(item.array, Output(node, item.number), *hooks)
                 )
                 item.array = None
-
-
-def _given_back(unpack: Callable[[Any], Tensor], kept: tuple) -> Tensor:
-    """Unpack a tensor that its pack hook returned as it was. Only its memory and its edge are kept:
-    the tensor might hold a gradient whose graph holds the node.
-    """
-    array, edge = kept
-    leaf = edge.leaf() if type(edge) is AccumulateGrad else None
-    return unpack(with_edge(array, edge) if leaf is None else leaf)
 
 
 def innermost() -> saved_tensors_hooks | None:
     """The hooks that act in this thread or task, or None."""
     return next((w for w in reversed(watchers.get()) if isinstance(w, saved_tensors_hooks)), None)
-
-
-def _writes(t: Tensor) -> int:
-    return 0 if t._v is None else t._v.cell.count
 
 
 class save_on_cpu(saved_tensors_hooks):  # noqa: N801 - PyTorch's name

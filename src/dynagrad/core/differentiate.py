@@ -2,7 +2,10 @@
 tensors.
 """
 
+import math
 import weakref
+from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,21 @@ import numpy as np
 from .. import errors
 from .batched import BatchLevel, inside, outside
 from .carrier import new_level
-from .dtype import FLOATING, category
+from .dtype import FLOATING, category, from_numpy_dtype
+from .edges import GradientEdge, described, place_in_graph
 from .engine import run
 from .hooks import handed_out
-from .tape import AccumulateGrad, Node, Output, extras, grad_mode
+from .quiet import warn
+from .tape import AccumulateGrad, Hooks, Node, Output, extras, grad_mode
 from .tensor import Tensor, edge_of, wrap
+
+#: False within a backward pass of this thread or task that returns gradients, or fills only those
+#: that were named: a rule that starts a pass of its own would fill others
+accumulating: ContextVar[bool] = ContextVar("accumulating", default=True)
+
+
+#: what may stand at either end of a backward pass
+ENDS = (Tensor, GradientEdge)
 
 
 def backward(
@@ -35,10 +48,16 @@ def backward(
     torch.autograd.backward.
     """
     if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                "`backward()`. Please only use `grad_tensors`."
+            )
+        warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
         grad_tensors = grad_variables
-    if isinstance(inputs, Tensor):
-        inputs = (inputs,)
-    if inputs is not None and len(tuple(inputs)) == 0:
+    if inputs is not None:
+        inputs = _inputs(inputs, "backward")
+    if inputs is not None and not inputs:
         raise RuntimeError(
             "`inputs` argument to `backward()` cannot be empty. Give tensors, or leave it out for "
             "all leaves."
@@ -49,17 +68,11 @@ def backward(
     if inputs is None:
         _propagate(tensors, weights, retain, create_graph, None)
         return
-    inputs = tuple(inputs)
     for t in inputs:
-        t.retain_grad()
-    found = _propagate(tensors, weights, retain, create_graph, _targets(inputs))
-    for t, edge in zip(inputs, _keys(inputs), strict=True):
-        g = found.get(edge)
-        if g is None or type(edge) is not AccumulateGrad:  # the gradient of a non-leaf is retained
-            continue
-        kept = handed_out(g, create_graph)
-        held = getattr(t, "_g", None)
-        t._g = kept if held is None else held + kept
+        if isinstance(t, Tensor):
+            t.retain_grad()
+    targets = _targets(inputs, _keys(inputs), accumulate=True)
+    _propagate(tensors, weights, retain, create_graph, targets)
 
 
 def grad(
@@ -72,9 +85,9 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
-    """The gradients of `sum(outputs * grad_outputs)` with respect to `inputs`, as a tuple; no
-    `.grad` is touched.
+) -> Any:
+    """The gradients of `sum(outputs * grad_outputs)` with respect to `inputs`, as a tuple (a
+    dict for a dict of inputs); no `.grad` is touched.
 
     allow_unused: None instead of an error for inputs that the outputs do not depend on;
     materialize_grads: zeros instead of None. is_grads_batched: each of `grad_outputs` is a batch of
@@ -89,7 +102,15 @@ def grad(
             )
         allow_unused = True
     outputs = _sequence(outputs, "outputs")
-    inputs = _sequence(inputs, "inputs")
+    names = tuple(inputs) if type(inputs) is dict else None
+    inputs = _inputs(inputs, "grad")
+    if not only_inputs:
+        warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use "
+            "torch.autograd.backward.",
+            FutureWarning,
+        )
     if not inputs:
         raise RuntimeError(
             "`inputs` argument to `grad()` cannot be empty. Give the tensors to differentiate by."
@@ -99,22 +120,26 @@ def grad(
         return _batched_grad(outputs, inputs, grad_outputs, allow_unused, *keep)
     weights = _weights(outputs, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
-    found = _propagate(outputs, weights, retain, create_graph, _targets(inputs))
+    edges = _keys(inputs)
+    found = _propagate(outputs, weights, retain, create_graph, _targets(inputs, edges))
     results: list[Any] = []
-    for index, (t, edge) in enumerate(zip(inputs, _keys(inputs), strict=True)):
+    for index, (t, edge) in enumerate(zip(inputs, edges, strict=True)):
         g = found.get(edge)
         if g is not None:
             results.append(handed_out(g, create_graph))
         elif not allow_unused:
             kind = "leaf" if type(edge) is AccumulateGrad else type(edge).__name__
+            shape = tuple(getattr(described(t), "shape", ()))
+            raise RuntimeError(errors.UNUSED.format(index=index, what=f"(shape {shape}, {kind})"))
+        elif materialize_grads and not isinstance(t, Tensor):
             raise RuntimeError(
-                errors.UNUSED.format(index=index, what=f"(shape {tuple(t._a.shape)}, {kind})")
+                "materialize_grads cannot be used when the given input is a GradientEdge"
             )
         else:
             results.append(wrap(np.zeros_like(t._a)) if materialize_grads else None)
             if materialize_grads and create_graph:
                 results[-1].requires_grad = True
-    return tuple(results)
+    return tuple(results) if names is None else dict(zip(names, results, strict=True))
 
 
 def _batched_grad(
@@ -173,10 +198,22 @@ def _batch_of_weights(outputs: tuple, given: Any) -> tuple:
     return given
 
 
+def _inputs(inputs: Any, name: str) -> tuple:
+    """What to differentiate by: Tensors and GradientEdges."""
+    if type(inputs) is dict:
+        inputs = inputs.values()
+    elif isinstance(inputs, Mapping):
+        raise TypeError(
+            f"`inputs` argument to `{name}()` must be a dict, not {type(inputs).__name__}. Other "
+            "Mapping types are not supported."
+        )
+    return _sequence(inputs, "inputs")
+
+
 def _sequence(tensors: Any, name: str) -> tuple:
-    tensors = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    tensors = (tensors,) if isinstance(tensors, ENDS) else tuple(tensors)
     for i, t in enumerate(tensors):
-        if not isinstance(t, Tensor):
+        if not isinstance(t, ENDS):
             raise TypeError(f"{name}[{i}] must be a Tensor, not {type(t).__name__}")
     return tensors
 
@@ -195,16 +232,24 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
     for i, (t, g) in enumerate(
         zip(tensors, given, strict=False)
     ):  # PyTorch ignores gradients beyond the tensors too
-        if edge_of(t) is None:
+        if place_in_graph(t) is None:
             raise RuntimeError(errors.NO_GRAD_FN.format(index=i, reason=_why_no_graph(t)))
-        a = t._a
+        a = described(t)
+        if a is None:
+            if g is None:
+                raise RuntimeError(
+                    "grad can be implicitly created only for scalar outputs\nThe shape of this "
+                    "GradientEdge's result is not known: give its weight, or take the edge by "
+                    "get_gradient_edge(tensor)."
+                )
+            a = g._a
         if g is None:
-            if a.size != 1:
+            if math.prod(a.shape) != 1:
                 raise RuntimeError(errors.NOT_SCALAR.format(shape=tuple(a.shape)))
             if a.dtype.kind == "c":
                 raise RuntimeError(
                     "grad can be implicitly created only for real scalar outputs but got "
-                    + repr(t.dtype)
+                    + repr(from_numpy_dtype(a.dtype))
                 )
             ones = np.empty(a.shape, a.dtype)
             ones.fill(1)
@@ -220,7 +265,7 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             raise RuntimeError(
                 "For complex Tensors, both grad_output and output are required to have the same "
                 f"dtype. Mismatch in dtype: grad_output[{i}] has a dtype of {g.dtype!r} and "
-                f"output[{i}] has a dtype of {t.dtype!r}."
+                f"output[{i}] has a dtype of {from_numpy_dtype(a.dtype)!r}."
             )
         if g._a.dtype != a.dtype:
             g = wrap(g._a.astype(a.dtype))
@@ -240,29 +285,32 @@ def _why_no_graph(t: Tensor) -> str:
 
 def _keys(tensors: tuple) -> list:
     """The tensors' edges; equal edges (two views of one node's result) are the same key."""
-    return [edge_of(t) for t in tensors]
+    return [place_in_graph(t) for t in tensors]
 
 
-def _targets(inputs: tuple) -> dict:
-    for i, t in enumerate(inputs):
-        if edge_of(t) is None:
+def _targets(inputs: tuple, edges: list, *, accumulate: bool = False) -> dict:
+    for i, (t, edge) in enumerate(zip(inputs, edges, strict=True)):
+        if edge is None:
             raise RuntimeError(
                 "One of the differentiated Tensors does not require grad\n"
                 f"inputs[{i}] of shape {tuple(t._a.shape)} has requires_grad=False; set it before "
                 "the computation."
             )
-    return dict.fromkeys(_keys(inputs))
+    return dict.fromkeys(edges, accumulate)
 
 
 def _propagate(tensors: tuple, weights: list, retain: bool, create: bool, targets: Any) -> dict:
     edges = _keys(tensors)
-    if not create:
-        return run(edges, weights, retain=retain, create=False, targets=targets)
-    token = grad_mode.set(True)
+    if not create and targets is None:
+        return run(edges, weights, retain=retain, create=False)
+    recording, filling = grad_mode.get(), accumulating.get()
+    grad_mode.set(create or recording)
+    accumulating.set(filling and targets is None)
     try:
-        return run(edges, weights, retain=retain, create=True, targets=targets)
+        return run(edges, weights, retain=retain, create=create, targets=targets)
     finally:
-        grad_mode.reset(token)
+        grad_mode.set(recording)
+        accumulating.set(filling)
 
 
 # --- methods of Tensor ----------------------------------------------------------------------------
@@ -284,18 +332,36 @@ def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False,
 
 
 class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook off; also a context manager."""
+    """What registering a hook returns: `remove()` takes the hook off; also a context manager.
 
-    _next = 0
+    It refers to the hooks weakly, so that a hook may hold its own handle; `extra_dict` (or a list
+    of them) lose the same entry. A pickled handle brings its hooks along.
+    """
 
-    def __init__(self, hooks: dict, *, extra_dict: Any = None):
-        self.id = RemovableHandle._next
-        RemovableHandle._next += 1
-        self._hooks = hooks
+    next_id = 0
+
+    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None):
+        self.hooks_dict_ref = weakref.ref(hooks_dict)
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
+        extra = extra_dict if isinstance(extra_dict, list) else [extra_dict]
+        self.extra_dict_ref = tuple([weakref.ref(d) for d in extra if d is not None])
 
     def remove(self) -> None:
-        """Take the hook off."""
-        self._hooks.pop(self.id, None)
+        """Take the hook off; nothing happens if it is off already."""
+        for reference in (self.hooks_dict_ref, *self.extra_dict_ref):
+            hooks = reference()
+            if hooks is not None:
+                hooks.pop(self.id, None)
+
+    def __getstate__(self) -> tuple:
+        return self.hooks_dict_ref(), self.id, tuple([ref() for ref in self.extra_dict_ref])
+
+    def __setstate__(self, state: tuple) -> None:
+        hooks, self.id, extra = state
+        self.hooks_dict_ref = weakref.ref(Hooks() if hooks is None else hooks)
+        self.extra_dict_ref = tuple([weakref.ref(d) for d in extra if d is not None])
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
 
     def __enter__(self):
         return self
@@ -319,7 +385,7 @@ def _register_hook(self, hook):
     if edge is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     node, number = (edge.node, edge.number) if type(edge) is Output else (edge, 0)
-    return add_hook(extras(node).tensor_hooks.setdefault(number, {}), hook)
+    return add_hook(extras(node).tensor_hooks.setdefault(number, Hooks()), hook)
 
 
 def _register_post_accumulate_grad_hook(self, hook):

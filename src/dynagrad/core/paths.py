@@ -36,8 +36,10 @@ def arrivals(heap: list[Node], edges: tuple) -> dict[AccumulateGrad, int]:
     return counts
 
 
-def needed_for(roots: list, targets: dict[Any, None]) -> set[Node]:
-    """The nodes on a path to a target: one of their edges is a target or leads to one."""
+def needed_for(roots: list, targets: dict[Any, bool]) -> set[Node]:
+    """The nodes on a path to a target: one of their edges is a target or leads to one. Where
+    targets keep their gradients (True), their nodes too, for the hooks.
+    """
     keys = {(e.node, e.number) if type(e) is Output else e for e in targets}
     needed: set[Node] = set()
     for node in sorted(nodes_below(roots), key=attrgetter("seq")):
@@ -47,7 +49,8 @@ def needed_for(roots: list, targets: dict[Any, None]) -> set[Node]:
             if edge in needed or edge in keys:
                 needed.add(node)
                 break
-    return needed
+    below = [e.node if type(e) is Output else e for e, keeps in targets.items() if keeps]
+    return needed.union(node for node in below if type(node) is not AccumulateGrad)
 
 
 def is_wanted(edge: Any, needed: set[Node], targets: Any) -> bool:

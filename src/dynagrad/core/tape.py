@@ -169,14 +169,15 @@ class Node(NodeDefaults):
         """The nodes of the inputs, each with the number of its result: ((node or None, number),
         ...).
         """
+        return tuple([node_and_number(self.edges[i]) for i in self.inputs_shown()])
+
+    def inputs_shown(self) -> list[int]:
+        """The numbers of the inputs that users see: indices and masks are no inputs in PyTorch's
+        graph.
+        """
         vjps = getattr(getattr(self, "rule", None), "vjps", ())
-        if (
-            len(self.edges) == len(vjps) and None in vjps
-        ):  # indices and masks are no inputs in PyTorch's graph
-            return tuple(
-                node_and_number(e) for e, f in zip(self.edges, vjps, strict=True) if f is not None
-            )
-        return tuple(node_and_number(edge) for edge in self.edges)
+        every = len(self.edges) != len(vjps)
+        return [i for i in range(len(self.edges)) if every or vjps[i] is not None]
 
     @property
     def metadata(self) -> dict:
@@ -283,7 +284,7 @@ class Extras:
         self.retained = {}
         self.post_accumulate = Hooks()
         self.metadata = {}
-        self.packed: tuple | None = None
+        self.packed: dict[int, Any] | None = None  # by place, in the order of unpacking
 
 
 def extras(node: Node) -> Extras:
@@ -367,6 +368,10 @@ def stale_text(node: Node, family: Family, edge: Any, array: Any, *, is_result: 
     )
 
 
+#: for each node class PyTorch's attributes for what is saved (`core.saved` fills it)
+NAMED_VALUES: dict[str, dict[str, Any]] = {}
+
+
 def node_class(torch_name: str, rule: Rule) -> type[Node]:
     """The Node subclass that PyTorch calls `torch_name`, differentiated by `rule`."""
     return type(
@@ -383,7 +388,8 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
             "broadcasts": rule.kind in ("elementwise", "multilinear", "general")
             and not rule.variadic,
         }
-        | ({"results": rule.results} if rule.results != ANY else {}),
+        | ({"results": rule.results} if rule.results != ANY else {})
+        | NAMED_VALUES.get(torch_name, {}),
     )
 
 
