@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-from .rule import general, linear, multilinear, primitive
-from .shape import broadcast_to, copy, reshape, sum_to
+from .batching import batch_size, of_rank, with_batch
+from .reduction import sum_over
+from .rule import ALIGNED, LEADING, general, linear, multilinear, primitive, same
+from .shape import broadcast_to, copy, reshape, sum_to, transpose
 
 
 @primitive
@@ -14,7 +16,11 @@ def swap(x):
     return x.T if x.ndim <= 2 else x.swapaxes(-1, -2)
 
 
-linear(swap, lambda g: swap(g))
+def _swap_batch(fun, values, flags, kw):
+    return swap(values[0]) if values[0].ndim > 2 else values[0]
+
+
+linear(swap, lambda g: swap(g), batch=_swap_batch)
 
 
 # --- matrix products ------------------------------------------------------------------------------
@@ -42,7 +48,48 @@ def _right(g, x, y_meta):
     return np.matmul(swap(x), g)
 
 
-multilinear(np.matmul, _left, _right)
+def product(x, y, in_x, in_y):
+    """x @ y for each example; `in_x` and `in_y` tell which of them has the batch.
+
+    Where one factor is the same for all examples and a matrix at most, the other one's rows are
+    multiplied by it together. A product of columns by rows is an elementwise one: BLAS would be
+    called once for each example to do as much as one multiplication for each element.
+    """
+    rank_x, rank_y = x.ndim - in_x, y.ndim - in_y
+    if in_x and not in_y and rank_y <= 2:
+        return _all_rows(x, y)
+    if in_y and not in_x and rank_x <= 2:
+        if rank_y == 1:
+            return np.matmul(y, swap(x))
+        if rank_x == 2 and y.shape[-1] == 1:
+            of_columns = _all_rows(reshape(y, shape=y.shape[:-1]), swap(x))
+            return reshape(of_columns, shape=(*of_columns.shape, 1))
+    if rank_x == 1:
+        x = reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+    if rank_y == 1:
+        y = reshape(y, shape=(*y.shape, 1))
+    rank = max(rank_x, rank_y, 2)
+    x, y = of_rank(x, rank) if in_x else x, of_rank(y, rank) if in_y else y
+    r = x * y if x.shape[-1] == 1 else np.matmul(x, y)
+    if rank_x > 1 and rank_y > 1:
+        return r
+    lead = r.shape[:-2]
+    return reshape(r, shape=lead + r.shape[-2:-1] * (rank_x > 1) + r.shape[-1:] * (rank_y > 1))
+
+
+def _all_rows(x, y):
+    """The rows of x, in all its dimensions but the last, times one vector or matrix."""
+    if x.ndim == 2:
+        return np.matmul(x, y)
+    rows = reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+    return reshape(np.matmul(rows, y), shape=x.shape[:-1] + y.shape[1:])
+
+
+def _product_batch(fun, values, flags, kw):
+    return product(*values, *flags)
+
+
+multilinear(np.matmul, _left, _right, batch=_product_batch)
 
 
 @primitive
@@ -63,7 +110,7 @@ def _mm_right(g, x, *, flip):
     return swap(np.matmul(swap(g), x)) if flip[1] else np.matmul(swap(x), g)
 
 
-multilinear(mm, _mm_left, _mm_right)
+multilinear(mm, _mm_left, _mm_right, batch=_product_batch)
 
 
 def scaled(x, factor):
@@ -89,11 +136,36 @@ def _addmm_bias(g, bias_meta, *, beta):
     return copy(g) if g.shape == bias_meta.shape else sum_to(g, shape=bias_meta.shape)
 
 
+def _with_bias(bias, x, y, flags, kw):
+    """beta * bias + alpha * (x @ y) for each example."""
+    size = batch_size((bias, x, y), flags)
+    in_product = flags[1] or flags[2]
+    r = product(x, y, flags[1], flags[2]) if in_product else np.matmul(x, y)
+    r = scaled(with_batch(r, in_product, size), kw.get("alpha", 1))
+    beta = kw.get("beta", 1)
+    if beta == 0:
+        return r
+    return r + scaled(of_rank(bias, r.ndim - 1) if flags[0] else bias, beta)
+
+
+def _with_bias_batch(fun, values, flags, kw):
+    return _with_bias(*values, flags, kw)
+
+
+#: the forward modes of the three inputs of bias + x @ y
+_PUSHED = (
+    lambda t, *, beta: scaled(t, beta),
+    lambda t, y, *, alpha: scaled(np.matmul(t, y), alpha),
+    lambda t, x, *, alpha: scaled(np.matmul(x, t), alpha),
+)
+
 general(
     addmm,
     _addmm_bias,
     lambda g, y, *, alpha, flip: scaled(_mm_left(g, y, flip=flip), alpha),
     lambda g, x, *, alpha, flip: scaled(_mm_right(g, x, flip=flip), alpha),
+    jvp=_PUSHED,
+    batch=_with_bias_batch,
 )
 
 
@@ -108,11 +180,21 @@ def affine(bias, x, y):
     return product
 
 
+def _affine_batch(fun, values, flags, kw):
+    bias, x, y = values
+    if flags[0] or flags[2]:
+        return _with_bias(bias, x, y, flags, kw)
+    rows = reshape(x, shape=(x.shape[0] * x.shape[1], x.shape[2]))
+    return reshape(fun(bias, rows, y), shape=(*x.shape[:2], y.shape[1]))
+
+
 general(
     affine,
     lambda g, bias_meta: sum_to(g, shape=bias_meta.shape),
     lambda g, y: np.matmul(g, swap(y)),
     lambda g, x: swap(np.matmul(swap(g), x)),
+    jvp=(same, lambda t, y: np.matmul(t, y), lambda t, x: np.matmul(x, t)),
+    batch=_affine_batch,
 )
 
 
@@ -127,6 +209,8 @@ general(
     _addmm_bias,
     lambda g, x_meta, y, *, alpha: scaled(_left(g, x_meta, y), alpha),
     lambda g, x, y_meta, *, alpha: scaled(_right(g, x, y_meta), alpha),
+    jvp=_PUSHED,
+    batch=_with_bias_batch,
 )
 
 
@@ -138,11 +222,32 @@ def addbmm(bias, x, y, *, beta, alpha):
     return addmm.__wrapped__(bias, rows, y.reshape(k, -1), beta=beta, alpha=alpha, flip=None)
 
 
+def _sum_of_products(x, y):
+    return sum_over(np.matmul(x, y), axes=(0,), keepdims=False)
+
+
+def _addbmm_batch(fun, values, flags, kw):
+    bias, x, y = values
+    at = int(flags[1])
+    count, n, k = x.shape[at:]
+    x = transpose(x, axes=(*range(at), at + 1, at, at + 2))
+    x = reshape(x, shape=(*x.shape[:at], n, count * k))
+    at = int(flags[2])
+    y = reshape(y, shape=(*y.shape[:at], count * k, y.shape[-1]))
+    return _with_bias(bias, x, y, flags, kw)
+
+
 general(
     addbmm,
     _addmm_bias,
     lambda g, y, *, alpha: scaled(np.matmul(g, swap(y)), alpha),
     lambda g, x, *, alpha: scaled(np.matmul(swap(x), g), alpha),
+    jvp=(
+        _PUSHED[0],
+        lambda t, y, *, alpha: scaled(_sum_of_products(t, y), alpha),
+        lambda t, x, *, alpha: scaled(_sum_of_products(x, t), alpha),
+    ),
+    batch=_addbmm_batch,
 )
 
 
@@ -152,11 +257,27 @@ def addr(bias, x, y, *, beta, alpha):
     return addmm.__wrapped__(bias, x[:, None], y[None, :], beta=beta, alpha=alpha, flip=None)
 
 
+def _column(x):
+    return reshape(x, shape=(*x.shape, 1))
+
+
+def _addr_batch(fun, values, flags, kw):
+    bias, x, y = values
+    row = reshape(y, shape=(*y.shape[:-1], 1, y.shape[-1]))
+    return _with_bias(bias, _column(x), row, flags, kw)
+
+
 general(
     addr,
     _addmm_bias,
     lambda g, y, *, alpha: scaled(np.matmul(g, y), alpha),
     lambda g, x, *, alpha: scaled(np.matmul(x, g), alpha),
+    jvp=(
+        _PUSHED[0],
+        lambda t, y, *, alpha: scaled(_column(t) * y, alpha),
+        lambda t, x, *, alpha: scaled(_column(x) * t, alpha),
+    ),
+    batch=_addr_batch,
 )
 
 
@@ -166,7 +287,13 @@ def vdot(x, y):
     return np.vdot(x, y)
 
 
-general(vdot, lambda g, y: np.conjugate(g * y), lambda g, x: g * np.conjugate(x))
+general(
+    vdot,
+    lambda g, y: np.conjugate(g * y),
+    lambda g, x: g * np.conjugate(x),
+    jvp=(lambda t, y: vdot(t, y), lambda t, x: vdot(x, t)),
+    batch=lambda fun, values, flags, kw: product(np.conjugate(values[0]), values[1], *flags),
+)
 
 
 # --- diagonals ------------------------------------------------------------------------------------
@@ -186,45 +313,69 @@ def embed_diagonals(x, *, shape, labels, output):
     return result
 
 
+def _new_label(*groups):
+    """The smallest number that labels no dimension yet."""
+    used = {label for group in groups for label in group}
+    return next(label for label in range(len(used) + 1) if label not in used)
+
+
+def _diagonals_batch(fun, values, flags, kw):
+    (x,) = values
+    new = _new_label(kw["labels"])
+    shape = {"shape": (x.shape[0], *kw["shape"])} if "shape" in kw else {}
+    return fun(x, labels=(new, *kw["labels"]), output=(new, *kw["output"]), **shape)
+
+
 linear(
     diagonals,
     lambda g, x_meta, *, labels, output: embed_diagonals(
         g, shape=x_meta.shape, labels=labels, output=output
     ),
+    batch=_diagonals_batch,
 )
 linear(
     embed_diagonals,
     lambda g, *, labels, output: diagonals(g, labels=labels, output=output),
+    batch=_diagonals_batch,
 )
 
 
 @primitive
 def trace(x):
-    """The sum of a matrix's diagonal."""
-    return np.add.reduce(x.diagonal(), dtype=np.int64 if x.dtype.kind in "biu" else None)
+    """The sums of matrices' diagonals."""
+    dtype = np.int64 if x.dtype.kind in "biu" else None
+    return np.add.reduce(x.diagonal(0, -2, -1), -1, dtype=dtype)
 
 
 @primitive
 def embed_corner(x, *, shape):
-    """Zeros of `shape`, a matrix, with `x` on the diagonal from its first corner."""
+    """Zeros of `shape`, matrices, with `x` on the diagonal from their first corner."""
     result = np.zeros(shape, x.dtype)
-    np.fill_diagonal(result[: x.shape[0], : x.shape[0]], x)
+    i = np.arange(x.shape[-1])
+    result[..., i, i] = x
     return result
 
 
 @primitive
 def corner_diagonal(x):
-    """The diagonal of a matrix."""
-    return x.diagonal()
+    """The diagonals of matrices."""
+    return x.diagonal(0, -2, -1)
 
 
-linear(embed_corner, lambda g: corner_diagonal(g))
-linear(corner_diagonal, lambda g, x_meta: embed_corner(g, shape=x_meta.shape), fresh=True)
+def _trace_vjp(g, x_meta):
+    shape = x_meta.shape
+    lead, n = shape[:-2], min(shape[-2:])
+    return embed_corner(broadcast_to(reshape(g, shape=(*lead, 1)), shape=(*lead, n)), shape=shape)
+
+
+linear(embed_corner, lambda g: corner_diagonal(g), batch=LEADING)
 linear(
-    trace,
-    lambda g, x_meta: embed_corner(broadcast_to(g, shape=(min(x_meta.shape),)), shape=x_meta.shape),
+    corner_diagonal,
+    lambda g, x_meta: embed_corner(g, shape=x_meta.shape),
     fresh=True,
+    batch=ALIGNED,
 )
+linear(trace, _trace_vjp, fresh=True, batch=ALIGNED)
 
 
 # --- einsum ---------------------------------------------------------------------------------------
@@ -310,7 +461,13 @@ def _einsum_operand(g, xs, inputs, output, number):
     return broadcast_to(reshape(r, shape=ones), shape=shape)
 
 
-multilinear(einsum, _einsum_vjp, fresh=False)
+def _einsum_batch(fun, values, flags, kw):
+    new = _new_label(*kw["inputs"], kw["output"])
+    inputs = [(new, *a) if flag else a for a, flag in zip(kw["inputs"], flags, strict=True)]
+    return fun(*values, inputs=tuple(inputs), output=(new, *kw["output"]))
+
+
+multilinear(einsum, _einsum_vjp, fresh=False, batch=_einsum_batch)
 
 
 # --- others ---------------------------------------------------------------------------------------
@@ -326,8 +483,17 @@ def cross(x, y, *, axis):
     return np.array(np.moveaxis(result, 0, axis), order="C")
 
 
+def _cross_batch(fun, values, flags, kw):
+    x, y = [
+        v if flag else reshape(v, shape=(1, *v.shape))
+        for v, flag in zip(values, flags, strict=True)
+    ]
+    return fun(x, y, axis=kw["axis"] + 1)
+
+
 multilinear(
     cross,
     lambda g, y, *, axis: cross(y, g, axis=axis),
     lambda g, x, *, axis: cross(g, x, axis=axis),
+    batch=_cross_batch,
 )

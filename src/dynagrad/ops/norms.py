@@ -4,9 +4,21 @@ import math
 
 import numpy as np
 
+from .batching import aligned, batch_size, behind
 from .extremes import tie_share
-from .reduction import FLOAT32, FLOAT64, ROW, add_over, divide_or_zero, is_half, real_dtype, spread
-from .rule import elementwise, general, primitive
+from .reduction import (
+    FLOAT32,
+    FLOAT64,
+    ROW,
+    add_over,
+    divide_or_zero,
+    is_half,
+    real_dtype,
+    real_part,
+    spread,
+    sum_over,
+)
+from .rule import LEADING, elementwise, general, primitive
 from .shape import cast
 
 
@@ -26,9 +38,12 @@ def signed_power(x, *, exponent):
     return np.asarray(np.sign(x) * absolute_power(x, exponent=exponent))
 
 
-def _absolute_power_vjp(g, x, *, exponent):
+def _absolute_power_vjp(g, x, x_meta, *, exponent):
     if exponent == 0:
         return g * 0
+    if x_meta.dtype.kind == "c":
+        direction = np.conjugate(x) * absolute_power(x, exponent=exponent - 2)
+        return g * (exponent * direction)
     return g * (exponent * signed_power(x, exponent=exponent - 1))
 
 
@@ -90,17 +105,39 @@ def _norm_vjp(g, x, out, is_complex, p, axes, keepdims):
     g_x, out_x = spread(g, **over), spread(out, **over)
     if p == 2:
         return (np.conjugate(x) if is_complex else x) * divide_or_zero(g_x, out_x)
-    slope = 0 if p in (math.inf, -math.inf) else p - 1
+    direction = _direction(x, out, is_complex, p, axes, keepdims)
+    if p in (1, math.inf, -math.inf):
+        return g_x * direction
+    return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=p - 1))
+
+
+def _direction(x, out, is_complex, p, axes, keepdims):
+    """The derivative of the p-norm, for finite p times its value to the power p - 1."""
+    is_extreme = p in (math.inf, -math.inf)
+    slope = 0 if is_extreme else p - 1
     if is_complex:
         direction = np.conjugate(x) * absolute_power(x, exponent=slope - 1)
     else:
         direction = signed_power(x, exponent=slope)
-    if p in (math.inf, -math.inf):
+    if is_extreme:
         over = {"axes": axes, "keepdims": keepdims, "nan_ties": True, "absolute": True}
-        return g_x * direction * tie_share(x, out, **over)
-    if p == 1:
-        return g_x * direction
-    return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=slope))
+        return direction * tie_share(x, out, **over)
+    return direction
+
+
+def _norm_jvp(t, x, out, dtype, p, axes, keepdims):
+    """The tangent of the p-norm, with the choices of `_norm_vjp`."""
+    if p == 0:
+        return None
+    is_complex = dtype.kind == "c"
+    if p == 2:
+        slope = np.conjugate(x) if is_complex else x
+    else:
+        slope = _direction(x, out, is_complex, p, axes, keepdims)
+    t = real_part(sum_over(t * slope, axes=axes, keepdims=keepdims), dtype)
+    if p in (1, math.inf, -math.inf):
+        return t
+    return divide_or_zero(t, out if p == 2 else absolute_power(out, exponent=p - 1))
 
 
 def _vector_norm_vjp(g, x, x_meta, out, *, p, axes, keepdims, dtype):
@@ -111,7 +148,14 @@ def _vector_norm_vjp(g, x, x_meta, out, *, p, axes, keepdims, dtype):
     return cast(r, dtype=x_meta.dtype)
 
 
-general(vector_norm, _vector_norm_vjp)
+def _vector_norm_jvp(t, x, x_meta, out, *, p, axes, keepdims, dtype):
+    if dtype is None:
+        return _norm_jvp(t, x, out, x_meta.dtype, p, axes, keepdims)
+    t, x = cast(t, dtype=dtype), cast(x, dtype=dtype)
+    return _norm_jvp(t, x, out, np.dtype(dtype), p, axes, keepdims)
+
+
+general(vector_norm, _vector_norm_vjp, jvp=_vector_norm_jvp, batch=LEADING)
 
 
 @primitive
@@ -125,4 +169,19 @@ def _dist_vjp(g, x, x_meta, y, out, *, p):
     return (None, None) if r is None else (r, -r)
 
 
-general(dist, _dist_vjp, joint=True)
+def _dist_x(t, x, x_meta, y, out, *, p):
+    return _norm_jvp(t, x - y, out, x_meta.dtype, p, None, False)
+
+
+def _dist_y(t, x, x_meta, y, out, *, p):
+    return _norm_jvp(-t, x - y, out, x_meta.dtype, p, None, False)
+
+
+def _dist_batch(fun, values, flags, kw):
+    x, y = aligned(values, flags)
+    d = x - y
+    axes = behind(None, d.ndim - 1)
+    return vector_norm(d, p=kw["p"], axes=axes, keepdims=False, dtype=None)
+
+
+general(dist, _dist_vjp, joint=True, jvp=(_dist_x, _dist_y), batch=_dist_batch)

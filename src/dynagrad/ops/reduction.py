@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
+from .batching import behind
 from .cumulative import cumprod, shift
-from .rule import constant, elementwise, general, linear, primitive
+from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
 
 # --- adding up ------------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ def add_over(x, axes, keepdims):
     if keepdims:
         return total
     kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return total.reshape(kept)
+    return total.reshape(kept) if axes else total.copy()
 
 
 def _add_all(x):
@@ -155,15 +156,39 @@ def expand_back(g, x_meta, axes, keepdims):
     return spread(g, shape=x_meta.shape, axes=axes, keepdims=keepdims)
 
 
-linear(spread, lambda g, *, axes, keepdims: sum_over(g, axes=axes, keepdims=keepdims))
-linear(sum_over, lambda g, x_meta, *, axes, keepdims: expand_back(g, x_meta, axes, keepdims))
+def _spread_batch(fun, values, flags, kw):
+    (x,) = values
+    axes, shape = behind(kw["axes"], len(kw["shape"])), (x.shape[0], *kw["shape"])
+    return fun(x, shape=shape, axes=axes, keepdims=kw["keepdims"])
+
+
+def _total_batch(fun, values, flags, kw):
+    (x,) = values
+    return sum_over(x, axes=behind(None, x.ndim - 1), keepdims=False)
+
+
+linear(
+    spread,
+    lambda g, *, axes, keepdims: sum_over(g, axes=axes, keepdims=keepdims),
+    batch=_spread_batch,
+)
+linear(
+    sum_over,
+    lambda g, x_meta, *, axes, keepdims: expand_back(g, x_meta, axes, keepdims),
+    batch=LEADING,
+)
 linear(
     sum_as,
     lambda g, x_meta, *, axes, keepdims: expand_back(
         cast(g, dtype=x_meta.dtype), x_meta, axes, keepdims
     ),
+    batch=LEADING,
 )
-linear(total, lambda g, x_meta: spread(g, shape=x_meta.shape, axes=None, keepdims=False))
+linear(
+    total,
+    lambda g, x_meta: spread(g, shape=x_meta.shape, axes=None, keepdims=False),
+    batch=_total_batch,
+)
 
 
 @primitive
@@ -219,9 +244,14 @@ def _mean_as_vjp(g, x_meta, *, axes, keepdims):
     return expand_back(g, x_meta, axes, keepdims)
 
 
-linear(mean_over, _mean_vjp)
-linear(mean_as, _mean_as_vjp)
-linear(average, _average_vjp)
+def _average_batch(fun, values, flags, kw):
+    (x,) = values
+    return mean_over(x, axes=behind(None, x.ndim - 1), keepdims=False)
+
+
+linear(mean_over, _mean_vjp, batch=LEADING)
+linear(mean_as, _mean_as_vjp, batch=LEADING)
+linear(average, _average_vjp, batch=_average_batch)
 
 
 @primitive
@@ -240,8 +270,12 @@ def _nansum_vjp(g, x, *, axes, keepdims):
     return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * is_number(x)
 
 
-constant(is_number)
-general(nansum_over, _nansum_vjp)
+def _nansum_jvp(t, x, *, axes, keepdims):
+    return sum_over(t * is_number(x), axes=axes, keepdims=keepdims)
+
+
+constant(is_number, batch=ALIGNED)
+general(nansum_over, _nansum_vjp, jvp=_nansum_jvp, batch=LEADING)
 
 
 # --- products -------------------------------------------------------------------------------------
@@ -268,18 +302,38 @@ def _others(x, axis):
     return before * after
 
 
+def _all_others(x, axis):
+    """The same for the product along `axis`, or of all elements (None)."""
+    if axis is None:
+        return reshape(_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
+    return _others(x, axis)
+
+
 def _product_vjp(g, x, *, axis, keepdims):
     if x.ndim == 0:
         return g * 1
     axes = None if axis is None else (axis,)
-    if axes is None:
-        others = reshape(_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
-    else:
-        others = _others(x, axis)
-    return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * others
+    return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * _all_others(x, axis)
 
 
-general(product, _product_vjp)
+def _product_jvp(t, x, *, axis, keepdims):
+    if x.ndim == 0:
+        return t * 1
+    axes = None if axis is None else (axis,)
+    return sum_over(t * _all_others(x, axis), axes=axes, keepdims=keepdims)
+
+
+def _product_batch(fun, values, flags, kw):
+    (x,) = values
+    axis, keepdims = kw["axis"], kw["keepdims"]
+    if x.ndim > 1 and axis is not None:
+        return fun(x, axis=axis + 1, keepdims=keepdims)
+    size = x.shape[0]
+    of_all = fun(reshape(x, shape=(size, math.prod(x.shape[1:]))), axis=1, keepdims=False)
+    return reshape(of_all, shape=(size, *(1,) * (x.ndim - 1))) if keepdims else of_all
+
+
+general(product, _product_vjp, jvp=_product_jvp, batch=_product_batch)
 
 
 # --- variances ------------------------------------------------------------------------------------
@@ -371,10 +425,39 @@ def _std_mean_vjp(g0, g1, x, x_meta, out0, *, axes, keepdims, correction):
     return _with_mean(divide_or_zero(g0, out0 * 2), g1, x, x_meta, axes, keepdims, correction)
 
 
-general(var_over, _var_vjp)
-general(std_over, _std_vjp)
-general(var_mean_over, _var_mean_vjp, results=2)
-general(std_mean_over, _std_mean_vjp, results=2)
+def _var_jvp(t, x, x_meta, *, axes, keepdims, correction):
+    n = count(x.shape, axes)
+    d = x - broadcast_to(mean_over(x, axes=axes, keepdims=True), shape=x.shape)
+    if x_meta.dtype.kind == "c":
+        d = np.conjugate(d)
+    d = d * d * math.inf if n <= correction else d * (2.0 / (n - correction))
+    return sum_over(t * d, axes=axes, keepdims=keepdims)
+
+
+def _std_jvp(t, x, x_meta, out, *, axes, keepdims, correction):
+    t = _var_jvp(t, x, x_meta, axes=axes, keepdims=keepdims, correction=correction)
+    return divide_or_zero(real_part(t, x_meta.dtype), out * 2)
+
+
+def real_part(t, dtype):
+    """The tangent of a real result of an input of this dtype, from that of a complex one."""
+    return cast(t, dtype=real_dtype(dtype)) if dtype.kind == "c" else t
+
+
+def _var_mean_jvp(t, x, x_meta, *, axes, keepdims, correction):
+    of_var = _var_jvp(t, x, x_meta, axes=axes, keepdims=keepdims, correction=correction)
+    return of_var, mean_over(t, axes=axes, keepdims=keepdims)
+
+
+def _std_mean_jvp(t, x, x_meta, out0, *, axes, keepdims, correction):
+    of_std = _std_jvp(t, x, x_meta, out0, axes=axes, keepdims=keepdims, correction=correction)
+    return of_std, mean_over(t, axes=axes, keepdims=keepdims)
+
+
+general(var_over, _var_vjp, jvp=_var_jvp, batch=LEADING)
+general(std_over, _std_vjp, jvp=_std_jvp, batch=LEADING)
+general(var_mean_over, _var_mean_vjp, jvp=_var_mean_jvp, results=2, batch=LEADING)
+general(std_mean_over, _std_mean_vjp, jvp=_std_mean_jvp, results=2, batch=LEADING)
 
 
 # --- log-sum-exp ----------------------------------------------------------------------------------
@@ -397,7 +480,12 @@ def _logsumexp_vjp(g, x, out, *, axes, keepdims):
     return spread(g, shape=x.shape, axes=axes, keepdims=keepdims) * np.exp(x - out)
 
 
-general(logsumexp_over, _logsumexp_vjp)
+def _logsumexp_jvp(t, x, out, *, axes, keepdims):
+    out = spread(out, shape=x.shape, axes=axes, keepdims=keepdims)
+    return sum_over(t * np.exp(x - out), axes=axes, keepdims=keepdims)
+
+
+general(logsumexp_over, _logsumexp_vjp, jvp=_logsumexp_jvp, batch=LEADING)
 
 
 # --- truth ----------------------------------------------------------------------------------------
@@ -421,6 +509,6 @@ def count_nonzero(x, *, axes):
     return np.add.reduce(x != 0, axes, dtype=np.int64, out=...)
 
 
-constant(any_over)
-constant(all_over)
-constant(count_nonzero)
+constant(any_over, batch=LEADING)
+constant(all_over, batch=LEADING)
+constant(count_nonzero, batch=LEADING)
