@@ -49,6 +49,7 @@ class FunctionCtx:
         self._dirty: tuple = ()
         self._fixed: tuple = ()
         self._materialize = True
+        self._bare = False
         self._kept: list | None = None
         self._node: Any = None
 
@@ -86,7 +87,8 @@ class FunctionCtx:
         """
         if self._kept is None:
             return tuple(self._saving)
-        return tuple(_restored(item, self._node) for item in self._kept)
+        found = tuple(_restored(item, self._node) for item in self._kept)
+        return tuple(None if t is None else wrap(t._a) for t in found) if self._bare else found
 
     saved_variables = saved_tensors
 
@@ -163,7 +165,9 @@ class BackwardCFunction(Node):
                 for p, meta in zip(given, self.metas, strict=True)
             ]
         ctx._kept, ctx._node = saved[0], self
-        token = grad_mode.set(create or (not PLAIN and grad_mode.get()))
+        # Without create_graph nothing is recorded here, but on tapes below a batch it may be.
+        ctx._bare = not create and not PLAIN
+        token = grad_mode.set(create or (ctx._bare and grad_mode.get()))
         try:
             answer = self.function.backward(ctx, *given)
         finally:

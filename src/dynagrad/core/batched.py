@@ -23,6 +23,7 @@ class BatchLevel(Level):
     """The level of one vmap."""
 
     __slots__ = ()
+    has_tape_below = True
 
     def lift(self, t: Tensor) -> Tensor:
         """`t` as the same value in every place of the batch; its history stays below."""

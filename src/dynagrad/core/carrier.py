@@ -40,6 +40,8 @@ class Level:
 
     #: values of this level lose what it gave them when it ends
     drops = False
+    #: its carriers hold tensors with a history of their own
+    has_tape_below = False
 
     def lift(self, t: Tensor) -> Tensor:
         """`t` as a constant of this level."""

@@ -41,10 +41,19 @@ def default_node(fun: Callable) -> type[Node]:
     return cls
 
 
-def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    for x in inputs:
+def _is_constant_to(self: Tensor, others: Any) -> bool:
+    """Whether a batch is among the operands, to which this tensor belongs as a constant."""
+    for x in others:
         if isinstance(x, Carrier):
-            return NotImplemented  # this tensor is a constant to a batch
+            own = self._a.levels if isinstance(self._a, Carrier) else ()
+            if any(level.has_tape_below and level not in own for level in x.levels):
+                return True
+    return False
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    if _is_constant_to(self, inputs):
+        return NotImplemented
     out = kwargs.pop("out", None)
     if method != "__call__" or (out is not None and out != (None,)) or kwargs:
         raise TypeError(
@@ -57,9 +66,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def _array_function(self, func, types, args, kwargs):
     if func in RULES:
-        for x in args:
-            if isinstance(x, Carrier):
-                return NotImplemented
+        if _is_constant_to(self, args):
+            return NotImplemented
         return run_on_tensors(func, args, kwargs)
     return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
 
