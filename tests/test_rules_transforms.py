@@ -32,177 +32,21 @@ from dynagrad.core.dual import Dual, DualLevel
 from dynagrad.core.quiet import compute
 from dynagrad.core.tensor import Tensor, wrap
 from dynagrad.ops.rule import RULES
+from dynagrad.ops.shape import as_strided
+from dynagrad.ops.sorting import bincount
 
 #: rules whose results' shapes depend on the values: a batch of them cannot exist
 DYNAMIC = {"unique", "unique_consecutive"}
 
 #: primitives that run in a loop over the batch, and why
-LOOPING: dict[str, str] = {
-    # shape
-    **dict.fromkeys(
-        """
-        sum_to broadcast_to reshape unsqueeze transpose broadcast_cast cast copy contiguous
-        as_strided scatter_strided write_strided narrow widen sliced unsliced select unselect
-        diagonal diagonal_copy undiagonal unfold fold
-        """.split(),
-        "no batching rule yet",
-    ),
-    # joining
-    **dict.fromkeys(
-        """
-        cat stack split unbind block_diag repeat flip roll rot90 diag_embed tril triu
-        """.split(),
-        "no batching rule yet",
-    ),
-    # indexing
-    **dict.fromkeys(
-        """
-        getitem ungetitem index unindex clear put gather ungather erase scatter scatter_add
-        scatter_reduce count_parts scatter_mean masked fill_where
-        """.split(),
-        "no batching rule yet",
-    ),
-    # creation
-    **dict.fromkeys(
-        """
-        full
-        """.split(),
-        "no batching rule yet",
-    ),
-    # conversion
-    **dict.fromkeys(
-        """
-        clone alias to_copy discard fill
-        """.split(),
-        "no batching rule yet",
-    ),
-    # elementwise
-    **dict.fromkeys(
-        """
-        nothing not_negative left_shift right_shift
-        """.split(),
-        "no batching rule yet",
-    ),
-    # complex
-    **dict.fromkeys(
-        """
-        complex_of_parts polar pairs unpaired
-        """.split(),
-        "no batching rule yet",
-    ),
-    # rounding
-    **dict.fromkeys(
-        """
-        sgn
-        """.split(),
-        "no batching rule yet",
-    ),
-    # comparison
-    **dict.fromkeys(
-        """
-        is_close is_in is_real is_positive_infinity is_negative_infinity
-        """.split(),
-        "no batching rule yet",
-    ),
-    # cumulative
-    **dict.fromkeys(
-        """
-        cumsum shift recur cumprod logcumsumexp cummax cummin
-        """.split(),
-        "no batching rule yet",
-    ),
-    # reduction
-    **dict.fromkeys(
-        """
-        spread sum_over sum_as total mean_over mean_as average is_number nansum_over product
-        var_over std_over var_mean_over std_mean_over logsumexp_over any_over all_over
-        count_nonzero
-        """.split(),
-        "no batching rule yet",
-    ),
-    # extremes
-    **dict.fromkeys(
-        """
-        tie_share amax_over amin_over aminmax_over maximum_of minimum_of max_along min_along
-        argmax argmin
-        """.split(),
-        "no batching rule yet",
-    ),
-    # norms
-    **dict.fromkeys(
-        """
-        vector_norm dist
-        """.split(),
-        "no batching rule yet",
-    ),
-    # sorting
-    **dict.fromkeys(
-        """
-        sort topk kth median_along nanmedian_along mode median_of nanmedian_of quantile_ranks
-        searchsorted unique unique_consecutive bincount histogram
-        """.split(),
-        "no batching rule yet",
-    ),
-    # contraction
-    **dict.fromkeys(
-        """
-        swap mm addmm affine addmv addbmm addr vdot diagonals embed_diagonals embed_corner
-        corner_diagonal trace einsum cross
-        """.split(),
-        "no batching rule yet",
-    ),
-    # numpy
-    **dict.fromkeys(
-        """
-        matmul
-        """.split(),
-        "no batching rule yet",
-    ),
-    # linalg
-    **dict.fromkeys(
-        """
-        diagonal_matrix diagonal_of triangle conjugated spectral_gaps eigh inverse cofactors det
-        slogdet solve solve_triangle cholesky qr svd pinv
-        """.split(),
-        "no batching rule yet",
-    ),
-    # neural.activation
-    **dict.fromkeys(
-        """
-        glu
-        """.split(),
-        "no batching rule yet",
-    ),
-    # neural.loss
-    **dict.fromkeys(
-        """
-        mse limit huber bce bce_logits soft_margin nll nll_back pick place is_target take_weights
-        multi_margin label_pairs multilabel_margin
-        """.split(),
-        "no batching rule yet",
-    ),
-    # neural.softmax
-    **dict.fromkeys(
-        """
-        softmax log_softmax log_softmax_back
-        """.split(),
-        "no batching rule yet",
-    ),
-    # neural.embedding
-    **dict.fromkeys(
-        """
-        take_rows add_rows take_rows_but
-        """.split(),
-        "no batching rule yet",
-    ),
-    # neural.normalization
-    **dict.fromkeys(
-        """
-        standardize pad_constant rescale repeat_places add_places
-        """.split(),
-        "no batching rule yet",
-    ),
-}
+LOOPING: dict[str, str] = dict.fromkeys(
+    """
+    glu mse limit huber bce bce_logits soft_margin nll nll_back pick place is_target take_weights
+    multi_margin label_pairs multilabel_margin softmax log_softmax log_softmax_back take_rows
+    add_rows take_rows_but standardize pad_constant rescale repeat_places add_places
+    """.split(),
+    "no batching rule yet",
+)
 
 ALL_CASES = CASES + [
     Case(rule, call)
@@ -226,6 +70,32 @@ def test_what_runs_in_a_loop() -> None:
     for name, module in looping.items():
         print(f"  {module}.{name}")
     assert sorted(set(looping) - set(LOOPING)) == []
+
+
+@pytest.mark.parametrize("name", sorted(DYNAMIC))
+def test_no_batch_of_results_whose_shape_depends_on_values(name: str) -> None:
+    (rule,) = (rule for rule in RULES.values() if key_of(rule) == name)
+    with new_level(BatchLevel, 2) as level:
+        x = Batched(level, np.array([[1, 2, 2], [3, 1, 3]]))
+        with pytest.raises(RuntimeError, match="batching operators that can output dynamic shape"):
+            rule.fun(x, axis=None)
+
+
+def test_counts_of_different_length_are_refused() -> None:
+    with new_level(BatchLevel, 2) as level:
+        x = Batched(level, np.array([[1, 2, 2], [3, 1, 3]]))
+        assert bincount(x, length=4).value.tolist() == [[0, 1, 2, 0], [0, 1, 0, 2]]
+        with pytest.raises(RuntimeError, match="stack expects each tensor to be equal size"):
+            bincount(x, length=2)
+
+
+def test_windows_stay_in_their_example() -> None:
+    with new_level(BatchLevel, 2) as level:
+        x = Batched(level, np.arange(8.0).reshape(2, 4))
+        window = {"size": (2, 2), "stride": (2, 1), "base_stride": (1,)}
+        assert as_strided(x, offset=0, **window).value.tolist() == x.value.reshape(2, 2, 2).tolist()
+        with pytest.raises(RuntimeError, match="outside of one example"):
+            as_strided(x, offset=1, **window)
 
 
 # --- calls on carriers ----------------------------------------------------------------------------
