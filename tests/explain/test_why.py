@@ -835,6 +835,20 @@ def test_a_module_is_explained_in_groups() -> None:
     assert "0.weight, 0.bias: " in str(reason)
 
 
+def test_no_loss_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="loss is empty"):
+        why(leaf(), [])
+
+
+def test_payloads_of_transforms_elsewhere_do_not_matter() -> None:
+    def ask(t: dg.Tensor) -> dg.Tensor:
+        assert why(t).kind in ("unknown", "no_history")
+        assert why(dg.ones(2)).kind == "no_history"
+        return (t * t).sum()
+
+    dg.func.vmap(dg.func.grad(ask))(dg.ones(2, 3))
+
+
 @pytest.mark.parametrize("wrong", [3, None, [1.0], np.ones(3)])
 def test_other_things_are_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="why"):

@@ -139,9 +139,11 @@ class _Living:
 
     def __init__(self) -> None:
         self.search = Search()
-        objects = gc.get_objects()
+        objects = gc.get_objects()  # issubclass: isinstance may run code of the user's objects
         self.nodes = {
-            x: None for x in objects if isinstance(x, Node) and not isinstance(x, AccumulateGrad)
+            x: None
+            for x in objects
+            if issubclass(type(x), Node) and not issubclass(type(x), AccumulateGrad)
         }
         self.consumers: dict[Node, list[Node]] = {}
         for consumer in self.nodes:
@@ -151,7 +153,7 @@ class _Living:
                     self.consumers.setdefault(node, []).append(consumer)
         self.tensors: dict[Node, list[Tensor]] = {}
         for x in objects:
-            if isinstance(x, Tensor):
+            if issubclass(type(x), Tensor):
                 node = node_and_number(getattr(x, "_e", None))[0]
                 if node in self.nodes:
                     self.tensors.setdefault(node, []).append(x)

@@ -44,7 +44,7 @@ def why(x: Any, loss: Any = None) -> Reason:
     - zero, partly_zero, nan, huge, vanishing (`details["cause"]` tells more), ordinary;
     - module: `details["parameters"]` holds the Reasons by name.
 
-    TypeError if x is neither a Tensor nor a module.
+    TypeError if x is neither a Tensor nor a module, ValueError for an empty list of losses.
     """
     losses = _losses(loss)
     if isinstance(x, Tensor):
@@ -62,6 +62,8 @@ def _losses(loss: Any) -> list[Tensor] | None:
     if loss is None:
         return None
     losses = [loss] if isinstance(loss, Tensor) else list(loss)
+    if not losses:
+        raise ValueError("why(): loss is empty; give a tensor, or leave it out")
     for t in losses:
         if not isinstance(t, Tensor):
             raise TypeError(f"why(): loss must be a Tensor or several, not {type(t).__name__}")
@@ -241,10 +243,11 @@ def _shares_with_recorded(x: Tensor) -> bool:
     because optimizers write through it.
     """
     memory = owner(x._a)
-    return any(
-        isinstance(t, Tensor) and t._e is not None and t._a is not None and owner(t._a) is memory
-        for t in gc.get_objects()
-    )
+    for t in gc.get_objects():
+        if issubclass(type(t), Tensor) and getattr(t, "_e", None) is not None:
+            if type(t._a) is np.ndarray and owner(t._a) is memory:
+                return True
+    return False
 
 
 # --- x has a history, no loss is given ------------------------------------------------------------
