@@ -18,16 +18,8 @@ from .. import errors
 from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
-from .apply import (
-    WARNED,
-    broadcast_error,
-    check_cast,
-    not_a_tensor,
-    note,
-    quietly,
-    recording,
-    to_dtype,
-)
+from .apply import broadcast_error, check_cast, not_a_tensor, note, recording, to_dtype
+from .quiet import WARNED, quietly
 from .storage import address, geometry, owner, strides_of
 from .tape import (
     LIBRARY,
@@ -50,6 +42,7 @@ from .tensor import (
     edge_of,
     family_of,
     move_retained,
+    note_cut,
     record,
     sync,
     tell,
@@ -183,7 +176,8 @@ def shares_memory(x: Tensor, array: np.ndarray) -> bool:
 def detached(t: Tensor) -> Tensor:
     """The same memory and version without history: `detach()`."""
     d = wrap(t._a)
-    d._v = Family(family_of(t).cell)
+    d._v = family = Family(family_of(t).cell)
+    note_cut(family, t._e, "detach")
     return d
 
 
@@ -234,6 +228,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     given = t
     if needs and not PLAIN:  # what is packed now must not be overwritten below
         given = with_edge(np.array(t._a), edge_of(t))
+        given._v = Family()  # memory of its own: no write reaches it
     try:
         result = op(given, *args, **kw)
     except TypeError as error:
@@ -241,13 +236,13 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     check_result(t, result._a, name)
     edge = edge_of(result) if needs else None
     if edge is not None:
-    if not PLAIN:
-        tell_wrote(t, (result,))
         keep_own_copies(edge, given._a, t._a, result._a)
     np.copyto(t._a, result._a, casting="unsafe")
     if needs and edge is not None and result._a.dtype != t._a.dtype:
         edge = to_dtype(result, t._a.dtype)._e
     written(t, edge, needs)
+    if not PLAIN:
+        tell_wrote(t, (result,))
     return t
 
 
@@ -289,13 +284,13 @@ def write(
         keep_own_copies(node, t._a, t._a, None)
     try:
         kernel()
-    if not PLAIN:
-        tell_wrote(t, inputs)
     except WARNED:
         quietly(kernel)
     if node is not None and not PLAIN:
         tell_noted(node, inputs)
     written(t, node, needs)
+    if not PLAIN:
+        tell_wrote(t, inputs)
     return t
 
 
