@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .batching import aligned, batch_size, behind
+from .batching import aligned, behind
 from .extremes import tie_share
 from .reduction import (
     FLOAT32,

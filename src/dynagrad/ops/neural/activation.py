@@ -6,7 +6,7 @@ import numpy as np
 
 from ..elementwise import drop, keep, where
 from ..joining import cat
-from ..rule import elementwise, general, primitive
+from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
 from ..special import erf
 from ..transcendental import sigmoid
@@ -252,11 +252,22 @@ def glu(x, *, axis):
     return a / (1 + np.exp(-b))
 
 
-def _glu_vjp(g, x, *, axis):
+def _halves(x, axis):
     n = x.shape[axis] // 2
-    a = narrow(x, axis=axis, start=0, length=n)
-    s = sigmoid(narrow(x, axis=axis, start=n, length=n))
+    return narrow(x, axis=axis, start=0, length=n), narrow(x, axis=axis, start=n, length=n)
+
+
+def _glu_vjp(g, x, *, axis):
+    a, b = _halves(x, axis)
+    s = sigmoid(b)
     return cat(g * s, g * a * (s * (1 - s)), axis=axis)
 
 
-general(glu, _glu_vjp)
+def _glu_jvp(t, x, *, axis):
+    a, b = _halves(x, axis)
+    of_a, of_b = _halves(t, axis)
+    s = sigmoid(b)
+    return of_a * s + a * (s * (1 - s)) * of_b
+
+
+general(glu, _glu_vjp, jvp=_glu_jvp, batch=LEADING)

@@ -5,9 +5,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..batching import aligned, as_rows, batch_size, behind, of_rank, rowwise, with_batch
 from ..elementwise import drop, keep, where
-from ..reduction import sum_over
-from ..rule import constant, elementwise, general, linear, primitive, same
+from ..reduction import mean_over, sum_over
+from ..rule import ALIGNED, constant, elementwise, general, linear, primitive, same
 from ..shape import broadcast_to, reshape
 from ..transcendental import sigmoid
 from .activation import log_sigmoid, relu
@@ -24,6 +25,20 @@ def _reduced(values, reduction):
 def share(g, shape, reduction):
     """The cotangent of each element's loss."""
     return g * (1 / (math.prod(shape) or 1)) if reduction == "mean" else g
+
+
+def settled(values, reduction, axes=None):
+    """Losses or their tangents reduced over `axes` by primitives."""
+    if reduction == "none":
+        return values
+    reduced = sum_over if reduction == "sum" else mean_over
+    return reduced(values, axes=axes, keepdims=False)
+
+
+def _elements_batch(fun, values, flags, kw):
+    """`batch=` of the losses of corresponding elements."""
+    losses = fun(*aligned(values, flags), **{**kw, "reduction": "none"})
+    return settled(losses, kw["reduction"], behind(None, losses.ndim - 1))
 
 
 @primitive
@@ -71,7 +86,16 @@ def _mse_y(g, x, y, *, reduction):
     return (y - x) * (share(g, x.shape, reduction) * 2)
 
 
-general(mse, _mse_x, _mse_y)
+general(
+    mse,
+    _mse_x,
+    _mse_y,
+    jvp=(
+        lambda t, x, y, *, reduction: settled(_mse_x(t, x, y, reduction="none"), reduction),
+        lambda t, x, y, *, reduction: settled(_mse_y(t, x, y, reduction="none"), reduction),
+    ),
+    batch=_elements_batch,
+)
 
 
 @primitive
@@ -92,7 +116,11 @@ def limit(x, *, low, high):
     return np.minimum(np.maximum(x, low), high)
 
 
-general(limit, lambda g, x, *, low, high: keep(g, np.greater(x, low) & np.less(x, high)))
+def _limit_vjp(g, x, *, low, high):
+    return keep(g, np.greater(x, low) & np.less(x, high))
+
+
+general(limit, _limit_vjp, jvp=_limit_vjp, batch=ALIGNED)
 
 
 def _huber_x(g, x, y, *, delta, scale, reduction):
@@ -104,7 +132,16 @@ def _huber_y(g, x, y, *, delta, scale, reduction):
     return _huber_x(g, y, x, delta=delta, scale=scale, reduction=reduction)
 
 
-general(huber, _huber_x, _huber_y)
+def _huber_pushed_x(t, x, y, *, delta, scale, reduction):
+    t = _huber_x(t, x, y, delta=delta, scale=scale, reduction="none")
+    return settled(t, reduction)
+
+
+def _huber_pushed_y(t, x, y, *, delta, scale, reduction):
+    return _huber_pushed_x(t, y, x, delta=delta, scale=scale, reduction=reduction)
+
+
+general(huber, _huber_x, _huber_y, jvp=(_huber_pushed_x, _huber_pushed_y), batch=_elements_batch)
 
 
 # --- two classes ----------------------------------------------------------------------------------
@@ -144,7 +181,15 @@ def _bce_y(g, x, weight, *, reduction):
     return _weighed(g, weight, x.shape, reduction) * (np.log1p(-x) - np.log(x))
 
 
-general(bce, _bce_x, _bce_y)
+def _bce_pushed_x(t, x, y, weight, *, reduction):
+    return settled(_bce_x(t, x, y, weight, reduction="none"), reduction)
+
+
+def _bce_pushed_y(t, x, weight, *, reduction):
+    return settled(_bce_y(t, x, weight, reduction="none"), reduction)
+
+
+general(bce, _bce_x, _bce_y, jvp=(_bce_pushed_x, _bce_pushed_y), batch=_elements_batch)
 
 
 @primitive
@@ -173,7 +218,22 @@ def _bce_logits_y(g, x, weight, pos_weight, *, reduction):
     return g * (log_sigmoid(-x) - pos_weight * log_sigmoid(x))
 
 
-general(bce_logits, _bce_logits_x, _bce_logits_y)
+def _bce_logits_pushed_x(t, x, y, weight, pos_weight, *, reduction):
+    t = _bce_logits_x(t, x, y, weight, pos_weight, reduction="none")
+    return settled(t, reduction)
+
+
+def _bce_logits_pushed_y(t, x, weight, pos_weight, *, reduction):
+    return settled(_bce_logits_y(t, x, weight, pos_weight, reduction="none"), reduction)
+
+
+general(
+    bce_logits,
+    _bce_logits_x,
+    _bce_logits_y,
+    jvp=(_bce_logits_pushed_x, _bce_logits_pushed_y),
+    batch=_elements_batch,
+)
 
 
 @primitive
@@ -187,7 +247,11 @@ def _soft_margin_x(g, x, y, *, reduction):
     return share(g, x.shape, reduction) * (-y * sigmoid(-y * x))
 
 
-general(soft_margin, _soft_margin_x)
+def _soft_margin_pushed(t, x, y, *, reduction):
+    return settled(_soft_margin_x(t, x, y, reduction="none"), reduction)
+
+
+general(soft_margin, _soft_margin_x, jvp=_soft_margin_pushed, batch=_elements_batch)
 
 
 # --- many classes ---------------------------------------------------------------------------------
@@ -270,12 +334,86 @@ def nll_back(x, target, weight, *, shape, reduction, ignore):
     return result
 
 
+@primitive
+def target_weights(x, target, weight, *, classes, ignore):
+    """The weight of each target in x's dtype, 0 for those that do not count."""
+    t, counts = _targets(target, classes, ignore)
+    return _target_weights(t, counts, weight, x.dtype)
+
+
+def _weights_of_rows(weight, shape):
+    """Weights of the classes, other ones for each example, for all rows of a batch of `shape`."""
+    sides = (1,) * (len(shape) - 3)
+    weight = reshape(weight, shape=(weight.shape[0], 1, weight.shape[1], *sides))
+    return as_rows(broadcast_to(weight, shape=shape))
+
+
+def _picked_weights(x, rows, weight, own, shape, ignore):
+    """`target_weights` of rows of targets; `own`: each example has weights of its own."""
+    if own:
+        of_rows = -_weights_of_rows(weight, shape)
+        return nll(of_rows, rows, None, reduction="none", ignore=ignore)
+    return target_weights(x, rows, weight, classes=shape[2], ignore=ignore)
+
+
+def _weights_batch(fun, values, flags, kw):
+    x, target, weight = values
+    size = batch_size(values, flags)
+    target = with_batch(target, flags[1], size)
+    shape = (*target.shape[:2], kw["classes"], *target.shape[2:])
+    rows = _picked_weights(x, as_rows(target), weight, flags[2], shape, kw["ignore"])
+    return reshape(rows, shape=target.shape)
+
+
+def _nll_batch(fun, values, flags, kw):
+    size, (x, target, weight) = batch_size(values, flags), values
+    x, target = with_batch(x, flags[0], size), with_batch(target, flags[1], size)
+    result_shape = target.shape
+    if x.ndim == 2:  # an example is a single row of classes
+        x, target = reshape(x, shape=(size, 1, x.shape[1])), reshape(target, shape=(size, 1))
+    shape, ignore = x.shape, kw["ignore"]
+    x, rows = as_rows(x), as_rows(target)
+    w = weight
+    if flags[2]:
+        own = _weights_of_rows(weight, shape)
+        x, w = drop(x * own, np.equal(own, 0)), None
+    losses = reshape(fun(x, rows, w, reduction="none", ignore=ignore), shape=target.shape)
+    if kw["reduction"] == "none":
+        return reshape(losses, shape=result_shape)
+    axes = behind(None, losses.ndim - 1)
+    total = sum_over(losses, axes=axes, keepdims=False)
+    if kw["reduction"] == "sum":
+        return total
+    weights = _picked_weights(x, rows, weight, flags[2], shape, ignore)
+    return total / sum_over(reshape(weights, shape=target.shape), axes=axes, keepdims=False)
+
+
+def _nll_back_batch(fun, values, flags, kw):
+    size, (x, target, weight) = batch_size(values, flags), values
+    x, target = with_batch(x, flags[0], size), with_batch(target, flags[1], size)
+    shape, ignore = (size, *kw["shape"]), kw["ignore"]
+    if len(shape) == 2:
+        shape, target = (size, 1, shape[1]), reshape(target, shape=(size, 1))
+    rows = as_rows(target)
+    if kw["reduction"] == "mean":
+        weights = _picked_weights(x, rows, weight, flags[2], shape, ignore)
+        axes = behind(None, target.ndim - 1)
+        x = x / sum_over(reshape(weights, shape=target.shape), axes=axes, keepdims=False)
+    x = as_rows(broadcast_to(of_rank(x, target.ndim - 1), shape=target.shape))
+    over = {"shape": (size * shape[1], *shape[2:]), "reduction": "none", "ignore": ignore}
+    result = fun(x, rows, None if flags[2] else weight, **over)
+    if flags[2]:
+        result = result * _weights_of_rows(weight, shape)
+    return reshape(result, shape=(size, *kw["shape"]))
+
+
 linear(
     nll,
     lambda g, x_meta, target, weight, *, reduction, ignore: nll_back(
         g, target, weight, shape=x_meta.shape, reduction=reduction, ignore=ignore
     ),
     fresh=True,
+    batch=_nll_batch,
 )
 linear(
     nll_back,
@@ -283,7 +421,9 @@ linear(
         g, target, weight, reduction=reduction, ignore=ignore
     ),
     fresh=True,
+    batch=_nll_back_batch,
 )
+constant(target_weights, batch=_weights_batch)
 
 
 @primitive
@@ -306,9 +446,14 @@ def is_target(x, target):
     return np.arange(x.shape[1]) == target[:, None]
 
 
-linear(pick, lambda g, x_meta, target: place(g, target, classes=x_meta.shape[1]), fresh=True)
-linear(place, lambda g, target: pick(g, target), fresh=True)
-constant(is_target)
+linear(
+    pick,
+    lambda g, x_meta, target: place(g, target, classes=x_meta.shape[1]),
+    fresh=True,
+    batch=rowwise,
+)
+linear(place, lambda g, target: pick(g, target), fresh=True, batch=rowwise)
+constant(is_target, batch=rowwise)
 
 
 @primitive
@@ -327,7 +472,17 @@ def take_weights(weight, target):
     return weight[target][:, None]
 
 
-constant(take_weights)
+def _take_weights_batch(fun, values, flags, kw):
+    weight, target = values
+    size = batch_size(values, flags)
+    target = with_batch(target, flags[1], size)
+    if flags[0]:
+        of_rows = _weights_of_rows(weight, (*target.shape, weight.shape[1]))
+        return reshape(pick(of_rows, as_rows(target)), shape=(*target.shape, 1))
+    return reshape(fun(weight, as_rows(target)), shape=(*target.shape, 1))
+
+
+constant(take_weights, batch=_take_weights_batch)
 
 
 def _multi_margin_vjp(g, x, target, weight, *, p, margin, reduction):
@@ -342,7 +497,21 @@ def _multi_margin_vjp(g, x, target, weight, *, p, margin, reduction):
     return slope - place(sum_over(slope, axes=(1,), keepdims=False), target, classes=classes)
 
 
-general(multi_margin, _multi_margin_vjp)
+def _multi_margin_batch(fun, values, flags, kw):
+    x, target, weight = values
+    common = None if flags[2] else weight
+    size = batch_size(values, flags)
+    target = with_batch(target, flags[1], size)
+    rows = as_rows(with_batch(x, flags[0], size))
+    losses = fun(rows, as_rows(target), common, **{**kw, "reduction": "none"})
+    losses = reshape(losses, shape=target.shape)
+    if flags[2]:
+        columns = _take_weights_batch(take_weights, [weight, target], [True, True], {})
+        losses = losses * reshape(columns, shape=target.shape)
+    return settled(losses, kw["reduction"], (1,))
+
+
+general(multi_margin, _multi_margin_vjp, batch=_multi_margin_batch)
 
 
 @primitive
@@ -370,7 +539,7 @@ def label_pairs(x, target):
     return (labels[:, :, None] & others[:, None, :]).astype(x.dtype)
 
 
-constant(label_pairs)
+constant(label_pairs, batch=rowwise)
 
 
 def _multilabel_margin_vjp(g, x, target, *, reduction):
@@ -385,4 +554,9 @@ def _multilabel_margin_vjp(g, x, target, *, reduction):
     return g * (up - down)
 
 
-general(multilabel_margin, _multilabel_margin_vjp)
+def _multilabel_margin_batch(fun, values, flags, kw):
+    losses = rowwise(fun, values, flags, {"reduction": "none"})
+    return settled(losses, kw["reduction"], (1,))
+
+
+general(multilabel_margin, _multilabel_margin_vjp, batch=_multilabel_margin_batch)

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from ..batching import as_rows, batch_size, behind, leading
 from ..elementwise import rsqrt
 from ..reduction import sum_over
-from ..rule import general, linear, primitive
+from ..rule import LEADING, general, linear, primitive
 from ..shape import reshape
 
 
@@ -27,15 +28,25 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     return d
 
 
+def _mean(t, axes):
+    n = math.prod([t.shape[i] for i in axes])
+    return sum_over(t, axes=axes, keepdims=True) * (1 / n)
+
+
+def _standard(x, axes, eps):
+    """x with mean 0 and variance 1, and by what it was divided for that, as a factor."""
+    d = x - _mean(x, axes)
+    r = rsqrt(_mean(d * d, axes) + eps)
+    return d * r, r
+
+
+def _of_standard(h, d, r, axes):
+    """The derivative of x -> d applied to h; it is symmetric."""
+    return r * (h - _mean(h, axes) - d * _mean(h * d, axes))
+
+
 def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
-    n = math.prod([x.shape[i] for i in axes])
-
-    def mean(t):
-        return sum_over(t, axes=axes, keepdims=True) * (1 / n)
-
-    d = x - mean(x)
-    r = rsqrt(mean(d * d) + eps)
-    d = d * r
+    d, r = _standard(x, axes, eps)
     along = tuple(i for i in range(x.ndim) if i >= len(affine) or affine[i] == 1)
     gx = gw = gb = None
     if needs[2]:
@@ -44,11 +55,38 @@ def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
         gw = reshape(sum_over(g * d, axes=along, keepdims=False), shape=parameter)
     if needs[0]:
         h = g if weight is None else g * reshape(weight, shape=affine)
-        gx = r * (h - mean(h) - d * mean(h * d))
+        gx = _of_standard(h, d, r, axes)
     return gx, gw, gb
 
 
-general(standardize, _standardize_vjp, joint=True)
+def _standardize_jvp(t, x, weight, *, axes, eps, affine):
+    d, r = _standard(x, axes, eps)
+    t = _of_standard(t, d, r, axes)
+    return t if weight is None else t * reshape(weight, shape=affine)
+
+
+def _standardize_batch(fun, values, flags, kw):
+    size = batch_size(values, flags)
+    x, *side = leading(values, (flags[0], True, True), size)
+    affine, parameter = (1, *kw["affine"]), kw["parameter"]
+    if flags[1] or flags[2]:
+        side = leading(values[1:], flags[1:], size)
+        affine, parameter = (size, *kw["affine"]), (size, *parameter)
+    axes = behind(kw["axes"], 0)
+    return fun(x, *side, axes=axes, eps=kw["eps"], affine=affine, parameter=parameter)
+
+
+general(
+    standardize,
+    _standardize_vjp,
+    joint=True,
+    jvp=(
+        _standardize_jvp,
+        lambda t, x, *, axes, eps, affine: reshape(t, shape=affine) * _standard(x, axes, eps)[0],
+        lambda t, *, affine: reshape(t, shape=affine),
+    ),
+    batch=_standardize_batch,
+)
 
 
 @primitive
@@ -67,9 +105,15 @@ def pad_constant(x, *, widths, value):
     return result
 
 
+def _pad_batch(fun, values, flags, kw):
+    return fun(*values, widths=((0, 0), *kw["widths"]), value=kw["value"])
+
+
 general(
     pad_constant,
     lambda g, *, widths: pad_constant(g, widths=tuple((-a, -b) for a, b in widths), value=0),
+    jvp=lambda t, *, widths: pad_constant(t, widths=widths, value=0),
+    batch=_pad_batch,
 )
 
 
@@ -106,7 +150,52 @@ def _rescale_vjp(g, x, weight, mean, var, *, eps, affine, needs):
     return gx, gw, gb, gm, gv
 
 
-general(rescale, _rescale_vjp, joint=True)
+def _scale(weight, var, eps):
+    return rsqrt(var + eps) if weight is None else rsqrt(var + eps) * weight
+
+
+def _rescale_x(t, weight, var, *, eps, affine):
+    return t * reshape(_scale(weight, var, eps), shape=affine)
+
+
+def _rescale_weight(t, x, mean, var, *, eps, affine):
+    return (x - reshape(mean, shape=affine)) * reshape(t * rsqrt(var + eps), shape=affine)
+
+
+def _rescale_bias(t, *, affine):
+    return reshape(t, shape=affine)
+
+
+def _rescale_mean(t, weight, var, *, eps, affine):
+    return reshape(-t * _scale(weight, var, eps), shape=affine)
+
+
+def _rescale_var(t, x, weight, mean, var, *, eps, affine):
+    slope = _scale(weight, var, eps) * (t / (var + eps)) * -0.5
+    return (x - reshape(mean, shape=affine)) * reshape(slope, shape=affine)
+
+
+def _rescale_batch(fun, values, flags, kw):
+    """With the same statistics for all the batch is more of the first dimension; else the formula
+    itself.
+    """
+    x, weight, bias, mean, var = values
+    if not any(flags[1:]):
+        return reshape(fun(as_rows(x), *values[1:], **kw), shape=x.shape)
+    size, affine = batch_size(values, flags), kw["affine"]
+    x, weight, bias, mean, var = leading(values, flags, size)
+    scale = reshape(_scale(weight, var, kw["eps"]), shape=(size, *affine))
+    r = (x - reshape(mean, shape=(size, *affine))) * scale
+    return r if bias is None else r + reshape(bias, shape=(size, *affine))
+
+
+general(
+    rescale,
+    _rescale_vjp,
+    joint=True,
+    jvp=(_rescale_x, _rescale_weight, _rescale_bias, _rescale_mean, _rescale_var),
+    batch=_rescale_batch,
+)
 
 
 @primitive
@@ -131,9 +220,11 @@ linear(
         g, places=places, axis=axis, total=x_meta.shape[axis]
     ),
     fresh=True,
+    batch=LEADING,
 )
 linear(
     add_places,
     lambda g, *, places, axis: repeat_places(g, places=places, axis=axis),
     fresh=True,
+    batch=LEADING,
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..batching import along_axis
 from ..reduction import sum_over
 from ..rule import general, primitive
 
@@ -47,6 +48,22 @@ def _back_y(g, x, y, *, axis):
     return -g * np.exp(y) * sum_over(x, axes=(axis,), keepdims=True)
 
 
-general(softmax, _softmax_vjp)
-general(log_softmax, lambda g, out, *, axis: log_softmax_back(g, out, axis=axis))
-general(log_softmax_back, _back_x, _back_y)
+def _log_softmax_jvp(t, out, *, axis):
+    return t - sum_over(np.exp(out) * t, axes=(axis,), keepdims=True)
+
+
+# The Jacobian of softmax is symmetric.
+general(softmax, _softmax_vjp, jvp=_softmax_vjp, batch=along_axis)
+general(
+    log_softmax,
+    lambda g, out, *, axis: log_softmax_back(g, out, axis=axis),
+    jvp=_log_softmax_jvp,
+    batch=along_axis,
+)
+general(
+    log_softmax_back,
+    _back_x,
+    _back_y,
+    jvp=(lambda t, y, *, axis: log_softmax_back(t, y, axis=axis), _back_y),
+    batch=along_axis,
+)
