@@ -264,7 +264,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     require grad.
     """
     if overriding and watchers.get():
-        given = {"dtype": dtype, "requires_grad": requires_grad}
+        given = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
+        given |= {"pin_memory": pin_memory, "names": names}
         answer = watched_call(tensor, (data,), given)
         if answer is not NotImplemented:
             return answer

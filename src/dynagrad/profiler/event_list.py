@@ -67,30 +67,28 @@ class EventList(list):
         chosen = chosen if row_limit < 0 else chosen[:row_limit]
         total = self.self_cpu_time_total
         columns: dict[str, list[str]] = {}
-
-        def column(name: str, cells: list[str]) -> None:
-            columns[name] = cells
-
-        column("Name", [shortened(e.key, max_name_column_width) for e in chosen])
-        column("Self CPU %", [share_text(e.self_cpu_time_total, total) for e in chosen])
-        column("Self CPU", [time_text(e.self_cpu_time_total, time_unit) for e in chosen])
-        column("CPU total %", [share_text(e.cpu_time_total, total) for e in chosen])
-        column("CPU total", [time_text(e.cpu_time_total, time_unit) for e in chosen])
-        column("CPU time avg", [time_text(e.cpu_time, time_unit) for e in chosen])
+        columns["Name"] = [shortened(e.key, max_name_column_width) for e in chosen]
+        columns["Self CPU %"] = [share_text(e.self_cpu_time_total, total) for e in chosen]
+        columns["Self CPU"] = [time_text(e.self_cpu_time_total, time_unit) for e in chosen]
+        columns["CPU total %"] = [share_text(e.cpu_time_total, total) for e in chosen]
+        columns["CPU total"] = [time_text(e.cpu_time_total, time_unit) for e in chosen]
+        columns["CPU time avg"] = [time_text(e.cpu_time, time_unit) for e in chosen]
         if self._profile_memory:
-            column("CPU Mem", [bytes_text(e.cpu_memory_usage) for e in chosen])
-            column("Self CPU Mem", [bytes_text(e.self_cpu_memory_usage) for e in chosen])
-            column("Saved Mem", [bytes_text(e.saved_bytes) for e in chosen])
-        column("# of Calls", [str(e.count) for e in chosen])
+            columns["CPU Mem"] = [bytes_text(e.cpu_memory_usage) for e in chosen]
+            columns["Self CPU Mem"] = [bytes_text(e.self_cpu_memory_usage) for e in chosen]
+            columns["Saved Mem"] = [bytes_text(e.saved_bytes) for e in chosen]
+        columns["# of Calls"] = [str(e.count) for e in chosen]
         if any(e.input_shapes for e in self):
             texts = [str(e.input_shapes or []) for e in chosen]
-            column("Input Shapes", [shortened(t, max_shapes_column_width) for t in texts])
+            columns["Input Shapes"] = [shortened(t, max_shapes_column_width) for t in texts]
         if any(e.stack for e in self):
             texts = [e.stack[0] if e.stack else "" for e in chosen]
-            column("Source Location", [_tail(t, max_src_column_width) for t in texts])
+            columns["Source Location"] = [_tail(t, max_src_column_width) for t in texts]
         if self._with_flops:
             unit, size = flops_unit([e.flops for e in chosen])
-            column(f"Total {unit}", [f"{e.flops / size:.3f}" if e.flops else "--" for e in chosen])
+            columns[f"Total {unit}"] = [
+                f"{e.flops / size:.3f}" if e.flops else "--" for e in chosen
+            ]
         notes = ["This report only display top-level ops statistics"] * top_level_events_only
         names = list(columns)
         text = layout(

@@ -10,6 +10,9 @@ from typing import Any
 from .formats import time_text
 from .names import Line, line_of
 
+#: what most events have of shapes and stacks: one list for all of them, which nobody writes
+_NOTHING: list = []
+
 
 class Interval:
     """A stretch of time, in microseconds since the profile began."""
@@ -124,8 +127,7 @@ class FunctionEvent(Times):
         self.code: Any = None
         self.lasti = 0
         self.module: str | None = None
-        self.input_shapes: list = []
-        self.stack: list[str] = []
+        self.input_shapes = self.stack = _NOTHING
         self.args: str | None = None
         self.flops = 0
         self.cpu_memory_usage = 0
