@@ -1,5 +1,6 @@
 """What the profiler records: names, nesting, ties between forward and backward, shapes, stacks."""
 
+import asyncio
 import sys
 import threading
 from contextvars import copy_context
@@ -287,6 +288,23 @@ def test_threads() -> None:
     assert product.cpu_parent is None
     assert only(prof, "MulBackward0").forward is product
     assert only(prof, "main").thread == 1
+
+
+def test_async_tasks() -> None:
+    async def work(n):
+        with record_function(f"task {n}"):
+            torch.ones(2)
+            await asyncio.sleep(0)
+            torch.zeros(2)
+
+    async def both():
+        await asyncio.gather(work(1), work(2))
+
+    with profile() as prof:
+        asyncio.run(both())
+    for n in (1, 2):
+        task = only(prof, f"task {n}")
+        assert [e.name for e in task.cpu_children] == ["aten::ones", "aten::zeros"]
 
 
 def names_so_far(prof) -> list[str]:
