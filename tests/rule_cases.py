@@ -136,7 +136,7 @@ def plain(tensors: list) -> list:
 COMPLEX = """
     add subtract multiply divide negative square reciprocal sqrt exp log sin cos tanh sinh cosh
     power conjugate absolute sgn real_part imag_part angle sum_to broadcast_to reshape transpose
-    copy cat stack matmul mm sum_over mean_over total average var_over product cumsum cumprod where
+    copy cat stack matmul mm sum_over mean_over var_over product cumsum cumprod where
     power_scalar rsqrt sigmoid add_scaled getitem vdot einsum inverse det solve vector_norm
 """.split()
 COMPLEX_CASES = [case for case in CASES if key_of(case.rule) in COMPLEX]

@@ -109,6 +109,7 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
     "arccos": ((-0.9, 0.9),),
     "arctanh": ((-0.9, 0.9),),
     "arccosh": ((1.2, 3),),
+    "arccosh_root": ((1.2, 3),),
     "arctan2": ((0.5, 2), (0.5, 2)),
     "tan": ((-1, 1),),
     "hypot": ((0.5, 2), (0.5, 2)),

@@ -187,7 +187,7 @@ _NO_BOOL = frozenset(
 _NO_COMPLEX = frozenset(
     "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide "
     "remainder fmod div atan2 copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter "
-    "logaddexp2 sinc deg2rad rad2deg".split()
+    "logaddexp2 deg2rad rad2deg".split()
 )
 
 

@@ -13,7 +13,7 @@ from ..core.tensor import Tensor, edge_of
 from ..ops import linalg as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
-from . import elementwise, joining, parts, shape
+from . import elementwise, joining, parts, shape, transcendental
 from . import reduction as reductions
 from .arguments import tensor
 from .contraction import matmul
@@ -88,14 +88,6 @@ def _factor(cls: type[Node], text: str, *inputs: Tensor, **kw: Any) -> Any:
         raise LinAlgError(f"{text}\nNumPy says: {error}.") from None
 
 
-def _real_if_recorded(name: str, x: Tensor) -> None:
-    if x._a.dtype.kind == "c" and edge_of(x) is not None:
-        raise RuntimeError(
-            f"{name}: the derivative for complex matrices is not implemented\nCompute it under "
-            "torch.no_grad(), or split the matrix into real and imaginary parts."
-        )
-
-
 def put(name: str, out: Any, result: Any) -> Any:
     """The result, or `out` after it was written there."""
     return result if out is None else write_out(name, out, result)
@@ -166,11 +158,15 @@ def torch_slogdet(input):
 
 @overridable
 def logdet(input):
-    """The logarithm of the determinant; nan where it is negative, -inf where it is 0."""
+    """The logarithm of the determinant; for real ones nan where it is negative, -inf where it is
+    0.
+    """
     x = matrices("linalg.slogdet", input, square=True)
     sign, logs = apply(Slogdet, x)
     bad = np.full_like(logs._a, math.nan)
-    if x._a.dtype.kind == "c" or not (sign._a < 0).any():
+    if x._a.dtype.kind == "c":
+        return elementwise.add(transcendental.log(sign), logs)
+    if not (sign._a < 0).any():
         return logs
     return elementwise.add(logs, wrap(np.where(sign._a < 0, bad, logs._a * 0)))
 
@@ -232,7 +228,6 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
 def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None, out=None):
     """The Moore-Penrose inverse, from the singular values above max(atol, rtol * largest)."""
     x = matrices("linalg.pinv", A)
-    _real_if_recorded("linalg.pinv", x)
     rtol = rcond if rtol is None else rtol
     if rtol is None:
         rtol = 0.0 if atol else max(x._a.shape[-2:]) * float(np.finfo(x._a.dtype).eps)
@@ -249,7 +244,6 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None, out=None):
 def cholesky(A, *, upper=False, out=None):
     """The lower triangle L with A = L L^T (upper: its transpose) of a positive definite matrix."""
     x = matrices("linalg.cholesky", A, square=True)
-    _real_if_recorded("linalg.cholesky", x)
     text = (
         "linalg.cholesky: The factorization could not be completed because the input is not "
         "positive-definite."
@@ -271,12 +265,11 @@ def _qr(name: str, x: Any, mode: str) -> tuple[Tensor, Tensor]:
         if mode == "r":
             return wrap(np.empty(0, x._a.dtype)), wrap(np.linalg.qr(x._a, "r"))
         return tuple(wrap(a) for a in np.linalg.qr(x._a, "complete"))  # pyright: ignore
-    _real_if_recorded(name, x)
     if m >= n or not recorded:
         return apply(Qr, x)
     # a wide matrix: the first columns give Q, which gives the other columns of R
     q, r = apply(Qr, parts.narrow(x, -1, 0, m))
-    rest = matmul(_turned(q), parts.narrow(x, -1, m, n - m))
+    rest = matmul(shape.adjoint(q), parts.narrow(x, -1, m, n - m))
     return q, joining.cat((r, rest), dim=-1)
 
 
@@ -300,7 +293,6 @@ def torch_qr(input, some=True):
 def _svd(name: str, x: Any, full: bool) -> tuple[Tensor, Tensor, Tensor]:
     x = matrices(name, x)
     m, n = x._a.shape[-2:]
-    _real_if_recorded(name, x)
     if full and m != n:
         if edge_of(x) is not None:
             raise RuntimeError(
@@ -323,11 +315,11 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
 
 @overridable
 def torch_svd(input, some=True, compute_uv=True):
-    """U, S and V with input = U diag(S) V^T, S descending."""
+    """U, S and V with input = U diag(S) V^H, S descending."""
     u, s, vh = _svd("linalg.svd", input, not some)
     if not compute_uv:
         u, vh = (wrap(np.zeros_like(a._a)) for a in (u, vh))
-    return TorchSvdResult(u, s, _turned(vh))
+    return TorchSvdResult(u, s, shape.adjoint(vh))
 
 
 @overridable

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, to_dtype, unary, write_out
+from ..core.apply import apply, not_a_tensor, promoted, to_dtype, unary, write_out
 from ..core.dtype import FLOATING, category, number_dtype
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops import transcendental as ops
+from ..ops.elementwise import where
 from .elementwise import in_place, node, of_operands, of_tensors, plain
 
 __all__ = [
@@ -257,7 +258,19 @@ def _floats(name, *inputs):
 def logaddexp(input, other, *, out=None):
     """log(e^input + e^other) without overflow, elementwise."""
     _floats("logaddexp", input, other)
+    if any(isinstance(x, Tensor) and x._a.dtype.kind == "c" for x in (input, other)):
+        result = _complex_logaddexp(*promoted((input, other)))
+        return result if out is None else write_out("logaddexp", out, result)
     return of_tensors(Logaddexp, "logaddexp", (input, other), out)
+
+
+def _complex_logaddexp(x, y):
+    """The operand of the larger real part, whose branch the result is on, and what the other
+    adds.
+    """
+    first = np.greater_equal(x._a.real, y._a.real)
+    large, small = (where(wrap(first), *pair) for pair in ((x, y), (y, x)))
+    return np.add(large, np.log1p(np.exp(np.subtract(small, large))))
 
 
 @overridable

@@ -1,14 +1,17 @@
 """Linear algebra on (batches of) matrices. Imports NumPy only.
 
-Rules are written transposed without conjugation: where a text has the adjoint of a factor, they
-have its transpose for real matrices, and its conjugates where a factor is unitary.
+Rules are written transposed without conjugation: where a text has a cotangent or a factor, they
+have its conjugate; `swap` of it is then the text's adjoint, `swap(conjugated())` its transpose.
 """
+
+import math
 
 import numpy as np
 
+from .batching import of_rank
 from .contraction import swap
 from .reduction import sum_over
-from .rule import elementwise, general, linear, primitive
+from .rule import ALIGNED, elementwise, general, linear, primitive
 from .shape import reshape
 
 
@@ -37,8 +40,8 @@ def diagonal_of(x):
     return x[..., i, i]
 
 
-linear(diagonal_matrix, lambda g: diagonal_of(g), fresh=True)
-linear(diagonal_of, lambda g: diagonal_matrix(g), fresh=True)
+linear(diagonal_matrix, lambda g: diagonal_of(g), fresh=True, batch=ALIGNED)
+linear(diagonal_of, lambda g: diagonal_matrix(g), fresh=True, batch=ALIGNED)
 
 
 @primitive
@@ -52,7 +55,10 @@ def triangle(x, *, diagonal, upper):
 
 
 linear(
-    triangle, lambda g, *, diagonal, upper: triangle(g, diagonal=diagonal, upper=upper), fresh=True
+    triangle,
+    lambda g, *, diagonal, upper: triangle(g, diagonal=diagonal, upper=upper),
+    fresh=True,
+    batch=ALIGNED,
 )
 
 
@@ -62,7 +68,9 @@ def conjugated(x):
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
-general(conjugated, lambda g: conjugated(g), fresh=False)
+general(
+    conjugated, lambda g: conjugated(g), fresh=False, jvp=lambda t: conjugated(t), batch=ALIGNED
+)
 
 
 # --- eigenvalues ----------------------------------------------------------------------------------
@@ -90,7 +98,12 @@ def _gaps_vjp(g, out):
     return down - sum_over(t, axes=(last(t),), keepdims=False)
 
 
-general(spectral_gaps, _gaps_vjp)
+def _gaps_jvp(t, out):
+    row = reshape(t, shape=(*t.shape[:-1], 1, t.shape[-1]))
+    return (reshape(t, shape=(*t.shape, 1)) - row) * (out * out)
+
+
+general(spectral_gaps, _gaps_vjp, jvp=_gaps_jvp, batch=ALIGNED)
 
 
 def _eigh_vjp(g0, g1, out0, out1):
@@ -102,7 +115,13 @@ def _eigh_vjp(g0, g1, out0, out1):
     return (whole + swap(conjugated(whole))) * 0.5
 
 
-general(eigh, _eigh_vjp, results=2)
+def _eigh_jvp(t, out0, out1):
+    t = (t + swap(conjugated(t))) * 0.5
+    inner = np.matmul(np.matmul(swap(conjugated(out1)), t), out1)
+    return diagonal_of(inner), np.matmul(out1, spectral_gaps(out0) * inner)
+
+
+general(eigh, _eigh_vjp, jvp=_eigh_jvp, results=2, batch=ALIGNED)
 
 
 # --- inverse, determinant, equations --------------------------------------------------------------
@@ -118,7 +137,12 @@ def _inverse_vjp(g, out):
     return -np.matmul(np.matmul(swap(out), g), swap(out))
 
 
-general(inverse, _inverse_vjp)
+general(
+    inverse,
+    _inverse_vjp,
+    jvp=lambda t, out: -np.matmul(np.matmul(out, t), out),
+    batch=ALIGNED,
+)
 
 
 @primitive
@@ -150,7 +174,7 @@ def _cofactors_vjp(g, x, out):
     return trace * swap(inv) - np.matmul(np.matmul(out, swap(g)), swap(inv))
 
 
-general(cofactors, _cofactors_vjp)
+general(cofactors, _cofactors_vjp, batch=ALIGNED)
 
 
 def matrix_of(x):
@@ -158,7 +182,17 @@ def matrix_of(x):
     return reshape(x, shape=(*x.shape, 1, 1))
 
 
-general(det, lambda g, x: matrix_of(g) * cofactors(x))
+def inner_product(x, y):
+    """The sum of the products of corresponding elements of matrices."""
+    return sum_over(x * y, axes=(x.ndim - 2, x.ndim - 1), keepdims=False)
+
+
+general(
+    det,
+    lambda g, x: matrix_of(g) * cofactors(x),
+    jvp=lambda t, x: inner_product(t, cofactors(x)),
+    batch=ALIGNED,
+)
 
 
 @primitive
@@ -167,7 +201,21 @@ def slogdet(x):
     return tuple(np.linalg.slogdet(x))
 
 
-general(slogdet, lambda g1, x: matrix_of(g1) * swap(inverse(x)), results=2)
+def _slogdet_vjp(g0, g1, x, x_meta, out0):
+    # d log|det| = Re tr(inv dx), d sign = sign * i Im tr(inv dx); the sign of real ones is constant
+    if x_meta.dtype.kind == "c":
+        turn = g0 * out0
+        g1 = g1 + (turn - np.conjugate(turn)) * 0.5
+    return matrix_of(g1) * swap(inverse(x))
+
+
+def _slogdet_jvp(t, x, x_meta, out0):
+    t = inner_product(t, swap(inverse(x)))
+    of_sign = out0 * (t - np.conjugate(t)) * 0.5 if x_meta.dtype.kind == "c" else None
+    return of_sign, t
+
+
+general(slogdet, _slogdet_vjp, jvp=_slogdet_jvp, results=2, batch=ALIGNED)
 
 
 @primitive
@@ -183,7 +231,42 @@ def _solve_x(g, x, out, *, vector):
     return -np.matmul(h, swap(out))
 
 
-general(solve, _solve_x, lambda g, x, *, vector: solve(swap(x), g, vector=vector))
+def times(x, y, vector):
+    """x @ y for matrices x, and matrices or vectors y."""
+    if not vector:
+        return np.matmul(x, y)
+    r = np.matmul(x, reshape(y, shape=(*y.shape, 1)))
+    return reshape(r, shape=r.shape[:-1])
+
+
+def _solve_batch(fun, values, flags, kw):
+    x, y = values
+    vector = kw.get("vector", False)
+    if not flags[0] and x.ndim == 2:
+        return _solve_columns(fun, x, y, vector, kw)
+    rank = max(x.ndim - flags[0], y.ndim - flags[1] + vector)
+    x = of_rank(x, rank) if flags[0] else x
+    return fun(x, of_rank(y, rank - vector) if flags[1] else y, **kw)
+
+
+def _solve_columns(fun, x, y, vector, kw):
+    """One factorization of x for all right sides y, which stand in columns beside each other."""
+    y = y if vector else swap(y)
+    columns = swap(reshape(y, shape=(math.prod(y.shape[:-1]), y.shape[-1])))
+    z = reshape(swap(fun(x, columns, **kw | {"vector": False} if vector else kw)), shape=y.shape)
+    return z if vector else swap(z)
+
+
+general(
+    solve,
+    _solve_x,
+    lambda g, x, *, vector: solve(swap(x), g, vector=vector),
+    jvp=(
+        lambda t, x, out, *, vector: -solve(x, times(t, out, vector), vector=vector),
+        lambda t, x, *, vector: solve(x, t, vector=vector),
+    ),
+    batch=_solve_batch,
+)
 
 
 @primitive
@@ -209,7 +292,21 @@ def _solve_triangle_x(g, x, out, *, upper, unit):
     return triangle(whole, diagonal=0 if unit else 1, upper=upper)
 
 
-general(solve_triangle, _solve_triangle_x, _solve_triangle_y)
+def _solve_triangle_jvp(t, x, out, *, upper, unit):
+    t = triangle(t, diagonal=0 if unit else 1, upper=upper)
+    return -solve_triangle(x, np.matmul(t, out), upper=upper, unit=unit)
+
+
+general(
+    solve_triangle,
+    _solve_triangle_x,
+    _solve_triangle_y,
+    jvp=(
+        _solve_triangle_jvp,
+        lambda t, x, *, upper, unit: solve_triangle(x, t, upper=upper, unit=unit),
+    ),
+    batch=_solve_batch,
+)
 
 
 # --- factorizations -------------------------------------------------------------------------------
@@ -217,19 +314,26 @@ general(solve_triangle, _solve_triangle_x, _solve_triangle_y)
 
 @primitive
 def cholesky(x):
-    """The lower triangle L with x = L L^T; LinAlgError unless x is positive definite."""
+    """The lower triangle L with x = L L^H; LinAlgError unless x is positive definite."""
     return np.linalg.cholesky(x)
 
 
 def _cholesky_vjp(g, out):
-    # I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10, made symmetric
+    # I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10, made Hermitian
     inner = triangle(np.matmul(swap(out), g), diagonal=0.5, upper=False)
     left = solve_triangle(swap(out), inner, upper=True, unit=False)
-    whole = swap(solve_triangle(swap(out), swap(left), upper=True, unit=False))
-    return (whole + swap(whole)) * 0.5
+    factor = swap(conjugated(out))
+    whole = swap(solve_triangle(factor, swap(left), upper=True, unit=False))
+    return (whole + swap(conjugated(whole))) * 0.5
 
 
-general(cholesky, _cholesky_vjp)
+def _cholesky_jvp(t, out):
+    half = solve_triangle(out, (t + swap(conjugated(t))) * 0.5, upper=False, unit=False)
+    inner = solve_triangle(out, swap(conjugated(half)), upper=False, unit=False)
+    return np.matmul(out, triangle(inner, diagonal=0.5, upper=False))
+
+
+general(cholesky, _cholesky_vjp, jvp=_cholesky_jvp, batch=ALIGNED)
 
 
 @primitive
@@ -238,21 +342,22 @@ def qr(x):
     return tuple(np.linalg.qr(x))
 
 
-def _symmetric_from_lower(m):
-    """The symmetric matrix with the lower triangle of `m`."""
+def _hermitian_from_lower(m):
+    """The Hermitian matrix whose upper triangle is the transposed lower triangle of `m`."""
     below = triangle(m, diagonal=0.5, upper=False)
-    return below + swap(below)
+    return swap(below) + conjugated(below)
 
 
 def _qr_vjp(g0, g1, out0, out1):
     # S. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with
-    # application in optimum experimental design" (2010), section 3.3
+    # application in optimum experimental design" (2010), section 3.3; the diagonal of R is real,
+    # also for complex matrices
     inner = np.matmul(out1, swap(g1)) - np.matmul(swap(g0), out0)
-    right = g0 + np.matmul(out0, _symmetric_from_lower(inner))
+    right = g0 + np.matmul(conjugated(out0), _hermitian_from_lower(inner))
     return swap(solve_triangle(out1, swap(right), upper=True, unit=False))
 
 
-general(qr, _qr_vjp, results=2)
+general(qr, _qr_vjp, results=2, batch=ALIGNED)
 
 
 @primitive
@@ -277,25 +382,31 @@ def reciprocal_or_zero(x):
 elementwise(reciprocal_or_zero, lambda g, out: -g * (out * out))
 
 
-def _svd_vjp(g0, g1, g2, out0, out1, out2):
-    # J. Townsend, "Differentiating the singular value decomposition" (2016), equations 31-36
-    u, s, v = out0, out1, swap(out2)
-    gu, gv = g0, swap(g2)
+def _svd_vjp(g0, g1, g2, x_meta, out0, out1, out2):
+    # J. Townsend, "Differentiating the singular value decomposition" (2016), equations 31-36, with
+    # adjoints for transposes. The vectors of a complex matrix are determined up to a common phase
+    # of u and v; what depends on it would count as a change of u.
+    u, s, v = out0, out1, conjugated(swap(out2))
+    gu, gv = g0, conjugated(swap(g2))
     row = reshape(s, shape=(*s.shape[:-1], 1, s.shape[-1]))
+    inv = reciprocal_or_zero(row)
     gaps = spectral_gaps(s * s)
     pu, pv = np.matmul(swap(u), gu), np.matmul(swap(v), gv)
-    middle = (gaps * (pu - swap(pu))) * row + swap(swap(gaps * (pv - swap(pv))) * row)
-    middle = middle + diagonal_matrix(g1)
-    whole = np.matmul(np.matmul(u, middle), swap(v))
-    inv = reciprocal_or_zero(row)
+    skew_u, skew_v = pu - swap(conjugated(pu)), pv - swap(conjugated(pv))
+    middle = (gaps * skew_u) * row + swap(swap(gaps * skew_v) * row) + diagonal_matrix(g1)
+    if x_meta.dtype.kind == "c":
+        middle = middle + diagonal_matrix(diagonal_of(skew_u) * reciprocal_or_zero(s) * 0.5)
+    u_bar = conjugated(u)
+    whole = np.matmul(np.matmul(u_bar, middle), swap(v))
     if u.shape[-2] > u.shape[-1]:
-        whole = whole + np.matmul((gu - np.matmul(u, pu)) * inv, swap(v))
+        whole = whole + np.matmul((gu - np.matmul(u_bar, pu)) * inv, swap(v))
     if v.shape[-2] > v.shape[-1]:
-        whole = whole + np.matmul(u * inv, swap(gv - np.matmul(v, pv)))
+        rest = gv - np.matmul(conjugated(v), pv)
+        whole = whole + np.matmul(u_bar * inv, swap(conjugated(rest)))
     return whole
 
 
-general(svd, _svd_vjp, results=3)
+general(svd, _svd_vjp, results=3, batch=ALIGNED)
 
 
 @primitive
@@ -307,12 +418,12 @@ def pinv(x, *, rcond, hermitian):
 def _pinv_vjp(g, x, out):
     # G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
     # problems whose variables separate" (1973), equation 4.12, transposed
-    pt = swap(out)
-    gt = swap(g)
-    rows = gt - np.matmul(np.matmul(x, out), gt)
-    columns = gt - np.matmul(gt, np.matmul(out, x))
-    result = np.matmul(rows, np.matmul(out, pt)) + np.matmul(np.matmul(pt, out), columns)
+    pt, bar = swap(out), conjugated(out)
+    gt = swap(conjugated(g))
+    rows = gt - np.matmul(conjugated(np.matmul(x, out)), gt)
+    columns = gt - np.matmul(gt, conjugated(np.matmul(out, x)))
+    result = np.matmul(rows, np.matmul(bar, pt)) + np.matmul(np.matmul(pt, bar), columns)
     return result - np.matmul(np.matmul(pt, g), pt)
 
 
-general(pinv, _pinv_vjp)
+general(pinv, _pinv_vjp, batch=ALIGNED)

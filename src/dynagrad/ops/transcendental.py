@@ -110,6 +110,13 @@ elementwise(ldexp, lambda g, y: g * np.exp2(y), lambda g, out: g * (out * LN2))
 
 # --- angles ---------------------------------------------------------------------------------------
 
+
+@primitive
+def arccosh_root(x):
+    """sqrt(x^2 - 1); of complex numbers on the branch of arccosh."""
+    return np.sqrt(x - 1) * np.sqrt(x + 1) if x.dtype.kind == "c" else np.sqrt(x * x - 1)
+
+
 # fmt: off
 elementwise(np.sin,     lambda g, x: g * np.cos(x))
 elementwise(np.cos,     lambda g, x: g * -np.sin(x))
@@ -121,7 +128,8 @@ elementwise(np.sinh,    lambda g, x: g * np.cosh(x))
 elementwise(np.cosh,    lambda g, x: g * np.sinh(x))
 elementwise(np.tanh,    lambda g, out: g * (1 - out * out))
 elementwise(np.arcsinh, lambda g, x: g / np.sqrt(x * x + 1))
-elementwise(np.arccosh, lambda g, x: g / np.sqrt(x * x - 1))
+elementwise(np.arccosh, lambda g, x: g / arccosh_root(x))
+elementwise(arccosh_root, lambda g, x, out: g * (x / out))
 elementwise(np.arctanh, lambda g, x: g / (1 - x * x))
 elementwise(np.deg2rad, lambda g: g * (math.pi / 180))
 elementwise(np.rad2deg, lambda g: g * (180 / math.pi))
