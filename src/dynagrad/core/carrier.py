@@ -222,6 +222,10 @@ class Carrier(NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         return getitem(self, index=index)
 
+    def fill(self, value: Any) -> None:
+        """Write one number everywhere."""
+        self._assign(value)
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -7,9 +7,16 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy import ndarray
 
 from ..core.apply import not_a_tensor
+from ..core.batched import Batched
+from ..core.carrier import Carrier, payload
 from ..core.tensor import Tensor
+
+#: what a Tensor may hold
+ARRAYS = (ndarray, Carrier)
+_least, _largest = np.minimum.reduce, np.maximum.reduce  # half the cost of the methods
 
 
 def tensor(name: str, value: Any, position: int = 1, argument: str = "input") -> Tensor:
@@ -94,3 +101,41 @@ def truth(name: str, value: Any, argument: str, position: int) -> bool:
             f"not {type(value).__name__}"
         )
     return bool(value)
+
+
+# --- values inside of transforms ------------------------------------------------------------------
+
+
+def bounds(array: Any) -> tuple[Any, Any]:
+    """The least and the greatest element, of all examples of a batch; (0, -1) if there is none."""
+    while isinstance(array, Carrier):
+        array = payload(array.value if isinstance(array, Batched) else array.primal)  # pyright: ignore
+    return (_least(array, None), _largest(array, None)) if array.size else (0, -1)
+
+
+def settled(array: Any) -> Any:
+    """The plain array of values that are the same for all examples of a batch; else the carrier
+    itself.
+    """
+    held = array
+    while isinstance(held, Carrier):
+        if isinstance(held, Batched):
+            if held.is_batched:
+                return array
+            held = payload(held.value)
+        else:
+            held = held.primal  # pyright: ignore
+    return held
+
+
+def fixed(array: Any, refusal: str) -> ndarray:
+    """The plain array of what decides a result's shape; RuntimeError where it differs from one
+    example of a batch to the next.
+    """
+    held = settled(array)
+    if isinstance(held, Carrier):
+        raise RuntimeError(
+            f"vmap: {refusal}\nThe result would have another size for each example of the batch. "
+            "Use torch.where(mask, x, other), or call this outside of vmap"
+        )
+    return held

@@ -12,9 +12,12 @@ from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
+from ..ops.cumulative import cumsum
+from ..ops.elementwise import where
 from ..ops.rule import RULES
+from ..ops.shape import broadcast_to, cast
 from . import shape
-from .arguments import one_dim, tensor
+from .arguments import bounds, fixed, one_dim, settled, tensor
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
@@ -43,6 +46,8 @@ IndexFill0 = node_class("IndexFillBackward0", RULES[ops.put])
 IndexFill1 = node_class("IndexFillBackward1", RULES[ops.put])
 IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
 Put = node_class("PutBackward0", RULES[ops.put])
+Where = node_class("WhereBackward0", RULES[where])
+INT64 = np.dtype("int64")
 MaskedScatter = node_class("MaskedScatterBackward0", RULES[ops.put])
 MaskedFill0 = node_class("MaskedFillBackward0", RULES[ops.fill_where])
 MaskedFill1 = node_class("MaskedFillBackward1", RULES[ops.fill_where])
@@ -62,7 +67,7 @@ def _vector_index(name: str, input: Tensor, dim: int, index: Any) -> tuple[int, 
 
 def _check_range(i: ndarray, n: int, error: Callable[[int], Exception]) -> None:
     if i.size:
-        low, high = i.min(), i.max()
+        low, high = bounds(i)
         if low < 0 or high >= n:
             raise error(int(low if low < 0 else high))
 
@@ -261,12 +266,13 @@ def _flat_places(name: str, input: Tensor, index: Any) -> tuple[ndarray, tuple[i
             f"{name}(): Expected a long tensor for index, but got {legacy_name(i.dtype)}"
         )
     n = input._a.size
-    if i.size and (i.min() < -n or i.max() >= n):
-        wrong = i.max() if i.max() >= n else i.min()
+    low, high = bounds(i)
+    if low < -n or high >= n:
+        wrong = high if high >= n else low
         raise IndexError(
             f"out of range: tried to access index {wrong} on a tensor of {n} elements."
         )
-    return np.where(i < 0, i + n, i), tuple(range(input._a.ndim))
+    return where(i < 0, i + n, i), tuple(range(input._a.ndim))
 
 
 @overridable
@@ -315,6 +321,11 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     a, m = tensor("masked_select", input)._a, tensor("masked_select", mask, 2, "mask")._a
     if m.dtype != np.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype!r}")
+    m = fixed(
+        m,
+        "Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot support this "
+        "because for each batch this would return a differently shaped Tensor.",
+    )
     if a.shape != m.shape:
         error = broadcast_error("masked_select", [m.shape, a.shape])
         if error is not None:
@@ -381,6 +392,12 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     full = np.broadcast_shapes(a.shape, m.shape)
     if a.shape != full:
         input = expand(input, full)
+    m = settled(m)
+    if type(m) is not ndarray:  # which elements are taken differs from one example to the next
+        mask = wrap(broadcast_to(m, shape=full))
+        number = np.add(cumsum(cast(mask._a, dtype=INT64).reshape(-1), axis=0, reverse=False), -1)
+        taken = take(source, wrap(np.maximum(number, 0)))
+        return apply(Where, mask, shape.reshape(taken, full), input)
     places = np.flatnonzero(np.broadcast_to(m, full))
     if places.size > b.size:
         raise RuntimeError(
@@ -410,7 +427,11 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
     """The indices of elements that are not zero: a matrix with a row for each, or a tuple of
     vectors.
     """
-    a = tensor("nonzero", input)._a
+    a = fixed(
+        tensor("nonzero", input)._a,
+        "We do not support batching operators that can output dynamic shape. Attempted to vmap "
+        "over aten::nonzero.",
+    )
     if as_tuple:
         return tuple([wrap(i) for i in np.nonzero(a if a.ndim else a.reshape(1))])
     r = wrap(np.argwhere(a) if a.ndim else np.empty((int(bool(a)), 0), np.int64))
@@ -437,14 +458,15 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(
             "Can not infer total number of classes from empty tensor. Give num_classes."
         )
-    if i.size and i.min() < 0:
-        raise RuntimeError(f"Class values must be non-negative. Got {i.min()}")
+    low, high = bounds(i)
+    if low < 0:
+        raise RuntimeError(f"Class values must be non-negative. Got {low}")
     if num_classes == -1:
-        num_classes = int(i.max()) + 1
-    if i.size and i.max() >= num_classes:
+        known = fixed(i, "one_hot cannot infer the number of classes; pass num_classes.")
+        num_classes = int(known.max()) + 1
+    if high >= num_classes:
         raise RuntimeError(
-            f"Class values must be smaller than num_classes. Got {i.max()} for "
-            f"{num_classes} classes"
+            f"Class values must be smaller than num_classes. Got {high} for {num_classes} classes"
         )
     return wrap((i[..., None] == np.arange(num_classes)).astype(np.int64))
 

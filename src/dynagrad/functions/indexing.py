@@ -19,7 +19,9 @@ from ..core.views import copy_, write, written
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
+from ..ops.elementwise import where
 from ..ops.rule import RULES
+from .arguments import ARRAYS, bounds, settled
 from .conversion import fill_
 from .expansion import expand
 from .shape import view as shape_view
@@ -30,8 +32,11 @@ Slice = node_class("SliceBackward0", RULES[ops.getitem])
 Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
 Index = node_class("IndexBackward0", RULES[ops.index])
 IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
-#: half the cost of the methods min() and max()
-least, largest = np.minimum.reduce, np.maximum.reduce
+_MASK_UNDER_VMAP = (
+    "vmap: We do not support batching operators that can support dynamic shape. Attempting to "
+    "batch over indexing with a boolean mask.\nUse torch.where(mask, x, other) or masked_fill, "
+    "whose results keep their shape."
+)
 
 
 class Places(NamedTuple):
@@ -187,7 +192,7 @@ def _normal(item: Any) -> Any:
     if isinstance(item, np.integer):
         return int(item)
     if isinstance(item, Tensor):
-        item = item._a
+        item = settled(item._a)
     elif isinstance(item, str):
         raise TypeError(
             "new(): invalid data type 'str'. Tensors are indexed by numbers, slices, None, "
@@ -195,7 +200,7 @@ def _normal(item: Any) -> Any:
         )
     elif isinstance(item, Sequence):
         item = _from_sequence(item)
-    if not isinstance(item, ndarray):
+    if not isinstance(item, ARRAYS):
         if hasattr(item, "__index__"):
             return as_index(item)
         raise IndexError(
@@ -203,13 +208,15 @@ def _normal(item: Any) -> Any:
             "are valid indices "
             f"(got {type(item).__name__})"
         )
-    if item.ndim == 0 and item.dtype.kind in "iub":
+    if type(item) is ndarray and item.ndim == 0 and item.dtype.kind in "iub":
         return bool(item) if item.dtype in (np.bool_, np.uint8) else int(item)
     if item.dtype not in (np.int64, np.int32, np.uint8, np.bool_):
         raise IndexError(
             "tensors used as indices must be long, int, byte or bool tensors, not "
             f"{item.dtype.name}"
         )
+    if type(item) is not ndarray and item.dtype.itemsize == 1:
+        raise RuntimeError(_MASK_UNDER_VMAP)
     return item.astype(bool) if item.dtype == np.uint8 else item
 
 
@@ -248,7 +255,7 @@ def _parse(self: Tensor, index: Any) -> tuple[Tensor, Places | None]:
     if taken > len(shape):
         raise _too_many(tuple(items), shape)
     key: list[Any] = []
-    arrays: dict[int, ndarray] = {}
+    arrays: dict[int, Any] = {}
     d = new = 0
     dots = False
     for item in items:
@@ -261,7 +268,7 @@ def _parse(self: Tensor, index: Any) -> tuple[Tensor, Places | None]:
             arrays[new] = np.array([item])
             key.append(None)
             new += 1
-        elif isinstance(item, ndarray):
+        elif isinstance(item, ARRAYS):
             _check_mask(item, d, shape)
             arrays[new] = item
             n = _dimensions(item)
@@ -280,12 +287,12 @@ def _parse(self: Tensor, index: Any) -> tuple[Tensor, Places | None]:
 
 def _dimensions(item: Any) -> int:
     """How many dimensions an entry takes."""
-    if isinstance(item, ndarray) and item.dtype == np.bool_:
+    if isinstance(item, ARRAYS) and item.dtype == np.bool_:
         return item.ndim
     return int(item is not None and item is not ... and not isinstance(item, bool))
 
 
-def _check_mask(item: ndarray, d: int, shape: tuple) -> None:
+def _check_mask(item: Any, d: int, shape: tuple) -> None:
     if item.dtype == np.bool_:
         for k, n in enumerate(item.shape):
             if n != shape[d + k]:
@@ -296,7 +303,7 @@ def _check_mask(item: ndarray, d: int, shape: tuple) -> None:
                 )
 
 
-def places_of(arrays: dict[int, ndarray], shape: tuple) -> Places:
+def places_of(arrays: dict[int, Any], shape: tuple) -> Places:
     """Index arrays and masks, by the dimension where they start, as one array of places."""
     if len(arrays) == 1:
         ((d, array),) = arrays.items()
@@ -304,7 +311,7 @@ def places_of(arrays: dict[int, ndarray], shape: tuple) -> Places:
             return Places(np.flatnonzero(array), tuple(range(d, d + array.ndim)))
         return Places(in_range(array, shape[d], d), (d,))
     axes: list[int] = []
-    numbers: list[ndarray] = []
+    numbers: list[Any] = []
     for d, array in arrays.items():
         if array.dtype == np.bool_:
             axes += range(d, d + array.ndim)
@@ -325,17 +332,17 @@ def places_of(arrays: dict[int, ndarray], shape: tuple) -> Places:
     return Places(places, tuple(axes))
 
 
-def in_range(array: ndarray, n: int, d: int) -> ndarray:
+def in_range(array: Any, n: int, d: int) -> Any:
     """Indices counted from the front, as int64; IndexError if one is out of range."""
     if array.size:
-        low, high = least(array, None), largest(array, None)
+        low, high = bounds(array)
         if low < -n or high >= n:
             raise IndexError(
                 f"index {high if high >= n else low} is out of bounds for dimension {d} "
                 f"with size {n}"
             )
         if low < 0:
-            array = np.where(array < 0, array + n, array)
+            array = where(array < 0, array + n, array)
     return array if array.dtype == np.int64 else array.astype(np.int64)
 
 
@@ -365,7 +372,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if type(index) is int and not (recording() and self.requires_grad) and source._a.ndim == 0:
         if edge_of(source) is None and 0 not in self._a.strides:
             try:
-                self._a[index] = source._a
+                self._a[index, ...] = source._a
             except IndexError:
                 raise _number_error(index, 0, self._a.shape) from None
             written(self, None, False)

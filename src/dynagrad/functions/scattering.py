@@ -12,10 +12,11 @@ from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
 from ..ops.rule import RULES
+from ..ops.shape import broadcast_to
 from . import shape
-from .arguments import one_dim, tensor
+from .arguments import bounds, one_dim, tensor
 from .expansion import expand
-from .indexing import largest, least, number_for
+from .indexing import number_for
 
 __all__ = [
     "gather",
@@ -79,7 +80,7 @@ def _index(
                 f"apart from dimension {axis}{src}"
             )
     n = a.shape[axis] if a.ndim else 1
-    low, high = least(i, None), largest(i, None)
+    low, high = bounds(i)
     if low < 0 or high >= n:
         raise RuntimeError(
             f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {n}"
@@ -175,7 +176,7 @@ def scatter(
     if reduce == "add":
         r = apply(ScatterAdd, input, i, source, axis=axis)
     elif reduce == "multiply":
-        source = source if whole else wrap(np.broadcast_to(source._a, i.shape))
+        source = source if whole else wrap(broadcast_to(source._a, shape=i.shape))
         r = apply(ScatterReduce, input, i, source, axis=axis, reduce="prod", include_self=True)
     else:
         r = apply(Scatter0 if whole else Scatter1, input, i, source, axis=axis)
@@ -278,7 +279,7 @@ def index_reduce(
             "source.size(dim), source has shape "
             f"{list(b.shape)}, self {list(a.shape)}"
         )
-    wide = np.broadcast_to(vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)), b.shape)
+    wide = broadcast_to(vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)), shape=b.shape)
     _, i = _index("index_reduce", input, axis, wrap(wide), b)
     if not i.size:
         return apply(shape.Clone, input)

@@ -19,6 +19,7 @@ from ..core.dtype import COMPLEX, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
+from .arguments import fixed
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
 __all__ = [
@@ -178,7 +179,12 @@ def where(condition, input=None, other=None, *, out=None) -> Any:
             "write a comparison of tensors, such as x > 0"
         )
     if input is None and other is None:
-        return tuple(wrap(np.array(i)) for i in np.nonzero(np.atleast_1d(condition._a)))
+        held = fixed(
+            condition._a,
+            "We do not support batching operators that can output dynamic shape. Attempted to vmap "
+            "over aten::where.",
+        )
+        return tuple(wrap(np.array(i)) for i in np.nonzero(np.atleast_1d(held)))
     for position, argument, x in ((2, "input", input), (3, "other", other)):
         if not isinstance(x, OPERANDS):
             raise not_a_tensor("where", position, argument, x)

@@ -14,7 +14,7 @@ from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
 from ..ops.rule import RULES
-from .arguments import numpy_names, one_dim, tensor, truth
+from .arguments import bounds, numpy_names, one_dim, tensor, truth
 from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
 from .return_types import return_type
@@ -220,7 +220,8 @@ def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
                 f"{name}() q tensor must be same dtype as the input tensor, "
                 f"{legacy_name(x._a.dtype)}, not {legacy_name(q._a.dtype)}"
             )
-        if not ((q._a >= 0) & (q._a <= 1)).all():
+        low, high = bounds(q._a)
+        if low < 0 or high > 1 or low != low:
             raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
         return q._a
     if not isinstance(q, int | float) or isinstance(q, bool):
@@ -256,11 +257,11 @@ def _quantile(name: str, input, q, dim, keepdim, interpolation, ignore_nan: bool
             x = apply(Transpose, x, axes=(*order, axis))
     ordered, _ = apply(SortPlain, x, axis=x._a.ndim - 1, descending=False)
     ranks = constant_of(ops.quantile_ranks, x._a, levels.reshape(-1), ignore_nan=ignore_nan)._a
-    ranks = np.broadcast_to(ranks, (*x._a.shape[:-1], levels.size))
+    ranks = shape.broadcast_to(ranks, shape=(*x._a.shape[:-1], levels.size))
     places = _ROUNDING[interpolation](ranks)
     values = _at(ordered, places)
     if interpolation in ("linear", "midpoint"):
-        weight = ranks - places if interpolation == "linear" else np.full_like(ranks, 0.5)
+        weight = ranks - places if interpolation == "linear" else ranks * 0 + ranks.dtype.type(0.5)
         values = apply(Lerp, values, _at(ordered, np.ceil(ranks)), weight)
     if levels.ndim:
         rank = values._a.ndim
@@ -393,10 +394,11 @@ def bincount(input, weights=None, minlength=0):
         )
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
-    if x._a.ndim != 1 or (x._a.size and x._a.min() < 0):
+    least = bounds(x._a)[0]
+    if x._a.ndim != 1 or least < 0:
         raise RuntimeError(
             "bincount only supports 1-d non-negative integral inputs.\nIt was given the shape "
-            f"{list(x._a.shape)}" + (f" and the value {x._a.min()}" if x._a.size else "")
+            f"{list(x._a.shape)}" + (f" and the value {least}" if x._a.size else "")
         )
     if weights is None:
         return constant_of(ops.bincount, x._a, length=minlength)

@@ -92,7 +92,7 @@ def index(x, i, *, axes):
 def unindex(x, i, *, axes, shape):
     """Zeros of `shape` with `x` added at places `i`: the transpose of index."""
     result = np.zeros(shape, x.dtype)
-    put_into(result, i, x, axes=axes, accumulate=True)
+    _put(result, i, x, axes, True)
     return result
 
 
@@ -102,7 +102,7 @@ def put(x, i, v, *, axes, accumulate):
     `axes`.
     """
     result = np.array(x, order="C")
-    put_into(result, i, v, axes=axes, accumulate=accumulate)
+    _put(result, i, v, axes, accumulate)
     return result
 
 
@@ -116,6 +116,13 @@ def clear(x, i, *, axes):
 
 def put_into(x, i, v, *, axes, accumulate):
     """Write or add `v` at places `i` of x's own memory."""
+    if type(x) is type(i) is type(v) is np.ndarray:
+        _put(x, i, v, axes, accumulate)
+    else:
+        np.copyto(x, put(x, i, v, axes=axes, accumulate=accumulate), casting="unsafe")
+
+
+def _put(x, i, v, axes, accumulate):
     if not accumulate:
         x[_key(x, i, axes)] = v
         return
