@@ -1,18 +1,52 @@
-"""The graph's own names: nodes and the old name of a tensor in it. Imports core."""
+"""The graph's own names: its nodes and edges, hooks on what it saves and on several gradients, and
+the old name of a tensor in it. Imports core.
+"""
 
+from collections.abc import Iterable
 from typing import Any
 
+from ..core.edges import GradientEdge
+from ..core.edges import gradient_edge as get_gradient_edge
 from ..core.tape import Node
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, family_of
+from .mutation import allow_mutation_on_saved_tensors
+from .running import Engine, register_multi_grad_hook
 from .saved import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
 __all__ = [
+    "GradientEdge",
     "Node",
     "Variable",
+    "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write to the memory of a tensor, or of each of several, that was made past the
+    library: backward then notices that saved values are stale.
+
+    Source: torch.autograd.graph.increment_version.
+    """
+    if isinstance(tensor, Tensor):
+        tensor = (tensor,)
+    if not isinstance(tensor, Iterable):
+        raise RuntimeError(
+            "increment_version expect a Iterable[Tensor] as input\n"
+            f"Given was {type(tensor).__name__}."
+        )
+    for t in tensor:
+        if not isinstance(t, Tensor):
+            raise RuntimeError(
+                "increment_version expects each element of the iterable to be a tensor\n"
+                f"Given was {type(t).__name__}."
+            )
+        family_of(t).cell.bump()
 
 
 class _VariableMeta(type):
@@ -24,6 +58,8 @@ class Variable(metaclass=_VariableMeta):
     """The old name of Tensor: `Variable(t)` gives a tensor on the same memory; every Tensor is an
     instance.
     """
+
+    _execution_engine = Engine()
 
     def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: Any = None) -> Any:
         t = data.detach()

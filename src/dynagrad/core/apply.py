@@ -24,7 +24,7 @@ from .overrides import ask_overrides, overrides
 from .quiet import WARNED, compute
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
-from .watch import PLAIN, tell_noted, watched_compute
+from .watch import PLAIN, tell_noted, tell_writing, watched_compute
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -259,6 +259,8 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
             "but one of the arguments requires grad. Drop out=, or compute under torch.no_grad()."
         )
     check_cast(name, result._a.dtype, out._a.dtype)
+    if not PLAIN:
+        tell_writing(out)
     if out._a.shape != result._a.shape:
         out._a = np.empty(result._a.shape, out._a.dtype)
     np.copyto(out._a, result._a, casting="unsafe")

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..ops.shape import sum_to
 from .batched import BatchLevel, inside, outside
 from .carrier import new_level
 from .dtype import FLOATING, category, from_numpy_dtype
 from .edges import GradientEdge, described, place_in_graph
-from .engine import run
-from .hooks import handed_out
+from .engine import deliver, run
+from .hooks import handed_out, one_at_a_time, seen
 from .quiet import warn
-from .tape import AccumulateGrad, Hooks, Node, Output, extras, grad_mode
+from .saved import as_tensors, unpacked
+from .tape import AccumulateGrad, Hooks, Node, Output, clock, extras, grad_mode, stale
 from .tensor import Tensor, edge_of, wrap
 
 #: False within a backward pass of this thread or task that returns gradients, or fills only those
@@ -342,8 +344,9 @@ class RemovableHandle:
 
     def __init__(self, hooks_dict: Any, *, extra_dict: Any = None):
         self.hooks_dict_ref = weakref.ref(hooks_dict)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
+        with one_at_a_time:  # two threads must not get the same number
+            self.id = RemovableHandle.next_id
+            RemovableHandle.next_id += 1
         extra = extra_dict if isinstance(extra_dict, list) else [extra_dict]
         self.extra_dict_ref = tuple([weakref.ref(d) for d in extra if d is not None])
 
@@ -430,6 +433,40 @@ def _node_register_prehook(self, fn):
     return add_hook(extras(self).prehooks, fn)
 
 
+def _node_call(self, *grads):
+    """The cotangents of this node's inputs for the given ones of its results, without its hooks; a
+    leaf's node adds to `.grad`. One result comes by itself, several as a tuple.
+    """
+    is_leaf = type(self) is AccumulateGrad
+    if hasattr(self, "ctx"):  # a Function's
+        raise TypeError(f"'{type(self).__name__}' object is not callable")
+    count = 1 if is_leaf else self.results
+    if len(grads) != count:
+        raise TypeError(f"expected {count} arguments, got {len(grads)} instead")
+    for i, g in enumerate(grads):
+        if g is not None and not isinstance(g, Tensor):
+            raise TypeError(f"argument {i} is not a Variable\nGiven was {type(g).__name__}.")
+    if all(g is None for g in grads):
+        return () if is_leaf else (None,) * len(self.inputs_shown())
+    create = grad_mode.get()
+    parts = [g if g is None or create else g._a for g in map(seen, grads)]
+    if is_leaf:
+        deliver(self, parts[0], False, create)
+        return ()
+    saved = self.saved
+    if saved is None:
+        saved = unpacked(self, create)
+    elif clock.last_write > self.seq:
+        stale(self, saved)
+    saved = as_tensors(self, saved) if create else saved
+    results = list(self.vjp(parts if self.rule.results != 1 else parts[0], saved, self.edges))
+    for i, shape in enumerate(self.fix or ()):
+        if shape is not None and results[i] is not None and results[i].shape != shape:
+            results[i] = sum_to(results[i], shape=shape)
+    answers = tuple([seen(results[i]) for i in self.inputs_shown() if i < len(results)])
+    return answers[0] if len(answers) == 1 else answers
+
+
 _tensor_backward.__name__ = "backward"
 _tensor_backward.__qualname__ = "Tensor.backward"
 Tensor.backward = _tensor_backward
@@ -437,5 +474,6 @@ Tensor.register_hook = _register_hook
 Tensor.register_post_accumulate_grad_hook = _register_post_accumulate_grad_hook
 Tensor.retain_grad = _retain_grad
 Tensor.retains_grad = property(_retains_grad)  # pyright: ignore - no write to an instance
+Node.__call__ = _node_call  # pyright: ignore - declared nowhere else
 Node.register_hook = _node_register_hook  # pyright: ignore - declared nowhere else
 Node.register_prehook = _node_register_prehook  # pyright: ignore - likewise

@@ -201,6 +201,8 @@ class NamedValue:
         if place is None:
             return (node.kw or {}).get(self.source, DEFAULTS.get(self.name))
         value = saved_tensor(node, place)
+        if self.name == "indices" and self.source == "i" and type(value) is not tuple:
+            return (value,)  # of an index with one array
         return tuple(value.shape) if size and type(value) is Meta else value
 
 
@@ -242,6 +244,11 @@ class SavedTensor:
 
     def register_hooks(self, pack_hook: Callable, unpack_hook: Callable) -> None:
         """Pack the value now, and unpack it each time it is read. One pair of hooks is allowed."""
+        for hook in (pack_hook, unpack_hook):
+            if not callable(hook):
+                raise TypeError(
+                    f"register_hooks(): incompatible function arguments\n{hook!r} is not callable"
+                )
         value = self._kept()
         if value is None:
             raise RuntimeError(
@@ -252,11 +259,6 @@ class SavedTensor:
                 "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
                 "only one pair of hooks is allowed at a time."
             )
-        for hook in (pack_hook, unpack_hook):
-            if not callable(hook):
-                raise TypeError(
-                    f"register_hooks(): incompatible function arguments: {hook!r} is not callable"
-                )
         node, place = self._node, self._place
         kind, index, _ = node.rule.saves[place]
         if kind == "out":

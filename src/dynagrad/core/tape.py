@@ -158,6 +158,10 @@ class Node(NodeDefaults):
         "seq",
     )
 
+    def __new__(cls, *args: Any) -> Any:
+        """Only operations make nodes, past this method."""
+        raise TypeError(f"Can't instantiate abstract class {cls.__name__}: operations make nodes")
+
     def name(self) -> str:
         """The operation's name in PyTorch's spelling; nodes of the machine itself carry its
         namespace.

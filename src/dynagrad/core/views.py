@@ -50,7 +50,7 @@ from .tensor import (
     with_edge,
     wrap,
 )
-from .watch import PLAIN, tell_noted, tell_wrote
+from .watch import PLAIN, tell_noted, tell_writing, tell_wrote
 
 new = object.__new__
 getframe = sys._getframe
@@ -188,6 +188,8 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     """Whether a write to `t` must be recorded; raises PyTorch's errors where it must not happen."""
     if not isinstance(t, Tensor):
         raise not_a_tensor(name, 1, "input", t)
+    if not PLAIN:
+        tell_writing(t)
     needs = False
     if recording() and t._a.dtype.kind in DIFFERENTIABLE:
         edge = edge_of(t)

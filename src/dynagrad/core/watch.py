@@ -45,6 +45,9 @@ class Watcher:
         """A primitive runs: `compute()` does it and returns the result, Tensor or tuple of them."""
         return compute()
 
+    def writing(self, t: Tensor) -> None:
+        """A tensor's memory is about to be written in place."""
+
     def noted(self, node: Node, inputs: tuple) -> None:
         """A node was recorded for these inputs; what it saved may be replaced here."""
 
@@ -188,3 +191,9 @@ def tell_hooked(hook: Any, node: Node | None, given: tuple, answer: Any) -> None
     """Tell all watchers of a hook's answer."""
     for watcher in active():
         watcher.hooked(hook, node, given, answer)
+
+
+def tell_writing(t: Tensor) -> None:
+    """Tell all watchers that a tensor is about to be written in place."""
+    for watcher in active():
+        watcher.writing(t)
