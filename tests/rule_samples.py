@@ -146,6 +146,10 @@ PLACES = given([[0, 2, 0], [1, 1, 3]])
 LOSSES = ("none", "sum", "mean")
 TARGETS = given([2, 0, 1])
 
+ROWS = [call(real(4, 3), given([0, 2, 2]), padding=p) for p in (None, 2, np.array([0, 2]))] + [
+    call(real(4, 3), given([[0, 2, 2], [1, 3, 2]]), padding=2)
+]
+
 SAMPLES: dict[str, list[Call]] = {
     # --- shape ---
     "sum_to": [call(real(2, 3, 4), shape=(3, 1)), call(real(3, 4), shape=())],
@@ -307,6 +311,8 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(3, 4), axis=1, keepdims=False),
         call(real(3, 2), axis=None, keepdims=False),
         call(given([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]]), axis=1, keepdims=True),
+        call(real(3, 2), axis=None, keepdims=True),
+        call(real(), axis=0, keepdims=False),
     ],
     "var_over": MOMENTS,
     "std_over": MOMENTS,
@@ -362,14 +368,30 @@ SAMPLES: dict[str, list[Call]] = {
         for p in (1, 2, 3.0, 0.5, float("inf"), -float("inf"))
         for kw in REDUCED
     ],
-    "dist": [call(real(2, 3), real(2, 3), p=p) for p in (2, 1, 3.0)],
+    "dist": [call(real(2, 3), real(2, 3), p=p) for p in (2, 1, 3.0, 0.5, math.inf)],
     # --- contraction, linalg ---
-    "matmul": [call(real(2, 3, 4), real(4, 2))],
-    "mm": [call(real(2, 3), real(3, 4), flip=flip) for flip in ((False, False), (True, True))],
+    "matmul": [
+        call(real(*a), real(*b))
+        for a, b in (
+            ((2, 3, 4), (4, 2)),
+            ((4,), (4,)),
+            ((3, 4), (4,)),
+            ((4,), (4, 2)),
+            ((3, 1), (1, 2)),
+            ((3, 4), (4, 1)),
+            ((2, 3, 4), (4,)),
+            ((4,), (2, 4, 3)),
+            ((3, 4), (2, 4, 3)),
+            ((2, 1, 3, 4), (3, 4, 2)),
+        )
+    ],
+    "mm": [call(real(2, 3), real(3, 4), flip=flip) for flip in ((False, False), (True, True))]
+    + [call(real(2, 1), real(1, 3), flip=(False, True))],
     "addmm": [
         call(real(4), real(2, 3), real(3, 4), beta=beta, alpha=0.5, flip=(False, False))
         for beta in (1, 0, 2.0)
-    ],
+    ]
+    + [call(real(3, 1), real(2, 3, 4), real(2, 4, 2), beta=2.0, alpha=1, flip=(False, False))],
     "affine": [call(real(4), real(2, 3), real(3, 4))],
     "addmv": [call(real(2), real(2, 3), real(3), beta=2.0, alpha=0.5)],
     "addbmm": [call(real(2, 4), real(5, 2, 3), real(5, 3, 4), beta=2.0, alpha=0.5)],
@@ -400,6 +422,9 @@ SAMPLES: dict[str, list[Call]] = {
     "det": [call(regular(2, 3, 3))],
     "slogdet": [call(regular(2, 3, 3))],
     "solve": [
+        call(regular(3, 3), real(2, 3, 2), vector=False),
+        call(regular(2, 3, 3), real(3, 2), vector=False),
+        call(regular(3, 3), real(2, 3), vector=True),
         call(regular(2, 3, 3), real(2, 3, 2), vector=False),
         call(regular(3, 3), real(3), vector=True),
     ],
@@ -425,9 +450,12 @@ SAMPLES: dict[str, list[Call]] = {
     "softplus": [call(real(2, 9, low=-5, high=5), beta=2.0, threshold=8.0)],
     "glu": [call(real(2, 6), axis=1)],
     # --- embedding ---
-    "take_rows": [call(real(4, 3), given([0, 2, 2]), padding=p) for p in (-1, 2)],
-    "add_rows": [call(real(3, 2), given([0, 2, 2]), rows=4, padding=p) for p in (-1, 0)],
-    "take_rows_but": [call(real(4, 3), given([0, 2, 2]), padding=p) for p in (-1, 2)],
+    "take_rows": ROWS,
+    "add_rows": [
+        call(real(3, 2), given([0, 2, 2]), rows=4, padding=p) for p in (None, 0, np.array([0, 3]))
+    ]
+    + [call(real(2, 3, 2), given([[0, 2, 1], [2, 3, 0]]), rows=4, padding=2)],
+    "take_rows_but": ROWS,
     # --- losses ---
     "scale_by": [call(real(2, 3), number=0.5)],
     "shift_by": [call(real(2, 3), number=0.5)],
@@ -454,13 +482,27 @@ SAMPLES: dict[str, list[Call]] = {
         for w in (None, real(4, low=0.5))
         for i in (-100, 0)
     ]
-    + [call(real(2, 4, 3), whole(2, 3, below=4), None, reduction="mean", ignore=-100)],
+    + [
+        call(real(2, 4, 3), whole(2, 3, below=4), w, reduction=r, ignore=-100)
+        for r in LOSSES
+        for w in (None, real(4, low=0.5))
+    ]
+    + [
+        call(real(4), given(2), w, reduction=r, ignore=-100)
+        for r in LOSSES
+        for w in (None, real(4, low=0.5))
+    ],
     "nll_back": [
         call(real(), TARGETS, w, shape=(3, 4), reduction="mean", ignore=i)
         for w in (None, real(4, low=0.5))
         for i in (-100, 0)
     ]
-    + [call(real(3), TARGETS, None, shape=(3, 4), reduction="none", ignore=-100)],
+    + [call(real(3), TARGETS, w, shape=(3, 4), reduction="none", ignore=0) for w in (None, real(4))]
+    + [call(real(), given(2), real(4), shape=(4,), reduction="mean", ignore=-100)]
+    + [
+        call(real(*s), whole(2, 3, below=4), real(4), shape=(2, 4, 3), reduction=r, ignore=1)
+        for s, r in (((), "sum"), ((2, 3), "none"))
+    ],
     "pick": [call(real(3, 4), TARGETS)],
     "place": [call(real(3), TARGETS, classes=4)],
     "multi_margin": [
@@ -552,6 +594,11 @@ CONSTANTS: dict[str, list[Call]] = {
     "histogram": [call(real(9), bins=4, low=-1.0, high=1.5)],
     "is_target": [call(real(3, 4), TARGETS)],
     "take_weights": [call(real(4), TARGETS)],
+    "target_weights": [
+        call(real(3), given([2, 0, 3]), w, classes=4, ignore=i)
+        for w in (None, real(4, low=0.5))
+        for i in (-100, 0)
+    ],
     "label_pairs": [call(real(2, 4), given([[1, 3, -1, 0], [0, -1, 2, 2]]))],
 }
 

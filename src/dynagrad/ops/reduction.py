@@ -40,9 +40,12 @@ def is_half(dtype):
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
+_REAL = {np.dtype("complex64"): FLOAT32, np.dtype("complex128"): FLOAT64}
+
+
 def real_dtype(dtype):
     """The dtype of absolute values."""
-    return np.empty(0, dtype).real.dtype if dtype.kind == "c" else dtype
+    return _REAL.get(dtype, dtype)
 
 
 def add_over(x, axes, keepdims):

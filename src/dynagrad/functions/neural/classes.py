@@ -12,8 +12,8 @@ from ...core.quiet import WARNED, quietly
 from ...core.tape import Meta
 from ...core.tensor import Tensor, edge_of, family_of
 from ...core.watch import PLAIN
-from ...ops.neural import loss as ops
-from ...ops.neural.loss import nll
+from ...ops.neural import classes as ops
+from ...ops.neural.classes import nll
 from ...ops.neural.softmax import log_softmax
 from ...ops.norms import vector_norm as norm_op
 from .. import elementwise, expansion, powers, selection, shape

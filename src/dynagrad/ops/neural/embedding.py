@@ -46,7 +46,7 @@ def _in_one_table(index, padding, rows, size):
     """Indices, and the padding's, into the tables of all examples as one."""
     starts = np.arange(size) * rows
     if padding is not None:
-        padding = padding + (starts if np.ndim(padding) == 0 else starts[:, None]).reshape(-1)
+        padding = (np.reshape(padding, (-1, 1)) + starts).reshape(-1)
     return index + starts.reshape(size, *(1,) * (index.ndim - 1)), padding
 
 

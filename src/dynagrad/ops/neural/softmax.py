@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..batching import along_axis
 from ..reduction import sum_over
-from ..rule import general, primitive
+from ..rule import LEADING, general, primitive
 
 
 @primitive
@@ -53,17 +52,17 @@ def _log_softmax_jvp(t, out, *, axis):
 
 
 # The Jacobian of softmax is symmetric.
-general(softmax, _softmax_vjp, jvp=_softmax_vjp, batch=along_axis)
+general(softmax, _softmax_vjp, jvp=_softmax_vjp, batch=LEADING)
 general(
     log_softmax,
     lambda g, out, *, axis: log_softmax_back(g, out, axis=axis),
     jvp=_log_softmax_jvp,
-    batch=along_axis,
+    batch=LEADING,
 )
 general(
     log_softmax_back,
     _back_x,
     _back_y,
     jvp=(lambda t, y, *, axis: log_softmax_back(t, y, axis=axis), _back_y),
-    batch=along_axis,
+    batch=LEADING,
 )
