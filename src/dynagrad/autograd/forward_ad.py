@@ -115,9 +115,10 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
 
 def packed(level: Any, primal: Tensor, tangent: Tensor) -> Tensor:
     """primal + tangent * eps on a level, with the histories of both."""
-    if edge_of(primal) is not None or edge_of(tangent) is not None:
-        present = below(level).union(*[getattr(x._a, "levels", ()) for x in (primal, tangent)])
-        primal, tangent = to_levels(primal, present), to_levels(tangent, present)
+    present = below(level).union(*[getattr(x._a, "levels", ()) for x in (primal, tangent)])
+    primal, tangent = (
+        x if edge_of(x) is None else to_levels(x, present) for x in (primal, tangent)
+    )
     return pack(level, primal, tangent)
 
 

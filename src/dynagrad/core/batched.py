@@ -14,7 +14,18 @@ from ..ops.batching import aligned, leading, shifted
 from ..ops.joining import stack
 from ..ops.rule import ALIGNED, LEADING, RULES, Rule
 from ..ops.shape import broadcast_to, select
-from .carrier import Carrier, Level, dead_error, here, in_place_errors, payload
+from .carrier import (
+    Carrier,
+    Level,
+    below,
+    dead_error,
+    detached_array,
+    here,
+    in_place_errors,
+    inserted,
+    payload,
+    to_levels,
+)
 from .quiet import compute, warn
 from .tensor import Tensor, edge_of, wrap
 
@@ -28,6 +39,10 @@ class BatchLevel(Level):
     def lift(self, t: Tensor) -> Tensor:
         """`t` as the same value in every place of the batch; its history stays below."""
         return wrap(Batched(self, t, False))
+
+    def constant(self, array: Any) -> Any:
+        """The same array in every place of the batch."""
+        return Batched(self, array, False)
 
 
 class Batched(Carrier):
@@ -78,6 +93,17 @@ class Batched(Carrier):
         if type(result) is tuple or type(result) is list:
             return tuple([Batched(level, _array(r), batched) for r in result])
         return Batched(level, _array(result), batched)
+
+    def with_level(self, level):
+        """The batch with a lower level below it, on which it is a constant."""
+        value = self.value
+        if isinstance(value, Tensor):
+            return Batched(self.level, to_levels(value, {level}), self.is_batched)
+        return Batched(self.level, inserted(value, level), self.is_batched)
+
+    def detached(self):
+        """The batch without the history of its values."""
+        return Batched(self.level, detached_array(payload(self.value)), self.is_batched)
 
     def _assign(self, value):
         other = value if type(value) is Batched and value.level is self.level else None
@@ -135,7 +161,9 @@ in_place_errors[Batched] = lambda: RuntimeError(
 
 def enter(x: Tensor, level: Level) -> Tensor:
     """A tensor inside a vmap: its first dimension is the batch."""
-    return wrap(Batched(level, x._a if edge_of(x) is None else x))
+    if edge_of(x) is None:
+        return wrap(Batched(level, x._a))
+    return wrap(Batched(level, to_levels(x, below(level))))
 
 
 def leave(x: Tensor, level: Level) -> Tensor:

@@ -21,7 +21,7 @@ from ..ops import shape as shapes
 from ..ops.indexing import getitem
 from ..ops.rule import RULES
 from .tape import caller, tick
-from .tensor import Tensor
+from .tensor import Tensor, edge_of, wrap
 from .watch import general_paths
 
 
@@ -44,7 +44,11 @@ class Level:
     has_tape_below = False
 
     def lift(self, t: Tensor) -> Tensor:
-        """`t` as a constant of this level."""
+        """`t`, which has a history, as a constant of this level."""
+        raise NotImplementedError
+
+    def constant(self, array: Any) -> Any:
+        """An array or carrier of lower levels as a constant of this level."""
         raise NotImplementedError
 
     def keep(self, t: Tensor) -> None:
@@ -122,8 +126,20 @@ def to_levels(t: Tensor, wanted: set[Level]) -> Tensor:
     """`t` as a constant of those of these levels which it does not know."""
     held = t._a.levels if isinstance(t._a, Carrier) else ()
     for level in sorted(wanted.difference(held), key=attrgetter("order")):
-        t = level.lift(t)
+        t = level.lift(t) if edge_of(t) is not None else wrap(inserted(t._a, level))
     return t
+
+
+def inserted(array: Any, level: Level) -> Any:
+    """An array or carrier as a constant of a level too, in its place among the levels it has."""
+    if isinstance(array, Carrier) and array.level.order > level.order:
+        return array.with_level(level)
+    return level.constant(array)
+
+
+def detached_array(array: Any) -> Any:
+    """An array, or a carrier without tangents and without histories below a batch."""
+    return array.detached() if isinstance(array, Carrier) else array
 
 
 class _Flags:
@@ -206,6 +222,14 @@ class Carrier(NDArrayOperatorsMixin):
         raise NotImplementedError
 
     def _assign(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def with_level(self, level: Level) -> Any:
+        """This carrier with a lower level below it, on which it is a constant."""
+        raise NotImplementedError
+
+    def detached(self) -> Any:
+        """The values alone."""
         raise NotImplementedError
 
     def settled(self) -> Any:

@@ -21,7 +21,15 @@ from ..ops import shape as shapes
 from ..ops.creation import zeros
 from ..ops.rule import RULES, Rule
 from .apply import recording, saved_values
-from .carrier import Carrier, Level, in_place_errors, overwrite_array, payload
+from .carrier import (
+    Carrier,
+    Level,
+    detached_array,
+    in_place_errors,
+    inserted,
+    overwrite_array,
+    payload,
+)
 from .engine import run
 from .protocols import default_node
 from .quiet import compute
@@ -39,6 +47,10 @@ class DualLevel(Level):
     def lift(self, t: Tensor) -> Tensor:
         """`t` as a dual number without tangent."""
         return pack(self, t, None)
+
+    def constant(self, array: Any) -> Any:
+        """An array without tangent."""
+        return Dual(self, array, None)
 
 
 class FreeDualLevel(DualLevel):
@@ -113,6 +125,15 @@ class Dual(Carrier):
             ]
         )
         return duals if type(result) is tuple else duals[0]
+
+    def with_level(self, level):
+        """The dual number with a lower level below it, on which it is a constant."""
+        tangent = None if self.tangent is None else inserted(self.tangent, level)
+        return Dual(self.level, inserted(self.primal, level), tangent, self.is_pair)
+
+    def detached(self):
+        """The primal."""
+        return detached_array(self.primal)
 
     def settled(self):
         """The primal once the level of a dual number made by hand has ended."""
@@ -284,10 +305,10 @@ def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results
         if c._a.shape != x.shape:
             c = shapes.sum_to(c, shape=x.shape)
         roots.append(edge_of(c))
-        weights.append(wrap(t))
+        weights.append(t)
     targets = {u._e: None for u in leaves if u is not None}
-    found = run(roots, weights, retain=False, create=True, targets=targets)
-    return [None if u is None else payload(found.get(u._e)) for u in leaves]
+    found = run(roots, weights, retain=False, create=False, targets=targets)
+    return [None if u is None else found.get(u._e) for u in leaves]
 
 
 def _constant(value: Any) -> Any:
@@ -302,6 +323,7 @@ class _Part(Node):
     """A node of this file: `level` is that of the dual numbers that it makes or takes apart."""
 
     __slots__ = ("level",)
+    rule = RULES[shapes.copy]  # which saves nothing
 
     def _cotangents(self, g: Any) -> tuple:
         raise NotImplementedError

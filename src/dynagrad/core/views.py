@@ -19,6 +19,7 @@ from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
 from .apply import broadcast_error, check_cast, not_a_tensor, note, recording, to_dtype
+from .carrier import detached_array
 from .quiet import WARNED, quietly
 from .storage import address, geometry, owner, strides_of
 from .tape import (
@@ -175,7 +176,7 @@ def shares_memory(x: Tensor, array: np.ndarray) -> bool:
 
 def detached(t: Tensor) -> Tensor:
     """The same memory and version without history: `detach()`."""
-    d = wrap(t._a)
+    d = wrap(t._a if PLAIN else detached_array(t._a))
     d._v = family = Family(family_of(t).cell)
     note_cut(family, t._e, "detach")
     return d

@@ -97,7 +97,10 @@ def without_aux(result: Any, has_aux: bool, call: str) -> tuple[Any, Any]:
 def checked_outputs(leaves: list, api: str) -> None:
     """Raise unless a function's result holds tensors, one at least."""
     if not leaves:
-        raise RuntimeError(f"{api}: Expected f to be a function that has non-empty output.")
+        raise RuntimeError(
+            f"{api}: Expected f to be a function that has non-empty output (got "
+            "output = [])\nReturn at least one tensor."
+        )
     for x in leaves:
         if not isinstance(x, Tensor):
             raise RuntimeError(

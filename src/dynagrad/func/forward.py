@@ -11,7 +11,6 @@ from ..core.carrier import Level, new_level
 from ..core.dual import DualLevel, primal_part, tangent_part
 from ..core.pytree import flatten, tree_map, unflatten
 from ..core.tensor import Tensor, wrap
-from ..functions.joining import cat
 from ..functions.shape import movedim, reshape
 from ..functions.splitting import split
 from .arguments import (
@@ -19,13 +18,12 @@ from .arguments import (
     checked_argnums,
     checked_outputs,
     chosen,
-    chunks,
     real_only,
     replaced,
     structure,
     without_aux,
 )
-from .reverse import jacrev, vjp
+from .reverse import Recording, jacrev
 from .vmapping import vmap
 
 
@@ -108,7 +106,6 @@ def jacfwd(
     argnums: Any = 0,
     has_aux: bool = False,
     *,
-    chunk_size: int | None = None,
     randomness: str = "error",
 ) -> Callable:
     """A function that computes the Jacobian of `func` by its arguments `argnums`, in forward mode:
@@ -137,13 +134,7 @@ def jacfwd(
             return (*leaves, *auxiliary)
 
         total = sum(x._a.size for x in inputs)
-        groups = [
-            vmap(column, randomness=randomness)(*basis(inputs, part))
-            for part in chunks(total, chunk_size)
-        ]
-        columns = [
-            parts[0] if len(parts) == 1 else cat(parts) for parts in zip(*groups, strict=True)
-        ]
+        columns = vmap(column, randomness=randomness)(*basis(inputs, range(total)))
         count = held.get("count", len(columns))
         blocks = [_by_input(c, inputs, in_spec) for c in columns[:count]]
         jacobians = unflatten(blocks, held["spec"])
@@ -178,11 +169,16 @@ def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
     `func` runs once: jvp_fn is the transpose of the recorded vjp, so that many tangents cost little
     each. It works under vmap too. Source: torch.func.linearize.
     """
-    output, vjp_fn = vjp(func, *primals)
-    outputs, out_spec = flatten(output)
+    numbers = tuple(range(len(primals)))
+    call = Recording(func, primals, numbers, {})
+    outputs, out_spec = flatten(call.result)
+    checked_outputs(outputs, "linearize(f, *primals)")
     inputs, in_spec = flatten(primals)
-    zeros = [wrap(np.zeros(y._a.shape, y._a.dtype)) for y in outputs]
-    _, transposed = vjp(vjp_fn, unflatten(zeros, out_spec))
+    zeros = tuple([wrap(np.zeros(y._a.shape, y._a.dtype)) for y in outputs])
+    vjps = Recording(
+        lambda *u: call.pull(outputs, list(u), True), zeros, tuple(range(len(zeros))), {}
+    )
+    vjps.own |= call.own
 
     def jvp_fn(*tangents: Any) -> Any:
         given, spec = flatten(tangents)
@@ -201,6 +197,6 @@ def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
                         f"tangent:{i} with {what} {got} in flattened pytree doesn't match the "
                         f"{what} {wanted} of the corresponding primal."
                     )
-        return transposed(unflatten(given, in_spec))[0]
+        return unflatten(vjps.pull(vjps.result, given, True), out_spec)
 
-    return output, jvp_fn
+    return tree_map(call.released, call.result), jvp_fn

@@ -91,8 +91,9 @@ def _swapped(
         )
     if unexpected:
         raise AttributeError(
-            f"'{type(module).__name__}' object has no parameter or buffer '{unexpected[0]}'\n"
-            f"It has {', '.join(places) or 'none'}."
+            f"{type(module).__name__} has no attribute `{unexpected[0].split('.')[0]}`\n"
+            f"'{unexpected[0]}' names no parameter or buffer: there are "
+            f"{', '.join(places) or 'none'}."
         )
     for name, value in values.items():
         if not isinstance(value, Tensor):

@@ -19,7 +19,6 @@ from ..core.paths import nodes_below
 from ..core.pytree import Spec, flatten, tree_map, unflatten
 from ..core.tape import AccumulateGrad, grad_mode
 from ..core.tensor import Tensor, edge_of, leaf_edge, wrap
-from ..core.views import detached
 from ..functions.joining import cat
 from ..functions.shape import reshape, view_as
 from ..functions.splitting import split
@@ -52,12 +51,14 @@ class Recording:
         finally:
             grad_mode.reset(token)
         self.edges = [edge_of(x) for x in self.inputs]
+        #: the places on the tape that are this call's alone
+        self.own = {edge for edge in self.edges if type(edge) is AccumulateGrad}
 
     def released(self, x: Any) -> Any:
         """A result as the caller gets it: without a history that is this call's alone."""
         if not isinstance(x, Tensor) or edge_of(x) is None:
             return x
-        return x if self.outer and self._reaches_beyond([edge_of(x)]) else detached(x)
+        return x if self.outer and self._reaches_beyond([edge_of(x)]) else wrap(x._a)
 
     def pull(self, outputs: list[Tensor], weights: list[Any], retain: bool) -> list[Tensor]:
         """The inputs' gradients of `sum(outputs * weights)`."""
@@ -85,18 +86,19 @@ class Recording:
         return grads
 
     def _reaches_beyond(self, roots: list) -> bool:
-        own = set(self.edges)
-        groups = [roots, *[node.edges for node in nodes_below(roots)]]
-        if any(type(e) is not AccumulateGrad for e in own):  # an input that has a history itself
+        if len(self.own) < len(set(self.edges)):  # an input has a history itself
             return True
-        return any(type(e) is AccumulateGrad and e not in own for group in groups for e in group)
+        groups = [roots, *[node.edges for node in nodes_below(roots)]]
+        return any(
+            type(e) is AccumulateGrad and e not in self.own for group in groups for e in group
+        )
 
 
 def _traced(x: Tensor) -> Tensor:
     """x with a place of its own on the tape of the innermost batch."""
     if category(x._a.dtype) < FLOATING:
         raise RuntimeError(
-            f"only Tensors of floating point and complex dtype can require gradients\n"
+            f"only Tensors of floating point dtype can require gradients\n"
             f"An argument to differentiate by is {x.dtype!r}; convert it, as in x.float()."
         )
     t = lifted(x)
@@ -158,8 +160,8 @@ def _check_weights(outputs: list[Tensor], weights: list) -> None:
             raise RuntimeError(f"vjp_fn: cotangent {i} must be a Tensor, got {type(w)}")
         if w._a.shape != y._a.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {tuple(w._a.shape)} and "
-                f"output[{i}] has a shape of {tuple(y._a.shape)}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {w.shape} and output[{i}] has "
+                f"a shape of {y.shape}."
             )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.apply import legacy_name, wrap
 from ..core.batched import Batched, BatchLevel
+from ..core.carrier import Carrier
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.dual import Dual
@@ -125,6 +126,8 @@ def tolist(self):
 
 def tensor_bool(self) -> bool:
     """The truth of a tensor with one element."""
+    if isinstance(self._a, Carrier):
+        return bool(self._a)
     if self._a.size > 1:
         raise RuntimeError(
             "Boolean value of Tensor with more than one value is ambiguous\n"
