@@ -1,5 +1,10 @@
 """The graph's own names: its nodes and edges, hooks on what it saves and on several gradients, and
 the old name of a tensor in it. Imports core.
+
+What differs from PyTorch: hooks are never called with None for a result that no gradient reached; a
+view's hooks registered before a write see the gradient of its old values; a leaf's node, once
+hooked, lives as long as its tensor; rules that keep other values than PyTorch's (shapes where it
+keeps tensors, no moments of normalisations) pack, and show as `_saved_*`, what they keep.
 """
 
 from collections.abc import Iterable

@@ -48,6 +48,7 @@ def _taken(answer: Any, create: bool) -> Any:
 
 
 def call_hook(hook: Any, create: bool, *arguments: Any, node: Node | None = None) -> Any:
+    """Call a user's hook, recording what it does if the pass is recorded."""
     token = grad_mode.set(create)
     try:
         answer = hook(*arguments)
