@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..core.batched import Batched, BatchLevel, enter, leave
-from ..core.carrier import Carrier, Level, levels, new_level, to_levels
+from ..core.carrier import Carrier, Level, levels, new_level, to_levels, under
 from ..core.dual import Dual
 from ..core.pytree import flatten, tree_map, unflatten
 from ..core.tape import grad_mode
@@ -79,11 +79,6 @@ def _without_history(a: Any) -> Any:
     return wrap(a._a) if isinstance(a, Tensor) and edge_of(a) is not None else a
 
 
-def _called(cls: Any, args: tuple, kwargs: dict) -> Any:
-    """The Function below a carrier: recorded there, or transformed again."""
-    return cls.apply(*args, **kwargs)
-
-
 # --- vmap -----------------------------------------------------------------------------------------
 
 
@@ -106,11 +101,13 @@ def _batched(cls: Any, level: BatchLevel, args: tuple, kwargs: dict) -> Any:
     if not own:
         flags = tuple([dim is not None for _, dim in taken])
         call = GeneratedCall(cls, spec, flags, kwargs, level)
-        outputs = Generated.apply(call, *values)
+        with under(level):
+            outputs = Generated.apply(call, *values)
         return _rebatched(unflatten(list(outputs), call.out_spec), 0, level)
     in_dims = unflatten([dim for _, dim in taken], spec)
     info = VmapInfo(level.size, level.randomness)  # pyright: ignore[reportArgumentType]
-    answer = cls.vmap(info, in_dims, *unflatten(values, spec), **kwargs)
+    with under(level):
+        answer = cls.vmap(info, in_dims, *unflatten(values, spec), **kwargs)
     if not (isinstance(answer, tuple) and len(answer) == 2):
         raise RuntimeError(
             f"Expected {cls.__name__}.vmap to return a tuple of (output, out_dims), got "
@@ -273,17 +270,19 @@ def _pushed(cls: Any, level: Level, args: tuple, bare: tuple, kwargs: dict) -> t
     """
     primals = tuple([_primal(a, level) for a in bare])
     ctx = FunctionCtx()
-    if cls.setup_context is Function.setup_context:
-        output = cls.forward(ctx, *primals, **kwargs)
-    else:
-        output = _called(cls, primals, kwargs)
-        cls.setup_context(ctx, primals, output)
+    with under(level):
+        if cls.setup_context is Function.setup_context:
+            output = cls.forward(ctx, *primals, **kwargs)
+        else:
+            output = cls.apply(*primals, **kwargs)
+            cls.setup_context(ctx, primals, output)
     outputs = output if isinstance(output, tuple) else (output,)
     tangents = [_tangent(a, p, level, ctx) for a, p in zip(bare, primals, strict=True)]
     saving = ctx._saving
     if ctx._saving_forward is not None:
         ctx._saving = ctx._saving_forward
-    answer = cls.jvp(ctx, *tangents)
+    with under(level):
+        answer = cls.jvp(ctx, *tangents)
     ctx._saving = saving
     parts = answer if isinstance(answer, tuple) else (answer,)
     if len(parts) != len(outputs):

@@ -106,6 +106,16 @@ def lift(inputs: tuple, arrays: list, edges: list) -> None:
             arrays[i], edges[i] = t._a, t._e
 
 
+@contextmanager
+def under(level: Level) -> Iterator[None]:
+    """The open levels without this one and those above, for what runs on values taken out of it."""
+    token = levels.set(tuple([other for other in levels.get() if other.order < level.order]))
+    try:
+        yield
+    finally:
+        levels.reset(token)
+
+
 def below(level: Level) -> set[Level]:
     """The open levels under one."""
     return {other for other in levels.get() if other.order < level.order}
