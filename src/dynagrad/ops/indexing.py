@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .creation import zeros
 from .index_batching import (
     basic_batch,
     clear_batch,
@@ -328,19 +329,18 @@ def scatter_reduce(x, i, v, *, axis, reduce, include_self):
     return result
 
 
-def _extreme_gradient(g, x, i, v, out, dtype, axis, include_self):
-    """The cotangent of an extremum, shared equally by all elements that attain it."""
+def _extreme_factors(x, i, v, out, dtype, axis, include_self):
+    """An extremum's derivative is shared equally by all elements that attain it."""
     own = np.equal(x, out)
     if not include_self:
         own = erase(own, i, axis=axis)
     own = cast(own, dtype=dtype)
     theirs = cast(np.equal(v, gather(out, i, axis=axis)), dtype=dtype)
-    share = g / np.maximum(scatter_add(own, i, theirs, axis=axis), 1.0)
-    return share * own, gather(share, i, axis=axis) * theirs
+    return own, 1.0, theirs, np.maximum(scatter_add(own, i, theirs, axis=axis), 1.0)
 
 
-def _product_gradient(g, x, i, v, dtype, axis, include_self):
-    """The cotangent of a product: that of the others, by counting zeros instead of dividing by
+def _product_factors(x, i, v, dtype, axis, include_self):
+    """A product's derivative is that of the others, by counting zeros instead of dividing by
     them.
     """
     zero_x, zero_v = np.equal(x, 0.0), np.equal(v, 0.0)
@@ -354,22 +354,46 @@ def _product_gradient(g, x, i, v, dtype, axis, include_self):
     whole = scatter_reduce(safe_x, i, safe_v, axis=axis, reduce="prod", include_self=include_self)
     keep_x = cast(np.equal(zeros_there, counted), dtype=dtype)
     keep_v = cast(np.equal(gather(zeros_there, i, axis=axis), marks), dtype=dtype)
-    to_x = g * keep_x * whole / safe_x
+    own = keep_x * whole / safe_x
     if not include_self:
-        to_x = erase(to_x, i, axis=axis)
-    return to_x, gather(g * whole, i, axis=axis) * keep_v / safe_v
+        own = erase(own, i, axis=axis)
+    return own, whole, keep_v / safe_v, 1.0
+
+
+def _factors(x, x_meta, i, v, out, axis, reduce, include_self):
+    """(own, whole, theirs, ties): a result's derivative by x's element is `own / ties`, by an
+    element of the source `whole / ties`, at its place, times `theirs`.
+    """
+    part = _cropped(v, i.shape)
+    if reduce == "prod":
+        return _product_factors(x, i, part, x_meta.dtype, axis, include_self)
+    return _extreme_factors(x, i, part, out, x_meta.dtype, axis, include_self)
 
 
 def _scatter_reduce_gradient(g, x, x_meta, i, v, out, *, axis, reduce, include_self):
-    part = _cropped(v, i.shape)
-    if reduce == "prod":
-        to_x, to_v = _product_gradient(g, x, i, part, x_meta.dtype, axis, include_self)
-    else:
-        to_x, to_v = _extreme_gradient(g, x, i, part, out, x_meta.dtype, axis, include_self)
-    return to_x, None, _uncropped(to_v, v.shape)
+    own, whole, theirs, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    g = g / ties
+    return g * own, None, _uncropped(gather(g * whole, i, axis=axis) * theirs, v.shape)
 
 
-general(scatter_reduce, _scatter_reduce_gradient, joint=True, batch=scatter_batch)
+def _input_jvp(t, x, x_meta, i, v, out, *, axis, reduce, include_self):
+    own, _, _, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    return t * own / ties
+
+
+def _source_jvp(t, x, x_meta, i, v, out, *, axis, reduce, include_self):
+    _, whole, theirs, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    nothing = zeros(shape=x_meta.shape, dtype=x_meta.dtype, like=x)
+    return scatter_add(nothing, i, _cropped(t, i.shape) * theirs, axis=axis) * whole / ties
+
+
+general(
+    scatter_reduce,
+    _scatter_reduce_gradient,
+    joint=True,
+    jvp=(_input_jvp, None, _source_jvp),
+    batch=scatter_batch,
+)
 
 
 @primitive
