@@ -5,8 +5,9 @@ as arrays and rebuilt from the node), so that it makes no reference cycle.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,23 @@ from ..ops.shape import sum_to
 _KEPT = RULES[full]._replace(kind="general", saves=(Save("meta", 0, frozenset()),), results=ANY)
 
 
+class _Run(NamedTuple):
+    """One run of a backward: ctx, what is saved (the engine may have freed the node's by now), the
+    node, whether it is given values without history, and the run that it is within.
+    """
+
+    ctx: "FunctionCtx"
+    kept: list
+    node: Any
+    bare: bool
+    outer: "_Run | None"
+
+
+#: the innermost backward that runs in this thread or task: one graph may be differentiated in
+#: several threads, and once more within a backward of its own
+_running: ContextVar[_Run | None] = ContextVar("function_running", default=None)
+
+
 class FunctionCtx:
     """What forward leaves for backward; `ctx` in both. Any attribute may be set on it."""
 
@@ -49,9 +67,6 @@ class FunctionCtx:
         self._dirty: tuple = ()
         self._fixed: tuple = ()
         self._materialize = True
-        self._bare = False
-        self._kept: list | None = None
-        self._node: Any = None
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep inputs or results of forward (Tensors or None): `ctx.saved_tensors` in backward."""
@@ -85,10 +100,13 @@ class FunctionCtx:
         """The tensors given to save_for_backward; RuntimeError once they are freed or if one was
         overwritten since.
         """
-        if self._kept is None:
+        run = _running.get()
+        while run is not None and run.ctx is not self:
+            run = run.outer
+        if run is None:
             return tuple(self._saving)
-        found = tuple(_restored(item, self._node) for item in self._kept)
-        return tuple(None if t is None else wrap(t._a) for t in found) if self._bare else found
+        found = tuple(_restored(item, run.node) for item in run.kept)
+        return tuple(None if t is None else wrap(t._a) for t in found) if run.bare else found
 
     saved_variables = saved_tensors
 
@@ -164,15 +182,15 @@ class BackwardCFunction(Node):
                 wrap(np.zeros(meta.shape, meta.dtype)) if p is None and meta is not None else p
                 for p, meta in zip(given, self.metas, strict=True)
             ]
-        ctx._kept, ctx._node = saved[0], self
         # Without create_graph nothing is recorded here, but on tapes below a batch it may be.
-        ctx._bare = not create and not PLAIN
-        token = grad_mode.set(create or (ctx._bare and grad_mode.get()))
+        bare = not create and not PLAIN
+        run = _running.set(_Run(ctx, saved[0], self, bare, _running.get()))
+        token = grad_mode.set(create or (bare and grad_mode.get()))
         try:
             answer = self.function.backward(ctx, *given)
         finally:
             grad_mode.reset(token)
-            ctx._kept = ctx._node = None
+            _running.reset(run)
         return self._checked(answer if isinstance(answer, tuple) else (answer,), edges, create)
 
     def _checked(self, answer: tuple, edges: tuple, create: bool) -> list:

@@ -21,7 +21,7 @@ from ..autograd.function import Function
 from ..autograd.saved import saved_tensors_hooks
 from ..core.dtype import CPU, from_numpy_dtype
 from ..core.tape import AccumulateGrad, Node, caller, class_name, grad_mode, node_and_number
-from ..core.tensor import Tensor, family_of, with_edge, wrap
+from ..core.tensor import Tensor, family_of, wrap
 from ..core.watch import Watcher, watching
 from ..functions.generator import get_rng_state, set_rng_state
 
@@ -169,11 +169,6 @@ class _Filling(saved_tensors_hooks):
         """What a backward pass within the function reads."""
         return packed
 
-    def pack_result(self, array: Any, edge: Any) -> Any:
-        """Pack a result; its version cell is made here, before the tensor that will be written."""
-        family_of(with_edge(array, edge if array.dtype.kind in "fcV" else None))
-        return super().pack_result(array, edge)
-
     def pack_hook(self, t: Tensor) -> Tensor:
         """Fill the slot of this number, if its node still needs it; stop after the last one."""
         call, number = self.call, self.number
@@ -186,7 +181,7 @@ class _Filling(saved_tensors_hooks):
         if slot is not None:
             if (t._a.shape, t._a.dtype) != slot.made:
                 self.differing.append(_difference(slot, t))
-            cell = family_of(t).cell
+            cell = family_of(t).cell  # known to the place in the graph, so that writes count
             slot.value = (t._a, cell, cell.count)
         if number == self.last:
             raise _Stop(self)
