@@ -257,7 +257,7 @@ def _reentrant_products(
     same_dtype = all(
         g is None or g._a.dtype == x._a.dtype for g, x in zip(first, wanted, strict=True)
     )
-    _check_passes(*([_array(g) for g in gs] for gs in (first, second)), same_dtype, s)
+    _check_passes([_array(g) for g in first], [_array(g) for g in second], same_dtype, s)
     return first
 
 

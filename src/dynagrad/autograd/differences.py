@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.differentiate import grad
 from ..core.tensor import Tensor, wrap
+from .differentiate import grad
 
 Choice = Callable[[Any], tuple]
 

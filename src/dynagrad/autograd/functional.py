@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.carrier import Carrier
-from ..core.differentiate import grad
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor, edge_of, leaf_edge, wrap
 from ..functions.creation import zeros_like
 from ..functions.shape import view_as
+from .differentiate import grad
 from .rows import forward_columns, jacobian_rows
 from .strict import (
     CONSTANT_HESSIAN,
@@ -65,7 +65,9 @@ def _points(tensors: tuple[Tensor, ...], create: bool, need_graph: bool = True) 
 
 def _results(tensors: Any, is_tuple: bool, create: bool) -> Any:
     """Tensors as the caller gets them."""
-    kept = tuple(tensors) if create else tuple(t.detach() for t in tensors)
+    kept = tuple(
+        t if create else wrap(t._a) if isinstance(t._a, Carrier) else t.detach() for t in tensors
+    )
     return kept if is_tuple else kept[0]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.differentiate import grad
 from ..core.engine import run
 from ..core.hooks import seen
 from ..core.quiet import warn
@@ -25,6 +24,7 @@ from .comparing import (
     parts,
 )
 from .differences import as_tuple, differentiable
+from .differentiate import grad
 from .function import BackwardCFunction
 from .modes import check_batched, check_batched_forward, check_forward
 
@@ -210,7 +210,7 @@ def _without_cotangents(
     if not roots:
         return [None] * len(wanted)
     keys = [edge_of(x) for x in wanted]
-    found = run(roots, cotangents, retain=True, create=False, targets=dict.fromkeys(keys))
+    found = run(roots, cotangents, retain=True, create=False, targets=dict.fromkeys(keys, False))
     return [seen(found.get(key)) for key in keys]
 
 

@@ -4,13 +4,13 @@ ones. Imports the comparison and core.
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..core.batched import BatchLevel, inside, outside
 from ..core.carrier import new_level
-from ..core.differentiate import grad
 from ..core.dual import DualLevel, pack, tangent_part
 from ..core.tensor import Tensor, wrap
 from ..functions.complex import complex as complex_of
@@ -30,6 +30,7 @@ from .comparing import (
     numerical_products,
 )
 from .differences import as_tuple, numerical
+from .differentiate import grad
 from .mismatch import BATCHED, BATCHED_FORWARD
 
 
@@ -181,13 +182,12 @@ def _check_undefined(func: Callable, inputs: tuple) -> None:
 # --- batched passes -------------------------------------------------------------------------------
 
 
-class _WithoutFallbackWarnings(warnings.catch_warnings):
+@contextmanager
+def _without_fallback_warnings() -> Iterator[None]:
     """Batching in a loop is as good as any other here."""
-
-    def __enter__(self) -> Any:
-        entered = super().__enter__()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")
-        return entered
+        yield
 
 
 def check_batched(outputs: tuple[Tensor, ...], wanted: list[Tensor]) -> None:
@@ -196,7 +196,7 @@ def check_batched(outputs: tuple[Tensor, ...], wanted: list[Tensor]) -> None:
         weights = [randn_like(y).detach() for _ in range(2)]
         keep = {"retain_graph": True, "allow_unused": True}
         single = [grad(y, wanted, w, **keep) for w in weights]
-        with _WithoutFallbackWarnings():
+        with _without_fallback_warnings():
             try:
                 found = grad(y, wanted, stack(weights), is_grads_batched=True, **keep)
             except RuntimeError as error:
@@ -214,7 +214,7 @@ def check_batched_forward(func: Callable, inputs: tuple) -> None:
     for i, place in enumerate(_places(inputs)):
         tangents = [randn_like(inputs[place]).detach() for _ in range(2)]
         single = [_tangents(func, inputs, {place: t}) for t in tangents]
-        with _WithoutFallbackWarnings():
+        with _without_fallback_warnings():
             try:
                 found = _batch_of_tangents(func, inputs, place, stack(tangents))
             except RuntimeError as error:

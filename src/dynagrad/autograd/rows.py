@@ -9,13 +9,16 @@ import numpy as np
 
 from ..core.batched import BatchLevel, inside, outside
 from ..core.carrier import new_level
-from ..core.differentiate import grad
 from ..core.dual import DualLevel, pack, tangent_part
 from ..core.engine import run
 from ..core.hooks import seen
+from ..core.paths import nodes_below
 from ..core.tensor import Tensor, edge_of, wrap
+from ..core.watch import PLAIN, active
 from ..functions.creation import zeros, zeros_like
 from ..functions.joining import stack
+from .differentiate import grad
+from .function import BackwardCFunction
 from .strict import CONSTANT_JACOBIAN, NO_PATH_TO_OUTPUT
 
 
@@ -43,7 +46,8 @@ def jacobian_rows(
         )
     if strict or create or type(output._a) is not np.ndarray:
         return _recorded(output, number, points, create, strict)
-    return _plain(output, points)
+    chunk = _rows_at_once(output)
+    return _in_batches(output, points, chunk) if chunk > 1 else _plain(output, points)
 
 
 def _zeros(output: Tensor, points: tuple) -> list[Tensor]:
@@ -73,6 +77,45 @@ def _batched(output: Tensor, points: tuple, create: bool) -> list[Tensor]:
     ]
 
 
+#: the most elements that a batched pass may make of one array
+BATCH_ELEMENTS = 1 << 20
+
+
+def _rows_at_once(output: Tensor) -> int:
+    """How many rows one batched pass takes without anybody noticing: 1 where a hook, a Function or
+    a watcher would see batches, or where the arrays are so large that batching saves nothing.
+    """
+    if not PLAIN and active():
+        return 1
+    largest = 1
+    for node in nodes_below([edge_of(output)]):
+        if isinstance(node, BackwardCFunction) or not hasattr(node, "rule"):
+            return 1
+        if node.extra is not None or node.saved is None:
+            return 1
+        for value in node.saved:
+            for part in value if type(value) is tuple else (value,):
+                largest = max(largest, getattr(part, "size", 1))
+    return min(output._a.size, BATCH_ELEMENTS // largest)
+
+
+def _in_batches(output: Tensor, points: tuple, chunk: int) -> list[Tensor]:
+    """The rows as bare arrays, `chunk` of them by each pass."""
+    a = output._a
+    matrices = [np.zeros((a.size, *p._a.shape), p._a.dtype) for p in points]
+    for start in range(0, a.size, chunk):
+        seeds = np.zeros((min(chunk, a.size - start), a.size), a.dtype)
+        np.fill_diagonal(seeds[:, start:], 1)
+        weights = wrap(seeds.reshape(-1, *a.shape))
+        found = grad(
+            output, points, weights, retain_graph=True, allow_unused=True, is_grads_batched=True
+        )
+        for g, matrix in zip(found, matrices, strict=True):
+            if g is not None:
+                matrix[start : start + chunk] = g._a
+    return [wrap(m.reshape(a.shape + p._a.shape)) for m, p in zip(matrices, points, strict=True)]
+
+
 def _seeds(output: Tensor) -> Any:
     """Each row's cotangent: one at one element of the output."""
     a = output._a
@@ -85,7 +128,7 @@ def _seeds(output: Tensor) -> Any:
 def _plain(output: Tensor, points: tuple) -> list[Tensor]:
     """The rows as bare arrays, written into place."""
     edge, keys = edge_of(output), [edge_of(p) for p in points]
-    targets = dict.fromkeys(keys)
+    targets = dict.fromkeys(keys, False)
     rows = output._a.size
     matrices = [np.zeros((rows, *p._a.shape), p._a.dtype) for p in points]
     for i, seed in enumerate(_seeds(output)):
@@ -105,7 +148,7 @@ def _recorded(
 ) -> list[Tensor]:
     """The rows as Tensors, recorded with `create`; independence is an error with `strict`."""
     edge, keys = edge_of(output), [edge_of(p) for p in points]
-    targets = dict.fromkeys(keys)
+    targets = dict.fromkeys(keys, False)
     rows: list[list[Tensor]] = [[] for _ in points]
     for seed in _seeds(output):
         root = wrap(seed) if create else seed
