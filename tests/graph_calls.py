@@ -12,7 +12,7 @@ from same_calls import as_array, listed, random_like
 import dynagrad
 import dynagrad.linalg
 import dynagrad.nn.functional
-from dynagrad.core.differentiate import grad as our_grad
+from dynagrad.autograd.differentiate import grad as our_grad
 from dynagrad.core.tensor import wrap
 
 torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import dynagrad
-from dynagrad.core.differentiate import grad as our_grad
+from dynagrad.autograd.differentiate import grad as our_grad
 from dynagrad.core.dtype import BY_NAME
 from dynagrad.core.tensor import Tensor, wrap
 

@@ -29,8 +29,8 @@ torch_version errors saved_names accelerator backends cuda
 ops.rule ops
 core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
 core.carrier core.complaints core.batched core.overrides
-core.apply core.protocols core.hooks core.saved core.edges core.paths core.engine core.differentiate core.views
-core.dual core.printing
+core.apply core.protocols core.hooks core.saved core.edges core.paths core.engine core.differentiate core.dual
+core.memory core.views core.printing
 functions
 autograd
 nn func optim linalg fft special random

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dynagrad as dg
-from dynagrad.core.differentiate import grad
+from dynagrad.autograd.differentiate import grad
 from dynagrad.core.tensor import wrap
 
 

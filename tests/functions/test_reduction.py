@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dynagrad
-from dynagrad.core.differentiate import backward, grad
+from dynagrad.autograd.differentiate import backward, grad
 from dynagrad.core.tensor import Tensor, wrap
 
 

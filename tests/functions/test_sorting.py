@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dynagrad
-from dynagrad.core.differentiate import grad
+from dynagrad.autograd.differentiate import grad
 from dynagrad.core.tensor import wrap
 
 

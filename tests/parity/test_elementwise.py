@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dynagrad
-from dynagrad.core.differentiate import grad as our_grad
+from dynagrad.autograd.differentiate import grad as our_grad
 from dynagrad.core.tensor import Tensor, wrap
 
 torch = pytest.importorskip("torch")

@@ -273,7 +273,7 @@ def test_second_derivative_of_products_at_zeros(call):
 
 def hessian(call, values):
     """Our second derivatives of a product, or of the running products' sum with weights 1, 2, 3."""
-    from dynagrad.core.differentiate import grad
+    from dynagrad.autograd.differentiate import grad
     from dynagrad.core.tensor import wrap
 
     x, _, y, _ = both(call, values, requires_grad=True)

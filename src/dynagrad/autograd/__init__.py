@@ -5,15 +5,17 @@ own derivative.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..core.differentiate import backward, grad
 from . import function, grad_mode, graph
+from .differentiate import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import Variable
 
 if TYPE_CHECKING:
-    from . import anomaly_mode as anomaly_mode, functional as functional, profiler as profiler
+    from . import anomaly_mode as anomaly_mode
+    from . import functional as functional
+    from . import profiler as profiler
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
 
 #: names that are loaded when they are first used (PEP 562), each with its module here

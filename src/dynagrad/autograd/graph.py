@@ -10,10 +10,10 @@ keeps tensors, no moments of normalisations) pack, and show as `_saved_*`, what 
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.edges import GradientEdge
-from ..core.edges import gradient_edge as get_gradient_edge
 from ..core.tape import Node
 from ..core.tensor import Tensor, family_of
+from .edges import GradientEdge
+from .edges import gradient_edge as get_gradient_edge
 from .mutation import allow_mutation_on_saved_tensors
 from .running import Engine, register_multi_grad_hook
 from .saved import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks

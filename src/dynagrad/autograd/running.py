@@ -7,12 +7,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ..core.differentiate import RemovableHandle, accumulating
 from ..core.engine import run
 from ..core.hooks import call_hook
 from ..core.paths import nodes_below
 from ..core.tape import AccumulateGrad, Output
 from ..core.tensor import edge_of
+from .differentiate import RemovableHandle, accumulating
 
 
 class Pass:

@@ -9,8 +9,8 @@ from functools import wraps
 from itertools import chain
 from typing import Any
 
+from ..autograd.differentiate import RemovableHandle, add_hook
 from ..core.apply import to_dtype
-from ..core.differentiate import RemovableHandle, add_hook
 from ..core.dtype import FLOATING, category
 from ..core.quiet import warn
 from ..core.tape import AccumulateGrad, caller, grad_mode

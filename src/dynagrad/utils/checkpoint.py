@@ -7,8 +7,8 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+from ..autograd.differentiate import accumulating, backward
 from ..autograd.function import Function
-from ..core.differentiate import accumulating, backward
 from ..core.quiet import warn
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor

@@ -1,5 +1,5 @@
 """The handles that registering a hook returns, at PyTorch's path."""
 
-from ..core.differentiate import RemovableHandle
+from ..autograd.differentiate import RemovableHandle
 
 __all__ = ["RemovableHandle"]

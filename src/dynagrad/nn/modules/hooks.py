@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ...autograd.differentiate import RemovableHandle, add_hook
 from ...autograd.function import Function
-from ...core.differentiate import RemovableHandle, add_hook
 from ...core.quiet import warn
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor

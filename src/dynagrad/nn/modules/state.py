@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ...core.differentiate import RemovableHandle, add_hook
+from ...autograd.differentiate import RemovableHandle, add_hook
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, set_requires_grad
 from ..parameter import Parameter

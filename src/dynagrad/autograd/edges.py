@@ -4,8 +4,8 @@ tensor.
 
 from typing import Any, NamedTuple
 
-from .tape import AccumulateGrad, Meta, Node, Output
-from .tensor import Tensor, edge_of
+from ..core.tape import AccumulateGrad, Meta, Node, Output
+from ..core.tensor import Tensor, edge_of
 
 
 class GradientEdge(NamedTuple):

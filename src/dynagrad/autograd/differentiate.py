@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..core.batched import BatchLevel, inside, outside
+from ..core.carrier import new_level
+from ..core.dtype import FLOATING, category, from_numpy_dtype
+from ..core.engine import deliver, run
+from ..core.hooks import handed_out, one_at_a_time, seen
+from ..core.quiet import warn
+from ..core.saved import as_tensors, unpacked
+from ..core.tape import AccumulateGrad, Hooks, Node, Output, clock, extras, grad_mode, stale
+from ..core.tensor import Tensor, edge_of, wrap
 from ..ops.shape import sum_to
-from .batched import BatchLevel, inside, outside
-from .carrier import new_level
-from .dtype import FLOATING, category, from_numpy_dtype
 from .edges import GradientEdge, described, place_in_graph
-from .engine import deliver, run
-from .hooks import handed_out, one_at_a_time, seen
-from .quiet import warn
-from .saved import as_tensors, unpacked
-from .tape import AccumulateGrad, Hooks, Node, Output, clock, extras, grad_mode, stale
-from .tensor import Tensor, edge_of, wrap
 
 #: False within a backward pass of this thread or task that returns gradients, or fills only those
 #: that were named: a rule that starts a pass of its own would fill others
