@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..core.batched import BatchLevel, inside, outside
+from ..core.batched import BatchLevel, enter, leave
 from ..core.carrier import new_level
 from ..core.dtype import FLOATING, category, from_numpy_dtype
 from ..core.engine import deliver, run
@@ -155,11 +155,11 @@ def _batched_grad(
 ) -> tuple[Any, ...]:
     weights = _batch_of_weights(outputs, weights)
     with new_level(BatchLevel, weights[0]._a.shape[0]) as level:
-        rows = tuple([inside(g, level) for g in weights])
+        rows = tuple([enter(g, level) for g in weights])
         found = grad(
             outputs, inputs, rows, retain, create, allow_unused=allow_unused or materialize
         )
-        results = [g if g is None else outside(g, level) for g in found]
+        results = [g if g is None else leave(g, level) for g in found]
     if materialize:
         results = [
             wrap(np.zeros_like(t._a)) if g is None else g

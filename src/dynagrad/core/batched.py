@@ -105,22 +105,14 @@ class Batched(Carrier):
         """The batch without the history of its values."""
         return Batched(self.level, detached_array(payload(self.value)), self.is_batched)
 
-    def _assign(self, value):
-        other = value if type(value) is Batched and value.level is self.level else None
-        source = value if other is None else other.value
-        if other is not None and other.is_batched:
-            if not self.is_batched:
-                raise in_place_errors[Batched]()
-            source = aligned([self.value, source], [True, True])[1]
-        target = self.value
-        if isinstance(target, Tensor):
-            target.copy_(source if isinstance(source, Tensor) else wrap(source))  # pyright: ignore
-        elif isinstance(target, Carrier):
-            target._assign(payload(source))
-        elif isinstance(payload(source), Carrier):
-            raise in_place_errors[type(payload(source))]()
-        else:
-            np.copyto(target, payload(source), casting="unsafe")
+    @property
+    def inner(self):
+        """The first example's array."""
+        held = payload(self.value)
+        array = held if type(held) is ndarray else held.inner
+        if not self.is_batched:
+            return array
+        return array[0, ...] if len(array) else np.empty(self.shape, self.dtype)
 
     def _refused(self, what: str) -> RuntimeError:
         return RuntimeError(
@@ -207,20 +199,3 @@ def _one_by_one(rule: Rule, values: list, flags: list, kw: dict, size: Any) -> A
     if type(results[0]) is tuple or type(results[0]) is list:
         return tuple([stack(*parts, axis=0) for parts in zip(*results, strict=True)])
     return stack(*results, axis=0)
-
-
-def inside(x: Tensor, level: Level) -> Tensor:
-    """A batch: `x` inside of the level, where its first dimension is not seen; its history stays
-    below.
-    """
-    return wrap(Batched(level, x if x._e is not None else x._a))
-
-
-def outside(x: Tensor, level: Level) -> Tensor:
-    """A value of the level as one with the batch's dimension in front."""
-    held = x._a
-    if type(held) is Batched and held.level is level:
-        x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
-        if held.is_batched:
-            return x
-    return broadcast_to(x, shape=(level.size, *x._a.shape))
