@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batched import BatchLevel, inside, outside
+from ..core.batched import BatchLevel, enter, leave
 from ..core.carrier import new_level
 from ..core.dual import DualLevel, pack, tangent_part
 from ..core.tensor import Tensor, wrap
@@ -229,9 +229,9 @@ def check_batched_forward(func: Callable, inputs: tuple) -> None:
 
 def _batch_of_tangents(func: Callable, inputs: tuple, place: int, tangents: Tensor) -> list:
     with new_level(BatchLevel, tangents._a.shape[0]) as batch, new_level(DualLevel) as level:
-        duals = _duals(inputs, {place: inside(tangents, batch)}, level)
+        duals = _duals(inputs, {place: enter(tangents, batch)}, level)
         found = [tangent_part(y, level) for y in floating(func(*duals))]
-        return [None if t is None else outside(t, batch) for t in found]
+        return [None if t is None else leave(t, batch) for t in found]
 
 
 def _check_batch(found: Tensor, expected: Tensor, o: int, i: int, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batched import BatchLevel, inside, outside
+from ..core.batched import BatchLevel, enter, leave
 from ..core.carrier import new_level
 from ..core.dual import DualLevel, pack, tangent_part
 from ..core.engine import run
@@ -182,12 +182,12 @@ def forward_columns(call: Callable[..., tuple], points: tuple) -> list[list[Tens
             start = sum(sizes[:i])
             tangents[start : start + sizes[i]] = np.eye(sizes[i])
             rows = wrap(tangents.reshape(total, *p._a.shape))
-            duals.append(pack(level, p, inside(rows, batch)))
+            duals.append(pack(level, p, enter(rows, batch)))
         outputs = call(*duals)
         shapes = [tuple(y._a.shape) for y in outputs]
         found = [tangent_part(y, level) for y in outputs]
         whole = [
-            zeros((total, *y._a.shape), dtype=y.dtype) if t is None else outside(t, batch)
+            zeros((total, *y._a.shape), dtype=y.dtype) if t is None else leave(t, batch)
             for y, t in zip(outputs, found, strict=True)
         ]
     return [
