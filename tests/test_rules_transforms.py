@@ -23,7 +23,7 @@ from rule_cases import (
     plain,
     record,
 )
-from rule_samples import key_of, samples_of
+from rule_samples import PLACES, REDUCED, call, key_of, levels, samples_of
 
 import dynagrad as dg
 from dynagrad.core.batched import Batched, BatchLevel
@@ -31,6 +31,8 @@ from dynagrad.core.carrier import Level, new_level
 from dynagrad.core.dual import Dual, DualLevel
 from dynagrad.core.quiet import compute
 from dynagrad.core.tensor import Tensor, wrap
+from dynagrad.ops.extremes import amax_over, aminmax_over, minimum_of
+from dynagrad.ops.indexing import scatter_reduce
 from dynagrad.ops.rule import RULES
 from dynagrad.ops.shape import as_strided
 from dynagrad.ops.sorting import bincount
@@ -303,6 +305,32 @@ def test_forward_mode(case: Case, rng: np.random.Generator) -> None:
 @each(COMPLEX_CASES)
 def test_complex_forward_mode(case: Case, rng: np.random.Generator) -> None:
     check_pushed(case, complex_inputs(case, rng), rng)
+
+
+#: calls with equal extremes, whose derivative is shared
+TIED = [
+    Case(RULES[fun], sample)
+    for fun, samples in (
+        (
+            scatter_reduce,
+            [
+                call(levels(2, 4), PLACES, levels(2, 3), axis=1, reduce=r, include_self=own)
+                for r in ("amax", "amin", "prod")
+                for own in (True, False)
+            ],
+        ),
+        (amax_over, [call(levels(2, 3, 4), **kw) for kw in REDUCED]),
+        (aminmax_over, [call(levels(2, 3, 4), **kw) for kw in REDUCED]),
+        (minimum_of, [call(levels(2, 3))]),
+    )
+    for sample in samples
+]
+
+
+@each(TIED)
+def test_ties(case: Case, rng: np.random.Generator) -> None:
+    check_batched(case, examples(case, rng, 3))
+    check_pushed(case, case.call.drawn(rng), rng)
 
 
 # --- one inside the other -------------------------------------------------------------------------

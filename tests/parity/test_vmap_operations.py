@@ -238,6 +238,56 @@ def joining_and_order(torch, say):
     )
 
 
+# --- gradients in batches through recorded writes -------------------------------------------------
+
+
+def batched_gradients(torch, say, *functions):
+    """Report the gradients for five cotangents at once."""
+    for f in functions:
+        x = numbers(torch, 4, 3).requires_grad_()
+        y = f(x)
+        weights = numbers(torch, 5, *y.shape)
+        say(torch.autograd.grad(y, x, weights, is_grads_batched=True)[0])
+
+
+def with_write(write, start=lambda x: x * 1):
+    """A function that changes a copy of its input in place."""
+
+    def f(x):
+        y = start(x)
+        write(y, x)
+        return y * 2
+
+    return f
+
+
+@cases
+def recorded_writes(torch, say):
+    def assign(key, value):
+        return with_write(lambda y, x: y.__setitem__(key, value(x)))
+
+    batched_gradients(
+        torch,
+        say,
+        with_write(lambda y, x: y[0].mul_(x[1])),
+        with_write(lambda y, x: y[:, 1].mul_(x[:, 0]), lambda x: x.t().clone().t()),
+        with_write(lambda y, x: y.diagonal().add_(x[0])),
+        with_write(lambda y, x: y.view(2, 2, 3)[1][0].mul_(3.0)),
+        with_write(lambda y, x: torch.as_strided(y, (2, 2), (3, 1), 4).mul_(2.0)),
+        with_write(lambda y, x: y[:, 0].fill_(x[0, 0])),
+        with_write(lambda y, x: y[:, 0].fill_(2.0)),
+        with_write(lambda y, x: y[1:3].copy_(x[:2]), lambda x: torch.zeros(4, 3, dtype=x.dtype)),
+        assign(1, lambda x: x[2]),
+        assign(1, lambda x: 3.0),
+        assign(torch.tensor([0, 2]), lambda x: x[1]),
+        with_write(lambda y, x: y.__setitem__(x > 0, 0.0)),
+        with_write(lambda y, x: y.scatter_(0, torch.tensor([[0, 1, 2]]), x[3:])),
+        with_write(lambda y, x: y.index_add_(0, torch.tensor([0, 0, 1]), x[1:])),
+        lambda x: torch.as_strided(x * 1, (3, 2), (1, 1), 2) * 3,
+        lambda x: torch.stack(torch.unbind(x * 2)[::-1], 1),
+    )
+
+
 @pytest.mark.parametrize("f", cases, ids=lambda f: f.__name__)
 def test_agrees(f) -> None:
     with warnings.catch_warnings():

@@ -93,7 +93,7 @@ def index(x, i, *, axes):
 def unindex(x, i, *, axes, shape):
     """Zeros of `shape` with `x` added at places `i`: the transpose of index."""
     result = np.zeros(shape, x.dtype)
-    _put(result, i, x, axes, True)
+    put_into(result, i, x, axes=axes, accumulate=True)
     return result
 
 
@@ -103,7 +103,7 @@ def put(x, i, v, *, axes, accumulate):
     `axes`.
     """
     result = np.array(x, order="C")
-    _put(result, i, v, axes, accumulate)
+    put_into(result, i, v, axes=axes, accumulate=accumulate)
     return result
 
 
@@ -117,13 +117,6 @@ def clear(x, i, *, axes):
 
 def put_into(x, i, v, *, axes, accumulate):
     """Write or add `v` at places `i` of x's own memory."""
-    if type(x) is type(i) is type(v) is np.ndarray:
-        _put(x, i, v, axes, accumulate)
-    else:
-        np.copyto(x, put(x, i, v, axes=axes, accumulate=accumulate), casting="unsafe")
-
-
-def _put(x, i, v, axes, accumulate):
     if not accumulate:
         x[_key(x, i, axes)] = v
         return
