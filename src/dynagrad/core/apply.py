@@ -260,6 +260,11 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
         )
     check_cast(name, result._a.dtype, out._a.dtype)
     if not PLAIN:
+        if isinstance(result._a, Carrier) or isinstance(out._a, Carrier):
+            raise RuntimeError(
+                f"Batching rule not implemented for aten::{name}.out; the fallback path doesn't "
+                "work on out= or view ops.\nInside a transform write out.copy_(result)."
+            )
         tell_writing(out)
     if out._a.shape != result._a.shape:
         out._a = np.empty(result._a.shape, out._a.dtype)

@@ -140,6 +140,13 @@ def to_levels(t: Tensor, wanted: set[Level]) -> Tensor:
     return t
 
 
+def joined(source: Tensor, t: Tensor) -> Tensor:
+    """`source` as it can be written into `t`: what has a history joins the levels of `t`."""
+    if isinstance(t._a, Carrier) and edge_of(source) is not None:
+        return lifted(source, set(t._a.levels))
+    return source
+
+
 def inserted(array: Any, level: Level) -> Any:
     """An array or carrier as a constant of a level too, in its place among the levels it has."""
     if isinstance(array, Carrier) and array.level.order > level.order:
@@ -152,27 +159,22 @@ def detached_array(array: Any) -> Any:
     return array.detached() if isinstance(array, Carrier) else array
 
 
-class _Flags:
-    """A carrier's memory layout, as far as anybody may rely on it: row-major."""
-
-    c_contiguous = forc = writeable = aligned = contiguous = owndata = True
-    f_contiguous = False
-
-
 class Carrier(NDArrayOperatorsMixin):
     """Base of the carriers: logical shape and dtype, NumPy's protocols, and the array methods that
     operations use on arrays.
     """
 
-    __slots__ = ("dtype", "level", "levels", "shape")
+    __slots__ = ("__weakref__", "dtype", "level", "levels", "shape")
     __array_priority__ = 2000
     dtype: np.dtype
     level: Level
     #: the levels of the carrier and of all that it holds, the outermost first
     levels: tuple[Level, ...]
     shape: tuple[int, ...]
-    flags = _Flags()
-    base = None
+    #: the array below the levels, with the memory and the layout of one example
+    inner: ndarray
+    #: what a view is now that its base is this carrier (core.memory)
+    refreshed: Callable[[Any, Any], Any]
 
     @property
     def ndim(self) -> int:
@@ -196,12 +198,13 @@ class Carrier(NDArrayOperatorsMixin):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """The strides in bytes of a row-major array of this shape."""
-        steps, step = [], self.itemsize
-        for n in reversed(self.shape):
-            steps.append(step)
-            step *= max(n, 1)
-        return tuple(reversed(steps))
+        """The strides of an example in memory, in bytes."""
+        return self.inner.strides
+
+    @property
+    def flags(self) -> Any:
+        """How an example lies in memory."""
+        return self.inner.flags
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if method != "__call__" or kwargs or (out is not None and out != (Ellipsis,)):
@@ -212,8 +215,6 @@ class Carrier(NDArrayOperatorsMixin):
         return self._dispatch(ufunc, inputs, {})
 
     def __array_function__(self, func, types, args, kwargs):
-        if func is np.copyto:
-            return overwrite_array(args[0], args[1])
         return self._dispatch(func, args, kwargs)
 
     def _dispatch(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
@@ -231,9 +232,6 @@ class Carrier(NDArrayOperatorsMixin):
     def _run(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
         raise NotImplementedError
 
-    def _assign(self, value: Any) -> None:
-        raise NotImplementedError
-
     def with_level(self, level: Level) -> Any:
         """This carrier with a lower level below it, on which it is a constant."""
         raise NotImplementedError
@@ -246,19 +244,8 @@ class Carrier(NDArrayOperatorsMixin):
         """What is left to keep as a gradient, of values that end with their level."""
         return self
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if index is Ellipsis:
-            self._assign(value)
-            return
-        part = self[index]
-        part._assign(value)
-
     def __getitem__(self, index: Any) -> Any:
         return getitem(self, index=index)
-
-    def fill(self, value: Any) -> None:
-        """Write one number everywhere."""
-        self._assign(value)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -318,16 +305,6 @@ def here() -> str:
 def payload(x: Any) -> Any:
     """The array or carrier of a Tensor; anything else itself."""
     return x._a if isinstance(x, Tensor) else x
-
-
-def overwrite_array(target: Any, value: Any) -> None:
-    """Write `value` into the memory of an array or carrier, broadcast and converted."""
-    if isinstance(target, Carrier):
-        target._assign(value)
-    elif type(target) is ndarray and not isinstance(value, Carrier):
-        np.copyto(target, value, casting="unsafe")
-    else:
-        raise in_place_error(value)
 
 
 #: which carrier raises what when it is written into an array that cannot hold it

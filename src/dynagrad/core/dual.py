@@ -27,7 +27,6 @@ from .carrier import (
     detached_array,
     in_place_errors,
     inserted,
-    overwrite_array,
     payload,
 )
 from .engine import run
@@ -139,17 +138,10 @@ class Dual(Carrier):
         """The primal once the level of a dual number made by hand has ended."""
         return self.primal if self.level.drops and not self.level.alive else self
 
-    def _assign(self, value):
-        other = value if type(value) is Dual and value.level is self.level else None
-        overwrite_array(self.primal, value if other is None else other.primal)
-        tangent = None if other is None else other.tangent
-        if tangent is None:
-            if self.tangent is not None:
-                overwrite_array(self.tangent, np.zeros((), self.dtype))
-            return
-        if self.tangent is None:
-            self.tangent = zeros(shape=self.shape, dtype=self.dtype, like=self.primal)
-        overwrite_array(self.tangent, tangent)
+    @property
+    def inner(self):
+        """The array below."""
+        return self.primal if type(self.primal) is ndarray else self.primal.inner
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
         return np.asarray(self.primal, dtype)
@@ -198,7 +190,7 @@ def push(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) ->
     else:
         parts = _by_transposing(rule, primals, tangents, kw, results)
     return tuple(
-        [_fitted(t, r) for t, r in zip(parts or (None,) * len(results), results, strict=True)]
+        [fitted(t, r) for t, r in zip(parts or (None,) * len(results), results, strict=True)]
     )
 
 
@@ -217,7 +209,7 @@ def _added(terms: list) -> list:
     return total
 
 
-def _fitted(t: Any, result: Any) -> Any:
+def fitted(t: Any, result: Any) -> Any:
     """A tangent in the shape and dtype of its result; complex to real takes the real part."""
     if t is None or result.dtype.kind not in "fcV":
         return None

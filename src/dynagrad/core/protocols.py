@@ -10,8 +10,10 @@ from ..ops.rule import RULES
 from .apply import apply, node_class, of_number, promoted, scalar
 from .carrier import Carrier
 from .dtype import promote
+from .storage import owner
 from .tape import Node
-from .tensor import Tensor, wrap
+from .tensor import Tensor, base_of, family_of, wrap
+from .watch import PLAIN
 
 _DEFAULT_NODES: dict[Callable, type[Node]] = {}
 #: NumPy's names where PyTorch's differ
@@ -107,7 +109,22 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
             else x
             for x in inputs
         )
-    return apply(default_node(fun), *inputs, **kw)
+    result = apply(default_node(fun), *inputs, **kw)
+    if not PLAIN and rule.kind == "linear" and not rule.fresh and type(result) is Tensor:
+        if result._a is not like._a and owner(result._a) is owner(like._a):
+            _adopt(result, like)
+    return result
+
+
+def _adopt(made: Tensor, x: Tensor) -> None:
+    """Let a result that shows memory of `x`, such as the values of a batch, be a view of it."""
+    made._v = family = family_of(x)
+    base = base_of(x)
+    family.has_views = True
+    made._b = x if base is None else base
+    made._n = family.rebased
+    if made._e is not None:
+        made._e.family = family
 
 
 Tensor.__array_ufunc__ = _array_ufunc

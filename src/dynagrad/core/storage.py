@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 
 
-def address(array: np.ndarray) -> int:
+def address(array: Any) -> int:
     """The address of the first element."""
+    if type(array) is not np.ndarray:
+        array = array.inner
     return array.__array_interface__["data"][0]
 
 
-def owner(array: np.ndarray) -> np.ndarray:
+def owner(array: Any) -> np.ndarray:
     """The ndarray that owns, or was given, the memory that `array` shows."""
+    if type(array) is not np.ndarray:
+        array = array.inner
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
 
-def strides_of(array: np.ndarray) -> tuple[int, ...]:
+def strides_of(array: Any) -> tuple[int, ...]:
     """Strides in elements, as PyTorch counts them."""
     size = array.itemsize
     return tuple(s // size for s in array.strides)

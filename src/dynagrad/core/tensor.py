@@ -194,6 +194,8 @@ def sync(t: Tensor) -> None:
     family = t._v
     if base is None or family is None or getattr(t, "_n", 0) == family.rebased:
         return
+    if type(base._a) is not np.ndarray:
+        t._a = base._a.refreshed(t._a)
     edge = base._e
     why = getattr(t, "_m", None)
     if why is not None and edge is not None:
@@ -202,7 +204,8 @@ def sync(t: Tensor) -> None:
         return
     t._n = family.rebased
     if edge is None:
-        t._e = None
+        if type(t._e) is not AccumulateGrad:
+            t._e = None
         return
     node = new(AsStrided)
     record(node, (edge,), (Meta(base._a),), kw=geometry(t._a, base._a))

@@ -13,14 +13,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .. import errors
+from ..ops.complex import real_part
 from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
 from .apply import broadcast_error, check_cast, not_a_tensor, note, recording, to_dtype
-from .carrier import detached_array
-from .quiet import WARNED, quietly
+from .carrier import detached_array, joined, lift
+from .memory import copied, store
+from .quiet import WARNED, compute, quietly
 from .storage import address, geometry, owner, strides_of
 from .tape import (
     LIBRARY,
@@ -95,7 +98,10 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
     if family is None:
         family = family_of(x)
     elif family.rebased:
+        before = x._a
         sync(x)
+        if x._a is not before:
+            return _late_view(cls, x, kw)
     t = new(Tensor)
     t._a = array
     t._v = family
@@ -135,6 +141,11 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
         n.seq = tick()
         n.family = family
     return t
+
+
+def _late_view(cls: type[Node], x: Tensor, kw: dict) -> Tensor:
+    """A view of a view that has just learnt what a write to its base has left in it."""
+    return view(cls, x, compute(cls.rule, [x._a], kw), kw)
 
 
 def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, ...]:
@@ -229,8 +240,9 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     name = kw.pop("name", None) or f"{op.__name__}_"
     needs = check_inplace(t, name, args)
     given = t
-    if needs and not PLAIN:  # what is packed now must not be overwritten below
-        given = with_edge(np.array(t._a), edge_of(t))
+    if not PLAIN and (needs or type(t._a) is not ndarray):
+        # what is packed now, or recorded below a batch, must not be overwritten below
+        given = with_edge(copied(t._a), edge_of(t))
         given._v = Family()  # memory of its own: no write reaches it
     try:
         result = op(given, *args, **kw)
@@ -240,7 +252,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     edge = edge_of(result) if needs else None
     if edge is not None:
         keep_own_copies(edge, given._a, t._a, result._a)
-    np.copyto(t._a, result._a, casting="unsafe")
+    store(t, result._a)
     if needs and edge is not None and result._a.dtype != t._a.dtype:
         edge = to_dtype(result, t._a.dtype)._e
     written(t, edge, needs)
@@ -281,6 +293,10 @@ def write(
     if needs:
         edges = tuple([edge_of(x) if isinstance(x, Tensor) else None for x in inputs])
         arrays = [x._a if isinstance(x, Tensor) else x for x in inputs]
+        if not PLAIN:
+            edges = list(edges)
+            lift(inputs, arrays, edges)
+            edges = tuple(edges)
         node = note(cls, edges, inputs, arrays, (t._a,), kw, tell=False)
         if not any(e is not None for e in edges):
             node.edges = ()  # a constant was written: the gradient ends here
@@ -352,7 +368,7 @@ def keep_own_copies(edge: Any, given: Any, array: Any, result: Any) -> None:
     saved = list(node.saved)
     for place, (kind, index, _) in enumerate(node.rule.saves):
         if kind == "in" and index == 0 and saved[place] is given:
-            saved[place] = np.array(array) if given is array else given
+            saved[place] = copied(array) if given is array else given
             cells: list[Family | None] = list(node.cells or (None,) * len(node.edges))
             cells[0] = OWN_COPY
             node.cells = tuple(cells)
@@ -382,6 +398,8 @@ def _reads(node: Node, cell: Any) -> bool:
 
 def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
     """Write `source`, broadcast and converted, into `t`."""
+    if not PLAIN:
+        source = joined(source, t)
     a, b = t._a, source._a
     if b.shape != a.shape:
         error = broadcast_error(name, [a.shape, b.shape])
@@ -389,10 +407,10 @@ def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
             raise error
         check_shape(t, np.broadcast_shapes(a.shape, b.shape), name)
     if b.dtype.kind == "c" and a.dtype.kind not in "cb":
-        b = b.real
+        b = real_part(b)
 
     def kernel():
-        np.copyto(a, b, casting="unsafe")
+        store(t, b)
 
     # A view's old values are cut out of its base's gradient by CopySlices.
     old = t if base_of(t) is None else a

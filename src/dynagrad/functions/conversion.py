@@ -4,18 +4,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .. import errors
 from ..core.apply import apply, broadcast_error
+from ..core.carrier import joined
 from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, strided
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
 from ..core.dtype import result_type as common_type
+from ..core.memory import store
 from ..core.overrides import overridable
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_ as write_copy
 from ..core.views import write, written
+from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from ..ops.rule import RULES
 from .arguments import tensor as need_tensor
@@ -191,11 +195,13 @@ def fill_(input, value):
     value = _value("fill_", input, value)
     a = input._a
     if not isinstance(value, Tensor):
-        return _overwrite(FillInPlace, input, lambda: a.fill(value), "fill_")
+        return _overwrite(FillInPlace, input, lambda: _fill(input, value), "fill_")
+    if not PLAIN:
+        value = joined(value, input)
     one = converted(value._a, a.dtype)
 
     def kernel():
-        a[...] = one
+        store(input, one)
 
     return write(FillInPlaceByTensor, input, kernel, (input, value), {}, "fill_")
 
@@ -208,15 +214,21 @@ def fill(input, value):
     if isinstance(value, Tensor):
         return apply(FillByTensor, input, value)
     t = apply(Fill, input)
-    t._a[...] = value
+    _fill(t, value)
     return t
+
+
+def _fill(t: Tensor, number: Any) -> None:
+    if type(t._a) is ndarray:
+        t._a.fill(number)
+    else:
+        store(t, np.array(number, t._a.dtype))
 
 
 @overridable
 def zero_(input):
     """Write zero everywhere."""
-    a = input._a
-    return _overwrite(Zero, input, lambda: a.fill(0), "zero_")
+    return _overwrite(Zero, input, lambda: _fill(input, 0), "zero_")
 
 
 # --- where and how a tensor lies -------------------------------------------------------------

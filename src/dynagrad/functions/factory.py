@@ -22,6 +22,7 @@ from ..core.dtype import (
     numpy_dtype,
     strided,
 )
+from ..core.memory import store
 from ..core.quiet import compute, warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES
@@ -187,7 +188,7 @@ def into(name: str, out: Any, array: np.ndarray, given: Any, requires_grad: Any 
         )
     if out._a.shape != array.shape:
         out._a = np.empty(array.shape, out._a.dtype)
-    out._a[...] = converted(array, out._a.dtype)
+    store(out, converted(array, out._a.dtype))
     family_of(out).cell.bump()
     return need_gradients(out) if requires_grad else out
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, recording, scalar, to_dtype
+from ..core.carrier import joined
+from ..core.memory import store
 from ..core.overrides import ask_overrides
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
@@ -369,7 +371,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         if answer is not NotImplemented:
             return
     source = value if isinstance(value, Tensor) else wrap(_number(value, self._a))
-    if type(index) is int and not (recording() and self.requires_grad) and source._a.ndim == 0:
+    if PLAIN and type(index) is int and not (recording() and self.requires_grad) and source._a.ndim == 0:
         if edge_of(source) is None and 0 not in self._a.strides:
             try:
                 self._a[index, ...] = source._a
@@ -499,9 +501,15 @@ def put_at(
 ) -> Tensor:
     """Write or add values at places of `t`'s memory, recorded."""
     values = checked_values(t, at, values)
+    if not PLAIN:
+        values = joined(values, t)
+    a, b = t._a, values._a
+    kw = {"axes": at.axes, "accumulate": accumulate}
 
     def kernel():
-        ops.put_into(t._a, at.places, values._a, axes=at.axes, accumulate=accumulate)
+        if type(a) is type(b) is type(at.places) is ndarray:
+            ops.put_into(a, at.places, b, axes=at.axes, accumulate=accumulate)
+        else:
+            store(t, ops.put(a, at.places, b, **kw))
 
-    kw = {"axes": at.axes, "accumulate": accumulate}
     return write(cls, t, kernel, (t, at.places, values), kw, name)

@@ -8,6 +8,7 @@ import numpy as np
 from ...core.apply import apply, legacy_name, wrap
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, Size, category
+from ...core.memory import store
 from ...core.overrides import overridable
 from ...core.random import default_generator
 from ...core.tensor import Tensor, family_of
@@ -289,7 +290,7 @@ def _update(a: Any, axes: tuple, mean: Tensor | None, var: Tensor | None, moment
     spread = np.add.reduce(d * d, axes) / (n - 1)
     for held, value in ((mean, now.reshape(-1)), (var, spread)):
         if held is not None:
-            held._a[...] = held._a * (1 - momentum) + value * momentum
+            store(held, held._a * (1 - momentum) + value * momentum)
             family_of(held).cell.bump()
 
 
@@ -352,7 +353,7 @@ def _update_of_instances(a, axes, mean, var, momentum):
     for held, value in ((mean, means), (var, spread)):
         if held is not None:
             average = np.add.reduce(value, 0) / a.shape[0]
-            held._a[...] = held._a * (1 - momentum) + average * momentum
+            store(held, held._a * (1 - momentum) + average * momentum)
             family_of(held).cell.bump()
 
 
