@@ -385,6 +385,7 @@ SAMPLES: dict[str, list[Call]] = {
             ((2, 1, 3, 4), (3, 4, 2)),
         )
     ],
+    "outer": [call(real(2, 3), real(2, 4)), call(real(3), real(2, 4))],
     "mm": [call(real(2, 3), real(3, 4), flip=flip) for flip in ((False, False), (True, True))]
     + [call(real(2, 1), real(1, 3), flip=(False, True))],
     "addmm": [
@@ -591,7 +592,10 @@ CONSTANTS: dict[str, list[Call]] = {
     + [call(ordered(2, 5), real(2, 3), right=False)],
     **dict.fromkeys(("unique", "unique_consecutive"), [call(whole(2, 4, below=3), axis=None)]),
     "bincount": [call(given([0, 3, 1, 1]), length=5), call(given([0, 3, 1, 1]), real(4), length=5)],
-    "histogram": [call(real(9), bins=4, low=-1.0, high=1.5)],
+    "histogram": [
+        call(real(9), bins=4, low=-1.0, high=1.5),
+        call(real(3, 3), bins=4, low=None, high=None),
+    ],
     "is_target": [call(real(3, 4), TARGETS)],
     "take_weights": [call(real(4), TARGETS)],
     "target_weights": [

@@ -424,13 +424,10 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins}")
     low, high = float(min), float(max)
-    if low == high and x._a.size:
-        low, high = float(x._a.min()), float(x._a.max())
-    if not np.isfinite([low, high]).all():
+    if low != high and not np.isfinite([low, high]).all():
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError(f"torch.histc: max must be larger than min, but got [{low:g}, {high:g}]")
-    if low == high:
-        low, high = low - 1, high + 1
-    result = constant_of(ops.histogram, x._a, bins=bins, low=low, high=high)
+    limits = {"low": None, "high": None} if low == high else {"low": low, "high": high}
+    result = constant_of(ops.histogram, x._a, bins=bins, **limits)
     return result if out is None else write_out("histc", out, result)

@@ -234,7 +234,12 @@ def bincount(x, weights=None, *, length):
 
 @primitive
 def histogram(x, *, bins, low, high):
-    """How many elements lie in each of `bins` equal parts of [low, high], no others."""
+    """How many elements lie in each of `bins` equal parts of [low, high], no others.
+
+    Without limits (None) they are the least and the greatest element.
+    """
+    if low is None:
+        low, high = _span(x)
     edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
     values = x[(x >= low) & (x <= high)]
     bin_of = np.minimum(np.searchsorted(edges, values, "right") - 1, bins - 1)
@@ -281,6 +286,17 @@ def _histogram_batch(fun, values, flags, kw):
     if batch_size(values, flags):
         return _one_by_one(fun, values, flags, kw)
     return reshape(values[0], shape=(0, kw["bins"]))
+
+
+def _span(x):
+    """The range of the elements, which must be finite; one wider by 1 on each side if empty."""
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+    if not np.isfinite([low, high]).all():
+        raise RuntimeError(
+            f"torch.histc: range of [{low:g}, {high:g}] is not finite\nThe tensor holds nan or "
+            "inf; give min and max, or clean it by nan_to_num()"
+        )
+    return (low - 1, high + 1) if low == high else (low, high)
 
 
 constant(unique, results=3, batch=_no_batch)
