@@ -311,10 +311,13 @@ def _few_columns(x: Tensor, y: Tensor) -> Tensor:
 
 def as_rows(x: Tensor) -> Tensor:
     """`x` with all dimensions but the last made one: a view where strides allow it."""
-    flat = shapes.reshape(x._a, shape=(math.prod(x._a.shape[:-1]), x._a.shape[-1]))
-    if np.may_share_memory(flat, x._a):
-        return view(View, x, flat, {"shape": flat.shape})
-    return apply(UnsafeView, x, shape=flat.shape)
+    a = x._a
+    shape = (math.prod(a.shape[:-1]), a.shape[-1])
+    if type(a) is ndarray:
+        flat = a.reshape(shape)
+        if np.may_share_memory(flat, a):
+            return view(View, x, flat, {"shape": shape})
+    return apply(UnsafeView, x, shape=shape)
 
 
 def _many(x: Tensor, y: Tensor) -> Tensor:

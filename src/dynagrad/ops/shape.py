@@ -69,6 +69,8 @@ def _sum_batch(fun, values, flags, kw):
     (x,) = values
     size, shape = x.shape[0], kw["shape"]
     matched = (size, *(1,) * (x.ndim - 1 - len(shape)), *shape)
+    if matched == x.shape and x.ndim - 1 > len(shape):
+        return reshape(copy(x), shape=(size, *shape))  # a sum is new memory also of one term
     return reshape(sum_to(x, shape=matched), shape=(size, *shape))
 
 
