@@ -5,6 +5,7 @@ Each takes `values`, and `flags` that tell which of them have the batch as first
 """
 
 import math
+from typing import Any
 
 from .shape import broadcast_to, reshape, transpose
 
@@ -27,12 +28,12 @@ def aligned(values, flags):
     return [of_rank(v, rank) if flag else v for v, flag in zip(values, flags, strict=True)]
 
 
-def with_batch(v, flag, size):
+def with_batch(v, flag, size) -> Any:
     """A value repeated along the batch, if it has none; None stays."""
     return v if flag or v is None else broadcast_to(v, shape=(size, *v.shape))
 
 
-def leading(values, flags, size=None):
+def leading(values, flags, size=None) -> list[Any]:
     """The values, all of them with the batch dimension."""
     if size is None:
         size = batch_size(values, flags)
