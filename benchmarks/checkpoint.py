@@ -1,6 +1,6 @@
 """Memory and time of checkpoints, beside PyTorch: a deep MLP, forward and backward.
 
-    python benchmarks/checkpoint.py [--depth 64] [--width 512] [--rows 1024] [--repeats 5]
+    python benchmarks/checkpoint.py [--depth 64] [--width 256] [--rows 4096] [--repeats 5]
 
 Each variant of each library runs in a process of its own, on one thread. The memory is how far the
 resident set grows in one step above what the process held before it (read from /proc, so on Linux
@@ -74,7 +74,7 @@ def measure(library: str, variant: str, depth: int, width: int, rows: int, repea
 def main() -> None:
     """Run all variants and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for name, default in (("depth", 64), ("width", 512), ("rows", 1024), ("repeats", 5)):
+    for name, default in (("depth", 64), ("width", 256), ("rows", 4096), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--only", nargs=2, metavar=("LIBRARY", "VARIANT"))
     given = parser.parse_args()

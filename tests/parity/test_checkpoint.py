@@ -483,4 +483,10 @@ def test_signatures() -> None:
     for name in ("checkpoint", "checkpoint_sequential", "set_checkpoint_early_stop"):
         a, b = (inspect.signature(getattr(m, name)).parameters.values() for m in (ours, theirs))
         assert [(p.name, p.kind) for p in a] == [(p.name, p.kind) for p in b]
-    assert set(theirs.__all__) - set(ours.__all__) <= {"SAC_IGNORED_OPS"}
+    assert set(theirs.__all__) - set(ours.__all__) == {
+        "SAC_IGNORED_OPS",
+        "SelectiveCheckpointContext",
+    }
+    assert [(p.name, p.value) for p in ours.CheckpointPolicy] == [
+        (p.name, p.value) for p in theirs.CheckpointPolicy
+    ]

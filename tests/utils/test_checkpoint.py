@@ -14,6 +14,7 @@ from dynagrad.utils.checkpoint import (
     CheckpointError,
     checkpoint,
     checkpoint_sequential,
+    create_selective_checkpoint_contexts,
     set_checkpoint_debug_enabled,
     set_device_states,
 )
@@ -276,3 +277,8 @@ def test_threads_of_their_own() -> None:
 def test_devices_are_refused() -> None:
     with pytest.raises(RuntimeError, match="computes on the CPU"):
         set_device_states([0], [None])
+
+
+def test_selective_checkpoints_are_refused() -> None:
+    with pytest.raises(NotImplementedError, match="Checkpoint smaller parts"):
+        create_selective_checkpoint_contexts([dg.matmul])

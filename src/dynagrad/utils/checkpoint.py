@@ -4,6 +4,7 @@ the backward pass. Imports core, autograd and functions.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -26,11 +27,13 @@ from .recomputation import (
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "CheckpointPolicy",
     "DefaultDeviceType",
     "GraphExecGroup",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
+    "create_selective_checkpoint_contexts",
     "detach_variable",
     "get_device_states",
     "noop_context_fn",
@@ -330,3 +333,29 @@ class GraphExecGroup:
 
     def __exit__(self, *exception: object) -> None:
         return None
+
+
+class CheckpointPolicy(Enum):
+    """What a selective checkpoint may be told of an operation; see
+    create_selective_checkpoint_contexts.
+    """
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+    PREFER_CPU_OFFLOAD = 5
+
+
+def create_selective_checkpoint_contexts(
+    policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False
+) -> Any:
+    """Raise NotImplementedError: PyTorch's policies choose among its operator objects
+    (torch.ops.aten...), which dynagrad does not have.
+    """
+    raise NotImplementedError(
+        "create_selective_checkpoint_contexts() chooses by operators of torch.ops.aten, which "
+        "dynagrad does not have. Checkpoint smaller parts of the function instead, and leave what "
+        "should be kept outside of them."
+    )
