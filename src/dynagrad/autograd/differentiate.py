@@ -15,7 +15,7 @@ from ..core.batched import BatchLevel, enter, leave
 from ..core.carrier import new_level
 from ..core.dtype import FLOATING, category, from_numpy_dtype
 from ..core.engine import deliver, run
-from ..core.hooks import handed_out, one_at_a_time, seen
+from ..core.hooks import one_at_a_time, seen
 from ..core.quiet import warn
 from ..core.saved import as_tensors, unpacked
 from ..core.tape import AccumulateGrad, Hooks, Node, Output, clock, extras, grad_mode, stale
@@ -128,7 +128,7 @@ def grad(
     for index, (t, edge) in enumerate(zip(inputs, edges, strict=True)):
         g = found.get(edge)
         if g is not None:
-            results.append(handed_out(g, create_graph))
+            results.append(seen(g))
         elif not allow_unused:
             kind = "leaf" if type(edge) is AccumulateGrad else type(edge).__name__
             shape = tuple(getattr(described(t), "shape", ()))

@@ -22,6 +22,7 @@ from .hooks import (
     before,
     before_leaf,
     capture,
+    kept,
     one_at_a_time,
     raised_in,
     run_tensor_hooks,
@@ -57,6 +58,7 @@ def run(
     heap: list[tuple[int, Node]] = []
     leaves: list[AccumulateGrad] = []
     borrowed: set[AccumulateGrad] = set()
+    owned: set[Node] = set()  # nodes that only pass on a cotangent which nobody else holds
     waiting: dict[AccumulateGrad, int] | None = None
     captured: dict[Any, Any] = {}
     needed = None if targets is None else needed_for(roots, targets)
@@ -127,7 +129,7 @@ def run(
             elif type(edge) is AccumulateGrad:
                 grads[edge] = r
                 leaves.append(edge)
-                if not node.fresh:
+                if not (node.fresh or (node in owned and extra is None and r.flags.c_contiguous)):
                     borrowed.add(edge)
                 if edge.extra is None:
                     continue
@@ -138,6 +140,8 @@ def run(
                 continue
             else:
                 grads[edge] = r
+                if edge.passes and not create and (node.fresh or (node in owned and extra is None)):
+                    owned.add(edge)
                 heappush(heap, (-edge.seq, edge))
                 continue
             waiting[edge] -= 1
@@ -180,7 +184,9 @@ def _finish(
         else:
             watched_delivery(partial(deliver, edge, g, fresh, create), edge, g)
     elif edge in targets:
-        captured[edge] = g if edge.extra is None else run_tensor_hooks(edge.extra, 0, g, create)
+        if edge.extra is not None:
+            g, fresh = run_tensor_hooks(edge.extra, 0, g, create), False
+        captured[edge] = g if create else kept(g, fresh)
 
 
 def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:

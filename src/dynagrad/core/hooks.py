@@ -11,6 +11,7 @@ import numpy as np
 from .. import errors
 from ..ops.shape import copy
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
+from .carrier import Carrier
 from .dtype import from_numpy_dtype
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
@@ -32,10 +33,15 @@ def seen(g: Any) -> Any:
 
 def handed_out(g: Any, create: bool) -> Tensor:
     """A cotangent as users keep it: as they see it and, unless it is recorded, in new memory."""
-    t = seen(g)
-    if type(t._a) is not np.ndarray:
-        return t if create else wrap(copy(t._a.settled()))
-    return t if create else wrap(np.array(t._a))
+    return seen(g) if create else seen(kept(g))
+
+
+def kept(g: Any, fresh: bool = False) -> Any:
+    """A cotangent, array or carrier, as it may be kept: in new memory, which it is if `fresh`."""
+    if isinstance(g, Carrier):
+        g = g.settled()
+        return g if fresh else copy(g)
+    return g if fresh and type(g) is np.ndarray else np.array(g)
 
 
 def _taken(answer: Any, create: bool) -> Any:
@@ -208,8 +214,9 @@ def after_leaf(extra: Extras, leaf: Tensor | None, g: Any, create: bool) -> None
 def capture(node: Node, g: Any, targets: Any, captured: dict, create: bool) -> None:
     """Keep the cotangents of the targets which are results of `node`."""
     if node in targets:
-        captured[node] = g
+        captured[node] = g if create else kept(g)
     elif type(g) is list:
         for target in targets:
             if type(target) is Output and target.node is node and g[target.number] is not None:
-                captured[target] = g[target.number]
+                part = g[target.number]
+                captured[target] = part if create else kept(part)

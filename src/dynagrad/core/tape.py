@@ -126,6 +126,8 @@ class NodeDefaults:
     holds = False
     #: a result of the rules is new memory, which a leaf may keep without a copy
     fresh = False
+    #: the rule gives its only input the cotangent itself, in another shape or order
+    passes = False
     #: the inputs' shapes may differ from the result's by broadcasting
     broadcasts = False
     differentiable = True
@@ -388,6 +390,11 @@ def node_class(torch_name: str, rule: Rule) -> type[Node]:
             "torch_name": torch_name,
             "holds": any(save.kind != "meta" for save in rule.saves),
             "fresh": rule.fresh,
+            "passes": rule.kind == "linear"
+            and not rule.fresh
+            and len(rule.vjps) == rule.results == 1
+            and not rule.variadic
+            and all(save.kind == "meta" for save in rule.saves),
             "differentiable": rule.kind != "constant",
             "broadcasts": rule.kind in ("elementwise", "multilinear", "general")
             and not rule.variadic,

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.carrier import lifted
 from ..core.dtype import FLOATING, category
 from ..core.engine import run
-from ..core.hooks import handed_out
+from ..core.hooks import seen
 from ..core.paths import nodes_below
 from ..core.pytree import Spec, flatten, tree_map, unflatten
 from ..core.tape import AccumulateGrad, grad_mode
@@ -80,9 +80,7 @@ class Recording:
         grads = []
         for x, edge in zip(self.inputs, self.edges, strict=True):
             g = found.get(edge)
-            grads.append(
-                wrap(np.zeros(x._a.shape, x._a.dtype)) if g is None else handed_out(g, create)
-            )
+            grads.append(wrap(np.zeros(x._a.shape, x._a.dtype)) if g is None else seen(g))
         return grads
 
     def _reaches_beyond(self, roots: list) -> bool:
