@@ -110,7 +110,7 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
             for x in inputs
         )
     result = apply(default_node(fun), *inputs, **kw)
-    if not PLAIN and rule.kind == "linear" and not rule.fresh and type(result) is Tensor:
+    if not PLAIN and rule.kind == "linear" and type(result) is Tensor:
         if result._a is not like._a and owner(result._a) is owner(like._a):
             _adopt(result, like)
     return result

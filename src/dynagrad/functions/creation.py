@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..core.dtype import contiguous_format, number_dtype, preserve_format
 from ..core.overrides import explained, overridable
+from ..ops import creation as ops
 from ..ops.conversion import empty_in_order
 from ..ops.conversion import empty_like as memory_like
 from .arguments import tensor as need_tensor
@@ -210,12 +212,31 @@ def eye(
 
 def like(
     name: str, input: Any, dtype: Any, layout: Any, device: Any, pin_memory: Any, format_: Any
-) -> np.ndarray:
-    """Memory with the shape, the dtype and the layout of `input`, unless others are asked for."""
+) -> tuple[Any, np.dtype, Any]:
+    """After which array, in which dtype, and with which order of the axes in memory a tensor like
+    `input` is made.
+    """
     need_tensor(name, input)
     check_options(name, device, layout, pin_memory)
-    d = type_of(name, dtype, input._a.dtype)
-    return memory_like(input._a, d, axes_of(format_, input._a.ndim))
+    a = input._a
+    return a, type_of(name, dtype, a.dtype), axes_of(format_, a.ndim)
+
+
+def _filled(a: Any, d: np.dtype, axes: Any, value: Any) -> Any:
+    """One value everywhere, after the pattern of an array or carrier."""
+    if type(a) is not ndarray:
+        return ops.full(a, shape=a.shape, value=value, dtype=d)
+    array = memory_like(a, d, axes)
+    array[...] = value
+    return array
+
+
+def _new(self: Any, sizes: tuple, d: np.dtype, value: Any) -> Any:
+    """One value everywhere, on the levels of `self`."""
+    a = self._a
+    if type(a) is not ndarray:
+        return ops.full(a, shape=sizes, value=value, dtype=d)
+    return np.full(sizes, value, d) if value else np.zeros(sizes, d)
 
 
 @overridable
@@ -230,9 +251,8 @@ def zeros_like(
     memory_format=preserve_format,
 ):
     """Zeros with the shape, dtype and layout of `input`."""
-    array = like("zeros_like", input, dtype, layout, device, pin_memory, memory_format)
-    array[...] = 0
-    return made(array, requires_grad)
+    a, d, axes = like("zeros_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(_filled(a, d, axes, 0), requires_grad)
 
 
 @overridable
@@ -247,9 +267,8 @@ def ones_like(
     memory_format=preserve_format,
 ):
     """Ones with the shape, dtype and layout of `input`."""
-    array = like("ones_like", input, dtype, layout, device, pin_memory, memory_format)
-    array[...] = 1
-    return made(array, requires_grad)
+    a, d, axes = like("ones_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(_filled(a, d, axes, 1), requires_grad)
 
 
 @overridable
@@ -264,7 +283,8 @@ def empty_like(
     memory_format=preserve_format,
 ):
     """Memory as it is, with the shape, dtype and layout of `input`."""
-    array = like("empty_like", input, dtype, layout, device, pin_memory, memory_format)
+    a, d, axes = like("empty_like", input, dtype, layout, device, pin_memory, memory_format)
+    array = memory_like(a, d, axes) if type(a) is ndarray else _filled(a, d, axes, 0)
     return made(array, requires_grad)
 
 
@@ -281,9 +301,9 @@ def full_like(
     memory_format=preserve_format,
 ):
     """One value everywhere, with the shape, dtype and layout of `input`."""
-    array = like("full_like", input, dtype, layout, device, pin_memory, memory_format)
-    array[...] = fitting(number("full_like", fill_value, 2, "fill_value"), array.dtype)
-    return made(array, requires_grad)
+    a, d, axes = like("full_like", input, dtype, layout, device, pin_memory, memory_format)
+    value = fitting(number("full_like", fill_value, 2, "fill_value"), d)
+    return made(_filled(a, d, axes, value), requires_grad)
 
 
 # --- methods: the dtype of the tensor, other sizes -------------------------------------------
@@ -303,7 +323,9 @@ def new_empty(
     """Memory as it is, of the given sizes and this tensor's dtype."""
     check_options("new_empty", device, layout, pin_memory)
     sizes = shape_of("new_empty", shape, size)
-    return made(np.empty(sizes, type_of("new_empty", dtype, self._a.dtype)), requires_grad)
+    d = type_of("new_empty", dtype, self._a.dtype)
+    array = np.empty(sizes, d) if type(self._a) is ndarray else _new(self, sizes, d, 0)
+    return made(array, requires_grad)
 
 
 @explained
@@ -320,7 +342,7 @@ def new_zeros(
     """Zeros of the given sizes and this tensor's dtype."""
     check_options("new_zeros", device, layout, pin_memory)
     sizes = shape_of("new_zeros", shape, size)
-    return made(np.zeros(sizes, type_of("new_zeros", dtype, self._a.dtype)), requires_grad)
+    return made(_new(self, sizes, type_of("new_zeros", dtype, self._a.dtype), 0), requires_grad)
 
 
 @explained
@@ -337,7 +359,7 @@ def new_ones(
     """Ones of the given sizes and this tensor's dtype."""
     check_options("new_ones", device, layout, pin_memory)
     sizes = shape_of("new_ones", shape, size)
-    return made(np.ones(sizes, type_of("new_ones", dtype, self._a.dtype)), requires_grad)
+    return made(_new(self, sizes, type_of("new_ones", dtype, self._a.dtype), 1), requires_grad)
 
 
 @explained
@@ -356,7 +378,7 @@ def new_full(
     check_options("new_full", device, layout, pin_memory)
     d = type_of("new_full", dtype, self._a.dtype)
     value = fitting(number("new_full", fill_value, 2, "fill_value"), d)
-    return made(np.full(shape_of("new_full", (size,)), value, d), requires_grad)
+    return made(_new(self, shape_of("new_full", (size,)), d, value), requires_grad)
 
 
 @explained

@@ -371,7 +371,12 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         if answer is not NotImplemented:
             return
     source = value if isinstance(value, Tensor) else wrap(_number(value, self._a))
-    if PLAIN and type(index) is int and not (recording() and self.requires_grad) and source._a.ndim == 0:
+    if (
+        PLAIN
+        and type(index) is int
+        and not (recording() and self.requires_grad)
+        and source._a.ndim == 0
+    ):
         if edge_of(source) is None and 0 not in self._a.strides:
             try:
                 self._a[index, ...] = source._a

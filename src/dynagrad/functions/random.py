@@ -16,6 +16,7 @@ from .arguments import tensor as need_tensor
 from .creation import like
 from .factory import INT64, check_options, default_float, into, made, one_size, shape_of, type_of
 from .generator import draws
+from .sampling import drawn, drawn_from, drawn_like, permutations
 
 __all__ = [
     "bernoulli",
@@ -59,7 +60,8 @@ def rand(
     check_options("rand", device, layout, pin_memory)
     sizes = shape_of("rand", shape, size)
     d = type_of("rand", dtype, default_float() if out is None else out._a.dtype)
-    array = draws("rand", generator).rand(sizes, d)
+    stream = draws("rand", generator)
+    array = drawn(lambda shape: stream.rand(shape, d), sizes)
     if out is not None:
         return into("rand", out, array, dtype, requires_grad)
     return made(array, requires_grad)
@@ -82,7 +84,8 @@ def randn(
     check_options("randn", device, layout, pin_memory)
     sizes = shape_of("randn", shape, size)
     d = type_of("randn", dtype, default_float() if out is None else out._a.dtype)
-    array = draws("randn", generator).randn(sizes, d)
+    stream = draws("randn", generator)
+    array = drawn(lambda shape: stream.randn(shape, d), sizes)
     if out is not None:
         return into("randn", out, array, dtype, requires_grad)
     return made(array, requires_grad)
@@ -134,7 +137,8 @@ def randint(
     first, last = _bounds("randint", tuple(args), low, high)
     sizes = shape_of("randint", (size,))
     d = type_of("randint", dtype, INT64 if out is None else out._a.dtype)
-    array = draws("randint", generator).randint(first, last, sizes, d)
+    stream = draws("randint", generator)
+    array = drawn(lambda shape: stream.randint(first, last, shape, d), sizes)
     if out is not None:
         return into("randint", out, array, dtype, requires_grad)
     return made(array, requires_grad)
@@ -156,7 +160,8 @@ def randperm(
     check_options("randperm", device, layout, pin_memory)
     count = _integer("randperm", n, 1, "n")
     d = type_of("randperm", dtype, INT64 if out is None else out._a.dtype)
-    array = draws("randperm", generator).randperm(count, d)
+    stream = draws("randperm", generator)
+    array = drawn(lambda shape: permutations(lambda: stream.randperm(count, d), shape), (count,))
     if out is not None:
         return into("randperm", out, array, dtype, requires_grad)
     return made(array, requires_grad)
@@ -175,8 +180,9 @@ def rand_like(
     memory_format=preserve_format,
 ):
     """Uniform values in [0, 1) with the shape, dtype and layout of `input`."""
-    array = like("rand_like", input, dtype, layout, device, pin_memory, memory_format)
-    return made(draws("rand_like", generator).uniform(out=array), requires_grad)
+    stream = draws("rand_like", generator)
+    a, d, axes = like("rand_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(drawn_like(a, lambda out: stream.uniform(out=out), d, axes), requires_grad)
 
 
 @overridable
@@ -192,8 +198,9 @@ def randn_like(
     memory_format=preserve_format,
 ):
     """Normal values of mean 0 and variance 1 with the shape, dtype and layout of `input`."""
-    array = like("randn_like", input, dtype, layout, device, pin_memory, memory_format)
-    return made(draws("randn_like", generator).normal(out=array), requires_grad)
+    stream = draws("randn_like", generator)
+    a, d, axes = like("randn_like", input, dtype, layout, device, pin_memory, memory_format)
+    return made(drawn_like(a, lambda out: stream.normal(out=out), d, axes), requires_grad)
 
 
 @overridable
@@ -211,10 +218,14 @@ def randint_like(
     memory_format=preserve_format,
 ):
     """Integers low <= n < high with the shape, dtype and layout of `input`."""
-    array = like("randint_like", input, dtype, layout, device, pin_memory, memory_format)
+    a, d, axes = like("randint_like", input, dtype, layout, device, pin_memory, memory_format)
     first, last = _bounds("randint_like", bounds, low, high)
     stream = draws("randint_like", generator)
-    return made(stream.random(low=first, high=last, out=array), requires_grad)
+
+    def fill(out):
+        return stream.random(low=first, high=last, out=out)
+
+    return made(drawn_like(a, fill, d, axes), requires_grad)
 
 
 # --- distributions given by tensors ----------------------------------------------------------
@@ -239,21 +250,28 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability that `input` holds (or the number p), else 0, in its dtype."""
     need_tensor("bernoulli", input)
     stream = draws("bernoulli", generator)
-    array = memory_like(input._a, input._a.dtype)
+    a = input._a
+
+    def draw(x, limits=None):
+        limits = x if limits is None else limits
+        return stream.bernoulli(limits, out=memory_like(x, x.dtype))
+
     if p is None:
-        drawn = _drawn(Bernoulli, stream.bernoulli(input._a, out=array), input)
+        result = _drawn(Bernoulli, drawn_from(draw, a), input)
     elif isinstance(p, Tensor):
-        drawn = _drawn(Bernoulli, stream.bernoulli(p._a, out=array), input, p)
+        result = _drawn(Bernoulli, drawn_from(draw, a, p._a), input, p)
     else:
-        drawn = _drawn(BernoulliOfScalar, stream.bernoulli(float(p), out=array), input)
-    return _result("bernoulli", drawn, out)
+        chance = float(p)
+        array = drawn_like(a, lambda out: stream.bernoulli(chance, out=out), a.dtype)
+        result = _drawn(BernoulliOfScalar, array, input)
+    return _result("bernoulli", result, out)
 
 
 @overridable
 def poisson(input, generator=None):
     """A Poisson count for each rate in `input`, in its dtype."""
     need_tensor("poisson", input)
-    return _drawn(Poisson, draws("poisson", generator).poisson(input._a), input)
+    return _drawn(Poisson, drawn_from(draws("poisson", generator).poisson, input._a), input)
 
 
 @overridable
@@ -262,8 +280,15 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     need_tensor("multinomial", input)
     count = _integer("multinomial", num_samples, 2, "num_samples")
     stream = draws("multinomial", generator)
-    indices = stream.multinomial(input._a, count, bool(replacement))
-    return _result("multinomial", wrap(np.ascontiguousarray(indices)), out)
+
+    def draw(weights):
+        rows = weights if weights.ndim < 3 else weights.reshape(-1, weights.shape[-1])
+        indices = stream.multinomial(rows, count, bool(replacement))
+        return np.ascontiguousarray(indices).reshape(*weights.shape[:-1], count)
+
+    if input._a.ndim > 2:
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    return _result("multinomial", wrap(drawn_from(draw, input._a)), out)
 
 
 @overridable
@@ -292,7 +317,7 @@ def normal(
             )
         sizes = shape_of("normal", (size,), position=3)
         d = type_of("normal", dtype, default_float() if out is None else out._a.dtype)
-        array = stream.normal(sizes, d, float(mean), float(std))
+        array = drawn(lambda shape: stream.normal(shape, d, float(mean), float(std)), sizes)
         if out is not None:
             return into("normal", out, array, dtype, requires_grad)
         return made(array, requires_grad)
@@ -300,9 +325,16 @@ def normal(
         error = broadcast_error("normal", [x._a.shape for x in given])
         if error is not None:
             raise error
-        cls, array = NormalOfBoth, stream.normal(mean=given[0]._a, std=given[1]._a)
+        cls, center, width = NormalOfBoth, None, None
     elif isinstance(mean, Tensor):
-        cls, array = NormalOfMean, stream.normal(mean=mean._a, std=float(std))
+        cls, center, width = NormalOfMean, None, float(std)
     else:
-        cls, array = NormalOfStd, stream.normal(mean=float(mean), std=given[0]._a)
-    return _result("normal", _drawn(cls, np.asarray(array), *given), out)
+        cls, center, width = NormalOfStd, float(mean), None
+
+    def draw(*arrays):
+        m = arrays[0] if center is None else center
+        s = arrays[-1] if width is None else width
+        return np.asarray(stream.normal(mean=m, std=s))
+
+    array = drawn_from(draw, *[x._a for x in given])
+    return _result("normal", _drawn(cls, array, *given), out)

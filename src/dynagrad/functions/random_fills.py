@@ -5,14 +5,20 @@ A fill of a tensor with history is recorded: the gradient of what was overwritte
 
 from typing import Any
 
+from numpy import ndarray
+
+from ..core.memory import store
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import write
+from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from ..ops.rule import RULES
+from ..ops.shape import broadcast_to
 from .generator import draws
 from .random import _integer
+from .sampling import drawn_from, each_its_own, fill_in_place
 
 DISCARD = RULES[ops.discard]
 Uniform = node_class("UniformBackward0", DISCARD)
@@ -54,9 +60,9 @@ def uniform_(self, low=0.0, to=1.0, *, generator=None, **other):
     """Fill with uniform values in [low, to)."""
     low = _number("uniform_", _from_keyword("uniform_", low, other), 1, "from")
     to = _number("uniform_", to, 2, "to")
-    stream, a = draws("uniform_", generator), self._a
-    return write(
-        Uniform, self, lambda: stream.uniform(low=low, high=to, out=a), (self,), {}, "uniform_"
+    stream = draws("uniform_", generator)
+    return fill_in_place(
+        Uniform, self, lambda a: stream.uniform(low=low, high=to, out=a), "uniform_"
     )
 
 
@@ -64,9 +70,9 @@ def uniform_(self, low=0.0, to=1.0, *, generator=None, **other):
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with normal values of this mean and standard deviation."""
     mean, std = _number("normal_", mean, 1, "mean"), _number("normal_", std, 2, "std")
-    stream, a = draws("normal_", generator), self._a
-    return write(
-        Normal, self, lambda: stream.normal(mean=mean, std=std, out=a), (self,), {}, "normal_"
+    stream = draws("normal_", generator)
+    return fill_in_place(
+        Normal, self, lambda a: stream.normal(mean=mean, std=std, out=a), "normal_"
     )
 
 
@@ -83,26 +89,28 @@ def random_(self, *bounds, to=None, generator=None, **other):
     last = None if to is None else _integer("random_", to, 2 if first is not None else 1, "to")
     if first is None and last is not None:
         first = 0
-    stream, a = draws("random_", generator), self._a
-    return write(
-        cls, self, lambda: stream.random(low=first, high=last, out=a), (self,), {}, "random_"
-    )
+    stream = draws("random_", generator)
+    return fill_in_place(cls, self, lambda a: stream.random(low=first, high=last, out=a), "random_")
 
 
 @overridable
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with 1 of probability p, a number or a tensor of probabilities, else 0."""
-    stream, a = draws("bernoulli_", generator), self._a
+    stream = draws("bernoulli_", generator)
     if isinstance(p, Tensor):
-        probabilities = p._a
+        probabilities, a = p._a, self._a
 
         def kernel():
-            stream.bernoulli(probabilities, out=a)
+            if type(a) is type(probabilities) is ndarray and (PLAIN or not each_its_own()):
+                stream.bernoulli(probabilities, out=a)
+            else:
+                limits = broadcast_to(probabilities, shape=a.shape)
+                store(self, drawn_from(stream.bernoulli, limits))
 
         return write(BernoulliByTensor, self, kernel, (self, p), {}, "bernoulli_")
     value = _number("bernoulli_", p, 1, "p")
-    return write(
-        BernoulliByNumber, self, lambda: stream.bernoulli(value, out=a), (self,), {}, "bernoulli_"
+    return fill_in_place(
+        BernoulliByNumber, self, lambda a: stream.bernoulli(value, out=a), "bernoulli_"
     )
 
 
@@ -110,14 +118,9 @@ def bernoulli_(self, p=0.5, *, generator=None):
 def exponential_(self, lambd=1.0, *, generator=None):
     """Fill with exponential values of rate lambd."""
     rate = _number("exponential_", lambd, 1, "lambd")
-    stream, a = draws("exponential_", generator), self._a
-    return write(
-        Exponential,
-        self,
-        lambda: stream.exponential(lambd=rate, out=a),
-        (self,),
-        {},
-        "exponential_",
+    stream = draws("exponential_", generator)
+    return fill_in_place(
+        Exponential, self, lambda a: stream.exponential(lambd=rate, out=a), "exponential_"
     )
 
 
@@ -125,14 +128,9 @@ def exponential_(self, lambd=1.0, *, generator=None):
 def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
     """Fill with Cauchy values: median + sigma tan(pi (u - 1/2)), u uniform."""
     median, sigma = _number("cauchy_", median, 1, "median"), _number("cauchy_", sigma, 2, "sigma")
-    stream, a = draws("cauchy_", generator), self._a
-    return write(
-        Cauchy,
-        self,
-        lambda: stream.cauchy(median=median, sigma=sigma, out=a),
-        (self,),
-        {},
-        "cauchy_",
+    stream = draws("cauchy_", generator)
+    return fill_in_place(
+        Cauchy, self, lambda a: stream.cauchy(median=median, sigma=sigma, out=a), "cauchy_"
     )
 
 
@@ -140,14 +138,9 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
 def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     """Fill with values whose logarithm is normal, of this mean and standard deviation."""
     mean, std = _number("log_normal_", mean, 1, "mean"), _number("log_normal_", std, 2, "std")
-    stream, a = draws("log_normal_", generator), self._a
-    return write(
-        LogNormal,
-        self,
-        lambda: stream.log_normal(mean=mean, std=std, out=a),
-        (self,),
-        {},
-        "log_normal_",
+    stream = draws("log_normal_", generator)
+    return fill_in_place(
+        LogNormal, self, lambda a: stream.log_normal(mean=mean, std=std, out=a), "log_normal_"
     )
 
 
@@ -155,5 +148,5 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
 def geometric_(self, p, *, generator=None):
     """Fill with the numbers of trials until the first success, of probability p."""
     value = _number("geometric_", p, 1, "p")
-    stream, a = draws("geometric_", generator), self._a
-    return write(Geometric, self, lambda: stream.geometric(value, out=a), (self,), {}, "geometric_")
+    stream = draws("geometric_", generator)
+    return fill_in_place(Geometric, self, lambda a: stream.geometric(value, out=a), "geometric_")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary
 from ...core.complaints import type_name
@@ -16,10 +17,12 @@ from ...core.views import inplace as write_in_place
 from ...core.views import view
 from ...core.watch import PLAIN
 from ...ops import shape as shapes
+from ...ops.elementwise import where
 from ...ops.neural import activation as ops
 from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
 from ..arguments import one_dim, tensor
+from ..sampling import drawn
 
 __all__ = [
     "celu",
@@ -251,6 +254,20 @@ def prelu(input, weight):
     return apply(Prelu, x, w)
 
 
+def _slopes(a: Any, lower: float, upper: float) -> Any:
+    """Random slopes where `a` is not positive, else 1."""
+    if type(a) is not ndarray or not PLAIN:
+        slope = drawn(
+            lambda shape: default_generator.uniform(shape, a.dtype, lower, upper), a.shape
+        )
+        return where(a <= 0, slope, np.ones((), a.dtype))
+    slope = np.ones(a.shape, a.dtype)
+    below = a <= 0
+    count = int(np.count_nonzero(below))
+    slope[below] = default_generator.uniform((count,), np.float64, lower, upper)
+    return slope
+
+
 @overridable
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """input where positive, else a * input; in training a is drawn from [lower, upper]."""
@@ -264,11 +281,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         slope = np.full((), (lower + upper) / 2, x._a.dtype)
     else:
-        slope = np.ones(x._a.shape, x._a.dtype)
-        below = x._a <= 0
-        slope[below] = default_generator.uniform(
-            (int(np.count_nonzero(below)),), np.float64, lower, upper
-        )
+        slope = _slopes(x._a, lower, upper)
     if not inplace:
         return apply(Rrelu, x, slope)
 

@@ -18,6 +18,7 @@ from ...ops.neural import normalization as ops
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
+from ..sampling import drawn, drawn_like
 from .activation import node, shown
 
 __all__ = [
@@ -44,6 +45,20 @@ def _probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _kept(a: Any, chance: float, shape: tuple[int, ...], scale: float = 1.0) -> Any:
+    """1 / scale with this probability, else 0, laid out as `a` where it has its shape."""
+
+    def fill(out):
+        default_generator.bernoulli(chance, out=out)
+        if scale != 1:
+            out /= out.dtype.type(scale)
+        return out
+
+    if shape == a.shape:
+        return drawn_like(a, fill, a.dtype)
+    return drawn(lambda sizes: fill(np.empty(sizes, a.dtype)), shape)
+
+
 def _drop(x: Tensor, p: float, inplace: bool, name: str, noise_shape: tuple[int, ...]) -> Tensor:
     if category(x._a.dtype) < FLOATING:
         raise RuntimeError(
@@ -55,11 +70,7 @@ def _drop(x: Tensor, p: float, inplace: bool, name: str, noise_shape: tuple[int,
     if p == 1:
         noise = np.zeros((), x._a.dtype)
     else:
-        noise = (
-            np.empty_like(x._a) if noise_shape == x._a.shape else np.empty(noise_shape, x._a.dtype)
-        )
-        default_generator.bernoulli(1 - p, out=noise)
-        noise /= noise.dtype.type(1 - p)
+        noise = _kept(x._a, 1 - p, noise_shape, 1 - p)
     if inplace:
         return write_in_place(elementwise.mul, x, wrap(noise), name=name)
     return elementwise.mul(x, wrap(noise))
@@ -127,8 +138,7 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     if p == 1:
         return elementwise.mul(x, wrap(np.zeros((), x._a.dtype)))
     low = -1.7580993408473766
-    noise = np.empty_like(x._a)
-    default_generator.bernoulli(1 - p, out=noise)
+    noise = _kept(x._a, 1 - p, x._a.shape)
     scale = 1 / math.sqrt((low * low * p + 1) * (1 - p))
     shift = (1 - noise) * (low * scale) - low * scale * p
     result = elementwise.add(elementwise.mul(x, wrap(noise * scale)), wrap(shift))
@@ -172,10 +182,11 @@ def embedding(
             f"Long, Int; but got torch.{legacy_name(i.dtype)}Tensor instead (while checking "
             "arguments for embedding)"
         )
-    if i.size and (i.min() < 0 or i.max() >= rows):
+    least, largest = bounds(i)
+    if least < 0 or largest >= rows:
         raise IndexError(
-            f"index out of range in self\nThe table has {rows} rows; the indices span {i.min()} to "
-            f"{i.max()}."
+            f"index out of range in self\nThe table has {rows} rows; the indices span {least} to "
+            f"{largest}."
         )
     if max_norm is not None:
         _shorten(w, i, max_norm, norm_type)

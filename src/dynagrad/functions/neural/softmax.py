@@ -10,9 +10,13 @@ from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.random import default_generator
 from ...core.tensor import Tensor
+from ...core.views import detached
 from ...ops.neural import softmax as ops
+from ...ops.shape import cast
 from .. import elementwise
 from ..arguments import one_dim, tensor
+from ..extremes import argmax
+from ..sampling import drawn
 from .activation import View, floating, node
 
 Softmax = node("SoftmaxBackward0", ops.softmax)
@@ -84,12 +88,14 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     Source: Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax" (2016).
     """
     x = floating("exponential_cpu", "gumbel_softmax", logits)
-    noise = default_generator.exponential(x._a.shape, x._a.dtype)
+    noise = drawn(lambda s: default_generator.exponential(s, dtype=x._a.dtype), x._a.shape)
     gumbels = elementwise.div(elementwise.add(x, wrap(-np.log(noise))), float(tau))
     soft = torch_softmax(gumbels, dim)
     if not hard:
         return soft
     axis = one_dim(dim, x._a.ndim)
-    best = np.zeros_like(soft._a)
-    np.put_along_axis(best, np.expand_dims(soft._a.argmax(axis), axis), 1, axis)
-    return elementwise.add(wrap(best - soft._a), soft)
+    plain = detached(soft)
+    best = argmax(plain, axis, True)
+    places = np.arange(x._a.shape[axis]).reshape(-1, *[1] * (x._a.ndim - axis - 1))
+    chosen = wrap(cast(np.equal(best._a, places), dtype=x._a.dtype))
+    return elementwise.add(elementwise.sub(chosen, plain), soft)
