@@ -598,6 +598,9 @@ CONSTANTS: dict[str, list[Call]] = {
     ],
     "is_target": [call(real(3, 4), TARGETS)],
     "take_weights": [call(real(4), TARGETS)],
+    "svd_full": [call(real(2, 3))],
+    "qr_complete": [call(real(3, 2))],
+    "matrix_rank": [call(given([[1.0, 2.0], [2.0, 4.0]]), atol=0.0, rtol=1e-9)],
     "target_weights": [
         call(real(3), given([2, 0, 3]), w, classes=4, ignore=i)
         for w in (None, real(4, low=0.5))

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import apply, legacy_name, node_class, promoted, wrap, write_out
+from ..core.carrier import Carrier
 from ..core.dtype import FLOATING, category
+from ..core.dual import DualLevel
 from ..core.overrides import overridable
 from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of
 from ..ops import linalg as ops
 from ..ops import shape as shapes
+from ..ops.elementwise import where
 from ..ops.rule import RULES
 from . import elementwise, joining, parts, shape, transcendental
 from . import reduction as reductions
-from .arguments import tensor
+from .arguments import bounds, tensor
 from .contraction import matmul
 from .return_types import return_type
 
@@ -163,12 +166,12 @@ def logdet(input):
     """
     x = matrices("linalg.slogdet", input, square=True)
     sign, logs = apply(Slogdet, x)
-    bad = np.full_like(logs._a, math.nan)
     if x._a.dtype.kind == "c":
         return elementwise.add(transcendental.log(sign), logs)
-    if not (sign._a < 0).any():
+    if bounds(sign._a)[0] >= 0:
         return logs
-    return elementwise.add(logs, wrap(np.where(sign._a < 0, bad, logs._a * 0)))
+    zero = np.zeros((), logs._a.dtype)
+    return elementwise.add(logs, wrap(where(np.less(sign._a, 0), zero * math.nan, zero)))
 
 
 @overridable
@@ -252,10 +255,17 @@ def cholesky(A, *, upper=False, out=None):
     return put("linalg_cholesky", out, shape.adjoint(result) if upper else result)
 
 
+def is_differentiated(x: Tensor) -> bool:
+    """Whether x has a history or a tangent."""
+    if edge_of(x) is not None:
+        return True
+    return isinstance(x._a, Carrier) and any(isinstance(n, DualLevel) for n in x._a.levels)
+
+
 def _qr(name: str, x: Any, mode: str) -> tuple[Tensor, Tensor]:
     x = matrices(name, x)
     m, n = x._a.shape[-2:]
-    recorded = edge_of(x) is not None
+    recorded = is_differentiated(x)
     if mode == "r" or (mode == "complete" and m > n):
         if recorded:
             raise RuntimeError(
@@ -263,8 +273,8 @@ def _qr(name: str, x: Any, mode: str) -> tuple[Tensor, Tensor]:
                 "or compute under torch.no_grad()."
             )
         if mode == "r":
-            return wrap(np.empty(0, x._a.dtype)), wrap(np.linalg.qr(x._a, "r"))
-        return tuple(wrap(a) for a in np.linalg.qr(x._a, "complete"))  # pyright: ignore
+            return wrap(np.empty(0, x._a.dtype)), wrap(ops.qr(x._a)[1])
+        return tuple(wrap(a) for a in ops.qr_complete(x._a))  # pyright: ignore
     if m >= n or not recorded:
         return apply(Qr, x)
     # a wide matrix: the first columns give Q, which gives the other columns of R
@@ -294,12 +304,12 @@ def _svd(name: str, x: Any, full: bool) -> tuple[Tensor, Tensor, Tensor]:
     x = matrices(name, x)
     m, n = x._a.shape[-2:]
     if full and m != n:
-        if edge_of(x) is not None:
+        if is_differentiated(x):
             raise RuntimeError(
                 f"{name}: the derivative of the full matrices is not implemented\nUse "
                 "full_matrices=False, or compute under torch.no_grad()."
             )
-        return tuple(wrap(a) for a in np.linalg.svd(x._a))  # pyright: ignore
+        return tuple(wrap(a) for a in ops.svd_full(x._a))  # pyright: ignore
     text = f"{name}: The algorithm failed to converge."
     return _factor(Svd, text, x)
 
@@ -318,7 +328,7 @@ def torch_svd(input, some=True, compute_uv=True):
     """U, S and V with input = U diag(S) V^H, S descending."""
     u, s, vh = _svd("linalg.svd", input, not some)
     if not compute_uv:
-        u, vh = (wrap(np.zeros_like(a._a)) for a in (u, vh))
+        u, vh = (wrap(np.zeros(a._a.shape, a._a.dtype)) for a in (u, vh))
     return TorchSvdResult(u, s, shape.adjoint(vh))
 
 
@@ -332,12 +342,10 @@ def svdvals(A, *, driver=None, out=None):
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, tol=None, out=None):
     """The number of singular values above max(atol, rtol * largest)."""
     x = matrices("linalg.matrix_rank", A)
-    values = np.linalg.svd(x._a, compute_uv=False)
     if rtol is None:
         eps = float(np.finfo(x._a.dtype).eps)
         rtol = 0.0 if atol or tol is not None else max(x._a.shape[-2:]) * eps
-    bound = np.maximum(values.max(-1, initial=0) * rtol, atol or 0.0 if tol is None else tol)
-    ranks = np.asarray((values > bound[..., None]).sum(-1), np.int64)
+    ranks = ops.matrix_rank(x._a, atol=atol or 0.0 if tol is None else tol, rtol=rtol)
     return put("linalg_matrix_rank", out, wrap(ranks))
 
 

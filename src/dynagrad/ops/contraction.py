@@ -176,7 +176,8 @@ def _with_bias(bias, x, y, flags, kw):
 
 
 def _with_bias_batch(fun, values, flags, kw):
-    return _with_bias(*values, flags, kw)
+    bias, x, y = values
+    return _with_bias(bias, x, y, flags, kw)
 
 
 #: the forward modes of the three inputs of bias + x @ y

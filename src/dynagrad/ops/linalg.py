@@ -11,7 +11,7 @@ import numpy as np
 from .batching import of_rank
 from .contraction import swap
 from .reduction import sum_over
-from .rule import ALIGNED, elementwise, general, linear, primitive
+from .rule import ALIGNED, constant, elementwise, general, linear, primitive
 from .shape import reshape
 
 
@@ -367,9 +367,28 @@ def svd(x):
 
 
 @primitive
-def svdvals(x):
-    """The singular values, descending."""
-    return np.linalg.svd(x, compute_uv=False)
+def svd_full(x):
+    """U, S and V with square U and V."""
+    return tuple(np.linalg.svd(x))
+
+
+@primitive
+def qr_complete(x):
+    """Q and R with a square Q."""
+    return tuple(np.linalg.qr(x, "complete"))
+
+
+@primitive
+def matrix_rank(x, *, atol, rtol):
+    """The number of singular values above max(atol, rtol * largest)."""
+    values = np.linalg.svd(x, compute_uv=False)
+    bound = np.maximum(values.max(-1, initial=0) * rtol, atol)
+    return np.asarray((values > bound[..., None]).sum(-1), np.int64)
+
+
+constant(svd_full, batch=ALIGNED)
+constant(qr_complete, batch=ALIGNED)
+constant(matrix_rank, batch=ALIGNED)
 
 
 @primitive

@@ -18,7 +18,7 @@ from ...ops.neural.softmax import log_softmax
 from ...ops.norms import vector_norm as norm_op
 from .. import elementwise, expansion, powers, selection, shape
 from .. import reduction as reductions
-from ..arguments import one_dim, tensor
+from ..arguments import bounds, one_dim, tensor
 from ..contraction import noted
 from ..norms import VectorNorm
 from .activation import floating, node, shown
@@ -301,7 +301,8 @@ def multi_margin_loss(
             f"samples (batch size). Expected target size {[x._a.shape[0]]}, but got "
             f"{list(t._a.shape)}. Input has shape {list(x._a.shape)}."
         )
-    if t._a.size and not (0 <= t._a.min() and t._a.max() < x._a.shape[1]):
+    least, largest = bounds(t._a)
+    if least < 0 or largest >= x._a.shape[1]:
         raise RuntimeError(
             f"target out of range\nThe input has {x._a.shape[1]} classes: targets lie in "
             f"[0, {x._a.shape[1] - 1}]."
@@ -368,8 +369,8 @@ def cosine_embedding_loss(
 
     sizes = [apply(AddNumber, dot(x, x), number=1e-12) for x in (input1, input2)]
     cosine = elementwise.div(dot(input1, input2), powers.sqrt(elementwise.mul(*sizes)))
-    zeros = wrap(np.zeros_like(cosine._a))
-    alike = elementwise.sub(wrap(np.ones_like(cosine._a)), cosine)
+    zeros = wrap(np.zeros(cosine._a.shape, cosine._a.dtype))
+    alike = elementwise.sub(wrap(np.ones(cosine._a.shape, cosine._a.dtype)), cosine)
     apart = selection.clamp_min(apply(SubNumber, cosine, number=-margin), 0)
     losses = elementwise.add(
         selection.where(wrap(target._a == 1), alike, zeros),

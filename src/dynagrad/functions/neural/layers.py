@@ -17,7 +17,7 @@ from ...ops.neural import embedding as embedding_ops
 from ...ops.neural import normalization as ops
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
-from ..arguments import tensor
+from ..arguments import bounds, tensor
 from ..sampling import drawn, drawn_like
 from .activation import node, shown
 

@@ -16,7 +16,7 @@ from ...ops.neural import loss as ops
 from ...ops.shape import copy
 from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
-from ..arguments import tensor
+from ..arguments import bounds, tensor
 from .activation import LogSigmoid, node, shown
 
 Mse = node("MseLossBackward0", ops.mse)
@@ -200,16 +200,19 @@ def binary_cross_entropy(
     result = apply(Bce, x, y, weight, reduction=reduction)
     # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
     r = result._a
-    if math.isnan(r.item()) if r.ndim == 0 and type(r) is np.ndarray else (r != r).any():
-        _check_probabilities(a)
+    if type(r) is not np.ndarray:
+        _check_probabilities(*bounds(a))
+    elif math.isnan(r.item()) if r.ndim == 0 else (r != r).any():
+        if a.size:
+            _check_probabilities(np.fmin.reduce(a, None), np.fmax.reduce(a, None))
     return result
 
 
-def _check_probabilities(a: Any) -> None:
-    if a.size and (np.fmin.reduce(a, None) < 0 or np.fmax.reduce(a, None) > 1):
+def _check_probabilities(low: Any, high: Any) -> None:
+    if low < 0 or high > 1:
         raise RuntimeError(
             "all elements of input should be between 0 and 1\nThe input lies in "
-            f"[{np.nanmin(a):g}, {np.nanmax(a):g}]. For scores before the sigmoid use "
+            f"[{low:g}, {high:g}]. For scores before the sigmoid use "
             "binary_cross_entropy_with_logits."
         )
 
@@ -268,7 +271,7 @@ def hinge_embedding_loss(
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     x, y = tensor("hinge_embedding_loss", input), tensor("hinge_embedding_loss", target, 2)
-    zeros = wrap(np.zeros_like(x._a))
+    zeros = wrap(np.zeros(x._a.shape, x._a.dtype))
     beyond = selection.clamp_min(elementwise.sub(constant(margin, x), x), 0)
     losses = elementwise.add(
         selection.where(wrap(y._a != 1), beyond, zeros),
@@ -353,7 +356,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = wrap(np.full(x._a.shape, var, x._a.dtype))
-    elif (var._a < 0).any():
+    elif bounds(var._a)[0] < 0 if type(var._a) is not np.ndarray else (var._a < 0).any():
         raise ValueError("var has negative entry/entries")
     if var._a.shape != x._a.shape:
         if x._a.shape[:-1] == var._a.shape:
