@@ -194,15 +194,8 @@ class BackwardCFunction(Node):
         return self._checked(answer if isinstance(answer, tuple) else (answer,), edges, create)
 
     def _checked(self, answer: tuple, edges: tuple, create: bool) -> list:
-        name, expected = type(self).__name__, len(self.inputs)
-        if len(answer) > expected and all(a is None for a in answer[expected:]):
-            answer = answer[:expected]
-        if len(answer) != expected:
-            raise RuntimeError(
-                f"function {name} returned an incorrect number of gradients (expected {expected}, "
-                f"got {len(answer)})\n"
-                "backward returns one gradient (or None) for each argument of forward."
-            )
+        name = type(self).__name__
+        answer = fitting_count(name, answer, len(self.inputs))
         results = []
         for i, (a, meta) in enumerate(zip(answer, self.inputs, strict=True)):
             if meta is None:
@@ -222,6 +215,39 @@ class BackwardCFunction(Node):
                 a = np.conjugate(a) if a._a.dtype.kind == "c" else a
             results.append(a if a is None or create else a._a)
         return results
+
+
+def fitting_count(name: str, answer: tuple, expected: int) -> tuple:
+    """What a backward returned, without Nones too many; RuntimeError for another number."""
+    if len(answer) > expected and all(a is None for a in answer[expected:]):
+        answer = answer[:expected]
+    if len(answer) != expected:
+        raise RuntimeError(
+            f"function {name} returned an incorrect number of gradients (expected {expected}, "
+            f"got {len(answer)})\n"
+            "backward returns one gradient (or None) for each argument of forward."
+        )
+    return answer
+
+
+def _positional(forward: Any, args: tuple, kwargs: dict, skip: int, complete: bool) -> tuple:
+    """The arguments with those given by name, and (`complete`) defaults, in their places; and what
+    can only be given by name.
+    """
+    code = getattr(forward, "__code__", None)
+    if code is None:
+        return args, kwargs
+    names = code.co_varnames[skip : code.co_argcount]
+    defaults = forward.__defaults__ or ()
+    known = dict(zip(names[len(names) - len(defaults) :], defaults, strict=False))
+    values, left = list(args), dict(kwargs)
+    for name in names[len(args) :]:
+        if not (left.keys() & set(names)) and not complete:
+            break
+        if name not in left and name not in known:
+            break
+        values.append(left.pop(name) if name in left else known[name])
+    return tuple(values), left
 
 
 def _fitted(a: Tensor, meta: Meta, name: str, index: int) -> Tensor:
@@ -324,6 +350,9 @@ class Function:
             answer = watched_call(cls.apply, args, kwargs)
             if answer is not NotImplemented:
                 return answer
+        has_ctx = cls.setup_context is Function.setup_context
+        if kwargs or (not has_ctx and getattr(cls.forward, "__defaults__", None)):
+            args, kwargs = _positional(cls.forward, args, kwargs, has_ctx, not has_ctx)
         if not PLAIN and any(isinstance(getattr(a, "_a", None), Carrier) for a in flatten(args)[0]):
             return cls._on_carriers(args, kwargs)
         ctx = FunctionCtx()
@@ -332,7 +361,7 @@ class Function:
         ctx.needs_input_grad = tuple(e is not None for e in edges)
         token = grad_mode.set(False)
         try:
-            if cls.setup_context is Function.setup_context:
+            if has_ctx:
                 output = cls.forward(ctx, *args, **kwargs)
             else:
                 output = cls.forward(*args, **kwargs)
@@ -347,6 +376,7 @@ class Function:
 def recorded_results(
     cls: Any, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tuple, records: bool
 ) -> tuple:
+    """The results of one call, on the tape if it `records`."""
     tensors = [o for o in outputs if isinstance(o, Tensor)]
     for t in ctx._dirty:
         if not any(t is o for o in tensors):

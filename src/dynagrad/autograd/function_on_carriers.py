@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from ..core.batched import Batched, BatchLevel, enter, leave
 from ..core.carrier import Carrier, Level, levels, new_level, to_levels, under
+from ..core.complaints import type_name
 from ..core.dual import Dual
-from ..core.pytree import flatten, tree_map, unflatten
+from ..core.pytree import flatten, spread, tree_map, unflatten
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor, edge_of, wrap
 from ..functions.creation import zeros_like
 from ..functions.shape import movedim
-from .function import Function, FunctionCtx, recorded_results
+from .function import Function, FunctionCtx, fitting_count, recorded_results
 
 NEEDS_SETUP_CONTEXT = (
     "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, "
@@ -47,20 +48,23 @@ def apply_on_carriers(cls: Any, args: tuple, kwargs: dict) -> Any:
     edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
     records = grad_mode.get() and any(e is not None for e in edges)
     bare = tree_map(_without_history, args)
+    needs = tuple([e is not None for e in edges])
     if isinstance(top, BatchLevel):
         if cls.setup_context is Function.setup_context:
             raise RuntimeError(NEEDS_SETUP_CONTEXT.format(name=cls.__name__))
-        output = _batched(cls, top, bare, kwargs)
+        output = _batched(cls, top, args, bare, kwargs)
         ctx = FunctionCtx()
-        if records:
+        ctx.needs_input_grad = needs
+        results = output if isinstance(output, tuple) else (output,)
+        if records or _is_in_any(results, args):
             token = grad_mode.set(False)
             try:
                 cls.setup_context(ctx, args, output)
             finally:
                 grad_mode.reset(token)
     else:
-        output, ctx = _pushed(cls, top, args, bare, kwargs)
-    ctx.needs_input_grad = tuple(e is not None for e in edges)
+        output, ctx = _pushed(cls, top, args, bare, kwargs, needs)
+    ctx.needs_input_grad = needs
     outputs = output if isinstance(output, tuple) else (output,)
     made = recorded_results(cls, ctx, args, edges, outputs, records)
     return made if isinstance(output, tuple) else made[0]
@@ -82,7 +86,7 @@ def _without_history(a: Any) -> Any:
 # --- vmap -----------------------------------------------------------------------------------------
 
 
-def _batched(cls: Any, level: BatchLevel, args: tuple, kwargs: dict) -> Any:
+def _batched(cls: Any, level: BatchLevel, args: tuple, bare: tuple, kwargs: dict) -> Any:
     own = cls.vmap is not Function.vmap
     if own and cls.generate_vmap_rule:
         raise RuntimeError(
@@ -95,26 +99,43 @@ def _batched(cls: Any, level: BatchLevel, args: tuple, kwargs: dict) -> Any:
             f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please "
             "override and implement the vmap staticmethod or set generate_vmap_rule=True."
         )
-    leaves, spec = flatten(args)
+    leaves, spec = flatten(bare)
     taken = [_taken_off(a, level) for a in leaves]
     values = [value for value, _ in taken]
     if not own:
         flags = tuple([dim is not None for _, dim in taken])
         call = GeneratedCall(cls, spec, flags, kwargs, level)
         with under(level):
-            outputs = Generated.apply(call, *values)
-        return _rebatched(unflatten(list(outputs), call.out_spec), 0, level)
+            outputs = _generated(cls).apply(*values, call)
+        entered = [_rebatched(o, 0, level) for o in outputs[: call.results]]
+        return unflatten(entered, call.out_spec)
     in_dims = unflatten([dim for _, dim in taken], spec)
     info = VmapInfo(level.size, level.randomness)  # pyright: ignore[reportArgumentType]
     with under(level):
         answer = cls.vmap(info, in_dims, *unflatten(values, spec), **kwargs)
     if not (isinstance(answer, tuple) and len(answer) == 2):
         raise RuntimeError(
-            f"Expected {cls.__name__}.vmap to return a tuple of (output, out_dims), got "
-            f"{type(answer).__name__}"
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with "
+            f"pytree structure compatible with the output. {cls.__name__}.vmap returned "
+            f"{type(answer).__name__}."
         )
     output, out_dims = answer
-    return _rebatched(output, out_dims, level)
+    outputs, out_spec = flatten(output)
+    dims = spread(out_dims, out_spec)
+    if dims is None:
+        raise RuntimeError(
+            "The autograd.Function's vmap staticmethod returned an incompatible (output, out_dims) "
+            f"tuple. Expected out_dims={out_dims} of {cls.__name__}.vmap to have the structure of "
+            f"its output, with {len(outputs)} values."
+        )
+    given = zip(flatten(args)[0], taken, strict=True)
+    same = {(id(value), dim): a for a, (value, dim) in given if isinstance(a, Tensor)}
+    # A result that is an argument remains it: it may be marked as written in place.
+    entered = [
+        same[id(o), d] if (id(o), d) in same else _rebatched(o, d, level)
+        for o, d in zip(outputs, dims, strict=True)
+    ]
+    return unflatten(entered, out_spec)
 
 
 def _taken_off(a: Any, level: Level) -> tuple[Any, int | None]:
@@ -126,15 +147,13 @@ def _taken_off(a: Any, level: Level) -> tuple[Any, int | None]:
     return value, 0 if held.is_batched else None
 
 
-def _rebatched(output: Any, out_dims: Any, level: Level) -> Any:
-    if isinstance(output, tuple):
-        dims = out_dims if isinstance(out_dims, tuple | list) else (out_dims,) * len(output)
-        return tuple([_rebatched(o, d, level) for o, d in zip(output, dims, strict=True)])
+def _rebatched(output: Any, out_dim: Any, level: Level) -> Any:
+    """A result of a batch, which is in dimension `out_dim`, inside of the level."""
     if not isinstance(output, Tensor):
         return output
-    if out_dims is None:
+    if out_dim is None:
         return level.lift(output)
-    return enter(movedim(output, out_dims, 0) if out_dims else output, level)
+    return enter(movedim(output, out_dim, 0) if out_dim else output, level)
 
 
 class GeneratedCall:
@@ -149,67 +168,82 @@ class GeneratedCall:
         self.randomness = level.randomness
         self.out_spec: Any = None
         self.ctx = FunctionCtx()
-        #: what the Function saved: for each tensor its source ("in", "out" or "own"), number,
-        #: value below the batch and whether it has the batch dimension
-        self.saved: list = []
+        #: what the Function saved for backward, and for jvp: for each tensor its source ("in",
+        #: "out" or None), number and whether it has the batch dimension
+        self.saved: list[tuple] = []
+        self.saved_forward: list[tuple] = []
+        #: results without a derivative, and how many results there are; what the Function saved of
+        #: its own comes behind them
         self.fixed: list[int] = []
+        self.results = 0
+        self.own = 0
 
-    def on_batch(self, f: Callable, values: list, flags: Any, saved: Any) -> list:
-        """`f(*values)` within a level of its own, with what was saved; the results below it."""
+    def on_batch(
+        self, f: Callable, values: list, flags: Any, saved: tuple = (), sources: Any = ()
+    ) -> list:
+        """`f(values, level)` in a level of its own, with what was saved; the results below it."""
         with new_level(BatchLevel, self.size, self.randomness) as level:
-            if saved is not None:
-                self.ctx._saving = tuple(
-                    [
-                        t if t is None or not flag else enter(t, level)
-                        for t, (*_, flag) in zip(saved, self.saved, strict=True)
-                    ]
-                )
+            self.ctx._saving = tuple(
+                [
+                    enter(t, level) if t is not None and flag else t
+                    for t, (*_, flag) in zip(saved, sources, strict=True)
+                ]
+            )
             given = [
                 enter(v, level) if flag and isinstance(v, Tensor) else v
                 for v, flag in zip(values, flags, strict=True)
             ]
-            answer = f(given)
+            try:
+                answer = f(given, level)
+            finally:
+                self.ctx._saving = ()
             results = list(answer) if isinstance(answer, tuple) else [answer]
-            found = [leave(r, level) if isinstance(r, Tensor) else r for r in results]
-            self.ctx._saving = ()
-            return found
+            return [leave(r, level) if isinstance(r, Tensor) else r for r in results]
+
+    def run_forward(self, given: list, level: Level) -> tuple:
+        """The results of forward, and what the Function saved besides."""
+        ctx = self.ctx
+        args = unflatten(given, self.spec)
+        output = self.cls.forward(*args, **self.kwargs)
+        self.cls.setup_context(ctx, args, output)
+        results, self.out_spec = flatten(output)
+        self.fixed = [n for n, r in enumerate(results) if _is_in(r, ctx._fixed)]
+        self.results = len(results)
+        for_jvp = ctx._saving if ctx._saving_forward is None else ctx._saving_forward
+        for t in (*ctx._saving, *for_jvp):
+            if t is not None and not _is_in(t, given, results):
+                results.append(t)
+        self.own = len(results) - self.results
+        self.saved = [_source(t, given, results, level) for t in ctx._saving]
+        self.saved_forward = [_source(t, given, results, level) for t in for_jvp]
+        return tuple(results)
 
 
 class Generated(Function):
-    """A Function on a batch, by its own forward, backward and jvp on single examples."""
+    """A Function on a batch, by its own forward, backward and jvp on single examples. Its inputs
+    are the leaves of the Function's, then the call.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(call: GeneratedCall, *leaves: Any) -> tuple:
+    def forward(*inputs: Any) -> tuple:
         """Run the Function's forward on the batch."""
-
-        def on_examples(given: list) -> Any:
-            args = unflatten(given, call.spec)
-            output = call.cls.forward(*args, **call.kwargs)
-            call.cls.setup_context(call.ctx, args, output)
-            results, call.out_spec = flatten(output)
-            call.saved = [_source(t, given, results) for t in call.ctx._saving]
-            fixed = call.ctx._fixed
-            call.fixed = [n for n, r in enumerate(results) if any(r is t for t in fixed)]
-            return tuple(results)
-
-        return tuple(call.on_batch(on_examples, list(leaves), call.flags, None))
+        *leaves, call = inputs
+        return tuple(call.on_batch(call.run_forward, leaves, call.flags))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
         """Save what the Function saved, as this call's own inputs and results."""
-        call, *leaves = inputs
+        *leaves, call = inputs
         ctx.call = call
         ctx.set_materialize_grads(call.ctx._materialize)
-        kept = []
-        for source, number, value, _ in call.saved:
-            kept.append(
-                leaves[number] if source == "in" else output[number] if source == "out" else value
-            )
-        ctx.save_for_backward(*kept)
-        ctx.save_for_forward(*kept)
-        ctx.mark_non_differentiable(*[output[number] for number in call.fixed])
+        groups = {"in": leaves, "out": output, None: [None]}
+        ctx.save_for_backward(*[groups[source][n] for source, n, _ in call.saved])
+        ctx.save_for_forward(*[groups[source][n] for source, n, _ in call.saved_forward])
+        ctx.mark_non_differentiable(
+            *[output[n] for n in call.fixed], *(output[call.results :] if call.own else ())
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple:
@@ -217,65 +251,90 @@ class Generated(Function):
         summed.
         """
         call = ctx.call
-        call.ctx.needs_input_grad = ctx.needs_input_grad[1:]
+        call.ctx.needs_input_grad = ctx.needs_input_grad[:-1]
+        given = list(grads[: call.results])
         found = call.on_batch(
-            lambda given: call.cls.backward(call.ctx, *given),
-            list(grads),
-            [g is not None for g in grads],
+            lambda given, _: call.cls.backward(call.ctx, *given),
+            given,
+            [g is not None for g in given],
             ctx.saved_tensors,
+            call.saved,
         )
-        return (
-            None,
-            *[
-                g if g is None or flag else g.sum(0)
-                for g, flag in zip(found, call.flags, strict=False)
-            ],
+        found = fitting_count(
+            f"{call.cls.__name__}GeneratedBackward", tuple(found), len(call.flags)
         )
+        summed = [
+            g if flag or not isinstance(g, Tensor) else g.sum(0)
+            for g, flag in zip(found, call.flags, strict=True)
+        ]
+        return (*summed, None)
 
     @staticmethod
-    def jvp(ctx: Any, _: Any, *tangents: Any) -> tuple:
+    def jvp(ctx: Any, *tangents: Any) -> tuple:
         """Run the Function's jvp on the batch."""
         call = ctx.call
-        flags = [flag and t is not None for flag, t in zip(call.flags, tangents, strict=True)]
-        return tuple(
-            call.on_batch(
-                lambda given: call.cls.jvp(call.ctx, *given),
-                list(tangents),
-                flags,
-                ctx.saved_tensors,
-            )
+        given = list(tangents[:-1])
+        found = call.on_batch(
+            lambda given, _: call.cls.jvp(call.ctx, *given),
+            given,
+            [flag and t is not None for flag, t in zip(call.flags, given, strict=True)],
+            ctx.saved_tensors,
+            call.saved_forward,
         )
+        _check_tangents(found, call.results)
+        return (*found, *[None] * call.own)
 
 
-def _source(t: Any, inputs: list, outputs: list) -> tuple:
-    """Where a saved tensor comes from, its value below the batch, whether it is batched."""
+def _generated(cls: Any) -> type[Generated]:
+    """`Generated` under a name that says whose vmap it is."""
+    if "_generated" not in cls.__dict__:
+        cls._generated = type(f"{cls.__name__}Generated", (Generated,), {})
+    return cls._generated
+
+
+def _is_in_any(some: tuple, args: tuple) -> bool:
+    return any(_is_in(x, args) for x in some if isinstance(x, Tensor))
+
+
+def _is_in(t: Any, *groups: Any) -> bool:
+    return any(t is other for group in groups for other in group)
+
+
+def _source(t: Any, inputs: list, outputs: list, level: Level) -> tuple:
+    """Where a saved tensor comes from, and whether it has the batch dimension outside."""
     if t is None:
-        return "own", 0, None, False
-    held = t._a
-    batched = type(held) is Batched and held.is_batched
-    for source, group in (("in", inputs), ("out", outputs)):
-        for number, other in enumerate(group):
-            if t is other:
-                return source, number, None, batched or source == "out"
-    value = _taken_off(t, held.level)[0] if type(held) is Batched else t
-    return "own", 0, value, batched
+        return None, 0, False
+    for number, other in enumerate(inputs):
+        if t is other:
+            return "in", number, _taken_off(t, level)[1] is not None
+    return "out", next(n for n, other in enumerate(outputs) if t is other), True
 
 
 # --- forward mode ---------------------------------------------------------------------------------
 
 
-def _pushed(cls: Any, level: Level, args: tuple, bare: tuple, kwargs: dict) -> tuple[Any, Any]:
+def _pushed(
+    cls: Any, level: Level, args: tuple, bare: tuple, kwargs: dict, needs: tuple
+) -> tuple[Any, Any]:
     """The Function on dual numbers: its results as dual numbers, and the context with the saved
     ones among them.
     """
     primals = tuple([_primal(a, level) for a in bare])
     ctx = FunctionCtx()
+    ctx.needs_input_grad = needs
+    has_ctx = cls.setup_context is Function.setup_context
+    if has_ctx and _levels_of(primals):
+        raise RuntimeError(NEEDS_SETUP_CONTEXT.format(name=cls.__name__))
     with under(level):
-        if cls.setup_context is Function.setup_context:
-            output = cls.forward(ctx, *primals, **kwargs)
-        else:
-            output = cls.apply(*primals, **kwargs)
-            cls.setup_context(ctx, primals, output)
+        output = None if has_ctx else cls.apply(*primals, **kwargs)
+        token = grad_mode.set(False)
+        try:
+            if has_ctx:
+                output = cls.forward(ctx, *primals, **kwargs)
+            else:
+                cls.setup_context(ctx, primals, output)
+        finally:
+            grad_mode.reset(token)
     outputs = output if isinstance(output, tuple) else (output,)
     tangents = [_tangent(a, p, level, ctx) for a, p in zip(bare, primals, strict=True)]
     saving = ctx._saving
@@ -285,11 +344,7 @@ def _pushed(cls: Any, level: Level, args: tuple, bare: tuple, kwargs: dict) -> t
         answer = cls.jvp(ctx, *tangents)
     ctx._saving = saving
     parts = answer if isinstance(answer, tuple) else (answer,)
-    if len(parts) != len(outputs):
-        raise RuntimeError(
-            f"{cls.__name__}.jvp returned {len(parts)} tangents for {len(outputs)} results; it "
-            "returns one (or None) for each result of forward."
-        )
+    _check_tangents(parts, len(outputs))
     duals: list[Any] = []
     for number, (o, t) in enumerate(zip(outputs, parts, strict=True)):
         duals.append(_dual(cls, o, t, number, level))
@@ -321,18 +376,29 @@ def _tangent(a: Any, primal: Any, level: Level, ctx: FunctionCtx) -> Any:
     return zeros_like(primal) if ctx._materialize and held.dtype.kind in "fcV" else None
 
 
+def _check_tangents(tangents: Any, count: int) -> None:
+    if len(tangents) != count:
+        raise RuntimeError(
+            "Function's jvp returned an invalid number of forward gradients (expected "
+            f"{count} but got {len(tangents)})\n"
+            "jvp returns a tangent (or None) for each result of forward."
+        )
+
+
 def _dual(cls: Any, output: Any, tangent: Any, number: int, level: Level) -> Any:
     if not isinstance(output, Tensor) or output._a.dtype.kind not in "fcV":
         return output
     if tangent is not None and not isinstance(tangent, Tensor):
         raise RuntimeError(
-            f"{cls.__name__}.jvp: expected Tensor or None for tangent {number}, got "
-            f"{type(tangent).__name__}"
+            f"expected Variable or None (got {type_name(tangent)}) for grad output {number}.\n"
+            f"{cls.__name__}.jvp returns tensors."
         )
     if tangent is not None and tangent._a.shape != output._a.shape:
         raise RuntimeError(
-            f"{cls.__name__}.jvp returned a tangent of shape {list(tangent._a.shape)} for result "
-            f"{number} of shape {list(output._a.shape)}"
+            "Trying to set a forward gradient that has a different size than that of the original "
+            f"Tensor, this is not supported. Tensor is of size {list(output._a.shape)} while the "
+            f"given forward gradient is of size {list(tangent._a.shape)}: result {number} of "
+            f"{cls.__name__}."
         )
     return wrap(Dual(level, output._a, None if tangent is None else tangent._a))
 

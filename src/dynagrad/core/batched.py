@@ -80,7 +80,7 @@ class Batched(Carrier):
         if not batched:
             result = compute(rule, values, kw)
             if rule.kind == "constant":
-                return result
+                return payload(result)
         elif rule.batch is ALIGNED:
             result = compute(rule, aligned(values, flags), kw)
         elif rule.batch is LEADING:
