@@ -605,7 +605,8 @@ CONSTANTS: dict[str, list[Call]] = {
         call(real(3), given([2, 0, 3]), w, classes=4, ignore=i)
         for w in (None, real(4, low=0.5))
         for i in (-100, 0)
-    ],
+    ]
+    + [call(real(), given(2), real(4, low=0.5), classes=4, ignore=-100)],
     "label_pairs": [call(real(2, 4), given([[1, 3, -1, 0], [0, -1, 2, 2]]))],
 }
 

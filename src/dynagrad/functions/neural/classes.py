@@ -16,6 +16,7 @@ from ...ops.neural import classes as ops
 from ...ops.neural.classes import nll
 from ...ops.neural.softmax import log_softmax
 from ...ops.norms import vector_norm as norm_op
+from ...ops.reduction import sum_over
 from .. import elementwise, expansion, powers, selection, shape
 from .. import reduction as reductions
 from ..arguments import bounds, one_dim, tensor
@@ -250,13 +251,13 @@ def _uniform_part(logs, t, weight, axis, ignore, reduction):
     total = reductions.sum(losses)
     if reduction == "sum":
         return total
-    counts = t != ignore
-    weights = counts if weight is None else weight._a[np.where(counts, t, 0)] * counts
-    return elementwise.div(total, wrap(np.asarray(np.sum(weights), logs._a.dtype)))
+    kw = {"classes": logs._a.shape[axis], "ignore": ignore}
+    weights = ops.target_weights(logs._a, t, None if weight is None else weight._a, **kw)
+    return elementwise.div(total, wrap(sum_over(weights, axes=None, keepdims=False)))
 
 
 def _on_axis(weight: Tensor, axis: int, ndim: int) -> Any:
-    return weight._a.reshape([-1 if i == axis else 1 for i in range(ndim)])
+    return detached_array(weight._a).reshape([-1 if i == axis else 1 for i in range(ndim)])
 
 
 def _of_probabilities(logs, target, weight, axis, reduction, smoothing):

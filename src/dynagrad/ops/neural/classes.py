@@ -116,9 +116,12 @@ def _weights_batch(fun, values, flags, kw):
     x, target, weight = values
     size = batch_size(values, flags)
     target = with_batch(target, flags[1], size)
+    result_shape = target.shape
+    if target.ndim == 1:  # an example is a single row of classes
+        target = reshape(target, shape=(size, 1))
     shape = (*target.shape[:2], kw["classes"], *target.shape[2:])
     rows = _picked_weights(x, as_rows(target), weight, flags[2], shape, kw["ignore"])
-    return reshape(rows, shape=target.shape)
+    return reshape(rows, shape=result_shape)
 
 
 def _nll_batch(fun, values, flags, kw):
