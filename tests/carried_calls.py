@@ -1,5 +1,5 @@
-"""Sample calls of the public functions, gathered from the tables of the parity tests, and their runs
-under vmap and in forward mode, compared with what they mean.
+"""Sample calls of the public functions, gathered from the tables of the parity tests, and their
+runs under vmap and in forward mode, compared with what they mean.
 """
 
 import importlib
@@ -92,7 +92,9 @@ def _graph_calls() -> list[Case]:
 def _neural() -> list[Case]:
     scope = {**modules(True), "nn": dynagrad.nn}
     normal, unit = _table("test_neural", "normal"), _table("test_neural", "unit")
-    found = [Case(text, {"x": 3 * normal(4, 6)}, scope) for text in _table("test_neural", "ACTIVATIONS")]
+    found = [
+        Case(text, {"x": 3 * normal(4, 6)}, scope) for text in _table("test_neural", "ACTIVATIONS")
+    ]
     for name in _table("test_neural", "IN_PLACE"):
         found.append(Case(f"F.{name}(x * 1, inplace=True)", {"x": 2 * normal(3, 4)}, scope))
     for text, _, tensors in _table("test_neural", "LOSSES"):

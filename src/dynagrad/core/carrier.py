@@ -208,7 +208,7 @@ class Carrier(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if method != "__call__" or kwargs or (out is not None and out != (Ellipsis,)):
-            raise TypeError(
+            raise NotImplementedError(
                 f"np.{ufunc.__name__}.{method} with {sorted(kwargs)} and out={out} cannot take a "
                 "transformed value; use the public function, such as np.sum for np.add.reduce"
             )
@@ -245,7 +245,8 @@ class Carrier(NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        return getitem(self, index=index)
+        plain = type(index) is tuple or index is Ellipsis
+        return getitem(self, index=index if plain else (index, ...))
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -32,7 +32,7 @@ from .carrier import (
 from .engine import run
 from .protocols import default_node
 from .quiet import compute
-from .tape import Meta, Node, caller, tick
+from .tape import Meta, Node, caller, grad_mode, tick
 from .tensor import Tensor, edge_of, leaf_edge, with_edge, wrap
 
 new = object.__new__
@@ -174,7 +174,7 @@ def push(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) ->
     elif rule.kind == "multilinear":
         terms = []
         for i, t in enumerate(tangents):
-            if t is not None:
+            if t is not None and _differentiable(rule, i):
                 terms.append(_listed(compute(rule, [*primals[:i], t, *primals[i + 1 :]], kw)))
         parts = _added(terms)
     elif rule.kind == "elementwise":
@@ -220,18 +220,18 @@ def fitted(t: Any, result: Any) -> Any:
     return t if t.dtype == result.dtype else shapes.cast(t, dtype=result.dtype)
 
 
+def _differentiable(rule: Rule, i: int) -> bool:
+    return rule.joint or (i < len(rule.vjps) and rule.vjps[i] is not None)
+
+
 def _all_tangents(rule: Rule, primals: list, tangents: list) -> list:
     """The inputs of a linear operation on tangents: zeros where none came, indices as they are."""
     given = []
     for i, (x, t) in enumerate(zip(primals, tangents, strict=True)):
-        if t is not None:
-            given.append(t)
-        elif (
-            x is None
-            or x.dtype.kind not in "fcV"
-            or not (rule.joint or (i < len(rule.vjps) and rule.vjps[i] is not None))
-        ):
+        if x is None or x.dtype.kind not in "fcV" or not _differentiable(rule, i):
             given.append(x)
+        elif t is not None:
+            given.append(t)
         else:
             given.append(zeros(shape=x.shape, dtype=x.dtype, like=x))
     return given
@@ -289,7 +289,11 @@ def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results
         ]
     )
     g = leaves[0] if rule.results == 1 else leaves
-    cotangents = node.vjp(g, saved, node.edges)
+    token = grad_mode.set(True)
+    try:
+        cotangents = node.vjp(g, saved, node.edges)
+    finally:
+        grad_mode.reset(token)
     roots, weights = [], []
     for c, t, x in zip(cotangents, tangents, primals, strict=False):
         if t is None or c is None or edge_of(c) is None:

@@ -113,6 +113,13 @@ def bounds(array: Any) -> tuple[Any, Any]:
     return (_least(array, None), _largest(array, None)) if array.size else (0, -1)
 
 
+def holds(array: Any, everywhere: bool) -> bool:
+    """Whether a comparison's result is true everywhere, or anywhere; a batch refuses to say."""
+    if isinstance(array, Carrier):
+        return bool(array)
+    return bool(array.all() if everywhere else array.any())
+
+
 def settled(array: Any) -> Any:
     """The plain array of values that are the same for all examples of a batch; else the carrier
     itself.

@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..core.apply import apply, binary, legacy_name, wrap, write_out
+from ..core.carrier import Carrier
 from ..core.dtype import COMPLEX, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import comparison as ops
-from .arguments import tensor
+from .arguments import holds, tensor
 from .elementwise import in_place, node, of_tensors
 
 __all__ = [
@@ -82,7 +83,7 @@ not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 def equal(input, other):
     """Whether two tensors have the same shape and the same elements, as a bool."""
     x, y = tensor("equal", input)._a, tensor("equal", other, 2, "other")._a
-    return x.shape == y.shape and bool(np.equal(x, y).all())
+    return x.shape == y.shape and holds(np.equal(x, y), True)
 
 
 IsClose = node("IscloseBackward0", ops.is_close)
@@ -106,7 +107,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 @overridable
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether all elements are close (see isclose), as a bool."""
-    return bool(isclose(input, other, rtol, atol, equal_nan)._a.all())
+    return holds(isclose(input, other, rtol, atol, equal_nan)._a, True)
 
 
 IsIn = node("IsinBackward0", ops.is_in)
@@ -220,7 +221,7 @@ def is_nonzero(input):
             + ("no values" if a.size == 0 else "more than one value")
             + f" is ambiguous\nThe tensor has shape {list(a.shape)}; use x.any() or x.all()"
         )
-    return bool(a.item() != 0)
+    return bool(a) if isinstance(a, Carrier) else bool(a.item() != 0)
 
 
 # --- truth ----------------------------------------------------------------------------------------

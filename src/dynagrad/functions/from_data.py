@@ -6,6 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, wrap
+from ..core.carrier import Carrier, detached_array
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
 from ..core.overrides import explained
 from ..core.quiet import WARNED, warn
@@ -237,6 +238,9 @@ def array_of(data: Any, given: Any, name: str) -> ndarray:
         return _from_any_sequence(data, given, name)
     if isinstance(data, Tensor):
         data = data._a
+        if isinstance(data, Carrier):
+            array = converted(detached_array(data), type_of(name, given, data.dtype))
+            return array.copy()
     elif isinstance(data, np.generic) or (hasattr(data, "__array__") and not _is_sequence(data)):
         data = np.asarray(data)
     if isinstance(data, ndarray):

@@ -1,11 +1,13 @@
 """Sizes, strides and storage of tensors, and the in-place operations that change them."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from ..core.apply import recording
+from ..core.carrier import Carrier, here
 from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
@@ -65,7 +67,17 @@ def element_size(self: Tensor) -> int:
 
 def data_ptr(self: Tensor) -> int:
     """The address of the first element; 0 for a tensor without elements."""
-    return address(self._a) if self._a.size else 0
+    return address(_stored(self)) if self._a.size else 0
+
+
+def _stored(t: Tensor) -> ndarray:
+    """The tensor's array; RuntimeError for one that is none of its own."""
+    if isinstance(t._a, Carrier):
+        raise RuntimeError(
+            "Cannot access data pointer of Tensor that doesn't have storage\nInside a function "
+            f"that vmap or jvp transforms, a tensor has no memory of its own. {here()}"
+        )
+    return t._a
 
 
 def nbytes(self: Tensor) -> int:
@@ -154,12 +166,12 @@ def _flat(memory: ndarray) -> ndarray:
 
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """The tensor's memory as bytes."""
-    return UntypedStorage(owner(self._a))
+    return UntypedStorage(owner(_stored(self)))
 
 
 def storage(self: Tensor) -> TypedStorage:
     """The tensor's memory as elements."""
-    return TypedStorage(owner(self._a), self._a.dtype)
+    return TypedStorage(owner(_stored(self)), self._a.dtype)
 
 
 # --- in place ---------------------------------------------------------------------------------
@@ -272,6 +284,8 @@ def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
         )
+    if isinstance(self._a, Carrier):
+        return _resized(self, shape)
     a, strides = self._a, row_strides(shape)
     start = storage_offset(self)
     needed = start + (
@@ -285,6 +299,19 @@ def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
     )
     family_of(self).cell.bump()
     return self
+
+
+def _resized(t: Tensor, shape: tuple) -> Tensor:
+    count = math.prod(shape)
+    if count > t._a.size:
+        raise RuntimeError(
+            f"resize_: cannot resize a tensor of {t._a.size} elements to {list(shape)}, which "
+            "needs more memory, inside a function that vmap or jvp transforms\nMake a new tensor, "
+            "as in x.new_zeros(...)."
+        )
+    t._a = t._a.reshape(-1)[:count].reshape(shape)
+    family_of(t).cell.bump()
+    return t
 
 
 def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:

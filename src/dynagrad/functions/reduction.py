@@ -256,9 +256,9 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
             f"{legacy_name(x._a.dtype)}. Convert it first, as in x.float()"
         )
     axes = all_or(dim, x._a.ndim, "nanmean")
-    numbers = np.add.reduce(x._a == x._a, axes, out=..., keepdims=bool(keepdim))
     total = nansum(x, dim, keepdim, dtype=dtype)
-    result = div(total, wrap(numbers))
+    numbers = constant_of(ops.count_nonzero, np.equal(x._a, x._a), axes=axes)._a
+    result = div(total, wrap(numbers.reshape(total._a.shape)))
     return result if out is None else write_out("nanmean", out, result)
 
 

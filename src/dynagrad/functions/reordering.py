@@ -15,7 +15,7 @@ from ..ops import joining as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
-from .arguments import many_dims, one_dim, sizes, tensor
+from .arguments import fixed, many_dims, one_dim, sizes, tensor
 from .expansion import expand
 
 __all__ = [
@@ -91,6 +91,7 @@ def repeat_interleave(
     """
     a = tensor("repeat_interleave", input)._a
     if repeats is None:
+        a = fixed(a, _COUNTS)
         _check_counts(a, a.size)
         return wrap(np.repeat(np.arange(a.size), a))
     if isinstance(repeats, list | tuple):
@@ -100,11 +101,10 @@ def repeat_interleave(
         a = input._a
     axis = one_dim(dim, a.ndim, "repeat_interleave")
     if isinstance(repeats, Tensor) and repeats._a.size != 1:
-        _check_counts(repeats._a, a.shape[axis])
-        return apply(
-            IndexSelect, input, np.repeat(np.arange(a.shape[axis]), repeats._a), axes=(axis,)
-        )
-    n = int(repeats._a.reshape(())) if isinstance(repeats, Tensor) else repeats
+        counts = fixed(repeats._a, _COUNTS)
+        _check_counts(counts, a.shape[axis])
+        return apply(IndexSelect, input, np.repeat(np.arange(a.shape[axis]), counts), axes=(axis,))
+    n = int(fixed(repeats._a, _COUNTS).reshape(())) if isinstance(repeats, Tensor) else repeats
     if n < 0:
         raise RuntimeError(f"Repeats must be non-negative, got {n}")
     if not a.ndim:
@@ -114,6 +114,12 @@ def repeat_interleave(
     return shape.view(
         apply(shape.Clone, wide), (*a.shape[:axis], a.shape[axis] * n, *a.shape[axis + 1 :])
     )
+
+
+_COUNTS = (
+    "We do not support batching operators that can output dynamic shape. Attempted to vmap over "
+    "aten::repeat_interleave.Tensor."
+)
 
 
 def _check_counts(counts: np.ndarray, n: int) -> None:

@@ -20,7 +20,6 @@ from ..core.tensor import Tensor
 from ..core.views import write
 from ..core.watch import PLAIN
 from ..ops.conversion import empty_like
-from ..ops.shape import broadcast_to
 
 
 def each_its_own() -> list[BatchLevel]:

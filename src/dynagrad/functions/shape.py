@@ -7,6 +7,8 @@ from numpy import ndarray
 
 from .. import errors
 from ..core.apply import apply
+from ..core.batched import Batched
+from ..core.carrier import payload
 from ..core.dtype import Size, dtype, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.tape import node_class
@@ -74,7 +76,11 @@ def view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     size = plain_sizes(size, "view")
     a = input._a
     try:
-        r = a.reshape(size, copy=False) if type(a) is ndarray else ops.reshape(a, shape=size)
+        if type(a) is ndarray:
+            r = a.reshape(size, copy=False)
+        else:
+            a.inner.reshape(size, copy=False)
+            r = ops.reshape(a, shape=_infer(size, a.size))
     except (ValueError, TypeError):
         raise _not_viewable(a, size) from None
     if r.shape != size and min(size) < -1:  # which NumPy takes for -1
@@ -159,8 +165,15 @@ def _view_dtype(input: Tensor, d: Any) -> Tensor:
                 f"{a.strides[-1] // a.itemsize}. Call .contiguous() first."
             )
     r = detached(input)
-    r._a = a.view(wanted)
+    r._a = _reread(r._a, wanted)
     return r
+
+
+def _reread(a: Any, d: np.dtype) -> Any:
+    """The same memory as another type, also that of a batch."""
+    if isinstance(a, Batched):
+        return Batched(a.level, _reread(payload(a.value), d), a.is_batched)
+    return a.view(d)
 
 
 def _legacy(d: np.dtype) -> str:
@@ -180,11 +193,12 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor("reshape", input)
     shape = plain_sizes(shape, "reshape", "shape")
     a = input._a
-    if type(a) is not ndarray:
-        shape = _infer(shape, a.size)
-        return make_view(View, input, ops.reshape(a, shape=shape), {"shape": shape})
     try:
-        r = a.reshape(shape, copy=False)
+        if type(a) is ndarray:
+            r = a.reshape(shape, copy=False)
+        else:
+            r = a.inner.reshape(shape, copy=False)
+            r = ops.reshape(a, shape=r.shape)
     except (ValueError, TypeError):
         shape = _infer(shape, a.size)
         return apply(UnsafeView, apply(Clone, input), shape=shape)

@@ -13,6 +13,7 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
+from ..ops.rounding import round_even
 from ..ops.rule import RULES
 from .arguments import bounds, numpy_names, one_dim, tensor, truth
 from .extremes import check_ordered, check_some, put_pair
@@ -195,7 +196,7 @@ _ROUNDING: dict[str, Callable] = {
     "midpoint": np.floor,
     "lower": np.floor,
     "higher": np.ceil,
-    "nearest": np.rint,
+    "nearest": round_even,
 }
 
 

@@ -12,7 +12,7 @@ from ..core.tensor import Tensor
 from ..core.views import views
 from ..ops import joining
 from ..ops.rule import RULES
-from .arguments import one_dim, sizes, tensor
+from .arguments import holds, one_dim, sizes, tensor
 from .parts import slice_by, whole
 
 __all__ = [
@@ -218,7 +218,7 @@ def contains(self: Tensor, element: Any) -> bool:
         error = broadcast_error("__contains__", [self._a.shape, other.shape])
         if error is not None:
             raise error
-    return bool(np.any(np.equal(self._a, other)))
+    return holds(np.equal(self._a, other), False)
 
 
 def backwards(self: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.apply import legacy_name, wrap
 from ..core.batched import Batched, BatchLevel
-from ..core.carrier import Carrier
+from ..core.carrier import Carrier, detached_array, here
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.dual import Dual
@@ -180,7 +180,17 @@ def numpy(self, *, force: bool = False) -> np.ndarray:
     if edge_of(self) is not None and not force and grad_mode.get():
         raise RuntimeError(NUMPY_NEEDS_DETACH)
     family_of(self)
-    return self._a
+    a = self._a
+    if type(a) is not np.ndarray:
+        a = detached_array(a) if force else a
+        if isinstance(a, Carrier):
+            raise RuntimeError(
+                "Cannot access data pointer of Tensor that doesn't have storage\nInside a function "
+                "that vmap or jvp transforms, a tensor stands for a whole batch, or has a tangent "
+                "that NumPy would lose. Use the library's functions on it, detach() a tangent, or "
+                f"convert what the function returns. {here()}"
+            )
+    return a
 
 
 def array(self, dtype=None, copy=None) -> np.ndarray:
@@ -281,7 +291,7 @@ def get_data(self) -> Tensor:
     """The same memory without history and with a version of its own: writes to it are invisible to
     autograd.
     """
-    t = wrap(self._a)
+    t = wrap(self._a if PLAIN else detached_array(self._a))
     edge = self._e
     if edge is not None and type(edge) is not AccumulateGrad:  # a leaf's is told by its memory
         t._v = family = Family()

@@ -210,7 +210,7 @@ def affine(bias, x, y):
 
 def _affine_batch(fun, values, flags, kw):
     bias, x, y = values
-    if flags[0] or flags[2]:
+    if flags[0] or flags[2] or bias.ndim > 1:
         return _with_bias(bias, x, y, flags, kw)
     rows = reshape(x, shape=(x.shape[0] * x.shape[1], x.shape[2]))
     return reshape(fun(bias, rows, y), shape=(*x.shape[:2], y.shape[1]))
@@ -512,7 +512,8 @@ def _cross_batch(fun, values, flags, kw):
         v if flag else reshape(v, shape=(1, *v.shape))
         for v, flag in zip(values, flags, strict=True)
     ]
-    return fun(x, y, axis=kw["axis"] + 1)
+    axis = kw["axis"]
+    return fun(x, y, axis=axis + 1 if axis >= 0 else axis)
 
 
 multilinear(
