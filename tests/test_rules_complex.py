@@ -25,8 +25,8 @@ from rule_cases import (
 )
 from rule_samples import BY_DEFINITION, key_of
 
-from dynagrad.core.carrier import new_level
-from dynagrad.core.dual import DualLevel, pack, tangent_part
+from dynagrad.core.carriers.carrier import new_level
+from dynagrad.core.carriers.dual import DualLevel, pack, tangent_part
 from dynagrad.core.protocols import run_on_tensors
 from dynagrad.core.tensor import Tensor, wrap
 

@@ -26,9 +26,9 @@ from rule_cases import (
 from rule_samples import PLACES, REDUCED, call, key_of, levels, samples_of
 
 import dynagrad as dg
-from dynagrad.core.batched import Batched, BatchLevel
-from dynagrad.core.carrier import Level, new_level
-from dynagrad.core.dual import Dual, DualLevel
+from dynagrad.core.carriers.batched import Batched, BatchLevel
+from dynagrad.core.carriers.carrier import Level, new_level
+from dynagrad.core.carriers.dual import Dual, DualLevel
 from dynagrad.core.quiet import compute
 from dynagrad.core.tensor import Tensor, wrap
 from dynagrad.ops.extremes import amax_over, aminmax_over, minimum_of

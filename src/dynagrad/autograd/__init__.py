@@ -14,12 +14,14 @@ from .graph import Variable
 
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
+    from . import forward_ad as forward_ad
     from . import functional as functional
     from . import profiler as profiler
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
 
 #: names that are loaded when they are first used (PEP 562), each with its module here
 _LAZY = {
+    "forward_ad": "forward_ad",
     "functional": "functional",
     "profiler": "profiler",  # it stands on modules and optimizers, which lie above this package
     **dict.fromkeys(("anomaly_mode", "detect_anomaly", "set_detect_anomaly"), "anomaly_mode"),
@@ -33,6 +35,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..core.batched import BatchLevel, enter, leave
-from ..core.carrier import new_level
+from ..core.carriers.batched import BatchLevel, enter, leave
+from ..core.carriers.carrier import new_level
 from ..core.dtype import FLOATING, category, from_numpy_dtype
 from ..core.engine import deliver, run
 from ..core.hooks import one_at_a_time, seen

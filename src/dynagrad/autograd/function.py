@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import to_dtype
-from ..core.carrier import Carrier
+from ..core.carriers.carrier import Carrier, levels
 from ..core.complaints import type_name
 from ..core.hooks import seen
 from ..core.pytree import flatten
@@ -183,7 +183,7 @@ class BackwardCFunction(Node):
                 for p, meta in zip(given, self.metas, strict=True)
             ]
         # Without create_graph nothing is recorded here, but on tapes below a batch it may be.
-        bare = not create and not PLAIN
+        bare = not create and bool(levels.get())
         run = _running.set(_Run(ctx, saved[0], self, bare, _running.get()))
         token = grad_mode.set(create or (bare and grad_mode.get()))
         try:

@@ -9,10 +9,10 @@ defined for this transform makes the carrier's part of the result.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..core.batched import Batched, BatchLevel, enter, leave
-from ..core.carrier import Carrier, Level, levels, new_level, to_levels, under
+from ..core.carriers.batched import Batched, BatchLevel, enter, leave
+from ..core.carriers.carrier import Carrier, Level, levels, new_level, to_levels, under
+from ..core.carriers.dual import Dual
 from ..core.complaints import type_name
-from ..core.dual import Dual
 from ..core.pytree import flatten, spread, tree_map, unflatten
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor, edge_of, wrap

@@ -8,7 +8,7 @@ result is nested as the arguments are: a Tensor for a Tensor, a tuple for a tupl
 from collections.abc import Callable
 from typing import Any
 
-from ..core.carrier import Carrier
+from ..core.carriers.carrier import Carrier
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor, edge_of, leaf_edge, wrap
 from ..functions.creation import zeros_like

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batched import BatchLevel, enter, leave
-from ..core.carrier import new_level
-from ..core.dual import DualLevel, pack, tangent_part
+from ..core.carriers.batched import BatchLevel, enter, leave
+from ..core.carriers.carrier import new_level
+from ..core.carriers.dual import DualLevel, pack, tangent_part
 from ..core.tensor import Tensor, wrap
 from ..functions.complex import complex as complex_of
 from ..functions.complex import imag, real

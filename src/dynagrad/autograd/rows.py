@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batched import BatchLevel, enter, leave
-from ..core.carrier import new_level
-from ..core.dual import DualLevel, pack, tangent_part
+from ..core.carriers.batched import BatchLevel, enter, leave
+from ..core.carriers.carrier import new_level
+from ..core.carriers.dual import DualLevel, pack, tangent_part
 from ..core.engine import run
 from ..core.hooks import seen
 from ..core.paths import nodes_below

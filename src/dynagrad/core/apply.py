@@ -17,7 +17,7 @@ from numpy import ndarray
 from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
-from .carrier import Carrier, lift
+from .carriers.carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .overrides import ask_overrides, overrides

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from ..ops.shape import copy, sum_to
 from .apply import broadcast_error, float32
-from .carrier import Carrier
+from .carriers.carrier import Carrier
 from .hooks import (
     after,
     after_leaf,

@@ -11,7 +11,7 @@ import numpy as np
 from .. import errors
 from ..ops.shape import copy
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
-from .carrier import Carrier
+from .carriers.carrier import Carrier
 from .dtype import from_numpy_dtype
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap

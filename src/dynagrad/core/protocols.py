@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from ..ops.rule import RULES
 from .apply import apply, node_class, of_number, promoted, scalar
-from .carrier import Carrier
+from .carriers.carrier import Carrier
 from .dtype import promote
 from .storage import owner
 from .tape import Node
@@ -16,7 +16,7 @@ from .tensor import Tensor, base_of, family_of, wrap
 from .watch import PLAIN
 
 _DEFAULT_NODES: dict[Callable, type[Node]] = {}
-#: NumPy's names where PyTorch's differ
+#: PyTorch's names of operations where NumPy's and ours differ; SumBackward0 is the sum of all
 _TORCH_NAMES = {
     "subtract": "Sub",
     "multiply": "Mul",
@@ -24,10 +24,32 @@ _TORCH_NAMES = {
     "negative": "Neg",
     "absolute": "Abs",
     "square": "Pow",
-    "power": "Pow",
+    "power": "PowBackward1",
     "conjugate": "Conj",
     "log1p": "Log1P",
     **{f"arc{f}": f"A{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "tan2")},
+    **dict.fromkeys(("sum_over", "sum_as", "sum_to"), "SumBackward1"),
+    **dict.fromkeys(("mean_over", "mean_as"), "MeanBackward1"),
+    **dict.fromkeys(("spread", "broadcast_to", "broadcast_cast"), "Expand"),
+    **dict.fromkeys(("copy", "contiguous"), "Clone"),
+    **dict.fromkeys(("narrow", "sliced"), "Slice"),
+    **dict.fromkeys(("fill_where", "drop"), "MaskedFill"),
+    "add_scaled": "Add",
+    "minus_scaled": "Rsub",
+    "number_minus": "RsubBackward1",
+    "power_scalar": "Pow",
+    "power_of": "PowBackward2",
+    "total": "Sum",
+    "average": "Mean",
+    "product": "Prod",
+    "amax_over": "Amax",
+    "amin_over": "Amin",
+    "logsumexp_over": "Logsumexp",
+    "vector_norm": "LinalgVectorNorm",
+    "cast": "ToCopy",
+    "swap": "Transpose",
+    "unindex": "IndexPutImpl",
+    "log_softmax_back": "LogSoftmaxBackwardData",
 }
 
 
@@ -39,7 +61,8 @@ def default_node(fun: Callable) -> type[Node]:
         name = _TORCH_NAMES.get(fun.__name__) or "".join(
             part.capitalize() for part in fun.__name__.split("_")
         )
-        cls = _DEFAULT_NODES[fun] = node_class(f"{name}Backward0", RULES[fun])
+        name += "Backward0" * (not name[-1].isdecimal() or "Backward" not in name)
+        cls = _DEFAULT_NODES[fun] = node_class(name, RULES[fun])
     return cls
 
 

@@ -21,8 +21,8 @@ from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
 from .apply import broadcast_error, check_cast, not_a_tensor, note, recording, to_dtype
-from .carrier import detached_array, joined, lift
-from .memory import copied, store
+from .carriers.carrier import detached_array, joined, lift
+from .carriers.memory import copied, store
 from .quiet import WARNED, compute, quietly
 from .storage import address, geometry, owner, strides_of
 from .tape import (

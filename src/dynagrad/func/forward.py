@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.forward_ad import check_tangent, packed
-from ..core.carrier import Level, new_level
-from ..core.dual import DualLevel, primal_part, tangent_part
+from ..core.carriers.carrier import Level, new_level
+from ..core.carriers.dual import DualLevel, primal_part, tangent_part
 from ..core.pytree import flatten, tree_map, unflatten
 from ..core.tensor import Tensor, wrap
 from ..functions.shape import movedim, reshape

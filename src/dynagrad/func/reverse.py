@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.carrier import lifted
+from ..core.carriers.carrier import lifted
 from ..core.dtype import FLOATING, category
 from ..core.engine import run
 from ..core.hooks import seen

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from ..core.batched import Batched, BatchLevel, enter, leave
-from ..core.carrier import Level, new_level
+from ..core.carriers.batched import Batched, BatchLevel, enter, leave
+from ..core.carriers.carrier import Level, new_level
 from ..core.pytree import Spec, flatten, spread, unflatten
 from ..core.tensor import Tensor, wrap
 from ..functions.generator import get_rng_state, set_rng_state

@@ -10,8 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import not_a_tensor
-from ..core.batched import Batched
-from ..core.carrier import Carrier, payload
+from ..core.carriers.batched import Batched
+from ..core.carriers.carrier import Carrier, payload
 from ..core.tensor import Tensor
 
 #: what a Tensor may hold

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.apply import apply, binary, legacy_name, wrap, write_out
-from ..core.carrier import Carrier
+from ..core.carriers.carrier import Carrier
 from ..core.dtype import COMPLEX, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor

@@ -8,12 +8,12 @@ from numpy import ndarray
 
 from .. import errors
 from ..core.apply import apply, broadcast_error
-from ..core.carrier import joined
+from ..core.carriers.carrier import joined
+from ..core.carriers.memory import store
 from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, strided
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
 from ..core.dtype import result_type as common_type
-from ..core.memory import store
 from ..core.overrides import overridable
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap

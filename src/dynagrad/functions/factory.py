@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import legacy_name
+from ..core.carriers.memory import store
 from ..core.dtype import (
     BOOL,
     COMPLEX,
@@ -22,7 +23,6 @@ from ..core.dtype import (
     numpy_dtype,
     strided,
 )
-from ..core.memory import store
 from ..core.quiet import compute, warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES

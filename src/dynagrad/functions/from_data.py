@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, wrap
-from ..core.carrier import Carrier, detached_array
+from ..core.carriers.carrier import Carrier, detached_array
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
 from ..core.overrides import explained
 from ..core.quiet import WARNED, warn

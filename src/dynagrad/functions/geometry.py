@@ -7,7 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import recording
-from ..core.carrier import Carrier, here
+from ..core.carriers.carrier import Carrier, here
 from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of

@@ -12,12 +12,12 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, legacy_name, recording, scalar, to_dtype
-from ..core.carrier import joined
-from ..core.memory import store
+from ..core.carriers.carrier import joined
+from ..core.carriers.memory import store
 from ..core.overrides import ask_overrides
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
-from ..core.views import copy_, write, written
+from ..core.views import copy_, inplace, write, written
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
@@ -33,6 +33,7 @@ Select = node_class("SelectBackward0", RULES[ops.getitem])
 Slice = node_class("SliceBackward0", RULES[ops.getitem])
 Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
 Index = node_class("IndexBackward0", RULES[ops.index])
+FillWhere = node_class("MaskedFillBackward1", RULES[ops.fill_where])
 IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
 _MASK_UNDER_VMAP = (
     "vmap: We do not support batching operators that can support dynamic shape. Attempting to "
@@ -392,6 +393,9 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         target, at = self, None
     else:
         target, at = _basic(self, index), None
+        if target is None and not PLAIN and _differing_mask(index) and not source._a.ndim:
+            _fill_where(self, index, source)
+            return
         if target is None:
             target, at = _parse(self, index)
         if at is None and target._a.shape == self._a.shape:
@@ -410,6 +414,23 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 setitem.__name__ = "__setitem__"
+
+
+def _differing_mask(index: Any) -> bool:
+    """Whether an index is a mask that differs from one example of a batch to the next."""
+    return (
+        isinstance(index, Tensor)
+        and index._a.dtype == np.bool_
+        and type(settled(index._a)) is not ndarray
+    )
+
+
+def _fill_where(t: Tensor, mask: Tensor, source: Tensor) -> None:
+    """One value where the mask holds, which needs no places."""
+    _check_mask(mask._a, 0, t._a.shape)
+    where_ = shape_view(mask, (*mask._a.shape, *(1,) * (t._a.ndim - mask._a.ndim)))
+    number = to_dtype(source, t._a.dtype)
+    inplace(lambda x: apply(FillWhere, x, where_, number), t, name="index_put_")
 
 
 def _number(value: Any, a: Any) -> ndarray:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import apply, legacy_name, node_class, promoted, wrap, write_out
-from ..core.carrier import Carrier
+from ..core.carriers.carrier import Carrier
+from ..core.carriers.dual import DualLevel
 from ..core.dtype import FLOATING, category
-from ..core.dual import DualLevel
 from ..core.overrides import overridable
 from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from ..core.memory import store
+from ..core.carriers.memory import store
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor

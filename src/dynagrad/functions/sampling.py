@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.batched import Batched, BatchLevel
-from ..core.carrier import Carrier, levels, payload
-from ..core.dual import Dual
-from ..core.memory import store
+from ..core.carriers.batched import Batched, BatchLevel
+from ..core.carriers.carrier import Carrier, levels, payload
+from ..core.carriers.dual import Dual
+from ..core.carriers.memory import store
 from ..core.tape import Node
 from ..core.tensor import Tensor
 from ..core.views import write

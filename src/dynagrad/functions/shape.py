@@ -7,8 +7,8 @@ from numpy import ndarray
 
 from .. import errors
 from ..core.apply import apply
-from ..core.batched import Batched
-from ..core.carrier import payload
+from ..core.carriers.batched import Batched
+from ..core.carriers.carrier import payload
 from ..core.dtype import Size, dtype, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.tape import node_class

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import legacy_name, wrap
-from ..core.batched import Batched, BatchLevel
-from ..core.carrier import Carrier, detached_array, here
+from ..core.carriers.batched import Batched, BatchLevel
+from ..core.carriers.carrier import Carrier, detached_array, here
+from ..core.carriers.dual import Dual
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
-from ..core.dual import Dual
 from ..core.overrides import ask_overrides, override_disabled
 from ..core.printing import format_spec, format_tensor, format_wrapped, suffixes_for
 from ..core.quiet import warn

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, legacy_name, not_a_tensor, promoted, recording, wrap
-from ...core.carrier import detached_array
+from ...core.carriers.carrier import detached_array
 from ...core.dtype import FLOATING, Size, category
 from ...core.overrides import overridable
 from ...core.quiet import WARNED, quietly

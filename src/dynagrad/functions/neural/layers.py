@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, legacy_name, wrap
+from ...core.carriers.memory import store
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, Size, category
-from ...core.memory import store
 from ...core.overrides import overridable
 from ...core.random import default_generator
 from ...core.tensor import Tensor, family_of

@@ -17,10 +17,15 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..ops import shape as shapes
-from ..ops.creation import zeros
-from ..ops.rule import RULES, Rule
-from .apply import recording, saved_values
+from ...ops import shape as shapes
+from ...ops.creation import zeros
+from ...ops.rule import RULES, Rule
+from ..apply import recording, saved_values
+from ..engine import run
+from ..protocols import default_node
+from ..quiet import compute
+from ..tape import Meta, Node, caller, grad_mode, tick
+from ..tensor import Tensor, edge_of, leaf_edge, with_edge, wrap
 from .carrier import (
     Carrier,
     Level,
@@ -29,11 +34,6 @@ from .carrier import (
     inserted,
     payload,
 )
-from .engine import run
-from .protocols import default_node
-from .quiet import compute
-from .tape import Meta, Node, caller, grad_mode, tick
-from .tensor import Tensor, edge_of, leaf_edge, with_edge, wrap
 
 new = object.__new__
 

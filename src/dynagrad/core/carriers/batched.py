@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..ops.batching import aligned, leading, shifted
-from ..ops.joining import stack
-from ..ops.rule import ALIGNED, LEADING, RULES, Rule
-from ..ops.shape import broadcast_to, select
+from ...ops.batching import aligned, leading, shifted
+from ...ops.joining import stack
+from ...ops.rule import ALIGNED, LEADING, RULES, Rule
+from ...ops.shape import broadcast_to, select
+from ..quiet import compute, warn
+from ..tensor import Tensor, edge_of, wrap
 from .carrier import (
     Carrier,
     Level,
@@ -26,8 +28,6 @@ from .carrier import (
     payload,
     to_levels,
 )
-from .quiet import compute, warn
-from .tensor import Tensor, edge_of, wrap
 
 
 class BatchLevel(Level):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..ops.batching import of_rank
-from ..ops.creation import zeros
-from ..ops.shape import as_strided, write_strided
+from ...ops.batching import of_rank
+from ...ops.creation import zeros
+from ...ops.shape import as_strided, write_strided
+from ..storage import geometry
+from ..tensor import Tensor, base_of, edge_of, family_of, wrap
 from .batched import Batched
 from .carrier import Carrier, Level, in_place_error, payload
 from .dual import Dual, fitted
-from .storage import geometry
-from .tensor import Tensor, base_of, edge_of, family_of, wrap
 
 
 def store(t: Tensor, value: Any) -> None:

@@ -16,13 +16,13 @@ import numpy as np
 from numpy import ndarray
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..errors import source_line
-from ..ops import shape as shapes
-from ..ops.indexing import getitem
-from ..ops.rule import RULES
-from .tape import caller, tick
-from .tensor import Tensor, edge_of, wrap
-from .watch import general_paths
+from ...errors import source_line
+from ...ops import shape as shapes
+from ...ops.indexing import getitem
+from ...ops.rule import RULES
+from ..tape import caller, tick
+from ..tensor import Tensor, edge_of, wrap
+from ..watch import general_paths
 
 
 class Level:
