@@ -61,7 +61,8 @@ def default_node(fun: Callable) -> type[Node]:
         name = _TORCH_NAMES.get(fun.__name__) or "".join(
             part.capitalize() for part in fun.__name__.split("_")
         )
-        name += "Backward0" * (not name[-1].isdecimal() or "Backward" not in name)
+        if not name[:-1].endswith("Backward"):
+            name += "Backward0"
         cls = _DEFAULT_NODES[fun] = node_class(name, RULES[fun])
     return cls
 
