@@ -52,7 +52,9 @@ def enter_dual_level() -> int:
 def exit_dual_level(*, level: int | None = None) -> None:
     """Close the level: tangents are dropped, dual tensors become their primals."""
     held = _current.get()
-    if held is None or level not in (None, 0):
+    if held is None:
+        raise RuntimeError("Dual level must be a positive number\nNo level is open here.")
+    if level not in (None, 0):
         raise RuntimeError(
             "Trying to exit a forward AD level that was not the last one that was created. This is "
             "not supported."
@@ -93,8 +95,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         )
     for name, t in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(t, Tensor):
-            raise TypeError(
-                f"make_dual(): argument '{name}' must be Tensor, not {type(t).__name__}"
+            raise AttributeError(
+                f"{type(t).__name__!r} object has no attribute 'is_floating_point'\n"
+                f"make_dual(): argument '{name}' must be a tensor."
             )
     check_tangent(tensor, tangent)
     tensor = primal_part(tensor, held)

@@ -5,17 +5,20 @@ Nothing here keeps a tensor, an array or a graph alive: notes are kept beside ob
 weakly, and an event holds texts.
 """
 
+import os
 import sys
 import sysconfig
 import weakref
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, groupby
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from .. import errors
+from ..core.carriers.batched import Batched
+from ..core.carriers.carrier import Carrier
 from ..core.dtype import from_numpy_dtype
 from ..core.storage import owner
 from ..core.tape import LIBRARY, AccumulateGrad, Node, caller, node_and_number
@@ -56,9 +59,9 @@ class Notes:
 class Event:
     """The first appearance of a nan or an infinity.
 
-    kind: 'nan' or 'inf'; role: what made it ('operation', 'node', 'hook', 'write', 'sum', 'given');
-    operands: (label, range) of what it was made from; cause: the earlier event that explains this
-    one, as the infinity in a nan's operands.
+    kind: 'nan' or 'inf'; role: what made it ('operation', 'inside' a rule of the backward pass,
+    'node', 'hook', 'write', 'sum', 'given'); operands: (label, range) of what it was made from;
+    cause: the earlier event that explains this one, as the infinity in a nan's operands.
     """
 
     __slots__ = ("cause", "code", "kind", "lasti", "name", "operands", "result", "role", "seq")
@@ -87,9 +90,10 @@ class Event:
         kind = {"nan": "nan", "inf": "infinity"}[self.kind]
         yield {
             "operation": f"The {kind} was first made in the forward pass by {self.name},",
+            "inside": f"The {kind} was first made in the backward pass by {self.name},",
             "node": f"The {kind} was first made in the backward pass by {self.name}, of",
             "hook": f"The {kind} was first returned by the hook '{self.name}', defined",
-            "write": f"The {kind} was first written in place into {self.name},",
+            "write": f"The {kind} was written in place, into {self.name},",
             "sum": f"The {kind} was first made by adding what met in {self.name}, of",
             "given": f"The {kind} was there before any operation: {self.name}, used",
         }[self.role]
@@ -110,16 +114,21 @@ def floats(a: Any) -> bool:
 
 
 def worst(a: Any) -> str | None:
-    """'nan', 'inf' or None: the worst value in an array; anything else holds None."""
+    """'nan', 'inf' or None: the worst value in an array, or in the one below a carrier; anything
+    else holds None.
+    """
+    a = array_of(a) if isinstance(a, Carrier) else a
     if not floats(a) or np.isfinite(a).all():
         return None
     return "nan" if np.isnan(a).any() else "inf"
 
 
 def array_of(x: Any) -> Any:
-    """The array of a Tensor or NumPy number; anything else itself."""
-    if isinstance(x, Tensor):
-        return x._a
+    """The array of a Tensor or NumPy number: of a batch the array of all its examples, of a value
+    with a tangent the value. Anything else itself.
+    """
+    while isinstance(x, (Tensor, Carrier)):
+        x = x._a if isinstance(x, Tensor) else x.value if isinstance(x, Batched) else x.primal
     return np.asarray(x) if isinstance(x, np.generic) else x
 
 
@@ -190,7 +199,9 @@ class Origins:
 # --- stacks ---------------------------------------------------------------------------------------
 
 _PATHS = sysconfig.get_paths()
-_OTHERS = tuple({_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OTHERS = tuple(
+    {_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+)
 #: a stack is kept this deep
 _DEPTH = 64
 
@@ -206,15 +217,19 @@ def stack_here() -> tuple[tuple[CodeType, int], ...]:
 
 
 def stack_text(stack: tuple[tuple[CodeType, int], ...]) -> list[str]:
-    """The user's frames of a stack, the innermost last; frames of Python's library and of installed
-    packages are left out.
+    """The user's frames of a stack, the innermost last; frames of Python's library, of installed
+    packages and of the command that runs a script are left out, those of a recursion told once.
     """
     own = [
         (code, lasti)
         for code, lasti in stack
         if not code.co_filename.startswith(_OTHERS) and not code.co_filename.startswith("<frozen")
     ]
-    return [errors.source_line(code, lasti) for code, lasti in reversed(own or list(stack[:1]))]
+    lines = []
+    for (code, lasti), same in groupby(reversed(own or list(stack[:1]))):
+        times = len(list(same))
+        lines.append(errors.source_line(code, lasti) + f" ({times} times)" * (times > 1))
+    return lines
 
 
 def operation_name(node: Node | type[Node]) -> str:

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ..core.saved import has_packed, pack, pack_result, saving_order
+from ..core.saved import has_packed, pack, pack_result
 from ..core.tape import Family, Meta, Node, Output, extras
 from ..core.tensor import Tensor, with_edge
 from ..core.watch import Watcher, enter, leave, watchers
 from .function import BackwardCFunction
+from .saved_values import saving_order
 
 #: why hooks must not be set; None: they may be
 _disabled: ContextVar[str | None] = ContextVar("saved_tensors_hooks_disabled", default=None)

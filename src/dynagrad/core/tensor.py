@@ -196,6 +196,7 @@ def sync(t: Tensor) -> None:
         return
     if type(base._a) is not np.ndarray:
         t._a = base._a.refreshed(t._a)
+        t._a.level.keep(t)
     edge = base._e
     why = getattr(t, "_m", None)
     if why is not None and edge is not None:

@@ -116,6 +116,8 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
             t._m = held
     if family.rebased:
         t._n = family.rebased
+    if type(array) is not ndarray:
+        array.level.keep(t)
     edge = x._e
     if not recording():
         t._e = None
@@ -176,6 +178,8 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
         if node is not None:
             t._e = Output(node, number)
             t._e.family = family
+        if type(array) is not ndarray:
+            array.level.keep(t)
         made.append(t)
     return tuple(made)
 

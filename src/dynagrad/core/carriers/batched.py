@@ -23,7 +23,6 @@ from .carrier import (
     dead_error,
     detached_array,
     here,
-    in_place_errors,
     inserted,
     payload,
     to_levels,
@@ -142,13 +141,15 @@ class Batched(Carrier):
     tolist = __float__ = __int__ = __index__ = item
 
 
-in_place_errors[Batched] = lambda: RuntimeError(
-    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
-    "`other` in extra_args that has more elements than `self`. This happened due to `other` being "
-    "vmapped over but `self` not being vmapped over in a vmap. Please try to use out-of-place "
-    "operators instead of inplace arithmetic; or make `self` from a vmapped tensor, as in "
-    f"torch.zeros_like(x). {here()}"
-)
+def in_place_error() -> RuntimeError:
+    """Why a batch cannot be written into memory that is the same for all of it."""
+    return RuntimeError(
+        "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
+        "`other` in extra_args that has more elements than `self`. This happened due to `other` "
+        "being vmapped over but `self` not being vmapped over in a vmap. Please try to use "
+        "out-of-place operators instead of inplace arithmetic; or make `self` from a vmapped "
+        f"tensor, as in torch.zeros_like(x). {here()}"
+    )
 
 
 def enter(x: Tensor, level: Level) -> Tensor:

@@ -306,12 +306,3 @@ def here() -> str:
 def payload(x: Any) -> Any:
     """The array or carrier of a Tensor; anything else itself."""
     return x._a if isinstance(x, Tensor) else x
-
-
-#: which carrier raises what when it is written into an array that cannot hold it
-in_place_errors: dict[type, Callable[[], Exception]] = {}
-
-
-def in_place_error(value: Any) -> Exception:
-    """Why `value`, a carrier, cannot be written into plain memory."""
-    return in_place_errors[type(value)]()

@@ -30,7 +30,6 @@ from .carrier import (
     Carrier,
     Level,
     detached_array,
-    in_place_errors,
     inserted,
     payload,
 )
@@ -156,12 +155,6 @@ class Dual(Carrier):
     def tolist(self) -> Any:
         """The primal as nested lists."""
         return self.primal.tolist()
-
-
-in_place_errors[Dual] = lambda: RuntimeError(
-    "a value with a tangent cannot be written in place into a tensor that has none and shares its "
-    "memory with others; write into a clone(), or use the out-of-place form"
-)
 
 
 # --- pushing tangents -----------------------------------------------------------------------------

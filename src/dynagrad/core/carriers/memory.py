@@ -15,8 +15,8 @@ from ...ops.creation import zeros
 from ...ops.shape import as_strided, write_strided
 from ..storage import geometry
 from ..tensor import Tensor, base_of, edge_of, family_of, wrap
-from .batched import Batched
-from .carrier import Carrier, Level, in_place_error, payload
+from .batched import Batched, in_place_error
+from .carrier import Carrier, Level, payload
 from .dual import Dual, fitted
 
 
@@ -40,7 +40,9 @@ def store(t: Tensor, value: Any) -> None:
         return
     if base is not None:
         base._a = _rebased(base._a, new, geometry(before, base._a))
+        base._a.level.keep(base)
     t._a = new
+    new.level.keep(t)
     if family.has_views:
         family.rebased += 1
         if base is not None:
@@ -62,7 +64,7 @@ def _overwritten(target: Any, value: Any) -> Any:
             return _dual(value.level, primal, value.tangent, value.is_pair)
         if isinstance(value, Batched):
             if value.is_batched:
-                raise in_place_error(value)
+                raise in_place_error()
             return _overwritten(target, payload(value.value))
         np.copyto(target, value, casting="unsafe")
         return target
@@ -75,7 +77,12 @@ def _overwritten(target: Any, value: Any) -> Any:
         return _dual(target.level, primal, other.tangent, target.is_pair or other.is_pair)
     if target.tangent is None and primal is target.primal:
         return target
-    return _dual(target.level, primal, None, target.is_pair)
+    none = (
+        None
+        if target.tangent is None
+        else zeros(shape=target.shape, dtype=target.dtype, like=primal)
+    )
+    return _dual(target.level, primal, none, target.is_pair)
 
 
 def _dual(level: Level, primal: Any, tangent: Any, is_pair: bool) -> Any:
@@ -90,7 +97,7 @@ def _overwritten_batch(target: Batched, value: Any) -> Batched:
         source = value.value
         if value.is_batched:
             if not target.is_batched:
-                raise in_place_error(value)
+                raise in_place_error()
             source = of_rank(source, target.ndim)
     if isinstance(held, Tensor):
         held.copy_(source if isinstance(source, Tensor) else wrap(np.asarray(source)))  # pyright: ignore
