@@ -27,12 +27,13 @@ from .hooks import (
     raised_in,
     run_tensor_hooks,
     seen,
+    wrapped,
 )
 from .paths import arrivals, is_wanted, needed_for
 from .quiet import WARNED, quietly
 from .saved import as_tensors, unpacked
 from .tape import AccumulateGrad, Node, Output, clock, stale
-from .tensor import Tensor, family_of, wrap
+from .tensor import Tensor, family_of
 from .watch import PLAIN, active, watched_delivery, watched_rules
 
 new = object.__new__
@@ -209,7 +210,7 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                     mine, fresh = np.conjugate(g), True
                 if type(mine) is not ndarray and isinstance(mine, Carrier):
                     mine = mine.settled()
-                    leaf._g = wrap(copy(mine) if held is None else np.add(held._a, mine))
+                    leaf._g = wrapped(copy(mine) if held is None else np.add(held._a, mine))
                 elif held is None:
                     leaf._g = t = new(Tensor)
                     t._a = mine if fresh and type(mine) is ndarray else np.array(mine, order="C")

@@ -23,11 +23,19 @@ if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that i
     os.register_at_fork(after_in_child=one_at_a_time._at_fork_reinit)  # pyright: ignore
 
 
+def wrapped(a: Any) -> Tensor:
+    """An array or carrier as a Tensor that outlives the pass."""
+    t = wrap(a)
+    if isinstance(a, Carrier):
+        a.level.keep(t)
+    return t
+
+
 def seen(g: Any) -> Any:
     """A cotangent as users see it: a Tensor, conjugated if complex; None stays None."""
     if g is None:
         return None
-    t = g if isinstance(g, Tensor) else wrap(g)
+    t = g if isinstance(g, Tensor) else wrapped(g)
     return np.conjugate(t) if t._a.dtype.kind == "c" else t
 
 
