@@ -75,7 +75,7 @@ class Recording:
             given if create else [w._a for w in given],
             retain=retain or create,
             create=create,
-            targets=dict.fromkeys(self.edges),
+            targets=dict.fromkeys(self.edges, False),
         )
         grads = []
         for x, edge in zip(self.inputs, self.edges, strict=True):

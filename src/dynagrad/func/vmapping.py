@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.carriers.batched import Batched, BatchLevel, enter, leave
 from ..core.carriers.carrier import Level, new_level
@@ -44,148 +44,152 @@ def vmap(
     @wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, spec = flatten(args)
-        dims = _input_dims(func, in_dims, leaves, spec, args)
+        call = _Call(func, in_dims, out_dims, randomness, spec, kwargs)
+        dims = call.input_dims(leaves, args)
         size = _batch_size(leaves, dims)
         if chunk_size is None or chunk_size >= size:
-            results, out_spec, places = _run(
-                func, leaves, dims, spec, kwargs, out_dims, size, randomness
-            )
+            results, out_spec, places = call.run(leaves, dims, size)
         else:
-            results, out_spec, places = _in_chunks(
-                func, leaves, dims, spec, kwargs, out_dims, size, randomness, chunk_size
-            )
+            results, out_spec, places = call.run_in_chunks(leaves, dims, size, chunk_size)
         moved = [r if d is None else movedim(r, 0, d) for r, d in zip(results, places, strict=True)]
         return unflatten(moved, out_spec)
 
     return mapped
 
 
-def _run(
-    func: Callable,
-    leaves: list,
-    dims: list,
-    spec: Spec,
-    kwargs: dict,
-    out_dims: Any,
-    size: int,
-    randomness: str,
-) -> tuple[list, Spec, list]:
-    with new_level(BatchLevel, size, randomness) as level:
-        inputs = [
-            x if d is None else enter(movedim(x, d, 0) if d else x, level)
-            for x, d in zip(leaves, dims, strict=True)
-        ]
-        results, out_spec = flatten(func(*unflatten(inputs, spec), **kwargs))
-        places = _output_dims(func, out_dims, results, out_spec)
-        return (
-            [_left(func, r, d, level) for r, d in zip(results, places, strict=True)],
-            out_spec,
-            places,
-        )
+class _Call(NamedTuple):
+    """One call of a mapped function: all but the tensors."""
 
+    func: Callable
+    in_dims: Any
+    out_dims: Any
+    randomness: str
+    spec: Spec
+    kwargs: dict
 
-def _in_chunks(
-    func: Callable,
-    leaves: list,
-    dims: list,
-    spec: Spec,
-    kwargs: dict,
-    out_dims: Any,
-    size: int,
-    randomness: str,
-    chunk_size: int,
-) -> tuple[list, Spec, list]:
-    moved = [x if d is None else movedim(x, d, 0) for x, d in zip(leaves, dims, strict=True)]
-    first = [None if d is None else 0 for d in dims]
-    state = get_rng_state() if randomness == "same" else None
-    parts = []
-    for start in range(0, size, chunk_size):
-        stop = min(start + chunk_size, size)
-        if state is not None:
-            set_rng_state(state)
-        given = [
-            x if d is None else getitem(x, slice(start, stop))
-            for x, d in zip(moved, dims, strict=True)
-        ]
-        parts.append(_run(func, given, first, spec, kwargs, out_dims, stop - start, randomness))
-    _, out_spec, places = parts[0]
-    columns = zip(*[results for results, _, _ in parts], strict=True)
-    return (
-        [c[0] if d is None else cat(c) for c, d in zip(columns, places, strict=True)],
-        out_spec,
-        places,
-    )
+    def run(self, leaves: list, dims: list, size: int) -> tuple[list, Spec, list]:
+        """The results with the batch in front, their structure, and where the batch belongs."""
+        with new_level(BatchLevel, size, self.randomness) as level:
+            inputs = [
+                x if d is None else enter(movedim(x, d, 0) if d else x, level)
+                for x, d in zip(leaves, dims, strict=True)
+            ]
+            results, out_spec = flatten(self.func(*unflatten(inputs, self.spec), **self.kwargs))
+            places = self.output_dims(results, out_spec)
+            found = [self.result(r, d, level) for r, d in zip(results, places, strict=True)]
+            return found, out_spec, places
 
+    def run_in_chunks(
+        self, leaves: list, dims: list, size: int, chunk_size: int
+    ) -> tuple[list, Spec, list]:
+        """As `run`, `chunk_size` examples at a time."""
+        moved = [x if d is None else movedim(x, d, 0) for x, d in zip(leaves, dims, strict=True)]
+        first = [None if d is None else 0 for d in dims]
+        state = get_rng_state() if self.randomness == "same" else None
+        parts = []
+        for start in range(0, size, chunk_size):
+            stop = min(start + chunk_size, size)
+            if state is not None:
+                set_rng_state(state)
+            given = [
+                x if d is None else getitem(x, slice(start, stop))
+                for x, d in zip(moved, dims, strict=True)
+            ]
+            parts.append(self.run(given, first, stop - start))
+        _, out_spec, places = parts[0]
+        columns = zip(*[results for results, _, _ in parts], strict=True)
+        found = [c[0] if d is None else cat(c) for c, d in zip(columns, places, strict=True)]
+        return found, out_spec, places
 
-def _left(func: Callable, x: Any, dim: int | None, level: Level) -> Any:
-    name = name_of(func)
-    if dim is None:
-        held = x._a if isinstance(x, Tensor) else None
-        if type(held) is not Batched or held.level is not level:
-            return x
-        if not held.is_batched:
-            return held.value if isinstance(held.value, Tensor) else wrap(held.value)
-        raise ValueError(
-            f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None\n"
-            "Its values differ within the batch: give their dimension in out_dims."
-        )
-    if not isinstance(x, Tensor):
-        raise ValueError(
-            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you "
-            "mean to set out_dims= to None for output?"
-        )
-    return leave(x, level)
-
-
-# --- checks ---------------------------------------------------------------------------------------
-
-
-def _input_dims(func: Callable, in_dims: Any, leaves: list, spec: Spec, args: tuple) -> list:
-    call = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>): "
-    if type(in_dims) is not int and not isinstance(in_dims, tuple | list):
-        raise ValueError(
-            f"{call}expected `in_dims` to be int or a (potentially nested) tuple matching the "
-            f"structure of inputs, got: {type(in_dims)}."
-        )
-    if not args:
-        raise ValueError(
-            f"vmap({name_of(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or "
-            "you are trying to vmap over a function with no inputs. The latter is unsupported."
-        )
-    dims = spread(tuple(in_dims) if type(in_dims) is list else in_dims, spec)
-    if dims is None:
-        raise ValueError(
-            f"{call}in_dims is not compatible with the structure of `inputs`. in_dims has "
-            f"structure {structure(flatten(in_dims)[1])} but inputs has structure "
-            f"{structure(spec)}."
-        )
-    checked = []
-    for x, d in zip(leaves, dims, strict=True):
-        if d is None:
-            checked.append(None)
-            continue
-        if type(d) is not int:
+    def result(self, x: Any, dim: int | None, level: Level) -> Any:
+        """A result outside of the vmap, its batch dimension first."""
+        name = name_of(self.func)
+        if dim is None:
+            held = x._a if isinstance(x, Tensor) else None
+            if type(held) is not Batched or held.level is not level:
+                return x
+            if not held.is_batched:
+                return held.value if isinstance(held.value, Tensor) else wrap(held.value)
             raise ValueError(
-                f"{call}Got in_dim={d} for an input but in_dim must be either an integer dimension "
-                "or None."
+                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None\n"
+                "Its values differ within the batch: give their dimension in out_dims."
             )
         if not isinstance(x, Tensor):
-            if type(in_dims) is int and len(leaves) > 1:
-                hint = f" Give one for each argument, as in in_dims=({d}, None)."
-            else:
-                hint = ""
             raise ValueError(
-                f"{call}Got in_dim={d} for an input but the input is of type {type(x)}. We cannot "
-                f"vmap over non-Tensor arguments, please use None as the respective in_dim.{hint}"
+                f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did "
+                "you mean to set out_dims= to None for output?"
             )
-        n = x.ndim
-        if not -n <= d < n:
+        return leave(x, level)
+
+    def input_dims(self, leaves: list, args: tuple) -> list:
+        """The batch dimension of each argument's leaves, counted from the front; None: no batch."""
+        func, in_dims, spec = self.func, self.in_dims, self.spec
+        call = f"vmap({name_of(func)}, in_dims={in_dims}, ...)(<inputs>): "
+        if type(in_dims) is not int and not isinstance(in_dims, tuple | list):
             raise ValueError(
-                f"{call}Got in_dim={d} for some input, but that input is a Tensor of "
-                f"dimensionality {n} so expected in_dim to satisfy -{n} <= in_dim < {n}."
+                f"{call}expected `in_dims` to be int or a (potentially nested) tuple matching the "
+                f"structure of inputs, got: {type(in_dims)}."
             )
-        checked.append(d % n)
-    return checked
+        if not args:
+            raise ValueError(
+                f"vmap({name_of(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, "
+                "or you are trying to vmap over a function with no inputs. The latter is "
+                "unsupported."
+            )
+        dims = spread(tuple(in_dims) if type(in_dims) is list else in_dims, spec)
+        if dims is None:
+            raise ValueError(
+                f"{call}in_dims is not compatible with the structure of `inputs`. in_dims has "
+                f"structure {structure(flatten(in_dims)[1])} but inputs has structure "
+                f"{structure(spec)}."
+            )
+        checked = []
+        for x, d in zip(leaves, dims, strict=True):
+            if d is None:
+                checked.append(None)
+                continue
+            if type(d) is not int:
+                raise ValueError(
+                    f"{call}Got in_dim={d} for an input but in_dim must be either an integer "
+                    "dimension or None."
+                )
+            if not isinstance(x, Tensor):
+                several = type(in_dims) is int and len(leaves) > 1
+                hint = f" Give one for each argument: in_dims=({d}, None)." if several else ""
+                raise ValueError(
+                    f"{call}Got in_dim={d} for an input but the input is of type {type(x)}. We "
+                    "cannot vmap over non-Tensor arguments, please use None as the respective "
+                    f"in_dim.{hint}"
+                )
+            n = x.ndim
+            if not -n <= d < n:
+                raise ValueError(
+                    f"{call}Got in_dim={d} for some input, but that input is a Tensor of "
+                    f"dimensionality {n} so expected in_dim to satisfy -{n} <= in_dim < {n}."
+                )
+            checked.append(d % n)
+        return checked
+
+    def output_dims(self, results: list, spec: Spec) -> list:
+        """Where the batch goes in each result; None: nowhere."""
+        func, out_dims = self.func, self.out_dims
+        given, _ = flatten(out_dims)
+        if not all(d is None or type(d) is int for d in given):
+            raise ValueError(
+                f"vmap({name_of(func)}, ..., out_dims={out_dims}): `out_dims` must be an int, None "
+                "or a python collection of ints representing where in the outputs the vmapped "
+                "dimension should appear."
+            )
+        dims = spread(out_dims, spec)
+        if dims is None and spec.kind is None and type(out_dims) is tuple and len(out_dims) == 1:
+            dims = [out_dims[0]]
+        if dims is None:
+            raise ValueError(
+                f"vmap({name_of(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not "
+                f"compatible with the structure of `outputs`. out_dims has structure "
+                f"{structure(flatten(out_dims)[1])} but outputs has structure {structure(spec)}."
+            )
+        return dims
 
 
 def _batch_size(leaves: list, dims: list) -> int:
@@ -198,23 +202,3 @@ def _batch_size(leaves: list, dims: list) -> int:
             f"{sizes} for the mapped dimension"
         )
     return sizes[0]
-
-
-def _output_dims(func: Callable, out_dims: Any, results: list, spec: Spec) -> list:
-    given, _ = flatten(out_dims)
-    if not all(d is None or type(d) is int for d in given):
-        raise ValueError(
-            f"vmap({name_of(func)}, ..., out_dims={out_dims}): `out_dims` must be an int, None or "
-            "a python collection of ints representing where in the outputs the vmapped dimension "
-            "should appear."
-        )
-    dims = spread(out_dims, spec)
-    if dims is None and spec.kind is None and type(out_dims) is tuple and len(out_dims) == 1:
-        dims = [out_dims[0]]
-    if dims is None:
-        raise ValueError(
-            f"vmap({name_of(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not "
-            f"compatible with the structure of `outputs`. out_dims has structure "
-            f"{structure(flatten(out_dims)[1])} but outputs has structure {structure(spec)}."
-        )
-    return dims

@@ -295,7 +295,7 @@ def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results
             c = shapes.sum_to(c, shape=x.shape)
         roots.append(edge_of(c))
         weights.append(t)
-    targets = {u._e: None for u in leaves if u is not None}
+    targets = {u._e: False for u in leaves if u is not None}
     found = run(roots, weights, retain=False, create=False, targets=targets)
     return [None if u is None else found.get(u._e) for u in leaves]
 
