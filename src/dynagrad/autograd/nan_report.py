@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.carriers.carrier import Carrier
 from ..core.saved import unpacked
 from ..core.tape import Node
 from .function import BackwardCFunction
@@ -44,18 +45,28 @@ _ADVICE = {
     "LinalgVectorNorm": "The derivative of a norm is undefined at 0; add eps, or mask the input.",
     "Sub": "Two infinities of one sign have no difference: look for what made them.",
 }
+#: a finite result of finite operands, or one too large for its dtype
+_GROWING = frozenset(
+    "Add Sub Mul Mm Bmm Mv Dot Addmm Addmv Baddbmm Addcmul Sum Mean Prod MseLoss".split()
+)
 _MEND_HOOK = "Mend the hook; what it was given has no nan."
+_TOO_LARGE = (
+    "Finite values have grown too large for {dtype}. If they grew from step to step, lower the "
+    "learning rate, scale the inputs, or clip the gradients (clip_grad_norm_)."
+)
 _OTHERWISE = "Look at the ranges above: a value at the edge of the domain, a 0 or an overflow."
 
 
 class Given:
     """What a node had in its hands: cotangents, saved values with their labels, edges, and the
-    forward place of each saved value.
+    forward place of each saved value; `is_carried` inside of vmap or forward mode.
     """
 
     def __init__(self, node: Node, g: Any):
         self.node = node
-        self.cotangents = [array_of(part) for part in (g if type(g) is list else [g])]
+        parts = g if type(g) is list else [g]
+        self.is_carried = any(isinstance(getattr(part, "_a", part), Carrier) for part in parts)
+        self.cotangents = [array_of(part) for part in parts]
         self.saved = list(_saved(node))
 
     def lines(self) -> Iterator[tuple[str, str]]:
@@ -147,6 +158,8 @@ def report(watch: Any, node: Node, place: int, result: Any, g: Any, hook: Event 
                      f"{bad_text(result, 'nan')}")  # fmt: skip
         for i, (label, text) in enumerate(given.lines()):
             lines.append(f"  {'given' if not i else '':10}  {label}: {text}")
+        if given.is_carried:
+            lines.append("              (of a vmap: all examples, the batch comes first)")
         for title, text in _verdict(watch, given, place, result, hook):
             for i, line in enumerate(text):
                 lines.append(f"  {title if not i else '':10}  {line}")
@@ -217,11 +230,13 @@ def _advice_for(event: Event) -> str:
             "The largest float16 is 65504: compute this in float32, or scale the loss "
             "(torch.amp.GradScaler)."
         )
-    if root.role == "given":
+    if root.role in ("given", "write"):
         return (
             "Look at the data: torch.isnan(t).any() and torch.isinf(t).any() tell of each tensor."
         )
     name = root.name.removesuffix("Backward0") if root.role == "node" else root.name
+    if root.kind == "inf" and name in _GROWING:
+        return _TOO_LARGE.format(dtype=root.result.split(" ")[0])
     return _ADVICE.get(name, _OTHERWISE)
 
 
@@ -237,6 +252,7 @@ def _trap(
     node = given.node
     if (
         len(given.cotangents) != 1
+        or given.is_carried
         or not floats(given.cotangents[0])
         or isinstance(node, BackwardCFunction)
     ):

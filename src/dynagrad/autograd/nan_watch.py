@@ -76,8 +76,8 @@ class NanWatch(Watcher):
         for r in result if type(result) in (tuple, list) else (result,):
             kind = worst(r)
             if kind is not None:
-                event, is_new = self._forward_event(kind, r, cls, inputs)
-                self.origins.remember(r, event)
+                event, is_new = self._forward_event(kind, array_of(r), cls, inputs)
+                self.origins.remember(array_of(r), event)
                 first = first or event
                 if is_new and kind == "nan" and setting.check_forward == "raise":
                     if self._running.get() is None:
@@ -99,7 +99,7 @@ class NanWatch(Watcher):
                   for i, x in enumerate(inputs) if worst(array_of(x)) == "inf"]  # fmt: skip
         event = Event(
             kind,
-            "operation",
+            "operation" if self._running.get() is None else "inside",
             operation_name(cls),
             caller(3),
             bad_text(r, kind),
@@ -178,18 +178,20 @@ class NanWatch(Watcher):
             try:
                 for place, (edge, result) in enumerate(zip(node.edges, results, strict=False)):
                     if edge is not None and result is not None:
-                        self._sent(node, place, array_of(result), cotangents, g)
+                        self._sent(node, place, result, cotangents, g)
             finally:
                 self._hooked.set(None)
         return results
 
-    def _sent(self, node: Node, place: int, r: Any, cotangents: list, g: Any) -> None:
+    def _sent(self, node: Node, place: int, result: Any, cotangents: list, g: Any) -> None:
         """Check one gradient that a node returned, and note what it tells of later ones."""
+        r = array_of(result)
         kind = worst(r)
         target = node_and_number(node.edges[place])[0]
-        if kind == "inf" and node.fix is not None and node.fix[place] not in (None, r.shape):
-            if worst(quietly(sum_to, r, shape=node.fix[place])) == "nan":
-                kind, r = "nan", quietly(sum_to, r, shape=node.fix[place])
+        shape = None if node.fix is None or result.shape != r.shape else node.fix[place]
+        if kind == "inf" and shape not in (None, r.shape):
+            if worst(quietly(sum_to, r, shape=shape)) == "nan":
+                kind, r = "nan", quietly(sum_to, r, shape=shape)
         if kind == "nan":
             self._fail(node, place, r, g, None)
         if kind == "inf":
