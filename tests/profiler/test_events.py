@@ -410,3 +410,27 @@ def test_every_method_tells_watchers() -> None:
         if not found:
             silent.add(name)
     assert not silent
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    {
+        "aten::relu": lambda x: torch.nn.functional.relu(x),
+        "aten::softmax": lambda x: x.softmax(0),
+        "aten::log_softmax": lambda x: torch.nn.functional.log_softmax(x, 0),
+    }.items(),
+)
+def test_helpers_of_a_function_are_no_events(name: str, call) -> None:
+    x = torch.ones(3, requires_grad=True)
+    with profile() as prof:
+        call(x)
+    assert names(prof) == [name]
+
+
+def test_what_a_block_is_given() -> None:
+    for arguments, wrong in (((3,), "'name'"), (("loss", 3), "'args'")):
+        with pytest.raises(
+            RuntimeError, match=f"for argument {wrong} but instead found type 'int'"
+        ):
+            with record_function(*arguments):
+                pass

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import dynagrad as torch
-from dynagrad.core.watch import watchers
+from dynagrad.core.watch import PLAIN, watchers
 from dynagrad.profiler import (
     ProfilerAction,
     ProfilerActivity,
@@ -91,6 +91,18 @@ def test_errors() -> None:
     with pytest.raises(AssertionError, match="Profiler must be initialized before getting key"):
         profile().key_averages()
     assert supported_activities() == {ProfilerActivity.CPU}
+
+
+def test_steps_outside_of_the_run_record_nothing() -> None:
+    prof = profile()
+    prof.step()
+    torch.ones(2).exp()
+    with prof:
+        torch.ones(1)
+    prof.step()
+    torch.ones(2).exp()
+    assert PLAIN, "something is still recorded"
+    assert [e.name for e in prof.events()] == ["aten::ones"]
 
 
 def test_trace_handler(tmp_path) -> None:

@@ -164,3 +164,11 @@ def test_markers_of_absent_tools(name: str) -> None:
     with pytest.raises(RuntimeError, match=name):
         with marker():
             pass
+
+
+def test_stacks_that_were_not_kept(tmp_path) -> None:
+    for kind in (torch.profiler.profile, torch.autograd.profiler.profile):
+        with kind() as prof:
+            torch.ones(1)
+        with pytest.raises(AssertionError, match=r"export_stacks\(\) requires with_stack=True"):
+            prof.export_stacks(str(tmp_path / "stacks.txt"))

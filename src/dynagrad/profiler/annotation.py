@@ -5,13 +5,18 @@ from typing import Any
 
 from .recorder import active
 
+_WRONG = (
+    "profiler::_record_function_enter_new() Expected a value of type '{}' for argument '{}' but "
+    "instead found type '{}'.\nBoth are texts, as in record_function('loss', 'step 3')."
+)
+
 
 class record_function(ContextDecorator):  # noqa: N801 - PyTorch's name
     """A block, or the calls of a decorated function, as one event of the profile; nothing where no
     profile runs. Source: torch.profiler.record_function.
 
     name: the event's name; args: a text that stands with it in a trace. RuntimeError for a name
-    that is no string.
+    or args that are no string.
     """
 
     def __init__(self, name: str, args: str | None = None):
@@ -21,11 +26,9 @@ class record_function(ContextDecorator):  # noqa: N801 - PyTorch's name
 
     def __enter__(self) -> "record_function":
         if not isinstance(self.name, str):
-            raise RuntimeError(
-                "profiler::_record_function_enter_new() Expected a value of type 'str' for "
-                f"argument 'name' but instead found type '{type(self.name).__name__}'.\n"
-                "Give the block a name, as in record_function('loss')."
-            )
+            raise RuntimeError(_WRONG.format("str", "name", type(self.name).__name__))
+        if not isinstance(self.args, str | None):
+            raise RuntimeError(_WRONG.format("Optional[str]", "args", type(self.args).__name__))
         recorder = active()
         event = recorder and recorder.begin(self.name, "annotation", self.args)
         self._running.append((recorder, event))

@@ -82,6 +82,7 @@ def operation_of(qualified_name: str) -> str:
     name = _OPERATIONS.get(name, name)
     if name.startswith("__") and name.endswith("__"):
         name = name.strip("_")
+    name = name.removeprefix("_").removeprefix("torch_")  # helpers that stand for public functions
     return f"aten::{name}"
 
 

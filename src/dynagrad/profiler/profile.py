@@ -8,7 +8,7 @@ from ..core.quiet import warn
 from .annotation import record_function
 from .event_list import EventList
 from .recorder import Recorder
-from .results import Results, event_list
+from .results import UNFINISHED, Results, event_list
 from .schedules import ProfilerAction, ProfilerActivity, supported_activities
 
 _RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
@@ -61,6 +61,7 @@ class profile(Results):  # noqa: N801 - PyTorch's name
         self._metadata: dict[str, Any] = {}
         self._recorder: Recorder | None = None
         self._step: record_function | None = None
+        self._is_running = False
 
     def __enter__(self) -> "profile":
         self.start()
@@ -77,26 +78,31 @@ class profile(Results):  # noqa: N801 - PyTorch's name
                 "ProfilerActivity.CPU, or leave activities out."
             )
         self._go(ProfilerAction.NONE, self.current_action)
+        self._is_running = True
         self._begin_step()
 
     def stop(self) -> None:
         """End; what was being recorded is the result."""
         self._end_step()
+        self._is_running = False
         self._go(self.current_action, None)
 
     def step(self) -> None:
-        """End a step and begin the next."""
+        """End a step and begin the next; before the start and after the end it is only counted."""
         self._end_step()
         before = self.current_action
         self.step_num += 1
         self.current_action = self.schedule(self.step_num)
-        self._go(before, self.current_action)
-        self._begin_step()
+        if self._is_running:
+            self._go(before, self.current_action)
+            self._begin_step()
 
     def events(self) -> EventList:
         """All events in the order in which they began."""
         if self.function_events is None:
-            raise AssertionError("Profiler must be initialized before accessing events")
+            raise AssertionError(
+                f"Profiler must be initialized before accessing events\n{UNFINISHED}"
+            )
         return self.function_events
 
     def key_averages(
@@ -109,7 +115,9 @@ class profile(Results):  # noqa: N801 - PyTorch's name
         stack.
         """
         if self.function_events is None:
-            raise AssertionError("Profiler must be initialized before getting key averages")
+            raise AssertionError(
+                f"Profiler must be initialized before getting key averages\n{UNFINISHED}"
+            )
         return self.function_events.key_averages(group_by_input_shape, group_by_stack_n)
 
     def add_metadata(self, key: str, value: str) -> None:

@@ -7,18 +7,21 @@ from .events import FunctionEventAvg
 from .recorder import Recorder
 from .reports import Report, by_line, by_module
 
+UNFINISHED = (
+    "Ask for results after its `with` block, or stop(); with a schedule, after a step that it "
+    "records."
+)
+
 
 class Results:
     """The results of a profile: events, averages, tables, traces."""
 
     function_events: EventList | None = None
+    with_stack = False
 
     def _finished(self) -> EventList:
         if self.function_events is None:
-            raise RuntimeError(
-                "Profiler didn't finish running\nLeave its `with` block, or call stop(), before "
-                "asking for results."
-            )
+            raise RuntimeError(f"Profiler didn't finish running\n{UNFINISHED}")
         return self.function_events
 
     def events(self) -> EventList:
@@ -53,7 +56,14 @@ class Results:
         self._finished().export_chrome_trace(path)
 
     def export_stacks(self, path: str, metric: str = "self_cpu_time_total") -> None:
-        """Write stacks with their times; see `EventList.export_stacks`."""
+        """Write stacks with their times; see `EventList.export_stacks`. AssertionError for a
+        profile without stacks.
+        """
+        if not self.with_stack:
+            raise AssertionError(
+                "export_stacks() requires with_stack=True\nA profile keeps the call stacks only "
+                "if it is made so: profile(with_stack=True)."
+            )
         self._finished().export_stacks(path, metric)
 
 
