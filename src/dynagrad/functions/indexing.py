@@ -425,7 +425,7 @@ def _differing_mask(index: Any) -> bool:
     )
 
 
-def _fill_where(t: Tensor, mask: Tensor, source: Tensor) -> None:
+def _fill_where(t: Tensor, mask: Any, source: Tensor) -> None:
     """One value where the mask holds, which needs no places."""
     _check_mask(mask._a, 0, t._a.shape)
     where_ = shape_view(mask, (*mask._a.shape, *(1,) * (t._a.ndim - mask._a.ndim)))

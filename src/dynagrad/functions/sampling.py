@@ -41,7 +41,7 @@ def drawn(draw: Callable[[tuple], ndarray], shape: tuple) -> Any:
     if PLAIN:
         return draw(shape)
     own = each_its_own()
-    return _batched(draw((*[level.size for level in own], *shape)), own)
+    return _batched(draw((*_sizes(own), *shape)), own)
 
 
 def drawn_like(a: Any, fill: Callable[[ndarray], Any], dtype: Any, axes: Any = None) -> Any:
@@ -89,33 +89,35 @@ def permutations(draw: Callable[[], ndarray], shape: tuple) -> ndarray:
     return np.stack(rows).reshape(shape) if rows else np.empty(shape, np.int64)
 
 
+def _sizes(own: list[BatchLevel]) -> list[int]:
+    return [level.size or 0 for level in own]
+
+
 def _batched(array: ndarray, own: list[BatchLevel]) -> Any:
-    held: Any = np.moveaxis(array, range(len(own)), range(len(own))[::-1])
-    for level in own:
+    held: Any = array
+    for level in own:  # each takes the dimension in front
         held = Batched(level, held)
     return held
 
 
 def _spread(a: Any, own: list[BatchLevel]) -> ndarray:
     """The plain array of a carrier, with a dimension in front for each of these vmaps."""
-    sizes = tuple([level.size for level in own])
-    wanted = set(own)
     if isinstance(a, Dual):
         return _spread(a.primal, own)
     if isinstance(a, Batched):
         held = payload(a.value)
         if not a.is_batched:
             return _spread(held, own)
-        if a.level not in wanted:
+        places = [place for place, level in enumerate(own) if level is a.level]
+        if not places:
             raise RuntimeError(
                 "Vmap does not currently support same randomness with a batched tensor input. "
                 "Please file an issue with functorch\nUse randomness='different', or draw from a "
                 "distribution that is the same for all examples."
             )
-        place = own.index(a.level)
         others = [level for level in own if level is not a.level]
-        return np.moveaxis(_spread(held, others), len(others), place)
-    return np.broadcast_to(a, (*sizes, *a.shape))
+        return np.moveaxis(_spread(held, others), len(others), places[0])
+    return np.broadcast_to(a, (*_sizes(own), *a.shape))
 
 
 def _check_own(a: Any) -> None:

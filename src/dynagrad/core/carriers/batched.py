@@ -161,7 +161,7 @@ def enter(x: Tensor, level: Level) -> Tensor:
 
 def leave(x: Tensor, level: Level) -> Tensor:
     """A result outside of the vmap: its batch dimension first."""
-    held = x._a
+    held = payload(x)
     if type(held) is Batched and held.level is level:
         x = held.value if isinstance(held.value, Tensor) else wrap(held.value)
         if held.is_batched:

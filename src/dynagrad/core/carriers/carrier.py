@@ -21,7 +21,7 @@ from ...ops import shape as shapes
 from ...ops.indexing import getitem
 from ...ops.rule import RULES
 from ..tape import caller, tick
-from ..tensor import Tensor, edge_of, wrap
+from ..tensor import Tensor, edge_of, sync, with_edge
 from ..watch import general_paths
 
 
@@ -136,7 +136,11 @@ def to_levels(t: Tensor, wanted: set[Level]) -> Tensor:
     """`t` as a constant of those of these levels which it does not know."""
     held = t._a.levels if isinstance(t._a, Carrier) else ()
     for level in sorted(wanted.difference(held), key=attrgetter("order")):
-        t = level.lift(t) if edge_of(t) is not None else wrap(inserted(t._a, level))
+        edge = edge_of(t)
+        if edge is None or (isinstance(t._a, Carrier) and t._a.level.order > level.order):
+            t = with_edge(inserted(t._a, level), edge)  # recorded above this level
+        else:
+            t = level.lift(t)
     return t
 
 
@@ -305,4 +309,9 @@ def here() -> str:
 
 def payload(x: Any) -> Any:
     """The array or carrier of a Tensor; anything else itself."""
-    return x._a if isinstance(x, Tensor) else x
+    if not isinstance(x, Tensor):
+        return x
+    family = x._v
+    if family is not None and family.rebased:
+        sync(x)
+    return x._a

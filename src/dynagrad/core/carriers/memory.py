@@ -66,7 +66,7 @@ def _overwritten(target: Any, value: Any) -> Any:
             if value.is_batched:
                 raise in_place_error()
             return _overwritten(target, payload(value.value))
-        np.copyto(target, value, casting="unsafe")
+        np.copyto(target, value, casting="unsafe")  # pyright: ignore - arrays by now
         return target
     if isinstance(target, Batched):
         return _overwritten_batch(target, value)
