@@ -271,3 +271,28 @@ def test_what_has_no_graph_is_refused() -> None:
         why_alive(dg.ones(3))
     with pytest.raises(TypeError, match="Tensor or a Node"):
         why_alive(np.ones(3))
+
+
+def test_all_graphs_of_one_container_are_found() -> None:
+    class Trainer:
+        pass
+
+    trainer = Trainer()
+    trainer.losses = {i: (dg.ones(5000, requires_grad=True) * i).exp() for i in range(4)}
+    found = [alive for alive in why_alive() if alive.bytes_saved >= 20000]
+    assert len(found) == 4
+    for alive in found:
+        assert alive.holders[0].text == "attribute .losses of <Trainer> (a dict)"
+
+
+def test_a_chain_is_one_graph() -> None:
+    x = dg.ones(2, requires_grad=True)
+    for _ in range(20):
+        x = x * 1.5
+    assert "keeps a graph of 20 nodes" in why_alive(x).sentence
+
+
+def test_a_namespace_without_a_name() -> None:
+    names = {"dg": dg, "why_alive": why_alive}
+    exec("x = dg.ones(2, requires_grad=True)\ny = (x * 2).exp()\nfound = why_alive(y)", names)
+    assert [h.text for h in names["found"].holders] == ["global variable `y`"]

@@ -190,19 +190,23 @@ class _Living:
 
 
 def _repeats(root: Node) -> int:
-    """How often the instruction that made the last node added to its own result."""
+    """How often the instruction that made the last node joined another graph to its own result."""
     if short(root) not in SUMS:
         return 1
     times, node = 1, root
     while True:
-        same = [
+        below = [
             n
             for n, _ in map(node_and_number, node.edges)
-            if n is not None
-            and type(n).__name__ == type(root).__name__
+            if n is not None and type(n) is not AccumulateGrad
+        ]
+        same = [
+            n
+            for n in below
+            if type(n).__name__ == type(root).__name__
             and (n.code, n.lasti) == (root.code, root.lasti)
         ]
-        if not same:
+        if not same or len(below) < 2:
             return times
         node = same[0]
         times += 1

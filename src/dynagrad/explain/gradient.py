@@ -61,7 +61,8 @@ def why(x: Any, loss: Any = None) -> Reason:
 def _losses(loss: Any) -> list[Tensor] | None:
     if loss is None:
         return None
-    losses = [loss] if isinstance(loss, Tensor) else list(loss)
+    several = isinstance(loss, Iterable) and not isinstance(loss, Tensor)
+    losses = list(loss) if several else [loss]
     if not losses:
         raise ValueError("why(): loss is empty; give a tensor, or leave it out")
     for t in losses:
@@ -75,7 +76,8 @@ def _module(module: Any, parameters: dict[str, Tensor], losses: list[Tensor] | N
     reasons = {name: inquiry.answer(p) for name, p in parameters.items()}
     groups: dict[tuple, list[str]] = {}
     for name, reason in reasons.items():
-        alike = (reason.kind, reason.details.get("cause"), reason.place)
+        known = (reason.details.get(key) for key in ("cause", "certain", "operation"))
+        alike = (reason.kind, reason.place, *known)
         groups.setdefault(alike, []).append(name)
     lines = [f"{type(module).__name__} has {count(len(parameters), 'parameter')}"]
     for names in groups.values():

@@ -116,6 +116,8 @@ class Search:
         if kind is MethodType:
             return self._through(r, depth, f"the bound method {r.__qualname__}")
         if kind is FunctionType:
+            if r.__globals__ is thing:
+                return []
             place = Place(r.__code__.co_filename, r.__code__.co_firstlineno, "")
             text = f"a default value of function {r.__qualname__}, at {place.short}"
             return [Holder("attribute", r.__qualname__, text, place)]
@@ -133,7 +135,7 @@ class Search:
                 where = getattr(module, "__file__", None)
                 short = f" of {Place(where, 0, '').short[:-2]}" if where else f" of {name}"
                 return [Holder("global", n, f"global variable `{n}`{short}", None) for n in names]
-        if "__builtins__" in r and "__name__" in r:  # a namespace that code was executed in
+        if "__builtins__" in r:  # a namespace that code was executed in
             return [Holder("global", n, f"global variable `{n}`", None) for n in names]
         for owner in gc.get_referrers(r):
             if getattr(owner, "__dict__", None) is r and not isinstance(owner, type):
@@ -147,8 +149,11 @@ class Search:
         """The holders of a container, told as those of what is in it."""
         if depth <= 1:
             return [Holder("unknown", "", what, None)]
-        self.ignore(r)
+        is_new = id(r) not in self._ignored
+        self.ignore(r)  # it may hold itself
         above = [h for h in self.holders(r, depth - 1) if h.kind != "unknown"]
+        if is_new:
+            self._ignored.discard(id(r))
         if not above:
             return [Holder("unknown", "", what, None)]
         return [

@@ -137,11 +137,19 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(x.values())
 
 
+def _edge_below(t: Tensor) -> Any:
+    """The edge of a tensor, or of what it shows where it is a view made under no_grad."""
+    edge, base = edge_of(t), base_of(t)
+    if edge is None and base is not None and cut_of(t) is None:
+        return edge_of(base)
+    return edge
+
+
 def _new_cut(name: str, inputs: list[Tensor], kind: str | None = None) -> Cut | None:
     """The Cut for a result without history: a new one if an input had a history, else that of an
     input which lost it before.
     """
-    edges = [edge for t in inputs if (edge := edge_of(t)) is not None]
+    edges = [edge for t in inputs if (edge := _edge_below(t)) is not None]
     if not edges:
         return next((cut for t in inputs if (cut := cut_of(t)) is not None), None)
     if kind is None:

@@ -159,25 +159,29 @@ def _beside(roots: list[Any], x: Tensor, edge: Any) -> Reason | None:
 
 
 def _guess(x: Tensor, edge: Any, found: list[Entry]) -> Reason:
+    is_leaf = type(edge) is AccumulateGrad
+    # A cut that explaining() noted knows its leaves: this one is not among them.
+    found = [e for e in found if e.cut is None or not (is_leaf and e.cut.leaves)]
     nearest = next((e for e in found if e.cut is not None), found[0] if found else None)
-    blind = "values that go through .item(), .numpy() or float() leave no trace"
+    head = "no path leads from the loss to it: it is not used"
+    blind = "(values that go through .item(), .numpy() or float() leave no trace)"
     if nearest is None:
-        text = "all inputs of its graph have histories, and none of them leads here: it is not used"
-        return Reason(
-            "no_path", f"no path leads from the loss to it: {text} ({blind})", certain=True
-        )
+        text = f"{head}; nothing that the loss takes in without history comes from it {blind}"
+        return Reason("no_path", text, certain=True)
     cut = nearest.cut
     places = list(dict.fromkeys(e.place for e in found if e.place is not None))
     if cut is not None:
-        text = f"perhaps {cut.name} cut it off; {at(nearest.place)} the loss took in its result"
-    else:
         text = (
-            f"it is not used, or was cut off before {count(len(places), 'line')} where the graph "
-            "takes in values without history, the nearest is this"
+            f"{head}, or {cut.name} cut it off, whose result the loss takes in {at(nearest.place)}"
         )
+    elif len(places) == 1:
+        text = f"{head}, or was cut off before this line, which takes in values without history"
+    else:
+        lines = count(len(places), "line")
+        text = f"{head}, or was cut off before one of {lines} that take in values without history"
     return Reason(
         "no_path",
-        f"no path leads from the loss to it: {text} ({blind}); {LEARN}",
+        f"{text} {blind}; {LEARN}",
         nearest.place if cut is None else cut.place,
         certain=False,
         cut=None if cut is None else cut.kind,

@@ -140,8 +140,8 @@ def _bad(
     if first is not None and is_masked_infinity(first):
         text = (
             f"0 * inf at {short(first.flow.node).lower()}: zeros from behind it (a mask, such as "
-            "where) meet an infinite slope; give the masked-out elements a harmless input before "
-            "this operation, not after it"
+            "where, or a slope of 0) meet an infinite slope; give these elements a harmless input "
+            "before this operation, not after it"
         )
         return _bad_reason(n, text, first, "zero_times_infinity")
     origin = first_bad()
