@@ -62,6 +62,47 @@ def _expressions() -> list[Case]:
     return found
 
 
+#: what those tables call in other ways: comparisons, integers, conversions, copies
+OTHERS = """
+torch.isclose(m, m * (1 + 1e-9)) torch.isfinite(m / 0) torch.isin(m, v) torch.isinf(m / 0)
+torch.isnan(m) torch.isneginf(m / 0) torch.isposinf(m / 0) torch.isreal(m) torch.signbit(m)
+torch.logical_and(m>0, m<1) torch.logical_or(m>0, m<-1) torch.logical_xor(m>0, m<1)
+torch.logical_not(m>0) torch.eq(m, m.round()) (m!=m.round()) (m<=0.5) (m>=s) torch.greater(m, s)
+torch.bitwise_and((m>0).int(), 3) torch.bitwise_or((m>0).int(), 2) ~(m>0) (m>0)^(m<1)
+torch.bitwise_left_shift((4*m).long(), 1) torch.bitwise_right_shift((9*m).long(), 1)
+torch.gcd((9*m).long(), 6) torch.lcm((9*m).long(), 6)
+torch.index_copy(m, 0, L([0]), m[1:2]) torch.ger(v, v) torch.positive(m)
+torch.chain_matmul(sq, m) torch.concatenate([m, m]) torch.pinverse(sq) torch.prelu(m, s.abs())
+torch.as_strided_scatter(m, v[:4].view(2,2), (2,2), (4,1)) torch.conj_physical(torch.complex(m, m))
+torch.view_as_complex(x.reshape(3,4,2)) torch.resolve_conj(m) torch.fill(m, s) torch.matmul(sq, m)
+torch.zeros_like(m) torch.ones_like(m) torch.full_like(m, 2.5) m.new_zeros(2) m.new_full((2,),3.)
+m.new_ones((2,3)) torch.empty_like(m).fill_(2) m.new_empty(3).zero_() m.new_tensor([1.,2.])
+torch.as_tensor(m) torch.asarray(m) m.half() m.bfloat16().float() m.cdouble() m.cfloat() m.byte()
+m.short() m.char() m.type_as(sq) m.type(torch.float32) m.cpu() m.to(torch.float32) m.to(sq)
+m.abs().sqrt().clone().addmm_(sq,m) v.clone().addmv_(torch.ones(6,6).double(),v) m.data
+sq.clone().addr_(v[:3],v[3:]) x.clone().baddbmm_(torch.ones(2,3,3).double(),x) m.clone().cumsum_(0)
+m.clone().cumprod_(1) sq.clone().fill_diagonal_(2) m.clone().gt_(0) m.clone().logical_not_()
+m.abs().float_power_(1.5) (m>0).clone().logical_and_(m<1)
+m.clone().nextafter_(m+1) m.clone().copy_(m*2) m.clone().scatter_reduce_(0,I(1,4),m,'sum')
+m.clone().index_reduce_(0,L([0]),m[:1],'prod') m.clone().swapaxes_(0,1) m.clone().polygamma_(1)
+m.clone().multiply_(m).subtract_(m).divide_(m.exp()).true_divide_(2) m.clone().detach_()
+m.abs().add(1.1).acosh_() m.clone().asinh_() m.tanh().clone().atanh_() m.clone().clip_(-1,1)
+m.clone().clamp_max_(0.5) m.clone().ldexp_(L([2])) torch.selu_(m.clone()) torch.celu_(m.clone())
+torch.threshold_(m.clone(),0.1,0.) torch.stack([*m]) torch.stack([r for r in m.unbind()])
+""".split("\n")
+
+
+def _others() -> list[Case]:
+    scope = {k: v for k, v in expression_names(dynagrad, False).items()}
+    arrays = {k: v._a for k, v in scope.items() if isinstance(v, Tensor)}
+    plain = {k: v for k, v in scope.items() if not isinstance(v, Tensor)}
+    return [
+        Case(text, _used(text, arrays), plain)
+        for line in OTHERS
+        for text in re.findall(r"(?:[^\s(\[]|\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\])+", line)
+    ]
+
+
 def _same_calls() -> list[Case]:
     scope = {"T": dynagrad, "inf": float("inf"), "nan": float("nan")}
     reductions = _table("test_reduction", "REDUCING"), _table("test_reduction", "A")
@@ -133,7 +174,14 @@ def _modules(scope: dict) -> list[Case]:
 def cases() -> list[Case]:
     """All of them that take floating tensors and give tensors."""
     found = {}
-    for case in [*_elementwise(), *_expressions(), *_same_calls(), *_graph_calls(), *_neural()]:
+    for case in [
+        *_elementwise(),
+        *_expressions(),
+        *_others(),
+        *_same_calls(),
+        *_graph_calls(),
+        *_neural(),
+    ]:
         if any(a.dtype.kind == "f" for a in case.arrays.values()):
             try:
                 results = flat(run(case, _tensors(case.arrays)))

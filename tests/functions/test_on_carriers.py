@@ -35,6 +35,11 @@ UNBATCHED = "vmap: inplace arithmetic"
 NOT_TRANSPOSED = {
     "y = x.clone(); y[L([0, 0]), L([1, 1])] += 1; y": "one place is written twice",
     "F.embedding(t, w, padding_idx=2)": "reverse mode leaves the padding's row out",
+    **dict.fromkeys(
+        "m.half() m.bfloat16().float() m.cfloat() m.type(torch.float32)".split(),
+        "single precision on the way",
+    ),
+    "m.to(torch.float32)": "single precision on the way",
     "torch.stack([m, m.float(), m.int()])": "single precision on the way",
 }
 
@@ -45,6 +50,7 @@ def refusal(case, batched):
         if part in case.text and any(name in names for name in batched):
             return words
     written = re.match(r"\w+ = (torch|\w+)(\.zeros\(3, d| \* 1;|(\.detach\(\))?\.clone)", case.text)
+    written = written or re.match(r"(\w+)[\w.()]*\.clone\(\)\.(addmm|addr)_", case.text)
     if written and written[1] not in batched and "resize_as_" not in case.text:
         return UNBATCHED
     return None

@@ -262,6 +262,7 @@ def sequences(torch, say):
 @cases
 def made_after_others(torch, say):
     x = numbers(torch, 3, 2)
+    say(torch.func.jvp(lambda x: x.clone().detach_() * x, (x,), (x,)))
 
     def f(r):
         parts = [torch.zeros_like(r), torch.ones_like(r), torch.full_like(r, 3), r.new_zeros(2)]
@@ -338,6 +339,21 @@ def dropped(torch, say):
         torch.manual_seed(2)
         found = torch.vmap(torch.func.grad(lambda r: (drop(r) * r).sum()), randomness=randomness)(x)
         say(bool((found[0] == found[1]).all()), sorted(set(found.flatten().tolist())))
+
+
+@cases
+def running_statistics(torch, say):
+    x, norm = numbers(torch, 2, 4, 3), torch.nn.functional.batch_norm
+
+    def statistics(*shape):
+        return torch.zeros(*shape, dtype=torch.float64), torch.ones(*shape, dtype=torch.float64)
+
+    say.error(torch.vmap(lambda r: norm(r, *statistics(3), training=True)), x)
+    say(torch.vmap(lambda r: norm(r, *statistics(3)))(x))
+    mean, var = statistics(2, 3)
+    say(torch.vmap(lambda r, m, v: norm(r, m, v, training=True))(x, mean, var), mean, var)
+    mean, var = statistics(3)
+    say(torch.func.jvp(lambda r: norm(r, mean, var, training=True), (x[0],), (x[1],)), mean, var)
 
 
 @cases

@@ -278,6 +278,8 @@ def detach_(self) -> Tensor:
     if self._e is not None:
         note_cut(family_of(self), self._e, "detach_")
     freeze(self)
+    if not PLAIN:
+        self._a = detached_array(self._a)
     return self
 
 

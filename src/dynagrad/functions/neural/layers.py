@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, legacy_name, wrap
+from ...core.carriers.carrier import Carrier, detached_array
 from ...core.carriers.memory import store
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, Size, category
@@ -15,6 +16,7 @@ from ...core.tensor import Tensor, family_of
 from ...core.views import inplace as write_in_place
 from ...ops.neural import embedding as embedding_ops
 from ...ops.neural import normalization as ops
+from ...ops.reduction import sum_over
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import bounds, tensor
@@ -295,14 +297,35 @@ def batch_norm(
 
 def _update(a: Any, axes: tuple, mean: Tensor | None, var: Tensor | None, momentum: float) -> None:
     """Move the running statistics towards the batch's (its variance with n - 1)."""
-    n = math.prod([a.shape[i] for i in axes])
-    now = np.add.reduce(a, axes, keepdims=True) / n
-    d = a - now
-    spread = np.add.reduce(d * d, axes) / (n - 1)
-    for held, value in ((mean, now.reshape(-1)), (var, spread)):
+    for held, value in zip((mean, var), _statistics(a, axes), strict=True):
         if held is not None:
-            store(held, held._a * (1 - momentum) + value * momentum)
-            family_of(held).cell.bump()
+            _move(held, value.reshape(-1), momentum)
+
+
+def _statistics(a: Any, axes: tuple) -> tuple[Any, Any]:
+    """Mean and variance over some dimensions, which stay with size 1, without derivative."""
+    a = detached_array(a)
+    n = math.prod([a.shape[i] for i in axes])
+    now = _total(a, axes) / n
+    d = a - now
+    return now, _total(d * d, axes) / (n - 1)
+
+
+def _total(a: Any, axes: tuple) -> Any:
+    if type(a) is np.ndarray:
+        return np.add.reduce(a, axes, keepdims=True)
+    return sum_over(a, axes=axes, keepdims=True)
+
+
+def _move(held: Tensor, value: Any, momentum: float) -> None:
+    if isinstance(value, Carrier) and not isinstance(held._a, Carrier):
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which "
+            "will be updated in place, were not batched.\nUse eval(), "
+            "track_running_stats=False, or running statistics for each example of the vmap."
+        )
+    store(held, held._a * (1 - momentum) + value * momentum)
+    family_of(held).cell.bump()
 
 
 @overridable
@@ -356,16 +379,10 @@ def instance_norm(
 
 
 def _update_of_instances(a, axes, mean, var, momentum):
-    n = math.prod([a.shape[i] for i in axes])
-    now = np.add.reduce(a, axes, keepdims=True) / n
-    d = a - now
-    spread = np.add.reduce(d * d, axes) / (n - 1)
-    means = now.reshape(a.shape[:2])
-    for held, value in ((mean, means), (var, spread)):
+    for held, value in zip((mean, var), _statistics(a, axes), strict=True):
         if held is not None:
-            average = np.add.reduce(value, 0) / a.shape[0]
-            store(held, held._a * (1 - momentum) + average * momentum)
-            family_of(held).cell.bump()
+            average = _total(value.reshape(a.shape[:2]), (0,)) / a.shape[0]
+            _move(held, average.reshape(-1), momentum)
 
 
 @overridable
