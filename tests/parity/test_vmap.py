@@ -416,3 +416,12 @@ def test_masks_that_differ_within_the_batch_are_written():
 def test_out_is_refused():
     with pytest.raises(RuntimeError, match="Batching rule not implemented for aten::sin.out"):
         dynagrad.vmap(lambda r: dynagrad.sin(r, out=dynagrad.zeros(2)))(dynagrad.ones(3, 2))
+
+
+def test_tensors_of_the_caller_keep_no_tangent():
+    y = dynagrad.zeros(2)
+    row = y[:1]
+    dynagrad.func.jvp(lambda x: y.copy_(x) * row, (dynagrad.ones(2),), (dynagrad.ones(2) * 3,))
+    assert (y + 1).tolist() == [2.0, 2.0]
+    assert y.numpy().tolist() == [1.0, 1.0]
+    assert row.numpy().tolist() == [1.0]

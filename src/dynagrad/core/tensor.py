@@ -197,6 +197,8 @@ def sync(t: Tensor) -> None:
     if type(base._a) is not np.ndarray:
         t._a = base._a.refreshed(t._a)
         t._a.level.keep(t)
+    elif type(t._a) is not np.ndarray:  # a transform that wrote a tangent into the base has ended
+        t._a = t._a.detached()
     edge = base._e
     why = getattr(t, "_m", None)
     if why is not None and edge is not None:
@@ -272,6 +274,13 @@ def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and c
             "dtype=torch.float32."
         )
     t._e = leaf_edge(t)
+    if id(t) in _frozen:
+        t._e.extra, forgetting = _frozen.pop(id(t))
+        forgetting.detach()
+
+
+#: the hooks of leaves that do not require grad for a while, by the leaf's id; and what forgets them
+_frozen: dict[int, tuple[Any, weakref.finalize]] = {}
 
 
 def freeze(t: Tensor) -> None:
@@ -287,6 +296,8 @@ def freeze(t: Tensor) -> None:
             return None if leaf is None or leaf._e is None else leaf
 
         edge.leaf = thawed
+        if edge.extra is not None:
+            _frozen[id(t)] = edge.extra, weakref.finalize(t, _frozen.pop, id(t), None)
     t._e = None
 
 

@@ -74,19 +74,22 @@ def jvp_by(
     for p, t in zip(primals, given, strict=True):
         check_tangent(p, t)
     with new_level(DualLevel) as level:
-        duals = [packed(level, p, t) for p, t in zip(primals, given, strict=True)]
-        result = func(*replaced(args, argnums, unflatten(duals, spec)))
-        output, aux = without_aux(result, has_aux, api)
-        outputs, out_spec = flatten(output)
-        checked_outputs(outputs, api)
-        pairs = [_unpacked(y, level, strict) for y in outputs]
-        found = (
-            unflatten([p for p, _ in pairs], out_spec),
-            unflatten([t for _, t in pairs], out_spec),
-        )
-        if not has_aux:
-            return found
-        return *found, tree_map(lambda x: primal_part(x, level), aux)
+        try:
+            duals = [packed(level, p, t) for p, t in zip(primals, given, strict=True)]
+            result = func(*replaced(args, argnums, unflatten(duals, spec)))
+            output, aux = without_aux(result, has_aux, api)
+            outputs, out_spec = flatten(output)
+            checked_outputs(outputs, api)
+            pairs = [_unpacked(y, level, strict) for y in outputs]
+            found = (
+                unflatten([p for p, _ in pairs], out_spec),
+                unflatten([t for _, t in pairs], out_spec),
+            )
+            if not has_aux:
+                return found
+            return *found, tree_map(lambda x: primal_part(x, level), aux)
+        finally:
+            level.end()
 
 
 def _unpacked(y: Tensor, level: Level, strict: bool) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ marked `is_pair`: products of dual numbers are then the transposed product rule.
 """
 
 import weakref
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -26,6 +27,7 @@ from ..protocols import default_node
 from ..quiet import compute
 from ..tape import Meta, Node, caller, grad_mode, tick
 from ..tensor import Tensor, edge_of, leaf_edge, with_edge, wrap
+from .batched import Batched
 from .carrier import (
     Carrier,
     Level,
@@ -38,9 +40,29 @@ new = object.__new__
 
 
 class DualLevel(Level):
-    """The level of one forward-mode pass."""
+    """The level of one forward-mode pass. `made` are tensors of the program's that become their
+    primals at its end.
+    """
 
-    __slots__ = ()
+    __slots__ = ("made",)
+
+    def __init__(self, size: int | None = None, randomness: str = "same"):
+        super().__init__(size, randomness)
+        self.made: list[weakref.ref] = []
+
+    def written(self, t: Tensor) -> None:
+        """Remember a tensor of an array into which a dual number of this level was written."""
+        self.made.append(weakref.ref(t))
+
+    def end(self) -> None:
+        """Make primals of the dual numbers that these tensors still hold."""
+        for reference in self.made:
+            t = reference()
+            if t is not None and type(t._a) is Dual and t._a.level is self:
+                t._a = t._a.primal
+                if t._v is not None and t._v.has_views:
+                    t._v.rebased += 1
+        self.made.clear()
 
     def lift(self, t: Tensor) -> Tensor:
         """`t` as a dual number without tangent."""
@@ -56,24 +78,12 @@ class FreeDualLevel(DualLevel):
     become their primals.
     """
 
-    __slots__ = ("made",)
+    __slots__ = ()
     drops = True
-
-    def __init__(self, size: int | None = None, randomness: str = "same"):
-        super().__init__(size, randomness)
-        self.made: list[weakref.ref] = []
 
     def keep(self, t: Tensor) -> None:
         """Remember a tensor that holds a dual number of this level."""
         self.made.append(weakref.ref(t))
-
-    def end(self) -> None:
-        """Make primals of the dual numbers that tensors still hold."""
-        for reference in self.made:
-            t = reference()
-            if t is not None and type(t._a) is Dual and t._a.level is self:
-                t._a = t._a.primal
-        self.made.clear()
 
 
 class Dual(Carrier):
@@ -330,8 +340,7 @@ class MakeDual(_Part):
     __slots__ = ()
 
     def _cotangents(self, g):
-        d = payload(g)
-        if type(d) is Dual and d.level is self.level and d.is_pair:
+        if _is_pair(payload(g), self.level):
             return tangent_part(g, self.level), primal_part(g, self.level)
         return g, None
 
@@ -361,11 +370,7 @@ MakeDual.__name__, UnpackPrimal.__name__ = "ViewBackward0", "Identity"
 def pack(level: Level, primal: Any, tangent: Any, is_pair: bool = False) -> Any:
     """primal + tangent * eps (None: zero) of Tensors, recorded, or of arrays and carriers."""
     given = primal if primal is not None else tangent
-    a, b = payload(primal), payload(tangent)
-    like = payload(given)
-    if a is None:
-        a = zeros(shape=like.shape, dtype=like.dtype, like=like)
-    dual = Dual(level, a, b, is_pair)
+    dual = _made(level, payload(primal), payload(tangent), is_pair)
     if not isinstance(given, Tensor):
         return dual
     edges = tuple([None if x is None else edge_of(x) for x in (primal, tangent)])
@@ -375,21 +380,84 @@ def pack(level: Level, primal: Any, tangent: Any, is_pair: bool = False) -> Any:
 def primal_part(x: Any, level: Level) -> Any:
     """The primal of x on this level; x itself where it has no part in the level."""
     d = payload(x)
-    if type(d) is not Dual or d.level is not level:
+    if not isinstance(d, Carrier) or level not in d.levels:
         return x
+    part = d.primal if d.level is level else _inner(d, level, primal_part)
     if not isinstance(x, Tensor):
-        return d.primal
-    return _recorded(UnpackPrimal, d.primal, (edge_of(x),), level)
+        return part
+    return _recorded(UnpackPrimal, part, (edge_of(x),), level)
 
 
 def tangent_part(x: Any, level: Level) -> Any:
     """The tangent of x on this level; None where it is zero."""
     d = payload(x)
-    if type(d) is not Dual or d.level is not level or d.tangent is None:
+    if not isinstance(d, Carrier) or level not in d.levels:
         return None
-    if not isinstance(x, Tensor):
-        return d.tangent
-    return _recorded(UnpackTangent, d.tangent, (edge_of(x),), level)
+    part = d.tangent if d.level is level else _inner(d, level, tangent_part)
+    if part is None or not isinstance(x, Tensor):
+        return part
+    return _recorded(UnpackTangent, part, (edge_of(x),), level)
+
+
+# A recorded graph may be pulled back under transforms that are younger than its dual numbers: then
+# these are inside of the younger carriers, as lower levels always are.
+
+
+def _made(level: Level, a: Any, b: Any, is_pair: bool) -> Any:
+    """a + b * eps (None: zero) of arrays or carriers, inside of carriers of higher levels."""
+    given = [x for x in (a, b) if isinstance(x, Carrier) and x.level.order > level.order]
+    if not given:
+        return Dual(level, _zeros_like(b) if a is None else a, b, is_pair)
+    outer = max(given, key=lambda x: x.level.order)
+    top = outer.level
+    if type(outer) is Dual:
+        (a, ta), (b, tb) = [
+            (x.primal, x.tangent) if isinstance(x, Dual) and x.level is top else (x, None)
+            for x in (a, b)
+        ]
+        tangent = None if ta is None and tb is None else _made(level, ta, tb, is_pair)
+        return Dual(top, _made(level, a, b, is_pair), tangent, outer.is_pair)
+    values, flags = [], []
+    for x in (a, b):
+        is_own = type(x) is Batched and x.level is top
+        values.append(x.value if is_own else x)
+        flags.append(is_own and x.is_batched)
+    values = [
+        shapes.broadcast_to(v, shape=(top.size, *payload(v).shape)) if any(flags) and not f else v
+        for v, f in zip(values, flags, strict=True)
+        if v is not None
+    ]
+    if any(isinstance(v, Tensor) for v in values):
+        values = [v if isinstance(v, Tensor) else wrap(v) for v in values]
+    first, second = values if len(values) > 1 else (None, *values) if a is None else (*values, None)
+    return Batched(top, pack(level, first, second, is_pair), any(flags))
+
+
+def _inner(d: Any, level: Level, part: Callable) -> Any:
+    """A part of the dual numbers of a lower level that a carrier holds; None where it is zero."""
+    if type(d) is Batched:
+        found = part(d.value, level)
+        return None if found is None else Batched(d.level, found, d.is_batched)
+    primal = part(d.primal, level)
+    tangent = None if d.tangent is None else part(d.tangent, level)
+    if primal is None and tangent is None:
+        return None
+    return Dual(d.level, _zeros_like(tangent) if primal is None else primal, tangent, d.is_pair)
+
+
+def _is_pair(d: Any, level: Level) -> bool:
+    if not isinstance(d, Carrier) or level not in d.levels:
+        return False
+    if type(d) is Batched:
+        return _is_pair(payload(d.value), level)
+    assert isinstance(d, Dual)
+    if d.level is level:
+        return d.is_pair
+    return _is_pair(d.primal, level) or _is_pair(d.tangent, level)
+
+
+def _zeros_like(a: Any) -> Any:
+    return zeros(shape=a.shape, dtype=a.dtype, like=a)
 
 
 def _recorded(cls: type, array: Any, edges: tuple, level: Level) -> Tensor:

@@ -43,6 +43,9 @@ def store(t: Tensor, value: Any) -> None:
         base._a.level.keep(base)
     t._a = new
     new.level.keep(t)
+    if isinstance(new, Dual) and type(before) is ndarray:
+        new.level.written(root)  # pyright: ignore - a DualLevel
+        new.level.written(t)  # pyright: ignore
     if family.has_views:
         family.rebased += 1
         if base is not None:
