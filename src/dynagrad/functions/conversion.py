@@ -1,6 +1,7 @@
 """Other dtypes, copies, overwriting; where a tensor lives; promotion of dtypes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -195,7 +196,7 @@ def fill_(input, value):
     value = _value("fill_", input, value)
     a = input._a
     if not isinstance(value, Tensor):
-        return _overwrite(FillInPlace, input, lambda: _fill(input, value), "fill_")
+        return _overwrite(FillInPlace, input, partial(_fill, input, value), "fill_")
     if not PLAIN:
         value = joined(value, input)
     one = converted(value._a, a.dtype)
@@ -228,7 +229,7 @@ def _fill(t: Tensor, number: Any) -> None:
 @overridable
 def zero_(input):
     """Write zero everywhere."""
-    return _overwrite(Zero, input, lambda: _fill(input, 0), "zero_")
+    return _overwrite(Zero, input, partial(_fill, input, 0), "zero_")
 
 
 # --- where and how a tensor lies -------------------------------------------------------------
