@@ -65,8 +65,8 @@ BOOL_MINUS_BOOL = (
 
 LEAF_INPLACE = (
     "a {view}leaf Variable that requires grad is being used in an in-place operation.\n"
-    "{op} would overwrite a value whose gradient is asked for. Use the out-of-place form (x = x "
-    "{op} ...), or write inside `with torch.no_grad():`."
+    "{op} would overwrite a value whose gradient is asked for. Use the operation that makes a new "
+    "tensor (without the _ at its end), or write inside `with torch.no_grad():`."
 )
 
 STALE = (

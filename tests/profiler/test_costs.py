@@ -7,7 +7,9 @@ import weakref
 import pytest
 
 import dynagrad as torch
+from dynagrad import nn
 from dynagrad.profiler import profile, record_function
+from dynagrad.utils.checkpoint import checkpoint
 
 
 def total(prof) -> float:
@@ -267,3 +269,44 @@ def test_a_profile_keeps_no_tensors() -> None:
     del x, y
     assert reference() is None
     assert prof.events()
+
+
+def test_modules_that_a_checkpoint_runs_again() -> None:
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.own = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.own(x.tanh())
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([Block() for _ in range(3)])
+
+        def forward(self, x):
+            for block in self.blocks:
+                x = checkpoint(block, x, use_reentrant=False)
+            return x
+
+    net = Net()
+    with profile() as prof:
+        net(torch.ones(2, 4)).sum().backward()
+    calls = {cost.path: cost.calls for cost in prof.by_module() if cost.calls and cost.path}
+    blocks = [f"Net.blocks.{i}" for i in range(3)]
+    twice = [*blocks, *(f"{block}.own" for block in blocks)]
+    assert calls == {"Net": 1, **dict.fromkeys(twice, 2)}
+
+
+def test_an_interrupt_ends_the_calls_of_modules() -> None:
+    class Interrupted(nn.Module):
+        def forward(self, x):
+            raise KeyboardInterrupt
+
+    with profile() as prof:
+        with pytest.raises(KeyboardInterrupt):
+            nn.Sequential(Interrupted())(torch.ones(1))
+        torch.ones(2)
+        nn.Tanh()(torch.ones(2))
+    assert [cost.path for cost in prof.by_module() if cost.path == "Tanh"] == ["Tanh"]

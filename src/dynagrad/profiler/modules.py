@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..nn.modules.hooks import (
     _global_forward_hooks_always_called,
@@ -21,7 +22,9 @@ from ..optim.optimizer import (
 
 
 class ModuleCall:
-    """One call of a module: its path, its class, when it began and ended (nanoseconds)."""
+    """One call of a module: its path, its class, when it began and ended (nanoseconds); `known` is
+    the path of an outermost call, if an earlier one has told it.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -38,7 +41,9 @@ class ModuleCall:
         "thread",
     )
 
-    def __init__(self, module: Module, outer: "ModuleCall | None", thread: int):
+    def __init__(
+        self, module: Module, outer: "ModuleCall | None", thread: int, known: str | None = None
+    ):
         self.module = id(module)
         self.kind = type(module).__name__
         self.outer = outer
@@ -56,7 +61,7 @@ class ModuleCall:
                 outer = outer.outer
             return
         self.root: Any = weakref.ref(self)
-        self.path = self.kind if outer is None else f"{outer.path}.{self.kind}"
+        self.path = f"{outer.path}.{self.kind}" if outer is not None else known or self.kind
         self.names = {id(m): name for name, m in module.named_modules()}
 
 
@@ -69,6 +74,8 @@ class Calls:
 
     def __init__(self):
         self.calls: list[ModuleCall] = []
+        #: the path of each module's first call: a checkpoint runs its part again by itself
+        self._paths: WeakKeyDictionary[Module, str] = WeakKeyDictionary()
         self._handles: list[Any] = []
 
     def attach(self) -> None:
@@ -104,7 +111,8 @@ class Calls:
         thread = get_ident()
         if outer is not None and (outer.end or outer.thread != thread):
             outer = None
-        call = ModuleCall(module, outer, thread)
+        call = ModuleCall(module, outer, thread, self._paths.get(module))
+        self._paths.setdefault(module, call.path)
         self.calls.append(call)
         _current.set(call)
         call.start = perf_counter_ns()

@@ -209,7 +209,7 @@ class _Call:
         self.args, self.kwargs = args, kwargs
         try:
             return self._run()
-        except Exception:
+        except BaseException:  # also for an interrupt, and where a checkpoint ends its second run
             self._hooks_called_always()
             raise
 
