@@ -89,7 +89,7 @@ def jvp_by(
                 return found
             return *found, tree_map(lambda x: primal_part(x, level), aux)
         finally:
-            level.end()
+            level.end()  # pyright: ignore - a DualLevel
 
 
 def _unpacked(y: Tensor, level: Level, strict: bool) -> tuple[Tensor, Tensor]:
