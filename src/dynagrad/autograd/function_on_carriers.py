@@ -102,6 +102,14 @@ def _batched(cls: Any, level: BatchLevel, args: tuple, bare: tuple, kwargs: dict
     leaves, spec = flatten(bare)
     taken = [_taken_off(a, level) for a in leaves]
     values = [value for value, _ in taken]
+    if all(dim is None for _, dim in taken):
+        with under(level):
+            outputs, out_spec = flatten(cls.apply(*unflatten(values, spec), **kwargs))
+        same = {id(v): a for v, a in zip(values, flatten(args)[0], strict=True)}
+        return unflatten(
+            [same[id(o)] if id(o) in same else _rebatched(o, None, level) for o in outputs],
+            out_spec,
+        )
     if not own:
         flags = tuple([dim is not None for _, dim in taken])
         call = GeneratedCall(cls, spec, flags, kwargs, level)

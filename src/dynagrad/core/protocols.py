@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from ..ops.rule import RULES
 from .apply import apply, node_class, of_number, promoted, scalar
-from .carriers.carrier import Carrier
+from .carriers.carrier import Carrier, is_for_tensors
 from .dtype import promote
 from .storage import owner
 from .tape import Node
@@ -67,18 +67,8 @@ def default_node(fun: Callable) -> type[Node]:
     return cls
 
 
-def _is_constant_to(self: Tensor, others: Any) -> bool:
-    """Whether a batch is among the operands, to which this tensor belongs as a constant."""
-    for x in others:
-        if isinstance(x, Carrier):
-            own = self._a.levels if isinstance(self._a, Carrier) else ()
-            if any(level.has_tape_below and level not in own for level in x.levels):
-                return True
-    return False
-
-
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    if _is_constant_to(self, inputs):
+    if not is_for_tensors(inputs):
         return NotImplemented
     out = kwargs.pop("out", None)
     if method != "__call__" or (out is not None and out != (None,)) or kwargs:
@@ -92,7 +82,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 def _array_function(self, func, types, args, kwargs):
     if func in RULES:
-        if _is_constant_to(self, args):
+        if not is_for_tensors(args):
             return NotImplemented
         return run_on_tensors(func, args, kwargs)
     return func(*_detached(args), **{k: _detached((v,))[0] for k, v in kwargs.items()})
@@ -119,7 +109,7 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
         )
     rule = RULES[fun]
     if rule.kind == "elementwise":
-        inputs = tuple([wrap(x) if isinstance(x, ndarray) else x for x in inputs])
+        inputs = tuple([wrap(x) if isinstance(x, ndarray | Carrier) else x for x in inputs])
         common = iter(
             promoted([x for x, vjp in zip(inputs, rule.vjps, strict=True) if vjp is not None])
         )

@@ -81,15 +81,17 @@ class Recording:
         for x, edge in zip(self.inputs, self.edges, strict=True):
             g = found.get(edge)
             grads.append(wrap(np.zeros(x._a.shape, x._a.dtype)) if g is None else seen(g))
-        return grads
+        return [self.released(g) for g in grads] if create else grads
 
     def _reaches_beyond(self, roots: list) -> bool:
         if len(self.own) < len(set(self.edges)):  # an input has a history itself
             return True
         groups = [roots, *[node.edges for node in nodes_below(roots)]]
-        return any(
-            type(e) is AccumulateGrad and e not in self.own for group in groups for e in group
-        )
+        return any(self._is_outside(e) for group in groups for e in group)
+
+    def _is_outside(self, edge: Any) -> bool:
+        """Whether an edge ends in a leaf of others, one that is still there."""
+        return type(edge) is AccumulateGrad and edge not in self.own and edge.leaf() is not None
 
 
 def _traced(x: Tensor) -> Tensor:

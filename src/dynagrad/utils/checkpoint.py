@@ -10,6 +10,7 @@ from typing import Any
 
 from ..autograd.differentiate import accumulating, backward
 from ..autograd.function import Function
+from ..core.carriers.carrier import levels
 from ..core.quiet import warn
 from ..core.tape import grad_mode
 from ..core.tensor import Tensor
@@ -73,9 +74,10 @@ def checkpoint(
     derivatives only. context_fn: gives a context for each of the two runs; determinism_check:
     "default" compares shape and dtype of what both runs save, "none" does not; debug: errors show
     the operations of both runs; preserve_rng_state=True (keyword): both runs draw the same random
-    numbers. Raises ValueError for options that do not fit together and CheckpointError, in the
-    backward pass, for a function that does not repeat itself. Source: Chen et al., Training Deep
-    Nets with Sublinear Memory Cost, 2016; torch.utils.checkpoint.checkpoint.
+    numbers. Within vmap and forward mode it is a plain call. Raises ValueError for options that do
+    not fit together and CheckpointError, in the backward pass, for a function that does not repeat
+    itself. Source: Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016;
+    torch.utils.checkpoint.checkpoint.
     """
     if use_reentrant is None:
         warn(
@@ -101,6 +103,8 @@ def checkpoint(
         raise ValueError(
             "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
         )
+    if levels.get():
+        return function(*args)
     return CheckpointFunction.apply(function, preserve, *args)
 
 
@@ -115,7 +119,7 @@ def _without_reentry(function: Callable, args: tuple, kwargs: dict, options: tup
     if debug and context_fn is not noop_context_fn:
         raise ValueError("debug=True is incompatible with non-default context_fn")
     first, second = context_fn()
-    if not grad_mode.get():
+    if not grad_mode.get() or levels.get():
         return function(*args, **kwargs)
     wanted = recomputation.early_stop.get()
     early = early if wanted is None else wanted

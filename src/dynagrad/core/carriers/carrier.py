@@ -227,6 +227,8 @@ class Carrier(NDArrayOperatorsMixin):
                 f"{getattr(fun, '__name__', fun)} cannot take a value inside a function that is "
                 "transformed by vmap, jvp or forward-mode AD: it has no rule in the registry"
             )
+        if is_for_tensors(inputs):
+            return NotImplemented
         highest = self  # NumPy asks only one object of a class
         for x in inputs:
             if isinstance(x, Carrier) and x.level.order > highest.level.order:
@@ -292,6 +294,23 @@ class Carrier(NDArrayOperatorsMixin):
     def copy(self, order: str = "C") -> Any:
         """The values in new memory."""
         return shapes.copy(self)
+
+
+def is_for_tensors(operands: Any) -> bool:
+    """Whether a call on Tensors and carriers belongs to the Tensors: unless all of them are
+    constants to a batch among the carriers.
+    """
+    for t in operands:
+        if isinstance(t, Tensor):
+            own = t._a.levels if isinstance(t._a, Carrier) else ()
+            if not any(
+                level.has_tape_below and level not in own
+                for x in operands
+                if isinstance(x, Carrier)
+                for level in x.levels
+            ):
+                return True
+    return False
 
 
 def dead_error(kind: str) -> RuntimeError:

@@ -379,10 +379,10 @@ def pack(level: Level, primal: Any, tangent: Any, is_pair: bool = False) -> Any:
 
 def primal_part(x: Any, level: Level) -> Any:
     """The primal of x on this level; x itself where it has no part in the level."""
-    d = payload(x)
+    d: Any = payload(x)
     if not isinstance(d, Carrier) or level not in d.levels:
         return x
-    part = d.primal if d.level is level else _inner(d, level, primal_part)
+    part = d.primal if type(d) is Dual and d.level is level else _inner(d, level, primal_part)
     if not isinstance(x, Tensor):
         return part
     return _recorded(UnpackPrimal, part, (edge_of(x),), level)
@@ -390,10 +390,10 @@ def primal_part(x: Any, level: Level) -> Any:
 
 def tangent_part(x: Any, level: Level) -> Any:
     """The tangent of x on this level; None where it is zero."""
-    d = payload(x)
+    d: Any = payload(x)
     if not isinstance(d, Carrier) or level not in d.levels:
         return None
-    part = d.tangent if d.level is level else _inner(d, level, tangent_part)
+    part = d.tangent if type(d) is Dual and d.level is level else _inner(d, level, tangent_part)
     if part is None or not isinstance(x, Tensor):
         return part
     return _recorded(UnpackTangent, part, (edge_of(x),), level)
