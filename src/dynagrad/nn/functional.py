@@ -1,5 +1,7 @@
 """The functions of neural networks at torch.nn.functional's path."""
 
+from .. import functions as _functions
+from ..core.quiet import hush as _hush
 from ..functions.gathering import one_hot
 from ..functions.neural.activation import (
     celu,
@@ -77,6 +79,8 @@ from ..functions.neural.loss import (
 )
 from ..functions.neural.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from ..functions.transcendental import sigmoid, tanh
+
+_hush(_functions.__name__)
 
 __all__ = [
     "alpha_dropout",
