@@ -17,7 +17,7 @@ from ..core.engine import run
 from ..core.hooks import seen
 from ..core.paths import nodes_below
 from ..core.pytree import Spec, flatten, tree_map, unflatten
-from ..core.tape import AccumulateGrad, grad_mode
+from ..core.tape import AccumulateGrad, Meta, grad_mode
 from ..core.tensor import Tensor, edge_of, leaf_edge, wrap
 from ..functions.joining import cat
 from ..functions.shape import reshape, view_as
@@ -45,12 +45,14 @@ class Recording:
         leaves, self.spec = tensor_leaves(chosen(args, argnums))
         token = grad_mode.set(True)
         try:
-            self.inputs = [_traced(x) for x in leaves]
-            given = replaced(args, argnums, unflatten(self.inputs, self.spec))
+            # Nothing here keeps them: once they are gone, others see that their places are closed.
+            inputs = [_traced(x) for x in leaves]
+            self.inputs = [Meta(x._a) for x in inputs]
+            self.edges = [edge_of(x) for x in inputs]
+            given = replaced(args, argnums, unflatten(inputs, self.spec))
             self.result = func(*given, **kwargs)
         finally:
             grad_mode.reset(token)
-        self.edges = [edge_of(x) for x in self.inputs]
         #: the places on the tape that are this call's alone
         self.own = {edge for edge in self.edges if type(edge) is AccumulateGrad}
 
@@ -80,7 +82,7 @@ class Recording:
         grads = []
         for x, edge in zip(self.inputs, self.edges, strict=True):
             g = found.get(edge)
-            grads.append(wrap(np.zeros(x._a.shape, x._a.dtype)) if g is None else seen(g))
+            grads.append(wrap(np.zeros(x.shape, x.dtype)) if g is None else seen(g))
         return [self.released(g) for g in grads] if create else grads
 
     def _reaches_beyond(self, roots: list) -> bool:
