@@ -68,3 +68,29 @@ def test_a_guess_says_that_it_is_one() -> None:
 def test_a_loss_that_is_none(wrong) -> None:
     with pytest.raises(TypeError, match="loss must be a Tensor or several, not"):
         why(dg.ones(2, requires_grad=True), wrong)
+
+
+def test_a_loss_made_of_a_number() -> None:
+    layer = nn.Linear(3, 1)
+    loss = dg.tensor(layer(dg.ones(2, 3)).sum().item(), requires_grad=True)
+    assert (
+        "the loss is a leaf, which no operation made" in parts(why(layer, loss))["weight"].sentence
+    )
+
+
+def test_parameters_that_hold_nan() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    with dg.no_grad():
+        model[2].weight.fill_(float("nan"))
+    reason = parts(why(model, model(dg.ones(5, 3)).sum()))["0.bias"]
+    assert reason.details["cause"] == "forward"
+    assert "already in forward, in a leaf of shape [1, 4] that it depends on" in reason.sentence
+
+
+def test_who_made_a_nan_is_said_where_it_is_known() -> None:
+    x = dg.tensor([-1.0, 1.0], requires_grad=True)
+    nothing = dg.tensor([float("nan"), 1.0])
+    assert "first seen in the result of exp" in why(x, (x + nothing).exp().sum()).sentence
+    assert "first read by mul" in why(x, (x * nothing).sum()).sentence
+    power = dg.tensor([0.5, 1.0], requires_grad=True)
+    assert "first made by pow" in why(x, (x**power).sum()).sentence

@@ -228,7 +228,10 @@ def forward_is_bad(node: Node) -> bool:
     return any(not np.isfinite(a).all() for _, _, a in saved_arrays(node))
 
 
-def made_bad(node: Node) -> bool:
-    """Whether a node's result holds NaN or infinity and what it saved of its inputs does not."""
+def how_bad(node: Node) -> str:
+    """Whether a node made NaN or infinity, or read it: as far as what it saved tells."""
+    kinds = {kind for kind, _, _ in saved_arrays(node)}
     bad = {kind for kind, _, a in saved_arrays(node) if not np.isfinite(a).all()}
-    return bad == {"out"}
+    if bad != {"out"}:
+        return "read by"
+    return "made by" if kinds != bad else "seen in the result of"

@@ -68,6 +68,12 @@ def leads_to(cut: Cut, edge: Any) -> bool:
 
 def no_path(roots: list[Any], x: Tensor, edge: Any) -> Reason:
     """Why the loss does not reach a tensor: the nearest cut, as far as it is known."""
+    if all(type(root) is AccumulateGrad for root in roots):
+        text = (
+            "the loss is a leaf, which no operation made: if it was set anew from a number or an "
+            "array (.item(), .numpy(), .detach()), its history stayed behind; leave that out"
+        )
+        return Reason("no_path", f"no path leads from the loss to it: {text}", certain=True)
     found = entries(roots, x)
     for entry in found:
         if entry.own:

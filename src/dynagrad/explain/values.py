@@ -6,16 +6,19 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from ..core.tape import Node
 from .causes import (
     DEAD,
     SATURATED,
     growth_cause,
+    how_bad,
     is_masked_infinity,
-    made_bad,
     short,
     zero_cause,
 )
+from .notes import leaves_below
 from .reason import Place, Reason, count, place_of_node, share
 from .replay import Contribution, Numbers, Replay
 
@@ -146,9 +149,8 @@ def _bad(
         return _bad_reason(n, text, first, "zero_times_infinity")
     origin = first_bad()
     if origin is not None:
-        verb = "made" if made_bad(origin) else "read"
-        text = f"values are NaN or infinite already in forward, first {verb} by"
-        text = f"{described(n)}: {text} {short(origin).lower()}"
+        where = _bad_leaf(origin) or f"first {how_bad(origin)} {short(origin).lower()}"
+        text = f"{described(n)}: values are NaN or infinite already in forward, {where}"
         return Reason("nan", text, place_of_node(origin), cause="forward")
     if first is None:
         return Reason("nan", f"{described(n)}: finite contributions overflow", cause="overflow")
@@ -156,6 +158,18 @@ def _bad(
     word = "NaN or infinite" if first.numbers.nans else "infinite"
     text = f"it becomes {word} where {cause.text}"
     return _bad_reason(n, text, first, "operation", **cause.figures)
+
+
+def _bad_leaf(node: Node) -> str | None:
+    """A leaf below a node that holds NaN or infinity itself: no operation is to blame."""
+    for leaf in leaves_below([node]):
+        t = leaf.leaf()
+        if t is not None and type(t._a) is np.ndarray and not np.isfinite(t._a).all():
+            return (
+                f"in a leaf of shape {list(t._a.shape)} that it depends on: what set that, such "
+                "as the step before, did it"
+            )
+    return None
 
 
 def _bad_reason(n: Numbers, text: str, c: Contribution, cause: str, **figures: Any) -> Reason:
