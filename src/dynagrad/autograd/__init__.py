@@ -9,7 +9,6 @@ from . import function, grad_mode, graph
 from .differentiate import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import Variable
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from . import functional as functional
     from . import profiler as profiler
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
+    from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 #: names that are loaded when they are first used (PEP 562), each with its module here
 _LAZY = {
@@ -25,6 +25,7 @@ _LAZY = {
     "functional": "functional",
     "profiler": "profiler",  # it stands on modules and optimizers, which lie above this package
     **dict.fromkeys(("anomaly_mode", "detect_anomaly", "set_detect_anomaly"), "anomaly_mode"),
+    **dict.fromkeys(("GradcheckError", "gradcheck", "gradgradcheck"), "gradcheck"),
 }
 
 __all__ = [
@@ -55,6 +56,15 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f".{_LAZY[name]}", __name__)
-    value = module if _LAZY[name] == name else getattr(module, name)
+    value = getattr(module, name, module)
     globals()[name] = value
     return value
+
+
+def _on_carriers(cls: Any, args: tuple, kwargs: dict) -> Any:
+    """Load what Functions do inside transforms, at the first call there."""
+    import_module(".function_on_carriers", __name__)  # which replaces this method
+    return cls._on_carriers(args, kwargs)
+
+
+Function._on_carriers = classmethod(_on_carriers)  # pyright: ignore - declared in function

@@ -17,6 +17,7 @@ from .differences import (
     combined,
     differentiable,
     directions,
+    floating,
     numerical,
     numerical_slopes,
     slope,
@@ -82,7 +83,7 @@ def check_zero(func: Callable, inputs: tuple, wanted: list[Tensor], eps: float) 
     """Raise where a function none of whose outputs requires grad depends on its inputs."""
     for x in wanted:
         for number, matrix in enumerate(
-            m for side in numerical_slopes(func, inputs, x, eps, tensors) for m in side
+            m for side in numerical_slopes(func, inputs, x, eps, floating) for m in side
         ):
             if np.any(matrix != 0):
                 raise GradcheckError(

@@ -32,6 +32,11 @@ def tensors(outputs: Any) -> tuple[Tensor, ...]:
     return tuple(y for y in as_tuple(outputs) if isinstance(y, Tensor))
 
 
+def floating(outputs: Any) -> tuple[Tensor, ...]:
+    """The outputs of a function that are floating or complex tensors."""
+    return tuple(y for y in as_tuple(outputs) if isinstance(y, Tensor) and y._a.dtype.kind in "fcV")
+
+
 # --- differences ----------------------------------------------------------------------------------
 
 

@@ -170,9 +170,12 @@ def _batched_grad(
 
 def _batch_of_weights(outputs: tuple, given: Any) -> tuple:
     """The weights given with is_grads_batched, checked."""
-    if given is None or isinstance(given, Tensor):
-        given = (given,) * (1 if given is not None else len(outputs))
-    given = tuple(given)
+    if given is None:
+        raise RuntimeError(
+            "grad can be implicitly created only for scalar outputs\nWith is_grads_batched=True "
+            "give grad_outputs: their first dimension is the batch."
+        )
+    given = (given,) if isinstance(given, Tensor) else tuple(given)
     for i, (t, g) in enumerate(zip(outputs, given, strict=False)):
         if g is None:
             raise ValueError(
@@ -263,7 +266,7 @@ def _weights(tensors: tuple, given: Any, create: bool) -> list:
             raise RuntimeError(
                 errors.GRAD_SHAPE.format(index=i, given=list(g._a.shape), expected=list(a.shape))
             )
-        if category(g._a.dtype) == FLOATING + 1 and category(a.dtype) == FLOATING:
+        if (g._a.dtype.kind == "c") != (a.dtype.kind == "c"):
             raise RuntimeError(
                 "For complex Tensors, both grad_output and output are required to have the same "
                 f"dtype. Mismatch in dtype: grad_output[{i}] has a dtype of {g.dtype!r} and "

@@ -59,12 +59,12 @@ def described(x: Any) -> Any:
 
 def gradient_edge(t: Tensor) -> GradientEdge:
     """The edge of a tensor that requires grad; its node knows the shape from then on."""
-    edge = edge_of(t)
-    if edge is None:
+    if not t.requires_grad:
         raise RuntimeError(
             "It is not possible to get the gradient edge for a Tensor that does not require "
             "gradients\nSet requires_grad=True on an input before the computation."
         )
+    edge: Any = edge_of(t)
     if type(edge) is Output:
         return GradientEdge(edge.node, edge.number)
     if type(edge) is not AccumulateGrad:

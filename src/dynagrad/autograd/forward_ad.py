@@ -13,7 +13,6 @@ from ..core.carriers.carrier import below, close_level, open_level, to_levels
 from ..core.carriers.dual import FreeDualLevel, pack, primal_part, tangent_part
 from ..core.dtype import FLOATING, category
 from ..core.tensor import Tensor, edge_of
-from . import function_on_carriers  # noqa: F401 - Functions learn of transforms
 
 __all__ = [
     "UnpackedDualTensor",

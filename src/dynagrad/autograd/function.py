@@ -81,14 +81,21 @@ class FunctionCtx:
 
     def save_for_forward(self, *tensors: Any) -> None:
         """Keep tensors for `jvp`."""
+        if not all(isinstance(t, Tensor) for t in tensors if t is not None):
+            raise AssertionError(
+                "save_for_forward expects all arguments to be tensors; you should save non-tensors "
+                "as attributes on ctx."
+            )
         self._saving_forward = tensors
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Declare inputs that forward wrote in place; they must be among its results."""
+        _only_tensors("mark_dirty can only accept variables, but argument", tensors)
         self._dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
         """Declare results without a derivative."""
+        _only_tensors("mark_non_differentiable only accepts variable arguments, but got", tensors)
         self._fixed = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -109,6 +116,12 @@ class FunctionCtx:
         return tuple(None if t is None else wrap(t._a) for t in found) if run.bare else found
 
     saved_variables = saved_tensors
+
+
+def _only_tensors(complaint: str, values: tuple) -> None:
+    for i, t in enumerate(values):
+        if t is not None and not isinstance(t, Tensor):
+            raise RuntimeError(f"{complaint} {i} is of type {type(t).__name__}.")
 
 
 class _Kept:
@@ -263,6 +276,12 @@ def _fitted(a: Tensor, meta: Meta, name: str, index: int) -> Tensor:
                 f"{list(from_shape)} but expected shape compatible with {list(shape)}"
             )
         a = sum_to(a, shape=shape)
+    if a._a.dtype.kind == "c" and meta.dtype.kind != "c":
+        raise RuntimeError(
+            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) "
+            f"to be true, but got false.\n{name} returned a complex gradient for input {index}, "
+            "which is real: return its real part."
+        )
     return to_dtype(a, meta.dtype)
 
 

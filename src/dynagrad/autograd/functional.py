@@ -359,6 +359,12 @@ def _forward_jacobian(
             "implemented for `vectorize=True`."
         )
     given, is_tuple = _tuple(inputs, "inputs", "jacobian")
+    for t in given:
+        if t._a.dtype.kind not in "fcV":
+            raise ValueError(
+                f"Expected primal to be floating point or complex, but got: {t.dtype!r}. Convert "
+                "it first, as in x.float()."
+            )
     nesting = []
 
     def call(*points: Tensor) -> tuple:

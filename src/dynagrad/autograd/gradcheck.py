@@ -3,7 +3,10 @@
 The numeric Jacobian is the central difference (f(x + eps) - f(x - eps)) / (2 eps).
 """
 
+import sys
 from collections.abc import Callable
+from inspect import signature
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -126,7 +129,8 @@ def _checked_inputs(inputs: tuple) -> list[Tensor]:
                 "complex. This check will likely fail if all the inputs are not of double "
                 "precision floating point or complex. "
             )
-        if any(not step and n > 1 for step, n in zip(x._a.strides, x._a.shape, strict=True)):
+        steps = zip(x._a.strides, x._a.shape, strict=True)
+        if x._a.size and any(not step and n > 1 for step, n in steps):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
                 "that are non-overlapping to be able to compute the numerical gradients correctly. "
@@ -316,3 +320,17 @@ def _gradients_of(func: Callable, inputs: tuple, weights: tuple) -> Callable[...
         return tuple(v for v in found if v is not None)
 
     return gradients
+
+
+class _CallableModule(ModuleType):
+    """torch.autograd.gradcheck is the function; `import torch.autograd.gradcheck` must not make a
+    mere module of it.
+    """
+
+    __signature__ = signature(gradcheck)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> bool:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

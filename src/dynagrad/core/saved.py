@@ -10,6 +10,7 @@ from .. import errors
 from .hooks import call_hook
 from .tape import (
     AccumulateGrad,
+    Meta,
     Node,
     Output,
     clock,
@@ -21,13 +22,16 @@ from .tensor import Tensor, with_edge
 
 
 class Packed:
-    """A saved value in the form that a pack hook gave it, and the hook that gives it back."""
+    """A saved value in the form that a pack hook gave it, the hook that gives it back, and what is
+    to come back.
+    """
 
-    __slots__ = ("unpack", "value")
+    __slots__ = ("meta", "unpack", "value")
 
-    def __init__(self, value: Any, unpack: Any):
+    def __init__(self, value: Any, unpack: Any, meta: Meta):
         self.value = value
         self.unpack = unpack
+        self.meta = meta
 
     def tensor(self) -> Tensor:
         """The value, unpacked anew at each call."""
@@ -40,13 +44,31 @@ class Packed:
             )
         return t
 
+    def array(self) -> Any:
+        """The value for a rule: of the shape and, among floating dtypes, the dtype that was saved,
+        so that gradients have their inputs' dtypes.
+        """
+        a, meta = self.tensor()._a, self.meta
+        if a.shape != meta.shape and not _broadcasts(a.shape, meta.shape):
+            raise RuntimeError(
+                f"Output of saved tensor unpack_hook expected to have shape {list(meta.shape)} but "
+                f"got {list(a.shape)}\nunpack_hook returns the tensor that pack_hook was given."
+            )
+        return a.astype(meta.dtype) if a.dtype != meta.dtype and a.dtype.kind == "f" else a
+
+
+def _broadcasts(shape: tuple, to: tuple) -> bool:
+    return len(shape) <= len(to) and all(
+        a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False)
+    )
+
 
 def pack(t: Tensor, hook: Callable[[Tensor], Any], unpack: Callable[[Any], Tensor]) -> Packed:
     """Have `hook` pack a saved tensor."""
     value = _hooked(t, hook)
     if value is t and t._e is not None:
-        return Packed((t._a, t._e), partial(_given_back, unpack))
-    return Packed(value, unpack)
+        return Packed((t._a, t._e), partial(_given_back, unpack), Meta(t._a))
+    return Packed(value, unpack, Meta(t._a))
 
 
 def pack_result(array: Any, edge: Any, hook: Callable, unpack: Callable) -> Packed:
@@ -56,7 +78,7 @@ def pack_result(array: Any, edge: Any, hook: Callable, unpack: Callable) -> Pack
     t = with_edge(array, edge if array.dtype.kind in "fcV" else None)
     value = _hooked(t, hook)
     t._e = None
-    return Packed(value, unpack)
+    return Packed(value, unpack, Meta(array))
 
 
 def _hooked(t: Tensor, hook: Callable[[Tensor], Any]) -> Any:
@@ -116,7 +138,7 @@ def has_packed(value: Any) -> bool:
 
 
 def _unpacked(value: Any, create: bool) -> Any:
-    return call_hook(value.tensor, create)._a if type(value) is Packed else value
+    return call_hook(value.array, create) if type(value) is Packed else value
 
 
 def as_tensors(node: Node, saved: tuple) -> tuple:

@@ -38,14 +38,15 @@ class Tensor:
     `_a` the array or payload; `_e` the edge (None, Node, Output, AccumulateGrad); `_v` the Family
     (None until a view, a detach, an in-place write or `_version` needs one); and, only where they
     mean something: `_b` the base of a view, `_n` the count of rebasings that a view has seen, `_m`
-    why a view must not be written, `_g` the gradient.
+    why a view must not be written, `_g` the gradient, `_h` the hooks of a leaf that was frozen.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_e", "_g", "_m", "_n", "_v")
+    __slots__ = ("__dict__", "__weakref__", "_a", "_b", "_e", "_g", "_h", "_m", "_n", "_v")
     _a: Any
     _b: "Tensor | None"
     _e: Any
     _g: "Tensor | None"
+    _h: Any
     _m: str | None
     _n: int
     _v: Family | None
@@ -274,13 +275,7 @@ def set_requires_grad(t: Tensor, value: bool, kinds: str = "floating point and c
             "dtype=torch.float32."
         )
     t._e = leaf_edge(t)
-    if id(t) in _frozen:
-        t._e.extra, forgetting = _frozen.pop(id(t))
-        forgetting.detach()
-
-
-#: the hooks of leaves that do not require grad for a while, by the leaf's id; and what forgets them
-_frozen: dict[int, tuple[Any, weakref.finalize]] = {}
+    t._e.extra = getattr(t, "_h", None)
 
 
 def freeze(t: Tensor) -> None:
@@ -296,8 +291,7 @@ def freeze(t: Tensor) -> None:
             return None if leaf is None or leaf._e is None else leaf
 
         edge.leaf = thawed
-        if edge.extra is not None:
-            _frozen[id(t)] = edge.extra, weakref.finalize(t, _frozen.pop, id(t), None)
+        t._h = edge.extra
     t._e = None
 
 

@@ -1,6 +1,5 @@
 """Function transforms: functions in, functions out, in any nesting."""
 
-from ..autograd import function_on_carriers  # noqa: F401 - Functions learn of transforms
 from .forward import hessian, jacfwd, jvp, linearize
 from .modules import functional_call, functionalize, stack_module_state
 from .reverse import grad, grad_and_value, jacrev, vjp
