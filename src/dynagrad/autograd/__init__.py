@@ -9,20 +9,22 @@ from . import function, grad_mode, graph
 from .differentiate import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .graph import Variable
 
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode
     from . import forward_ad as forward_ad
     from . import functional as functional
+    from . import graph as graph
     from . import profiler as profiler
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
     from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+    from .graph import Variable
 
 #: names that are loaded when they are first used (PEP 562), each with its module here
 _LAZY = {
     "forward_ad": "forward_ad",
     "functional": "functional",
+    **dict.fromkeys(("Variable", "graph"), "graph"),
     "profiler": "profiler",  # it stands on modules and optimizers, which lie above this package
     **dict.fromkeys(("anomaly_mode", "detect_anomaly", "set_detect_anomaly"), "anomaly_mode"),
     **dict.fromkeys(("GradcheckError", "gradcheck", "gradgradcheck"), "gradcheck"),

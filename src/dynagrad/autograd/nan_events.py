@@ -19,6 +19,7 @@ import numpy as np
 from .. import errors
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier
+from ..core.carriers.dual import Dual
 from ..core.dtype import from_numpy_dtype
 from ..core.storage import owner
 from ..core.tape import LIBRARY, AccumulateGrad, Node, caller, node_and_number
@@ -127,7 +128,7 @@ def array_of(x: Any) -> Any:
     """The array of a Tensor or NumPy number: of a batch the array of all its examples, of a value
     with a tangent the value. Anything else itself.
     """
-    while isinstance(x, (Tensor, Carrier)):
+    while isinstance(x, Tensor | Batched | Dual):
         x = x._a if isinstance(x, Tensor) else x.value if isinstance(x, Batched) else x.primal
     return np.asarray(x) if isinstance(x, np.generic) else x
 

@@ -24,6 +24,7 @@ from .hooks import (
     capture,
     kept,
     one_at_a_time,
+    once_more,
     raised_in,
     run_tensor_hooks,
     seen,
@@ -102,8 +103,8 @@ def run(
                 if watched
                 else node.vjp(g, saved, edges)
             )
-        except WARNED:
-            results = quietly(node.vjp, g, saved, edges)
+        except WARNED as error:
+            results = once_more(error, node, g, saved, edges)
         except Exception as error:
             error.add_note(raised_in(node))
             raise

@@ -192,6 +192,16 @@ def raised_in(node: Node) -> str:
     return f"raised in the backward pass of {type(node).__name__}, made at {node.place()}"
 
 
+def once_more(error: Exception, node: Node, g: Any, saved: Any, edges: tuple) -> Any:
+    """A node's rules again, without the NumPy warning that `error` was made of; a backward of the
+    user's runs once.
+    """
+    if hasattr(node, "function"):
+        error.add_note(raised_in(node))
+        raise error
+    return quietly(node.vjp, g, saved, edges)
+
+
 def before_leaf(extra: Extras, g: Any, create: bool) -> Any:
     """The complete gradient of a leaf after its tensor hooks and pre-hooks; None if they left
     none.

@@ -62,7 +62,7 @@ def _losses(loss: Any) -> list[Tensor] | None:
     if loss is None:
         return None
     several = isinstance(loss, Iterable) and not isinstance(loss, Tensor)
-    losses = list(loss) if several else [loss]
+    losses: list[Any] = list(loss) if several else [loss]
     if not losses:
         raise ValueError("why(): loss is empty; give a tensor, or leave it out")
     for t in losses:
