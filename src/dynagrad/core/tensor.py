@@ -50,6 +50,7 @@ class Tensor:
     _m: str | None
     _n: int
     _v: Family | None
+    _is_number: bool
     __array_priority__ = 1000
     __hash__ = object.__hash__
 

@@ -23,6 +23,7 @@ class Tensor:
     _b: Tensor | None
     _e: Any
     _g: Tensor | None
+    _h: Any
     _m: str | None
     _n: _int
     _v: Family | None
