@@ -4,6 +4,7 @@ inside transforms, profiles and checkpoints.
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 from anomalies import detected, section
@@ -145,3 +146,27 @@ def test_the_command_that_runs_a_script_is_not_in_the_stack(tmp_path) -> None:
     note = done.stderr[done.stderr.index("Error detected in SqrtBackward0.") :]
     assert f"{script}:4: (x.sqrt() ** 2).sum().backward()" in note
     assert "launches" not in note
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+def test_a_backward_that_warns_runs_once(is_on: bool) -> None:
+    runs = []
+
+    class Warns(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            runs.append(1)
+            warnings.warn("look", RuntimeWarning, stacklevel=1)
+            return g
+
+    x = points().requires_grad_()
+    with warnings.catch_warnings(), torch.autograd.set_detect_anomaly(is_on):
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="look") as caught:
+            Warns.apply(x).sum().backward()
+    assert len(runs) == 1
+    assert any("WarnsBackward" in note for note in caught.value.__notes__)

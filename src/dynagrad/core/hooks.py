@@ -13,6 +13,7 @@ from ..ops.shape import copy
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
 from .carriers.carrier import Carrier
 from .dtype import from_numpy_dtype
+from .quiet import quietly
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
 from .watch import PLAIN, tell_hooked
