@@ -441,6 +441,7 @@ def recorded_results(
             tell_noted(node, args)
     finally:  # what was saved may be a result, which holds the node, which holds ctx
         ctx._saving = ctx._dirty = ctx._fixed = ()
+        ctx._saving_forward = None
     return tuple(aliased)
 
 

@@ -203,8 +203,9 @@ class GeneratedCall:
             ]
             try:
                 answer = f(given, level)
-            finally:
-                self.ctx._saving = ()
+            finally:  # what was saved may be a result, whose node holds this
+                self.ctx._saving = self.ctx._dirty = self.ctx._fixed = ()
+                self.ctx._saving_forward = None
             results = list(answer) if isinstance(answer, tuple) else [answer]
             return [leave(r, level) if isinstance(r, Tensor) else r for r in results]
 
