@@ -27,6 +27,7 @@ class Tensor:
     _m: str | None
     _n: _int
     _v: Family | None
+    _is_number: _bool
     @property
     def requires_grad(self) -> _bool: ...
     @requires_grad.setter
