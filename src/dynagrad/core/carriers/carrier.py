@@ -3,7 +3,7 @@
 Each transform (a vmap, a forward-mode pass) opens a level, and its carriers know their level. An
 operation on carriers runs on the highest level among its operands; carriers of lower levels are
 constants to it. What a carrier holds is an array, a carrier of a lower level or, for a batch, a
-Tensor with a history of its own: below a batch runs another tape (`tape_depth`).
+Tensor with a history of its own: below a batch runs another tape.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,17 +31,16 @@ class Level:
     """
 
     __slots__ = ("__weakref__", "alive", "order", "randomness", "size")
+    #: values of this level lose what it gave them when it ends
+    drops = False
+    #: its carriers hold tensors with a history of their own
+    has_tape_below = False
 
     def __init__(self, size: int | None = None, randomness: str = "same"):
         self.order = tick()
         self.alive = True
         self.size = size
         self.randomness = randomness
-
-    #: values of this level lose what it gave them when it ends
-    drops = False
-    #: its carriers hold tensors with a history of their own
-    has_tape_below = False
 
     def lift(self, t: Tensor) -> Tensor:
         """`t`, which has a history, as a constant of this level."""
@@ -177,7 +176,7 @@ class Carrier(NDArrayOperatorsMixin):
     shape: tuple[int, ...]
     #: the array below the levels, with the memory and the layout of one example
     inner: ndarray
-    #: what a view is now that its base is this carrier (core.memory)
+    #: what a view is now that its base is this carrier (core.carriers.memory)
     refreshed: Callable[[Any, Any], Any]
 
     @property
