@@ -78,8 +78,10 @@ class Batched(Carrier):
         batched = any(flags)
         if not batched:
             result = compute(rule, values, kw)
-            if rule.kind == "constant":
-                return payload(result)
+            if rule.kind == "constant":  # numbers for control flow, and what may be written later
+                held = payload(result)
+                is_float = getattr(held, "dtype", None) is not None and held.dtype.kind in "fcV"
+                return Batched(level, _array(held), False) if is_float else held
         elif rule.batch is ALIGNED:
             result = compute(rule, aligned(values, flags), kw)
         elif rule.batch is LEADING:

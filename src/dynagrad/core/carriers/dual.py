@@ -405,6 +405,7 @@ def tangent_part(x: Any, level: Level) -> Any:
 
 def _made(level: Level, a: Any, b: Any, is_pair: bool) -> Any:
     """a + b * eps (None: zero) of arrays or carriers, inside of carriers of higher levels."""
+    a, b = [np.asarray(x) if isinstance(x, np.generic) else x for x in (a, b)]
     given = [x for x in (a, b) if isinstance(x, Carrier) and x.level.order > level.order]
     if not given:
         return Dual(level, _zeros_like(b) if a is None else a, b, is_pair)
