@@ -69,6 +69,12 @@ PINNED = [
     ("transform", "jacrev",
      ("transform", "jvp", ("block", "captured", ("input", 2), 2), ("input", 0), ("input", 1), 4),
      ("input", 0), ("input", 0), 3),
+    # a write to what was made after a value that all examples share; a determinant's Hessian
+    ("transform", "vmap",
+     ("transform", "grad", ("block", "write", ("input", 2), 3), ("input", 0), ("input", 0), 4),
+     ("input", 0), ("input", 0), 0),
+    ("transform", "hessian", ("unary", "det", ("block", "captured", ("input", 1), 5)),
+     ("input", 0), ("input", 0), 3),
     # what is captured does not matter to the gradient
     ("transform", "grad",
      ("transform", "vmap", ("input", 0), ("block", "captured", ("input", 0), 4), ("input", 1), 2),

@@ -174,7 +174,12 @@ def _cofactors_vjp(g, x, out):
     return trace * swap(inv) - np.matmul(np.matmul(out, swap(g)), swap(inv))
 
 
-general(cofactors, _cofactors_vjp, batch=ALIGNED)
+def _cofactors_jvp(t, x, out):
+    inv = swap(inverse(x))
+    return matrix_of(inner_product(t, inv)) * out - np.matmul(np.matmul(inv, swap(t)), out)
+
+
+general(cofactors, _cofactors_vjp, jvp=(_cofactors_jvp,), batch=ALIGNED)
 
 
 def matrix_of(x):
