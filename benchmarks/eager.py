@@ -11,6 +11,7 @@ import argparse
 import gc
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -188,6 +189,33 @@ def higher_order(_: Any = None) -> None:
     print(f"{'10,000 steps with create_graph':34}live objects/resident MB: {text}")
 
 
+def kept_graphs() -> None:
+    """What stays in memory of 200 leaves of 0.4 MB whose gradient was made with create_graph=True,
+    each dropped before the next; the collector runs. Each library in a process of its own.
+    """
+    kept = []
+    for name in ("dynagrad", "torch"):
+        program = (
+            f"import gc, os, {name} as torch\n"
+            "def resident():\n"
+            "    gc.collect()\n"
+            "    return int(open('/proc/self/statm').read().split()[1]) * 4096 / 1e6\n"
+            "def step():\n"
+            "    x = torch.randn(100_000, requires_grad=True)\n"
+            "    (x**3).sum().backward(create_graph=True)\n"
+            "step(); before = resident()\n"
+            "for _ in range(200): step()\n"
+            "print(resident() - before)\n"
+        )
+        found = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True
+        )
+        kept.append(float(found.stdout))
+    print(
+        f"{'200 dropped graphs, memory kept':34}{kept[0]:10.1f} MB{kept[1]:12.1f} MB   (goal: none)"
+    )
+
+
 def resident() -> float:
     """Resident memory of this process in MB."""
     with open("/proc/self/statm") as file:
@@ -238,6 +266,7 @@ def main() -> int:
         "memory": chain_memory,
         "million": million,
         "create_graph": higher_order,
+        "kept": kept_graphs,
     }.items():
         if not options.only or options.only in name:
             check()
