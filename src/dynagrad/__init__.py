@@ -94,8 +94,6 @@ from .functions.splitting import *
 from .functions.contraction import *
 from .functions.linalg import *
 from .functions.neural.activation import *
-from .functions.neural.classes import *
-from .functions.neural.layers import *
 from .functions.products import *
 from .functions.neural import softmax as _softmax
 from .functions import linalg as _linalg
@@ -122,9 +120,7 @@ from .functions.tensor_methods import *
 from .functions.typename import *
 from .core.quiet import hush as _hush
 
-_hush(f"{__name__}.ops")
-_hush(f"{__name__}.core")
-_hush(f"{__name__}.functions")
+_hush()
 
 
 # --- Loaded on first use (PEP 562). Each name stands here twice: for readers' tools, and to run. --
@@ -150,6 +146,15 @@ if TYPE_CHECKING:
         is_anomaly_enabled as is_anomaly_enabled,
         set_anomaly_enabled as set_anomaly_enabled,
     )
+    from .functions.neural.classes import (
+        cosine_similarity as cosine_similarity,
+        pairwise_distance as pairwise_distance,
+    )
+    from .functions.neural.layers import (
+        group_norm as group_norm,
+        layer_norm as layer_norm,
+        rms_norm as rms_norm,
+    )
     from .explain import explaining as explaining, why as why, why_alive as why_alive
     from .func import vmap as vmap
     from .serialization import load as load, save as save
@@ -170,6 +175,8 @@ _LAZY = {
         "autograd.anomaly_mode",
     ),
     **dict.fromkeys(("explaining", "why", "why_alive"), "explain"),
+    **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
+    **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.layers"),
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",
 }
@@ -192,6 +199,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)  # which also sets the attribute
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        _hush()  # what has just been loaded too
         globals()[name] = value
         return value
     raise import_module(".alias", __name__).missing_attribute(__name__, name, __dir__())

@@ -1,6 +1,5 @@
 """Linear algebra at torch.linalg's path."""
 
-from . import functions as _functions
 from .core.quiet import hush as _hush
 from .functions.contraction import matmul
 from .functions.linalg import (
@@ -26,7 +25,7 @@ from .functions.matrix_norms import cond, matrix_norm, norm, vector_norm
 from .functions.products import linalg_cross as cross
 from .functions.products import multi_dot
 
-_hush(_functions.__name__)
+_hush()
 
 __all__ = [
     "LinAlgError",

@@ -37,10 +37,20 @@ class _Hushed(ModuleType):
         return None if spec is None else spec.name
 
 
-def hush(prefix: str) -> None:
-    """Keep the warnings of NumPy's ufuncs to themselves in all loaded modules below `prefix`."""
+_ROOT = (__package__ or "").partition(".")[0]
+#: the packages that compute
+_COMPUTING = tuple(
+    f"{(__package__ or '').partition('.')[0]}.{p}." for p in ("ops", "core", "functions")
+)
+
+
+def hush(*packages: str) -> None:
+    """Keep the warnings of NumPy's ufuncs to themselves in all loaded modules that compute, or in
+    those of some other packages.
+    """
+    prefixes = tuple([f"{name}." for name in packages]) or _COMPUTING
     for name, module in list(sys.modules.items()):
-        if name.startswith(prefix + ".") and not isinstance(module, _Hushed):
+        if name.startswith(prefixes) and not isinstance(module, _Hushed):
             module.__class__ = _Hushed
             module.__dict__["__name__"] = None
 

@@ -1,6 +1,5 @@
 """The functions of neural networks at torch.nn.functional's path."""
 
-from .. import functions as _functions
 from ..core.quiet import hush as _hush
 from ..functions.gathering import one_hot
 from ..functions.neural.activation import (
@@ -80,7 +79,7 @@ from ..functions.neural.loss import (
 from ..functions.neural.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from ..functions.transcendental import sigmoid, tanh
 
-_hush(_functions.__name__)
+_hush()
 
 __all__ = [
     "alpha_dropout",

@@ -145,7 +145,6 @@ def primitive(kernel: Callable) -> Callable:
     first answer other than NotImplemented is the result.
     """
 
-    @wraps(kernel)
     def of_one(x, **metadata):
         kind = type(x)
         if kind is ndarray or kind in NUMBERS:
@@ -164,11 +163,8 @@ def primitive(kernel: Callable) -> Callable:
         return kernel(*arrays, **metadata)
 
     code = kernel.__code__
-    fun = (
-        of_one
-        if code.co_argcount == 1 and not code.co_flags & CO_VARARGS
-        else wraps(kernel)(dispatch)
-    )
+    takes_one = code.co_argcount == 1 and not code.co_flags & CO_VARARGS
+    fun = wraps(kernel)(of_one if takes_one else dispatch)
     return fun
 
 
