@@ -1,4 +1,5 @@
-"""autograd.Function: operations with a derivative written by the user. Imports core.
+"""autograd.Function: operations with a derivative written by the user. Imports core
+and ops.
 
 The node of a Function holds its context; the context holds no result as a Tensor (results are saved
 as arrays and rebuilt from the node), so that it makes no reference cycle.

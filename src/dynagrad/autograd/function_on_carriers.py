@@ -1,5 +1,5 @@
 """A Function inside transforms: its own `jvp` under forward mode, its own `vmap` or a generated one
-under vmap. Imports function.
+under vmap. Imports core, functions and function.
 
 The derivative of a Function is what its author wrote: a transform must not look into `forward`.
 So each carrier is taken off, the call below it is a call of the Function again, and what the author

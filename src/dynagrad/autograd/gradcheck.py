@@ -1,4 +1,5 @@
-"""gradcheck: recorded derivatives against differences of the function. Imports the comparison.
+"""gradcheck: recorded derivatives against differences of the function. Imports modes and
+the comparison.
 
 The numeric Jacobian is the central difference (f(x + eps) - f(x - eps)) / (2 eps).
 """

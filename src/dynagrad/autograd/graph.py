@@ -1,5 +1,5 @@
 """The graph's own names: its nodes and edges, hooks on what it saves and on several gradients, and
-the old name of a tensor in it. Imports core.
+the old name of a tensor in it. Imports edges, mutation, running and saved.
 
 What differs from PyTorch: hooks are never called with None for a result that no gradient reached; a
 view's hooks registered before a write see the gradient of its old values; a leaf's node, once

@@ -1,5 +1,5 @@
 """What gradcheck checks on request: forward mode against differences, batched passes against single
-ones. Imports the comparison and core.
+ones. Imports core, functions and the comparison.
 """
 
 import warnings

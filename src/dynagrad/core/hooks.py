@@ -1,5 +1,5 @@
-"""Hooks: what users attach to tensors, nodes and leaves, and how the engine runs them. Imports tape
-and tensor.
+"""Hooks: what users attach to tensors, nodes and leaves, and how the engine runs them. Imports
+carrier, tensor and watch.
 """
 
 import os

@@ -374,7 +374,7 @@ def stale_text(node: Node, family: Family, edge: Any, array: Any, *, is_result: 
     )
 
 
-#: for each node class PyTorch's attributes for what is saved (`core.saved` fills it)
+#: for each node class PyTorch's attributes for what is saved (`autograd.saved_values` fills it)
 NAMED_VALUES: dict[str, dict[str, Any]] = {}
 
 

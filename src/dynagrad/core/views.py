@@ -184,11 +184,6 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
     return tuple(made)
 
 
-def shares_memory(x: Tensor, array: np.ndarray) -> bool:
-    """Whether `array` shows memory of `x`, so that it must become a view."""
-    return owner(array) is owner(x._a)
-
-
 def detached(t: Tensor) -> Tensor:
     """The same memory and version without history: `detach()`."""
     d = wrap(t._a if PLAIN else detached_array(t._a))

@@ -1,4 +1,6 @@
-"""Forward-mode transforms: jvp, jacfwd, linearize; and hessian. Imports core and functions."""
+"""Forward-mode transforms: jvp, jacfwd, linearize; and hessian. Imports reverse and
+autograd.forward_ad.
+"""
 
 from collections.abc import Callable
 from functools import wraps

@@ -24,7 +24,7 @@ __all__ = [
     "range",
 ]
 
-F16, F32, F64 = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
+F32, F64 = np.dtype("float32"), np.dtype("float64")
 
 # --- arithmetic ------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 """Initial values of weights: each function fills a tensor in place, not recorded, and returns it.
-Imports core.
+Imports core and functions.
 
 After the same `torch.manual_seed` the values are PyTorch's. X. Glorot, Y. Bengio, "Understanding
 the difficulty of training deep feedforward neural networks" (2010); K. He et al., "Delving Deep

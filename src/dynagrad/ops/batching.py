@@ -1,5 +1,5 @@
 """Where the batch dimension goes in calls on batches: what functions given as `batch=` share.
-Imports NumPy only.
+Imports shape.
 
 Each takes `values`, and `flags` that tell which of them have the batch as first dimension.
 """

@@ -1,5 +1,5 @@
-"""Optimizer: parameter groups, state, hooks, and the loop that every algorithm shares. Imports core
-and functions.
+"""Optimizer: parameter groups, state, hooks, and the loop that every algorithm shares. Imports
+core, autograd and functions.
 """
 
 from collections import OrderedDict, defaultdict

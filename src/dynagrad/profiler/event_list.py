@@ -119,8 +119,6 @@ class EventList(list):
             if group is None:
                 group = groups[key] = FunctionEventAvg()
             group.add(event)
-            if event.cpu_parent is None:
-                group.is_top_level = True
         for group in groups.values():
             if not group_by_input_shapes:
                 group.input_shapes = ""

@@ -219,7 +219,6 @@ class FunctionEventAvg(Times):
         self.stack: list[str] = []
         self.scope = 0
         self.is_user_annotation = False
-        self.is_top_level = False
         self.cpu_children: list[FunctionEvent] = []
         self.cpu_parent: Any = None
 

@@ -1,5 +1,5 @@
-"""The recorder: the watcher that makes an event of each operation. Imports core, events, names and
-memory.
+"""The recorder: the watcher that makes an event of each operation. Imports core, events, flops,
+memory, modules and names.
 """
 
 import threading

@@ -1,5 +1,5 @@
 """Checkpoints: memory for time. A checkpointed function keeps its inputs only, and runs again in
-the backward pass. Imports core, autograd and functions.
+the backward pass. Imports core, autograd, nn and recomputation.
 """
 
 from collections.abc import Callable, Iterable, Iterator

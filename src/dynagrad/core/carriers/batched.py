@@ -1,5 +1,5 @@
 """vmap's carrier: a value with a batch dimension in front that the program does not see. Imports
-carrier.
+carrier, quiet and tensor.
 
 An operation on batches runs once on their values. What its rule says by `batch=` places the batch
 dimension; without it the operation runs in a loop over the batch, with a warning.

@@ -1,4 +1,5 @@
-"""Forward mode: dual numbers primal + tangent * eps as carriers. Imports carrier, apply, engine.
+"""Forward mode: dual numbers primal + tangent * eps as carriers. Imports batched,
+protocols and engine.
 
 The rule of an operation says by its kind what its tangent is: an elementwise rule is applied to the
 tangent, a linear operation is called on it, a multilinear one on one tangent at a time; a general
