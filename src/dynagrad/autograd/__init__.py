@@ -2,10 +2,12 @@
 own derivative.
 """
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import function, grad_mode, graph
+from ..core.tensor import first_look
+from . import function, grad_mode
 from .differentiate import backward, grad
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -70,3 +72,4 @@ def _on_carriers(cls: Any, args: tuple, kwargs: dict) -> Any:
 
 
 Function._on_carriers = classmethod(_on_carriers)  # pyright: ignore - declared in function
+first_look.append(partial(import_module, ".saved_values", __name__))

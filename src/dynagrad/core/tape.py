@@ -72,11 +72,9 @@ class VersionCell:
     __slots__ = ("code", "count", "last", "lasti", "ticks")
 
     def __init__(self):
-        self.count = 0
-        self.last = 0
+        self.count = self.last = self.lasti = 0
         self.ticks = None
         self.code = None
-        self.lasti = 0
 
     def bump(self, place: tuple[Any, int] | None = None) -> None:
         """Count a write; `place` is the user's instruction if the caller knows it, as one that

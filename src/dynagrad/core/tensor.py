@@ -6,6 +6,7 @@ installed, one literal line each, by `functions/methods.py`.
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from .tape import (
 )
 
 new = object.__new__
+#: called when a node is first shown to a user, who may ask it for what it saved
+first_look: list[Callable[[], Any]] = []
 
 
 class Tensor:
@@ -77,6 +80,8 @@ class Tensor:
     @property
     def grad_fn(self) -> Node | None:
         """The node that made this tensor; None for a leaf."""
+        while first_look:
+            first_look.pop()()
         edge = edge_of(self)
         if edge is None or type(edge) is AccumulateGrad:
             return None
