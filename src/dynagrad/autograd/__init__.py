@@ -6,7 +6,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..core.tensor import first_look
+from ..core.tape import first_look
 from . import function, grad_mode
 from .differentiate import backward, grad
 from .function import Function

@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
 from typing import Any
@@ -374,6 +375,8 @@ def stale_text(node: Node, family: Family, edge: Any, array: Any, *, is_result: 
 
 #: for each node class PyTorch's attributes for what is saved (`autograd.saved_values` fills it)
 NAMED_VALUES: dict[str, dict[str, Any]] = {}
+#: called when a node is first shown to a user, who may ask it for what it saved
+first_look: list[Callable[[], Any]] = []
 
 
 def node_class(torch_name: str, rule: Rule) -> type[Node]:

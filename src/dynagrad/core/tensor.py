@@ -6,7 +6,6 @@ installed, one literal line each, by `functions/methods.py`.
 """
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from .tape import (
     Output,
     caller,
     extras,
+    first_look,
     grad_mode,
     node_and_number,
     node_class,
@@ -31,8 +31,6 @@ from .tape import (
 )
 
 new = object.__new__
-#: called when a node is first shown to a user, who may ask it for what it saved
-first_look: list[Callable[[], Any]] = []
 
 
 class Tensor:
