@@ -37,11 +37,8 @@ class _Hushed(ModuleType):
         return None if spec is None else spec.name
 
 
-_ROOT = (__package__ or "").partition(".")[0]
 #: the packages that compute
-_COMPUTING = tuple(
-    f"{(__package__ or '').partition('.')[0]}.{p}." for p in ("ops", "core", "functions")
-)
+_COMPUTING = tuple([f"dynagrad.{part}." for part in ("ops", "core", "functions")])
 
 
 def hush(*packages: str) -> None:
