@@ -4,9 +4,11 @@ Run plainly, pytest runs every test that is not `long`. `make test` takes a fixe
 tests marked `parity` and `fuzz`; `make parity` and `make fuzz` run them all with a fresh seed.
 """
 
+import gc
 import random
 import time
 import zlib
+from collections.abc import Iterator
 
 import hypothesis
 import numpy as np
@@ -87,6 +89,15 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rng(seed: int) -> np.random.Generator:
     """A source of random inputs, the same in every run with the same seed."""
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """No cyclic collector: what is freed, reference counting has freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

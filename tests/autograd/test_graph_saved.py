@@ -5,7 +5,7 @@ apart.
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -18,12 +18,7 @@ from dynagrad.core.tensor import Tensor
 GRAPH = (Tensor, Node, Output, Family, Extras, Packed)
 
 
-@pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+pytestmark = pytest.mark.usefixtures("without_collector")
 
 
 def living() -> int:

@@ -4,7 +4,7 @@ import gc
 import signal
 import tracemalloc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +15,7 @@ from dynagrad.core.tensor import Tensor
 GRAPH = (Tensor, Node, Output, Family, VersionCell)
 
 
-@pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+pytestmark = pytest.mark.usefixtures("without_collector")
 
 
 def living() -> int:

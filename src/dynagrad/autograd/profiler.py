@@ -5,7 +5,7 @@ from typing import Any
 from ..profiler.annotation import record_function
 from ..profiler.event_list import EventList
 from ..profiler.events import FunctionEvent, FunctionEventAvg
-from ..profiler.recorder import Recorder
+from ..profiler.recorder import Recorder, started
 from ..profiler.results import Results, event_list
 
 __all__ = [
@@ -65,14 +65,7 @@ class profile(Results):  # noqa: N801 - PyTorch's name
                 "Profiler context manager is not reentrant\nMake a new profile for each block."
             )
         self.entered = True
-        recorder = Recorder(
-            shapes=self.record_shapes,
-            memory=self.profile_memory,
-            stacks=self.with_stack,
-            flops=self.with_flops,
-        )
-        recorder.start()
-        self._recorder = recorder
+        self._recorder = started(self)
         return self
 
     def __exit__(self, *exception: object) -> None:

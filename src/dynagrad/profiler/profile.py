@@ -7,7 +7,7 @@ from typing import Any
 from ..core.quiet import warn
 from .annotation import record_function
 from .event_list import EventList
-from .recorder import Recorder
+from .recorder import Recorder, started
 from .results import UNFINISHED, Results, event_list
 from .schedules import ProfilerAction, ProfilerActivity, supported_activities
 
@@ -155,14 +155,7 @@ class profile(Results):  # noqa: N801 - PyTorch's name
                 warn("Incorrect schedule: WARMUP followed by NONE")
             self._drop()
         if now not in (None, ProfilerAction.NONE) and self._recorder is None:
-            recorder = Recorder(
-                shapes=self.record_shapes,
-                memory=self.profile_memory,
-                stacks=self.with_stack,
-                flops=self.with_flops,
-            )
-            recorder.start()
-            self._recorder = recorder
+            self._recorder = started(self)
 
     def _save(self) -> bool:
         recorder = self._drop()

@@ -279,6 +279,18 @@ class Recorder(Watcher):
                 event.sequence_nr = node.seq
 
 
+def started(asked: Any) -> Recorder:
+    """A recorder of what a profile asks for by its attributes, at work."""
+    recorder = Recorder(
+        shapes=asked.record_shapes,
+        memory=asked.profile_memory,
+        stacks=asked.with_stack,
+        flops=asked.with_flops,
+    )
+    recorder.start()
+    return recorder
+
+
 def _name_and_kind(f: Callable, args: tuple) -> tuple[str, str]:
     owner = getattr(f, "__self__", None)
     if isinstance(owner, type):  # a user's Function
