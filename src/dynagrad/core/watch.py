@@ -8,6 +8,7 @@ every short path gives way to the general one, and that one asks here.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -153,26 +154,22 @@ def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:
 def watched_compute(compute: Callable[[], Any], cls: type[Node], inputs: tuple, kw: dict) -> Any:
     """Run a primitive under the eyes of all watchers."""
     for watcher in active():
-        compute = _bound(watcher.computed, compute, cls, inputs, kw)
+        compute = partial(watcher.computed, compute, cls, inputs, kw)
     return compute()
 
 
 def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:
     """Run a node's rules under the eyes of all watchers."""
     for watcher in active():
-        compute = _bound(watcher.propagated, compute, node, g, create)
+        compute = partial(watcher.propagated, compute, node, g, create)
     return compute()
 
 
 def watched_delivery(compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
     """Complete a leaf's gradient under the eyes of all watchers."""
     for watcher in active():
-        compute = _bound(watcher.delivered, compute, leaf, g)
+        compute = partial(watcher.delivered, compute, leaf, g)
     return compute()
-
-
-def _bound(f: Callable, *arguments: Any) -> Callable[[], Any]:
-    return lambda: f(*arguments)
 
 
 def tell_noted(node: Node, inputs: tuple) -> None:
