@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.carriers.carrier import Carrier
-from ..core.tape import grad_mode
 from ..core.tensor import Tensor, edge_of, leaf_edge, wrap
 from ..functions.creation import zeros_like
 from ..functions.shape import view_as
 from .differentiate import grad
+from .grad_mode import enable_grad
 from .rows import forward_columns, jacobian_rows
 from .strict import (
     CONSTANT_HESSIAN,
@@ -160,16 +160,6 @@ def _dummies(like: tuple) -> tuple:
     return tuple(zeros_like(t).requires_grad_() for t in like)
 
 
-class _Recording:
-    """Turns the recording of operations on, whatever the caller's grad mode is."""
-
-    def __enter__(self) -> None:
-        self.token = grad_mode.set(True)
-
-    def __exit__(self, *exception: Any) -> None:
-        grad_mode.reset(self.token)
-
-
 # --- products -------------------------------------------------------------------------------------
 
 
@@ -187,7 +177,7 @@ def vjp(
     zeros, where an output does not depend on an input. Complex tensors follow the convention of
     `backward`. Source: torch.autograd.functional.vjp.
     """
-    with _Recording():
+    with enable_grad():
         given, is_tuple = _tuple(inputs, "inputs", "vjp")
         points = _points(given, create_graph)
         outputs, is_outputs_tuple = _outputs(func, points, "vjp", strict)
@@ -214,7 +204,7 @@ def jvp(
     with a second derivative will do; `func.jvp` needs one forward pass instead. Other arguments: as
     for `vjp`. Source: torch.autograd.functional.jvp.
     """
-    with _Recording():
+    with enable_grad():
         given, is_tuple = _tuple(inputs, "inputs", "jvp")
         points = _points(given, create_graph)
         vectors = _vector(v, "jvp", create_graph, points, is_tuple, ONE_INPUT)
@@ -243,7 +233,7 @@ def vhp(
 
     Arguments: as for `jvp`. Source: torch.autograd.functional.vhp.
     """
-    with _Recording():
+    with enable_grad():
         given, is_tuple = _tuple(inputs, "inputs", "vhp")
         points = _points(given, create_graph)
         vectors = _vector(v, "vhp", create_graph, points, is_tuple, ONE_INPUT)
@@ -271,7 +261,7 @@ def hvp(
     A Hessian is symmetric: `vhp` gives the same with one reverse pass less. Arguments: as for
     `jvp`. Source: torch.autograd.functional.hvp.
     """
-    with _Recording():
+    with enable_grad():
         given, is_tuple = _tuple(inputs, "inputs", "hvp")
         points = _points(given, create_graph)
         vectors = _vector(v, "hvp", create_graph, points, is_tuple, ONE_INPUT)
@@ -323,7 +313,7 @@ def jacobian(
             "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not "
             "supported together. Please either set `strict=False` or `vectorize=False`."
         )
-    with _Recording():
+    with enable_grad():
         given, is_tuple = _tuple(inputs, "inputs", "jacobian")
         points = _points(given, create_graph)
         outputs, is_outputs_tuple = _outputs(func, points, "jacobian", strict)
@@ -372,7 +362,7 @@ def _forward_jacobian(
         nesting.append(is_outputs_tuple)
         return outputs
 
-    with _Recording():
+    with enable_grad():
         columns = forward_columns(call, _points(given, False, need_graph=False))
     matrices = tuple(_results(parts, is_tuple, False) for parts in columns)
     return matrices if nesting[0] else matrices[0]

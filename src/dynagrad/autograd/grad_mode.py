@@ -89,7 +89,7 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
 
     _value = False
 
-    def __new__(cls, function: Callable | None = None):
+    def __new__(cls, function: Callable | None = None) -> Any:
         mode = object.__new__(cls)
         if function is None:
             return mode

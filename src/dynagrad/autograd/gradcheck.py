@@ -15,7 +15,7 @@ import numpy as np
 from ..core.engine import run
 from ..core.hooks import seen
 from ..core.quiet import warn
-from ..core.tape import grad_mode, node_and_number
+from ..core.tape import node_and_number
 from ..core.tensor import Tensor, edge_of, wrap
 from ..functions.random import rand
 from .comparing import (
@@ -30,6 +30,7 @@ from .comparing import (
 from .differences import as_tuple, differentiable
 from .differentiate import grad
 from .function import BackwardCFunction
+from .grad_mode import enable_grad
 from .modes import check_batched, check_batched_forward, check_forward
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -312,12 +313,9 @@ def _gradients_of(func: Callable, inputs: tuple, weights: tuple) -> Callable[...
         )
         x, g = args[: len(inputs)], args[len(inputs) :]
         wanted = [t for t in x if isinstance(t, Tensor) and t.requires_grad]
-        token = grad_mode.set(True)
-        try:
+        with enable_grad():
             outputs = differentiable(func(*x))
             found = grad(outputs, wanted, g, create_graph=True, allow_unused=True)
-        finally:
-            grad_mode.reset(token)
         return tuple(v for v in found if v is not None)
 
     return gradients

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.grad_mode import enable_grad
 from ..core.carriers.carrier import lifted
 from ..core.dtype import FLOATING, category
 from ..core.engine import run
@@ -43,16 +44,13 @@ class Recording:
     def __init__(self, func: Callable, args: tuple, argnums: Any, kwargs: dict):
         self.outer = grad_mode.get()
         leaves, self.spec = tensor_leaves(chosen(args, argnums))
-        token = grad_mode.set(True)
-        try:
+        with enable_grad():
             # Nothing here keeps them: once they are gone, others see that their places are closed.
             inputs = [_traced(x) for x in leaves]
             self.inputs = [Meta(x._a) for x in inputs]
             self.edges = [edge_of(x) for x in inputs]
             given = replaced(args, argnums, unflatten(inputs, self.spec))
             self.result = func(*given, **kwargs)
-        finally:
-            grad_mode.reset(token)
         #: the places on the tape that are this call's alone
         self.own = {edge for edge in self.edges if type(edge) is AccumulateGrad}
 

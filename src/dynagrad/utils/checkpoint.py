@@ -10,6 +10,7 @@ from typing import Any
 
 from ..autograd.differentiate import accumulating, backward
 from ..autograd.function import Function
+from ..autograd.grad_mode import enable_grad
 from ..core.carriers.carrier import levels
 from ..core.quiet import warn
 from ..core.tape import grad_mode
@@ -180,12 +181,8 @@ class CheckpointFunction(Function):
         inputs = detach_variable(
             tuple([next(tensors if is_tensor else rest) for is_tensor in ctx.places])
         )
-        token = grad_mode.set(True)
-        try:
-            with ctx.repeated():
-                outputs = ctx.run_function(*inputs)
-        finally:
-            grad_mode.reset(token)
+        with enable_grad(), ctx.repeated():
+            outputs = ctx.run_function(*inputs)
         if isinstance(outputs, Tensor):
             outputs = (outputs,)
         wanted = [
