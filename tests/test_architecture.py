@@ -25,7 +25,7 @@ from architecture import (
 # layer) and, within one entry that names a package, other modules of that entry without a cycle.
 # The longest entry that fits a module counts: `core.tape` for itself, `core` for the rest of core.
 HOUSE = """
-torch_version errors accelerator backends cuda
+torch_version errors extras accelerator backends cuda
 ops.rule ops
 core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
 core.carriers core.carriers.carrier core.carriers.batched core.complaints core.overrides core.apply
@@ -33,7 +33,7 @@ core.protocols core.hooks core.saved core.paths core.engine core.carriers.dual c
 core.views core.printing
 functions
 autograd
-nn func optim linalg fft special random
+nn func optim linalg fft special masked signal random
 compiler utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
@@ -42,8 +42,9 @@ compiler utils testing serialization distributed viewer profiler autograd.profil
 CONFINED = {"llvmlite": "compiler", "mpi4py": "distributed"}
 
 #: Modules that import by name at run time: the surface and autograd's, the alias, the command
-#: line, the one helper for optional packages, and the reader of files that name their classes.
-DYNAMIC_IMPORTS = {"", "alias", "autograd", "__main__", "core.dtype", "serialization"}
+#: line, the one helper for optional packages, methods that load their functions when first used,
+#: and the reader of files that name their classes.
+DYNAMIC_IMPORTS = {"", "alias", "autograd", "__main__", "extras", "functions.later", "serialization"}
 
 #: Public methods that their base class documents.
 DOCUMENTED_BY_BASE = {"forward", "extra_repr", "reset_parameters", "step", "get_lr"}

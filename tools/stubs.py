@@ -21,6 +21,7 @@ from typing import Any, Union, get_args, get_origin
 import dynagrad  # noqa: F401 - installs the methods
 from dynagrad.core import tensor as module
 from dynagrad.core.tensor import Tensor
+from dynagrad.functions.later import Later
 
 STUB = Path(module.__file__).with_suffix(".pyi")
 #: Any stands for a number or a list, or for one tensor or a named tuple, as the arguments have it.
@@ -128,7 +129,8 @@ def member(name: str, value: Any) -> Iterator[str]:
 def text() -> str:
     """The whole file, as ruff wants it: imports sorted, those without use gone, lines wrapped."""
     lines = [f"{n}: {spelled(kind)}" for n, kind in inspect.get_annotations(Tensor).items()]
-    lines += [line for name, value in vars(Tensor).items() for line in member(name, value)]
+    for name, value in list(vars(Tensor).items()):
+        lines += member(name, value.load() if isinstance(value, Later) else value)
     body = re.sub("^", "    ", "\n".join(lines), flags=re.MULTILINE)
     functions = []
     for name, f in vars(module).items():

@@ -7,10 +7,11 @@ floating tensor has the floating tensor's type. Source: PyTorch's "Tensor Attrib
 `torch.result_type`.
 """
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from ..extras import optional
 
 BOOL, INTEGER, FLOATING, COMPLEX = range(4)
 _CATEGORY = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX, "V": FLOATING}
@@ -95,19 +96,6 @@ _BY_NUMPY: dict[np.dtype, dtype] = {d._numpy: d for d in BY_NAME.values() if d._
 
 def _dtype_by_name(name: str) -> dtype:
     return BY_NAME[name]
-
-
-def optional(package: str, extra: str, purpose: str) -> Any:
-    """Import an optional third-party package at its first use; ImportError says what it is needed
-    for.
-    """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise ImportError(
-            f"{purpose} needs the package {package}, which is not installed. Install it with: pip "
-            f"install 'dynagrad[{extra}]'"
-        ) from error
 
 
 def _bfloat16() -> np.dtype:

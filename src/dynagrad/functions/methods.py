@@ -39,6 +39,7 @@ from . import (
     tensor_methods,
     transcendental,
 )
+from .later import later
 from .neural import activation, softmax
 
 # --- elementwise and comparison (subject files: elementwise, comparison) --------------------------
@@ -636,3 +637,6 @@ Tensor.__reduce_ex__ = tensor_methods.reduce_ex
 Tensor.__init_subclass__ = classmethod(tensor_methods.init_subclass)  # pyright: ignore
 Tensor.__torch_function__ = classmethod(tensor_methods.torch_function)  # pyright: ignore
 Tensor.as_subclass = tensor_methods.as_subclass
+
+# --- methods whose modules are loaded at their first use ------------------------------------------
+
