@@ -1,97 +1,33 @@
 """One sample call, or several, for every derivative rule: arrays, metadata, odd domains.
 
 A NumPy function and a primitive without metadata, elementwise in its inputs, needs no entry:
-`samples_of` makes one from its number of inputs and the domain in DOMAINS.
+`samples_of` makes one from its number of inputs and the domain in DOMAINS. The subjects in
+`tests/samples/` have tables of their own, under the same names, which are added to these.
 """
 
 import math
-from collections.abc import Callable
+from importlib import import_module
 from inspect import Parameter, signature
-from typing import Any, NamedTuple
+from pathlib import Path
 
 import numpy as np
+from rule_calls import (
+    Call,
+    apart,
+    call,
+    definite,
+    given,
+    imaginary,
+    levels,
+    lower,
+    mask,
+    ordered,
+    real,
+    regular,
+    whole,
+)
 
 from dynagrad.ops.rule import Rule
-
-Draw = Callable[[np.random.Generator], np.ndarray]
-
-
-class Call(NamedTuple):
-    """A call of a primitive: what draws its arrays (None: an absent one), and its metadata."""
-
-    arrays: tuple[Draw | None, ...]
-    metadata: dict[str, Any]
-
-    def drawn(self, rng: np.random.Generator) -> list[np.ndarray | None]:
-        """The arrays of this call."""
-        return [None if draw is None else draw(rng) for draw in self.arrays]
-
-
-def call(*arrays: Draw | None, **metadata: Any) -> Call:
-    """A sample call."""
-    return Call(arrays, metadata)
-
-
-def real(*shape: int, low: float = -2.0, high: float = 2.0) -> Draw:
-    """Numbers between two bounds."""
-    return lambda rng: rng.uniform(low, high, shape)
-
-
-def apart(*shape: int) -> Draw:
-    """Numbers none of which is near another one or near 0."""
-    count = int(np.prod(shape))
-    return lambda rng: (rng.permutation(count) - count / 2 + 0.3).reshape(shape) / 3
-
-
-def imaginary(*shape: int) -> Draw:
-    """Complex numbers with a positive imaginary part."""
-    return lambda rng: rng.uniform(-2, 2, shape) + 1j * rng.uniform(0.5, 2, shape)
-
-
-def whole(*shape: int, below: int) -> Draw:
-    """Integers from 0 to `below` - 1."""
-    return lambda rng: rng.integers(0, below, shape)
-
-
-def given(values: Any) -> Draw:
-    """These values."""
-    return lambda rng: np.array(values)
-
-
-def levels(*shape: int) -> Draw:
-    """Few different numbers, so that some are equal."""
-    return lambda rng: rng.integers(-1, 2, shape).astype(float)
-
-
-def ordered(*shape: int) -> Draw:
-    """Numbers in ascending order along the last dimension."""
-    return lambda rng: np.sort(rng.uniform(-2, 2, shape), -1)
-
-
-def mask(*shape: int) -> Draw:
-    """True and false."""
-    return lambda rng: rng.random(shape) < 0.5
-
-
-def definite(n: int) -> Draw:
-    """A symmetric positive definite matrix."""
-
-    def draw(rng):
-        a = rng.normal(size=(n, n))
-        return a @ a.T + n * np.eye(n)
-
-    return draw
-
-
-def regular(*shape: int) -> Draw:
-    """Matrices far from singular."""
-    return lambda rng: rng.uniform(-1, 1, shape) + 3 * np.eye(*shape[-2:])
-
-
-def lower(n: int) -> Draw:
-    """A lower triangle with a strong diagonal."""
-    return lambda rng: np.tril(rng.uniform(-1, 1, (n, n))) + 3 * np.eye(n)
-
 
 #: where an elementwise function is defined and smooth, for each input; otherwise [-2, 2]
 DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -620,6 +556,15 @@ BY_DEFINITION = {
 
 #: rules that raise, because PyTorch has no derivative
 REFUSING = {"floor_divide", "heaviside", "remainder_of_number"}
+
+
+for file in sorted((Path(__file__).parent / "samples").glob("[a-z]*.py")):
+    subject = vars(import_module(f"samples.{file.stem}"))
+    for name in ("DOMAINS", "SAMPLES", "CONSTANTS", "BY_DEFINITION"):
+        table, added = globals()[name], subject.get(name, {})
+        assert not added.keys() & table.keys(), f"{file}: twice: {added.keys() & table.keys()}"
+        table.update(added)
+    REFUSING |= subject.get("REFUSING", set())
 
 
 def key_of(rule: Rule) -> str:

@@ -44,7 +44,15 @@ CONFINED = {"llvmlite": "compiler", "mpi4py": "distributed"}
 #: Modules that import by name at run time: the surface and autograd's, the alias, the command
 #: line, the one helper for optional packages, methods that load their functions when first used,
 #: and the reader of files that name their classes.
-DYNAMIC_IMPORTS = {"", "alias", "autograd", "__main__", "extras", "functions.later", "serialization"}
+DYNAMIC_IMPORTS = {
+    "",
+    "alias",
+    "autograd",
+    "__main__",
+    "extras",
+    "functions.later",
+    "serialization",
+}
 
 #: Public methods that their base class documents.
 DOCUMENTED_BY_BASE = {"forward", "extra_repr", "reset_parameters", "step", "get_lr"}

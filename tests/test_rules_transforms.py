@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rule_calls import call, levels
 from rule_cases import (
     CASES,
     COMPLEX_CASES,
@@ -23,7 +24,7 @@ from rule_cases import (
     plain,
     record,
 )
-from rule_samples import PLACES, REDUCED, call, key_of, levels, samples_of
+from rule_samples import PLACES, REDUCED, key_of, samples_of
 
 import dynagrad as dg
 from dynagrad.core.carriers.batched import Batched, BatchLevel

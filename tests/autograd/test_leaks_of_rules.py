@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from rule_samples import REFUSING, Call, key_of, samples_of
+from rule_calls import Call
+from rule_samples import REFUSING, key_of, samples_of
 
 import dynagrad as dg
 import dynagrad.ops
