@@ -154,12 +154,12 @@ class Trial:
         x = args[0]
         place = 2 if self.op.name in ("topk", "kthvalue") else 1
         dim = kwargs.get("dim", args[place] if len(args) > place else -1)
-        whole = result if isinstance(result, tuple | list) else (result,)
-        found = []
-        for r in whole:
-            indexes = is_tensor(r) and str(r.dtype) == "torch.int64" and r.ndim == x.ndim > 0
-            found.append(x.gather(dim, r) if indexes else r)
-        return found
+        whole = list(result) if isinstance(result, tuple | list) else [result]
+        if isinstance(whole[0], list):  # what `out=` came to
+            return [self.picked(whole[0], which), *whole[1:]]
+        if is_tensor(whole[-1]) and x.ndim and str(whole[-1].dtype) == "torch.int64":
+            whole[-1] = x.gather(dim, whole[-1])
+        return whole
 
     def is_as_near(self, mine: Any, other: Any, sample: Any, run: Any) -> bool:
         """Whether both are roundings of one result, and this library's error is not the larger
@@ -368,7 +368,7 @@ def inplace(trial: Trial) -> None:
     def run(function: Any, args: Any, kwargs: Any) -> Any:
         x, *others = args
         result = function(x, *others, **kwargs)
-        return result, x, result is x, x._version
+        return result, x, result is x, x._version > 0
 
     for sample in trial.samples():
         if isinstance(sample.input, torch.Tensor):
