@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from . import profiler as profiler
     from . import random as random
     from . import serialization as serialization
+    from . import special as special
     from . import testing as testing
     from . import utils as utils
     from .alias import alias_torch as alias_torch
@@ -146,6 +147,8 @@ if TYPE_CHECKING:
         is_anomaly_enabled as is_anomaly_enabled,
         set_anomaly_enabled as set_anomaly_enabled,
     )
+    from .functions.bessel import i0 as i0, i0_ as i0_
+    from .functions.gamma import igamma as igamma, igammac as igammac, mvlgamma as mvlgamma
     from .functions.neural.classes import (
         cosine_similarity as cosine_similarity,
         pairwise_distance as pairwise_distance,
@@ -163,7 +166,7 @@ _SUBMODULES = frozenset(
     {
         *("accelerator", "autograd", "backends", "cuda", "explain", "linalg", "nn", "optim"),
         *("func", "profiler", "random"),
-        *("serialization", "testing", "utils"),
+        *("serialization", "special", "testing", "utils"),
     }
 )
 """Modules below this one that `dynagrad.name` loads."""
@@ -177,6 +180,8 @@ _LAZY = {
     **dict.fromkeys(("explaining", "why", "why_alive"), "explain"),
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
     **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.layers"),
+    **dict.fromkeys(("i0", "i0_"), "functions.bessel"),
+    **dict.fromkeys(("igamma", "igammac", "mvlgamma"), "functions.gamma"),
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",
 }

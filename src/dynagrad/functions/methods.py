@@ -640,3 +640,11 @@ Tensor.as_subclass = tensor_methods.as_subclass
 
 # --- methods whose modules are loaded at their first use ------------------------------------------
 
+Tensor.i0 = later("bessel", "i0")
+Tensor.i0_ = later("bessel", "i0_")
+Tensor.igamma = later("gamma", "igamma")
+Tensor.igamma_ = later("gamma", "igamma_")
+Tensor.igammac = later("gamma", "igammac")
+Tensor.igammac_ = later("gamma", "igammac_")
+Tensor.mvlgamma = later("gamma", "mvlgamma")
+Tensor.mvlgamma_ = later("gamma", "mvlgamma_")

@@ -1,7 +1,17 @@
 """The error function, its inverse, and the gamma function's relatives under PyTorch's names."""
 
-from ..core.apply import apply, not_a_tensor, to_dtype, unary, write_out
-from ..core.dtype import FLOATING, category, number_dtype
+from ..core.apply import (
+    OPERANDS,
+    apply,
+    broadcast_error,
+    legacy_name,
+    not_a_tensor,
+    promoted,
+    to_dtype,
+    unary,
+    write_out,
+)
+from ..core.dtype import COMPLEX, FLOATING, category, number_dtype
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops
@@ -17,6 +27,46 @@ __all__ = [
     "lgamma",
     "polygamma",
 ]
+
+
+def of_reals(cls, name, inputs, out=None, *, halves=True, **kw):
+    """Apply `cls` to real tensors, and numbers beside them, after promotion to a floating dtype;
+    `halves`: float16 and bfloat16 are among those that PyTorch serves.
+    """
+    if not any(isinstance(x, Tensor) for x in inputs):
+        if len(inputs) == 1:
+            raise not_a_tensor(name, 1, "input", inputs[0])
+        raise no_overload(name, inputs)
+    for x in inputs:
+        if not isinstance(x, OPERANDS):
+            raise no_overload(name, inputs)
+    converted = promoted(inputs, floating=True)
+    dtype = converted[0]._a.dtype
+    if category(dtype) == COMPLEX or (dtype.itemsize == 2 and not halves):
+        raise unserved(name, dtype)
+    error = broadcast_error(name, [x._a.shape for x in converted])
+    if error is not None:
+        raise error
+    result = apply(cls, *converted, **kw)
+    return result if out is None else write_out(name, out, result)
+
+
+def no_overload(name, inputs):
+    """PyTorch's error for arguments of which none is a tensor, or one is no number."""
+    kinds = ", ".join(type(x).__name__ for x in inputs)
+    return TypeError(
+        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+        "tensors, or a tensor and a number"
+    )
+
+
+def unserved(name, dtype):
+    """PyTorch's error for a dtype that a function does not take."""
+    kernel = name.removeprefix("special_")
+    return NotImplementedError(
+        f"\"{kernel}_cpu\" not implemented for '{legacy_name(dtype)}'\n"
+        f"{kernel} takes float32 and float64 tensors, among others; convert first, as in x.float()"
+    )
 
 
 @unary(ops.erf)

@@ -60,6 +60,15 @@ def missing(name):
     )
 
 
+def underivable(name):
+    """Raise PyTorch's error for an input (`function: input`) that has no derivative, where others
+    have one.
+    """
+    raise NotImplementedError(
+        f"the derivative for '{name}' is not implemented.\nGive this input as x.detach()."
+    )
+
+
 # --- sums, products, quotients --------------------------------------------------------------------
 
 # fmt: off

@@ -12,7 +12,7 @@ from .rule import elementwise, primitive
 from .transcendental import in_blocks
 
 
-def _polynomial(t, coefficients):
+def polynomial(t, coefficients):
     """The polynomial with these coefficients, highest power first (Horner's scheme, in place)."""
     result = np.full(t.shape, coefficients[0])
     for c in coefficients[1:]:
@@ -21,7 +21,7 @@ def _polynomial(t, coefficients):
     return result
 
 
-def _in_double(kernel, x):
+def in_double(kernel, x):
     """`kernel` on x in float64, its result in x's dtype."""
     return kernel(np.atleast_1d(x).astype(np.float64)).reshape(x.shape).astype(x.dtype)
 
@@ -53,24 +53,34 @@ _FAR = (
 _NEAR_LIMIT = 0.46875
 
 
-def _rational(t, pair):
-    return _polynomial(t, pair[0]) / _polynomial(t, pair[1])
+def rational(t, pair):
+    return polynomial(t, pair[0]) / polynomial(t, pair[1])
 
 
-def _erfc_of_large(y):
-    """erfc for y >= 0.46875; e^(-y^2) from y split into sixteenths, whose squares are exact."""
+def erfcx_of_large(y):
+    """e^(y^2) erfc(y) for y >= 0.46875."""
     result = np.empty_like(y)
     far = y > 4
     middle = y[~far]
-    result[~far] = _rational(middle, _MIDDLE)
-    large = np.minimum(y[far], 30.0)
+    result[~far] = rational(middle, _MIDDLE)
+    large = y[far]
     t = 1 / (large * large)
-    result[far] = (1 / math.sqrt(math.pi) - t * _rational(t, _FAR)) / large
-    y = np.minimum(y, 30.0)
+    result[far] = (1 / math.sqrt(math.pi) - t * rational(t, _FAR)) / large
+    return result
+
+
+def gaussian(y):
+    """e^(-y^2), from y split into sixteenths, whose squares are exact."""
     sixteenths = np.trunc(y * 16) / 16
-    result *= np.exp(-sixteenths * sixteenths)
+    result = np.exp(-sixteenths * sixteenths)
     result *= np.exp(-(y - sixteenths) * (y + sixteenths))
     return result
+
+
+def _erfc_of_large(y):
+    """erfc for y >= 0.46875."""
+    y = np.minimum(y, 30.0)
+    return erfcx_of_large(y) * gaussian(y)
 
 
 def _erf64(x):
@@ -78,17 +88,17 @@ def _erf64(x):
     small = ~(y > _NEAR_LIMIT)
     result = np.empty_like(x)
     near = x[small]
-    result[small] = near * _rational(near * near, _NEAR)
+    result[small] = near * rational(near * near, _NEAR)
     result[~small] = np.copysign(1 - _erfc_of_large(y[~small]), x[~small])
     return result
 
 
-def _erfc64(x):
+def erfc64(x):
     y = np.abs(x)
     small = ~(y > _NEAR_LIMIT)
     result = np.empty_like(x)
     near = x[small]
-    result[small] = 1 - near * _rational(near * near, _NEAR)
+    result[small] = 1 - near * rational(near * near, _NEAR)
     large = _erfc_of_large(y[~small])
     result[~small] = np.where(x[~small] < 0, 2 - large, large)
     return result
@@ -107,8 +117,8 @@ _SINGLE = (
 def _erf32_into(x, out):
     y = np.clip(x, -3.92, 3.92).astype(np.float64)
     t = y * y
-    y *= _polynomial(t, _SINGLE[0])
-    y /= _polynomial(t, _SINGLE[1])
+    y *= polynomial(t, _SINGLE[0])
+    y /= polynomial(t, _SINGLE[1])
     np.clip(y, -1, 1, out)
 
 
@@ -117,13 +127,13 @@ def erf(x):
     """The error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
     if x.dtype == np.float32:
         return in_blocks(_erf32_into, x)
-    return _in_double(_erf64, x)
+    return in_double(_erf64, x)
 
 
 @primitive
 def erfc(x):
     """1 - erf(x), accurate where that is small."""
-    return _in_double(_erfc64, x)
+    return in_double(erfc64, x)
 
 
 elementwise(erf, lambda g, x: g * (2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
@@ -149,14 +159,12 @@ _TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573
 def _erfinv64(x):
     w = -np.log((1 - x) * (1 + x))
     y = x * np.where(
-        w < 5, _polynomial(w - 2.5, _CENTRE), _polynomial(np.sqrt(np.maximum(w, 5)) - 3, _TAIL)
+        w < 5, polynomial(w - 2.5, _CENTRE), polynomial(np.sqrt(np.maximum(w, 5)) - 3, _TAIL)
     )
     tail = np.abs(x) > 0.5
     for _ in range(2):
         # the residual of the smaller of erf and erfc, so that no digits cancel
-        residual = np.where(
-            tail, np.sign(x) * ((1 - np.abs(x)) - _erfc64(np.abs(y))), _erf64(y) - x
-        )
+        residual = np.where(tail, np.sign(x) * ((1 - np.abs(x)) - erfc64(np.abs(y))), _erf64(y) - x)
         step = residual / (2 / math.sqrt(math.pi) * np.exp(-y * y))
         y = y - step / (1 + y * step)
     return np.where(np.abs(x) == 1, np.copysign(np.inf, x), np.where(np.abs(x) > 1, np.nan, y))
@@ -165,7 +173,7 @@ def _erfinv64(x):
 @primitive
 def erfinv(x):
     """The inverse of erf on (-1, 1)."""
-    return _in_double(_erfinv64, x)
+    return in_double(_erfinv64, x)
 
 
 elementwise(erfinv, lambda g, out: g * (math.sqrt(math.pi) / 2 * np.exp(np.square(out))))
@@ -185,7 +193,7 @@ def _lgamma64(x):
 @primitive
 def lgamma(x):
     """log |Gamma(x)|."""
-    return _in_double(_lgamma64, x)
+    return in_double(_lgamma64, x)
 
 
 #: B(2k) / (2k) for k = 1, 2, ...: the asymptotic series of digamma, whose terms divide by x^(2k)
@@ -201,7 +209,7 @@ def _digamma64(x):
         total -= np.where(small, 1 / y, 0)
         y = np.where(small, y + 1, y)
     t = 1 / (y * y)
-    total += np.log(y) - 0.5 / y - t * _polynomial(t, _DIGAMMA_SERIES[::-1])
+    total += np.log(y) - 0.5 / y - t * polynomial(t, _DIGAMMA_SERIES[::-1])
     fraction = x - np.rint(x)
     reflected = total - np.pi / np.tan(np.pi * fraction)
     result = np.where(low, reflected, total)
@@ -212,16 +220,15 @@ def _digamma64(x):
 @primitive
 def digamma(x):
     """The derivative of lgamma."""
-    return _in_double(_digamma64, x)
+    return in_double(_digamma64, x)
 
 
 #: B(2k) / (2k)! for k = 1, 2, ...: the corrections of the Euler-Maclaurin formula
 _EULER_MACLAURIN = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
 
 
-def _zeta(s, q):
-    """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, ..., by the Euler-Maclaurin
-    formula."""
+def _zeta_of_positive(s, q):
+    """Hurwitz's zeta function for s > 1 and q > 0, by the Euler-Maclaurin formula."""
     total = np.zeros_like(q)
     for k in range(16):
         total += (q + k) ** -s
@@ -230,13 +237,36 @@ def _zeta(s, q):
     factor = s * a ** (-s - 1)
     for k, c in enumerate(_EULER_MACLAURIN):
         total += c * factor
-        factor = factor * ((s + 2 * k + 1) * (s + 2 * k + 2)) / (a * a)
+        factor = factor * ((s + 2 * k + 1) / a) * ((s + 2 * k + 2) / a)
     return total
+
+
+def hurwitz_zeta(s, q):
+    """Hurwitz's zeta function, the sum of (q + k)^-s over k = 0, 1, ..., in float64.
+
+    Below 0 the terms with q + k < 0 are a difference of two such sums, which has (q + k)^-s only
+    for whole s. Infinite for s = 1 and for q = 0, -1, ..., nan for s < 1.
+    """
+    s, q = np.broadcast_arrays(np.asarray(s, np.float64), q)
+    whole = np.floor(q)
+    negative, pole = q < 0, (q <= 0) & (whole == q)
+    fraction = np.where(negative & ~pole, q - whole, np.where(pole, 1, q))
+    order = np.where((s > 1) & (s < np.inf), s, 2)
+    result = _zeta_of_positive(order, fraction)
+    if negative.any():
+        mirrored = np.where(negative & ~pole, fraction, 0.5)
+        above = _zeta_of_positive(order, 1 - mirrored)
+        above -= _zeta_of_positive(order, np.where(negative, 1 - q, 1))
+        sign = np.where(order % 2 == 0, 1, np.where(order % 2 == 1, -1, np.nan))
+        result = np.where(negative, result + sign * above, result)
+    result = np.where(s == np.inf, np.where(q < 1, np.inf, np.where(q == 1, 1, 0)), result)
+    result = np.where(pole | (s == 1), np.inf, result)
+    return np.where((s < 1) | np.isnan(s) | np.isnan(q), np.nan, result)
 
 
 def _trigamma(x):
     low = x < 0.5
-    direct = _zeta(2.0, np.where(low, 1 - x, x))
+    direct = _zeta_of_positive(2.0, np.where(low, 1 - x, x))
     return np.where(low, (np.pi / np.sin(np.pi * x)) ** 2 - direct, direct)
 
 
@@ -244,10 +274,10 @@ def _trigamma(x):
 def polygamma(x, *, n):
     """The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x)."""
     if n == 0:
-        return _in_double(_digamma64, x)
+        return in_double(_digamma64, x)
     if n == 1:
-        return _in_double(_trigamma, x)
-    return _in_double(lambda y: (-1.0) ** (n + 1) * math.factorial(n) * _zeta(n + 1.0, y), x)
+        return in_double(_trigamma, x)
+    return in_double(lambda y: (-1.0) ** (n + 1) * math.factorial(n) * hurwitz_zeta(n + 1.0, y), x)
 
 
 elementwise(lgamma, lambda g, x: g * digamma(x))
