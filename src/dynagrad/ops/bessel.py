@@ -9,6 +9,7 @@ import numpy as np
 
 from ..extras import optional
 from .elementwise import drop, keep
+from .rounding import sign
 from .rule import ALIGNED, constant, elementwise, primitive
 from .special import in_double
 
@@ -128,9 +129,9 @@ def _order_one(g, x, slope):
 
 
 elementwise(i0, lambda g, x: g * i1(x))
-elementwise(i0e, lambda g, x, out: g * (i1e(x) - np.sign(x) * out))
+elementwise(i0e, lambda g, x, out: g * (i1e(x) - sign(x) * out))
 elementwise(i1, lambda g, x, out: _order_one(g, x, lambda y: i0(x) - out / y))
-elementwise(i1e, lambda g, x, out: _order_one(g, x, lambda y: i0e(x) - out * (np.sign(x) + 1 / y)))
+elementwise(i1e, lambda g, x, out: _order_one(g, x, lambda y: i0e(x) - out * (sign(x) + 1 / y)))
 
 
 # --- without a derivative -------------------------------------------------------------------------

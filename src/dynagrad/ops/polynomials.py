@@ -31,11 +31,12 @@ def _ascend(x, n, first, step):
     return result
 
 
-def _degrees(x, n):
-    """x and n in one shape, in the dtype of their arithmetic, n whole."""
-    x, n = np.broadcast_arrays(x, n)
-    x = x.astype(np.result_type(x, n), copy=False)
-    return np.atleast_1d(x), np.atleast_1d(np.trunc(n).astype(np.int64))
+def _evaluated(polynomial, x, n):
+    """`polynomial` of x and whole n, in float64, its result in the dtype of their arithmetic."""
+    shape, dtype = np.broadcast_shapes(x.shape, n.shape), np.result_type(x, n)
+    x, n = np.broadcast_arrays(np.atleast_1d(x), n)
+    result = polynomial(x.astype(np.float64), np.trunc(n).astype(np.int64))
+    return result.astype(dtype).reshape(shape)
 
 
 # --- Chebyshev ------------------------------------------------------------------------------------
@@ -79,48 +80,49 @@ _LOW = 8
 
 def _chebyshev(kind, x, n):
     """Inside (-1, 1) and of a high degree by the angle, elsewhere by the recurrence."""
-    shape = np.broadcast_shapes(x.shape, n.shape)
-    x, n = _degrees(x, n)
     end = np.abs(x) == 1
     by_angle = (np.abs(x) < 1) & (n > _LOW)
     climbed = np.where(end | by_angle, -1, n)
     result = _ascend(x, climbed, kind.first(x), lambda k, p, before: (x + x) * p - before)
     if by_angle.any():
-        degree = n[by_angle].astype(x.dtype)
-        result[by_angle] = kind.at_angle(degree, np.arccos(x[by_angle]))
+        result[by_angle] = kind.at_angle(n[by_angle], np.arccos(x[by_angle]))
     if end.any():
         sign = 1 - 2 * (n % 2)
         limit = np.where(x > 0, kind.at_one(n), sign * kind.at_minus_one(n))
-        result = np.where(end & (n >= 0), limit.astype(x.dtype), result)
-    return result.reshape(shape)
+        result = np.where(end & (n >= 0), limit, result)
+    return result
+
+
+def _plain(kind, x, n):
+    return _evaluated(lambda y, m: _chebyshev(kind, y, m), x, n)
 
 
 def _shifted(kind, x, n):
-    return _chebyshev(kind, x + x - x.dtype.type(1), n)
+    return _evaluated(lambda y, m: _chebyshev(kind, y + y - 1, m), x, n)
 
 
 @primitive
 def chebyshev_polynomial_t(x, n):
     """T_n(x), of the first kind: cos(n t) for x = cos(t)."""
-    return _chebyshev(T, x, n)
+    return _plain(T, x, n)
 
 
 @primitive
 def chebyshev_polynomial_u(x, n):
     """U_n(x), of the second kind: sin((n + 1) t) / sin(t) for x = cos(t)."""
-    return _chebyshev(U, x, n)
+    return _plain(U, x, n)
 
 
 @primitive
 def chebyshev_polynomial_v(x, n):
     """V_n(x), of the third kind: cos((n + 1/2) t) / cos(t / 2) for x = cos(t)."""
-    return _chebyshev(V, x, n)
+    return _plain(V, x, n)
 
 
 @primitive
 def chebyshev_polynomial_w(x, n):
     """W_n(x), of the fourth kind: sin((n + 1/2) t) / sin(t / 2) for x = cos(t)."""
-    return _chebyshev(W, x, n)
+    return _plain(W, x, n)
 
 
 @primitive
@@ -151,18 +153,16 @@ def shifted_chebyshev_polynomial_w(x, n):
 
 
 def _hermite(x, n, factor):
-    """p_(k+1) = factor (x p_k - k p_(k-1)); nan where no value fits the dtype."""
-    shape = np.broadcast_shapes(x.shape, n.shape)
-    x, n = _degrees(x, n)
-    highest = 128 if x.dtype == np.float32 else 512
-    scaled = factor * x
-    result = _ascend(
-        x,
-        np.where(n > highest, -1, n),
-        scaled,
-        lambda k, p, before: scaled * p - (factor * k) * before,
-    )
-    return np.where(n > highest, x.dtype.type(np.nan), result).reshape(shape)
+    """p_(k+1) = factor (x p_k - k p_(k-1)); nan from the degrees on that PyTorch leaves out."""
+    highest = 128 if np.result_type(x, n) == np.float32 else 512
+
+    def climb(x, n):
+        scaled = factor * x
+        low = np.where(n > highest, -1, n)
+        result = _ascend(x, low, scaled, lambda k, p, before: scaled * p - (factor * k) * before)
+        return np.where(n > highest, np.nan, result)
+
+    return _evaluated(climb, x, n)
 
 
 @primitive
@@ -177,33 +177,30 @@ def hermite_polynomial_he(x, n):
     return _hermite(x, n, 1)
 
 
+def _laguerre(x, n):
+    low = np.where(x == 0, np.minimum(n, 0), n)  # 1 at 0, whatever the degree
+    return _ascend(
+        x, low, 1 - x, lambda k, p, before: ((k + k + (1 - x)) * p - k * before) / (k + 1)
+    )
+
+
 @primitive
 def laguerre_polynomial_l(x, n):
     """L_n(x), Laguerre's polynomial."""
-    shape = np.broadcast_shapes(x.shape, n.shape)
-    x, n = _degrees(x, n)
-    result = _ascend(
-        x,
-        np.where(x == 0, np.minimum(n, 0), n),  # 1 at 0, whatever the degree
-        1 - x,
-        lambda k, p, before: ((k + k + (1 - x)) * p - k * before) / (k + 1),
-    )
-    return result.reshape(shape)
+    return _evaluated(_laguerre, x, n)
+
+
+def _legendre(x, n):
+    end = (np.abs(x) == 1) & (n >= 0)
+    low = np.where(end, 0, n)
+    result = _ascend(x, low, x, lambda k, p, before: ((k + k + 1) * x * p - k * before) / (k + 1))
+    return np.where(end & (x < 0) & (n % 2 == 1), -result, result)
 
 
 @primitive
 def legendre_polynomial_p(x, n):
     """P_n(x), Legendre's polynomial."""
-    shape = np.broadcast_shapes(x.shape, n.shape)
-    x, n = _degrees(x, n)
-    end = (np.abs(x) == 1) & (n >= 0)
-    result = _ascend(
-        x,
-        np.where(end, 0, n),
-        x,
-        lambda k, p, before: ((k + k + 1) * x * p - k * before) / (k + 1),
-    )
-    return np.where(end & (x < 0) & (n % 2 == 1), -result, result).reshape(shape)
+    return _evaluated(_legendre, x, n)
 
 
 constant(chebyshev_polynomial_t, batch=ALIGNED)

@@ -264,10 +264,10 @@ def hurwitz_zeta(s, q):
     return np.where((s < 1) | np.isnan(s) | np.isnan(q), np.nan, result)
 
 
-def _trigamma(x):
+def _trigamma(x, sine):
     low = x < 0.5
     direct = _zeta_of_positive(2.0, np.where(low, 1 - x, x))
-    return np.where(low, (np.pi / np.sin(np.pi * x)) ** 2 - direct, direct)
+    return np.where(low, (np.pi / sine) ** 2 - direct, direct)
 
 
 @primitive
@@ -276,7 +276,10 @@ def polygamma(x, *, n):
     if n == 0:
         return in_double(_digamma64, x)
     if n == 1:
-        return in_double(_trigamma, x)
+        # in x's precision, as in PyTorch: at the poles it decides how large "infinite" is
+        angle = x * x.dtype.type(math.pi) if x.dtype.itemsize > 2 else x * np.float32(math.pi)
+        sine = np.atleast_1d(np.sin(angle)).astype(np.float64)
+        return in_double(lambda y: _trigamma(y, sine), x)
     return in_double(lambda y: (-1.0) ** (n + 1) * math.factorial(n) * hurwitz_zeta(n + 1.0, y), x)
 
 
