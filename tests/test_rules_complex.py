@@ -40,7 +40,8 @@ REAL_ONLY = {
         nanmedian_along median_of nanmedian_of mode cummax cummin xlogy nansum_over limit
     """,
     "special functions of real numbers": """
-        erf erfc erfinv lgamma digamma polygamma normal_cdf
+        erf erfc erfinv lgamma digamma polygamma normal_cdf multigammaln i0 i0e i1 i1e erfcx ndtr
+        log_ndtr ndtri entr xlog1py
     """,
     "parts of complex numbers, of which there are two real ones": """
         complex_of_parts polar unpaired

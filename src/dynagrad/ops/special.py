@@ -54,6 +54,7 @@ _NEAR_LIMIT = 0.46875
 
 
 def rational(t, pair):
+    """The quotient of two polynomials, numerator and denominator."""
     return polynomial(t, pair[0]) / polynomial(t, pair[1])
 
 
@@ -94,6 +95,7 @@ def _erf64(x):
 
 
 def erfc64(x):
+    """erfc in float64."""
     y = np.abs(x)
     small = ~(y > _NEAR_LIMIT)
     result = np.empty_like(x)
