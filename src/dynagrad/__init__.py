@@ -149,9 +149,44 @@ if TYPE_CHECKING:
     )
     from .functions.bessel import i0 as i0, i0_ as i0_
     from .functions.gamma import igamma as igamma, igammac as igammac, mvlgamma as mvlgamma
+    from .functions.copies import (
+        alias_copy as alias_copy,
+        as_strided_copy as as_strided_copy,
+        detach_copy as detach_copy,
+        diagonal_copy as diagonal_copy,
+        expand_copy as expand_copy,
+        narrow_copy as narrow_copy,
+        permute_copy as permute_copy,
+        select_copy as select_copy,
+        slice_copy as slice_copy,
+        split_copy as split_copy,
+        split_with_sizes_copy as split_with_sizes_copy,
+        squeeze_copy as squeeze_copy,
+        t_copy as t_copy,
+        transpose_copy as transpose_copy,
+        unbind_copy as unbind_copy,
+        unfold_copy as unfold_copy,
+        unsafe_chunk as unsafe_chunk,
+        unsafe_split as unsafe_split,
+        unsafe_split_with_sizes as unsafe_split_with_sizes,
+        unsqueeze_copy as unsqueeze_copy,
+        view_as_complex_copy as view_as_complex_copy,
+        view_as_real_copy as view_as_real_copy,
+        view_copy as view_copy,
+    )
+    from .functions.places import (
+        nonzero_static as nonzero_static,
+        unravel_index as unravel_index,
+    )
     from .functions.neural.classes import (
         cosine_similarity as cosine_similarity,
         pairwise_distance as pairwise_distance,
+    )
+    from .functions.neural.sampling_points import (
+        affine_grid_generator as affine_grid_generator,
+        grid_sampler as grid_sampler,
+        grid_sampler_2d as grid_sampler_2d,
+        grid_sampler_3d as grid_sampler_3d,
     )
     from .functions.neural.layers import (
         group_norm as group_norm,
@@ -178,8 +213,23 @@ _LAZY = {
         "autograd.anomaly_mode",
     ),
     **dict.fromkeys(("explaining", "why", "why_alive"), "explain"),
+    **dict.fromkeys(
+        (
+            *("alias_copy", "as_strided_copy", "detach_copy", "diagonal_copy", "expand_copy"),
+            *("narrow_copy", "permute_copy", "select_copy", "slice_copy", "split_copy"),
+            *("split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy", "unbind_copy"),
+            *("unfold_copy", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"),
+            *("unsqueeze_copy", "view_as_complex_copy", "view_as_real_copy", "view_copy"),
+        ),
+        "functions.copies",
+    ),
+    **dict.fromkeys(("nonzero_static", "unravel_index"), "functions.places"),
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
     **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.layers"),
+    **dict.fromkeys(
+        ("affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"),
+        "functions.neural.sampling_points",
+    ),
     **dict.fromkeys(("i0", "i0_"), "functions.bessel"),
     **dict.fromkeys(("igamma", "igammac", "mvlgamma"), "functions.gamma"),
     **dict.fromkeys(("load", "save"), "serialization"),

@@ -21,7 +21,7 @@ from .carriers.carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, refuse
 from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
 from .overrides import ask_overrides, overrides
-from .quiet import WARNED, compute
+from .quiet import WARNED, compute, warn
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, edge_of, family_of, sync, wrap
 from .watch import PLAIN, tell_noted, tell_writing, watched_compute
@@ -247,6 +247,36 @@ def check_cast(name: str, given: np.dtype, wanted: np.dtype) -> None:
         )
 
 
+def refuse_overlap(array: Any, name: str) -> None:
+    """Raise for memory to be written in which several elements have one place."""
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+    ):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation.\n"
+            f"{name} was given an expanded tensor of shape {list(array.shape)}"
+        )
+
+
+def resize_out(out: Tensor, result: Any) -> None:
+    """Give a tensor passed as `out=` the result's shape, with a warning if it had elements."""
+    given = out._a
+    if given.shape == result.shape:
+        return
+    if given.size:
+        warn(
+            "An output with one or more elements was resized since it had shape "
+            f"{list(given.shape)}, which does not match the required output shape "
+            f"{list(result.shape)}. This behavior is deprecated, and in a future PyTorch release "
+            "outputs will not be resized unless they have zero elements. You can explicitly reuse "
+            "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0)."
+        )
+    out._a = np.empty_like(result, given.dtype)
+
+
 def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
     """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its
     dtype does.
@@ -266,8 +296,8 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
                 "work on out= or view ops.\nInside a transform write out.copy_(result)."
             )
         tell_writing(out)
-    if out._a.shape != result._a.shape:
-        out._a = np.empty(result._a.shape, out._a.dtype)
+    refuse_overlap(out._a, name)
+    resize_out(out, result._a)
     np.copyto(out._a, result._a, casting="unsafe")
     family_of(out).cell.bump()
     return out

@@ -20,7 +20,15 @@ from ..ops.complex import real_part
 from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
-from .apply import broadcast_error, check_cast, not_a_tensor, note, recording, to_dtype
+from .apply import (
+    broadcast_error,
+    check_cast,
+    not_a_tensor,
+    note,
+    recording,
+    refuse_overlap,
+    to_dtype,
+)
 from .carriers.carrier import detached_array, joined, lift
 from .carriers.memory import copied, store
 from .quiet import WARNED, compute, quietly
@@ -219,16 +227,7 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     array = t._a
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
-    if (
-        0 in array.strides
-        and array.size
-        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
-    ):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            f"single memory location. Please clone() the tensor before performing the operation.\n"
-            f"{name} was given an expanded tensor of shape {list(array.shape)}"
-        )
+    refuse_overlap(array, name)
     return needs
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import not_a_tensor
+from ..core.apply import not_a_tensor, write_out
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
 from ..core.tensor import Tensor
@@ -101,6 +101,50 @@ def truth(name: str, value: Any, argument: str, position: int) -> bool:
             f"not {type(value).__name__}"
         )
     return bool(value)
+
+
+_C_NAMES = {
+    "bool": "bool",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short int",
+    "int32": "int",
+    "int64": "long int",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
+
+
+def c_name(d: np.dtype) -> str:
+    """A dtype as C++ calls it, which some of PyTorch's messages quote."""
+    return _C_NAMES.get(d.name, d.name)
+
+
+def write_same(name: str, out: Any, result: Tensor, *inputs: Any) -> Tensor:
+    """Put a result into `out=`, which must have its dtype and no memory of the inputs."""
+    given = tensor(name, out, argument="out")._a
+    if given.dtype != result._a.dtype:
+        raise RuntimeError(
+            f"Expected out tensor to have dtype {c_name(result._a.dtype)}, but got "
+            f"{c_name(given.dtype)} instead"
+        )
+    apart(given, *inputs)
+    return write_out(name, out, result)
+
+
+def apart(written: Any, *inputs: Any) -> None:
+    """Raise where the memory of `out=` is partly or wholly that of an input."""
+    for x in inputs:
+        if isinstance(x, Tensor) and np.may_share_memory(x._a, written):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
 
 
 # --- values inside of transforms ------------------------------------------------------------------

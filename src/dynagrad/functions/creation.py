@@ -27,6 +27,7 @@ from .factory import (
 __all__ = [
     "empty",
     "empty_like",
+    "empty_permuted",
     "empty_strided",
     "eye",
     "full",
@@ -134,6 +135,40 @@ def empty_strided(
     memory = np.empty(1 + sum(steps) if 0 not in sizes else 0, d)
     in_bytes = tuple([s * d.itemsize for s in strides])  # pyright: ignore[reportOptionalOperand]
     return made(np.ndarray(sizes, d, memory, 0, in_bytes), requires_grad)
+
+
+@explained
+def empty_permuted(
+    size,
+    physical_layout,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """A tensor without gaps whose dimensions lie in memory in the order `physical_layout`, slowest
+    first; its values are whatever its memory held.
+    """
+    check_options("empty_permuted", device, layout, pin_memory)
+    sizes, order = shape_of("empty_permuted", (tuple(size),)), tuple(physical_layout)
+    if len(sizes) != len(order):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(sizes)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    for place, d in enumerate(order):
+        if not 0 <= d < len(sizes):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(sizes) - 1}, but got "
+                f"{d} at index {place}).  NB: negative dims not currently supported; file an issue "
+                "if you want it."
+            )
+    if len(set(order)) < len(order):
+        raise RuntimeError(f"Duplicate dim not allowed\nphysical_layout was {list(order)}.")
+    d = type_of("empty_permuted", dtype, default_float())
+    return made(empty_in_order(sizes, d, order), requires_grad)
 
 
 @explained

@@ -11,8 +11,9 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import shape as ops
 from ..ops.rule import RULES
-from .arguments import tensor
-from .shape import plain_sizes, view_by
+from .arguments import sizes, tensor
+from .reduction import sum as total
+from .shape import plain_sizes, view, view_by
 
 __all__ = [
     "broadcast_shapes",
@@ -71,6 +72,22 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 def broadcast_to(input: Tensor, *size: Any) -> Tensor:
     """`input.expand(size)`: a view."""
     return _expand(tensor("broadcast_to", input), plain_sizes(size, "broadcast_to"))
+
+
+@overridable
+def sum_to_size(self: Tensor, *size: Any, **named: Any) -> Tensor:
+    """The sum down to a shape that could be expanded to the tensor's; itself if it has it."""
+    target = sizes(size or (named.get("size"),), "sum_to_size")
+    have = self._a.shape
+    lead = len(have) - len(target)
+    fitting = zip(have[max(lead, 0) :], target, strict=False)
+    if lead < 0 or any(n not in (1, m) for m, n in fitting):
+        raise RuntimeError(f"size {{{list(target)}}} is not expandable to size {{{list(have)}}}.")
+    if not target:
+        return total(self)
+    summed = [*range(lead), *(d + lead for d, n in enumerate(target) if n != have[d + lead])]
+    result = total(self, summed, keepdim=True) if summed else self
+    return view(result, target) if lead else result
 
 
 @overridable

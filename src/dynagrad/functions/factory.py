@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name
+from ..core.apply import legacy_name, refuse_overlap, resize_out
 from ..core.carriers.memory import store
 from ..core.dtype import (
     BOOL,
@@ -186,8 +186,8 @@ def into(name: str, out: Any, array: np.ndarray, given: Any, requires_grad: Any 
             f"dtype {legacy_name(numpy_dtype(given))} does not match dtype of out parameter "
             f"({legacy_name(out._a.dtype)})\nLeave dtype= away: the tensor out= has its own."
         )
-    if out._a.shape != array.shape:
-        out._a = np.empty(array.shape, out._a.dtype)
+    refuse_overlap(out._a, name)
+    resize_out(out, array)
     store(out, converted(array, out._a.dtype))
     family_of(out).cell.bump()
     return need_gradients(out) if requires_grad else out

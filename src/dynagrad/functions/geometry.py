@@ -21,6 +21,7 @@ from .parts import check_window, row_strides
 
 __all__ = [
     "numel",
+    "resize_as_",
 ]
 
 # --- questions --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, to_dtype
+from ..core.apply import apply, to_dtype, write_out
 from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
 from ..core.tape import node_class
@@ -68,6 +68,18 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 def slice_by(input: Tensor, dim: int, start: int, stop: int, step: int) -> Tensor:
     """The recorded slice of a dimension; its limits lie inside it."""
     return view_by(Slice, input, axis=dim, start=start, stop=stop, step=step)
+
+
+def sliced(name: str, input: Tensor, dim: int, start: Any, end: Any, step: int) -> Tensor:
+    """The slice start:end:step along a dimension, a view; limits beyond its ends are cut off."""
+    have = tensor(name, input)._a.shape
+    if not have:
+        raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
+    axis = one_dim(dim, len(have), name)
+    if step <= 0:
+        raise RuntimeError(f"slice step must be positive\nIt was {step}.")
+    first, last, step = slice(start, end, step).indices(have[axis])
+    return slice_by(input, axis, first, max(first, last), step)
 
 
 @overridable
@@ -229,13 +241,13 @@ def slice_scatter(
     start: int | None = None,
     end: int | None = None,
     step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with `src` in the slice start:end:step along a dimension."""
-    blank = _blank("slice_scatter", input)
-    axis = one_dim(dim, blank._a.ndim, "slice_scatter")
-    first, last, step = slice(start, end, step).indices(blank._a.shape[axis])
-    part = slice_by(blank, axis, first, max(first, last), step)
-    return _replaced(SliceScatter, "slice_scatter", input, src, part)
+    part = sliced("slice_scatter", _blank("slice_scatter", input), dim, start, end, step)
+    r = _replaced(SliceScatter, "slice_scatter", input, src, part)
+    return r if out is None else write_out("slice_scatter", out, r)
 
 
 @overridable
