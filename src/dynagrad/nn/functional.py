@@ -76,12 +76,20 @@ from ..functions.neural.loss import (
     smooth_l1_loss,
     soft_margin_loss,
 )
+from ..functions.neural.resampling import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
+from ..functions.neural.sampling_points import affine_grid, grid_sample
 from ..functions.neural.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from ..functions.transcendental import sigmoid, tanh
 
 _hush()
 
 __all__ = [
+    "affine_grid",
     "alpha_dropout",
     "batch_norm",
     "bilinear",
@@ -102,6 +110,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -112,6 +121,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -156,4 +166,7 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
