@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from . import explain as explain
     from . import func as func
     from . import linalg as linalg
+    from . import masked as masked
     from . import nn as nn
     from . import optim as optim
     from . import profiler as profiler
@@ -200,7 +201,7 @@ if TYPE_CHECKING:
 _SUBMODULES = frozenset(
     {
         *("accelerator", "autograd", "backends", "cuda", "explain", "linalg", "nn", "optim"),
-        *("func", "profiler", "random"),
+        *("func", "masked", "profiler", "random"),
         *("serialization", "special", "testing", "utils"),
     }
 )
