@@ -34,6 +34,10 @@ from ..functions.neural.activation import (
     threshold,
     threshold_,
 )
+from ..functions.neural.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from ..functions.neural.classes import (
     cosine_embedding_loss,
     cosine_similarity,
@@ -133,6 +137,7 @@ __all__ = [
     "margin_ranking_loss",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -149,6 +154,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",

@@ -1,0 +1,101 @@
+"""Scaled dot-product attention, and the softmax that it needs. Imports NumPy only.
+
+Source: Vaswani et al., "Attention is all you need" (2017). The probabilities are not kept for the
+derivative but computed again, as in Dao et al., "FlashAttention" (2022).
+"""
+
+import numpy as np
+
+from ..batching import aligned
+from ..contraction import swap
+from ..conversion import empty_like
+from ..reduction import is_half, sum_over
+from ..rule import LEADING, general, primitive
+from ..shape import cast
+from .softmax import softmax
+
+FLOAT32 = np.dtype(np.float32)
+
+
+@primitive
+def safe_softmax(x):
+    """softmax along the last dimension; zeros where all of x is -inf."""
+    if not x.size:
+        return np.array(x)
+    top = np.maximum.reduce(x, -1, keepdims=True)
+    result = softmax.__wrapped__(x, axis=x.ndim - 1)
+    result[np.broadcast_to(top == -np.inf, x.shape)] = 0
+    return result
+
+
+def _of_softmax(g, p):
+    """The derivative of the softmax whose value is p, applied to g; it is symmetric."""
+    t = g * p
+    return t - p * sum_over(t, axes=(t.ndim - 1,), keepdims=True)
+
+
+def _softmax_vjp(g, out):
+    return _of_softmax(g, out)
+
+
+general(safe_softmax, _softmax_vjp, jvp=_softmax_vjp, batch=LEADING)
+
+
+@primitive
+def attention(q, k, v, mask, *, scale):
+    """softmax(scale * q @ k^T + mask) @ v, laid out in memory as q."""
+    dtype = q.dtype
+    if is_half(dtype):
+        q, k, v = q.astype(FLOAT32), k.astype(FLOAT32), v.astype(FLOAT32)
+    result = np.matmul(_probabilities(q, k, mask, scale), v)
+    if q.flags.c_contiguous or result.shape != q.shape:
+        return result.astype(dtype, copy=False)
+    r = empty_like(q, dtype)
+    r[...] = result
+    return r
+
+
+def _probabilities(q, k, mask, scale):
+    scores = np.matmul(q * scale, swap(k))
+    return safe_softmax(scores if mask is None else scores + mask)
+
+
+def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
+    dtype = q_meta.dtype
+    if is_half(dtype):
+        g, q, k, v = [cast(x, dtype=FLOAT32) for x in (g, q, k, v)]
+    p = _probabilities(q, k, mask, scale)
+    gq = gk = gv = None
+    if needs[0] or needs[1]:
+        h = _of_softmax(np.matmul(g, swap(v)), p) * scale
+        gq = np.matmul(h, k) if needs[0] else None
+        gk = np.matmul(swap(h), q) if needs[1] else None
+    if needs[2]:
+        gv = np.matmul(swap(p), g)
+    found = (gq, gk, gv)
+    if is_half(dtype):
+        found = tuple([None if x is None else cast(x, dtype=dtype) for x in found])
+    return (*found, None)
+
+
+def _pushed_q(t, q, k, v, mask, *, scale):
+    p = _probabilities(q, k, mask, scale)
+    return np.matmul(_of_softmax(np.matmul(t * scale, swap(k)), p), v)
+
+
+def _pushed_k(t, q, k, v, mask, *, scale):
+    p = _probabilities(q, k, mask, scale)
+    return np.matmul(_of_softmax(np.matmul(q * scale, swap(t)), p), v)
+
+
+def _pushed_v(t, q, k, mask, *, scale):
+    return np.matmul(_probabilities(q, k, mask, scale), t)
+
+
+general(
+    attention,
+    _attention_vjp,
+    joint=True,
+    jvp=(_pushed_q, _pushed_k, _pushed_v, None),
+    batch=lambda fun, values, flags, kw: fun(*aligned(values, flags), **kw),
+)
