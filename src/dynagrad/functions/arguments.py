@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import not_a_tensor, write_out
+from .. import errors
+from ..core.apply import not_a_tensor, refuse_out, write_out
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
 from ..core.tensor import Tensor
@@ -103,35 +104,20 @@ def truth(name: str, value: Any, argument: str, position: int) -> bool:
     return bool(value)
 
 
-_C_NAMES = {
-    "bool": "bool",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}
-
-
 def c_name(d: np.dtype) -> str:
     """A dtype as C++ calls it, which some of PyTorch's messages quote."""
-    return _C_NAMES.get(d.name, d.name)
+    return errors.C_NAMES.get(d.name, d.name)
+
+
+def c_type(d: np.dtype) -> str:
+    """A dtype as messages about numbers that do not fit call it."""
+    return f"{d.name}_t" if d.kind in "iu" else c_name(d)
 
 
 def write_same(name: str, out: Any, result: Tensor, *inputs: Any) -> Tensor:
     """Put a result into `out=`, which must have its dtype and no memory of the inputs."""
     given = tensor(name, out, argument="out")._a
-    if given.dtype != result._a.dtype:
-        raise RuntimeError(
-            f"Expected out tensor to have dtype {c_name(result._a.dtype)}, but got "
-            f"{c_name(given.dtype)} instead"
-        )
+    refuse_out(name, result._a.dtype, given.dtype, errors.OUT_EXACT)
     apart(given, *inputs)
     return write_out(name, out, result)
 

@@ -25,12 +25,12 @@ Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
 
 
 @overridable
-def expand(input: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dimensions of size 1, and new leading ones, repeated without copying; -1 keeps a size.
 
     A view.
     """
-    return _expand(input, plain_sizes(size, "expand"))
+    return _expand(input, plain_sizes(sizes if size is None else (size,), "expand"))
 
 
 def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -69,15 +69,16 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @overridable
-def broadcast_to(input: Tensor, *size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`input.expand(size)`: a view."""
-    return _expand(tensor("broadcast_to", input), plain_sizes(size, "broadcast_to"))
+    given = plain_sizes(sizes if size is None else (size,), "broadcast_to")
+    return _expand(tensor("broadcast_to", input), given)
 
 
 @overridable
-def sum_to_size(self: Tensor, *size: Any, **named: Any) -> Tensor:
+def sum_to_size(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """The sum down to a shape that could be expanded to the tensor's; itself if it has it."""
-    target = sizes(size or (named.get("size"),), "sum_to_size")
+    target = sizes(shape if size is None else (size,), "sum_to_size")
     have = self._a.shape
     lead = len(have) - len(target)
     fitting = zip(have[max(lead, 0) :], target, strict=False)

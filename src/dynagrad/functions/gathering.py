@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, broadcast_error, legacy_name, write_out
+from ..core.apply import apply, broadcast_error, legacy_name
 from ..core.overrides import overridable
-from ..core.tape import Node, node_class
+from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
@@ -17,7 +17,7 @@ from ..ops.elementwise import where
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from . import shape
-from .arguments import bounds, fixed, one_dim, settled, tensor
+from .arguments import bounds, c_type, fixed, one_dim, settled, tensor, write_same
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
@@ -103,18 +103,13 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
             raise RuntimeError(
                 f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)"
             )
-        return apply(IndexSelect, shape.reshape(input, (1,)), np.zeros((), np.int64), axes=(0,))
+        i = np.zeros((), np.int64)
     r = apply(IndexSelect, input, i, axes=(axis,))
-    return r if out is None else write_out("index_select", out, r)
-
-
-def _put_slices(
-    cls: type[Node], name: str, input: Tensor, axis: int, i: ndarray, source: Tensor, add: bool
-) -> Tensor:
-    if not input._a.ndim:
-        flat = apply(cls, shape.reshape(input, (1,)), i, source, axes=(0,), accumulate=add)
-        return shape.reshape(flat, ())
-    return apply(cls, input, i, source, axes=(axis,), accumulate=add)
+    if out is None:
+        return r
+    if out._a.dtype != r._a.dtype:
+        raise RuntimeError("index_select(): self and result must have the same scalar type")
+    return write_same("index_select", out, r, input, index)
 
 
 @overridable
@@ -156,10 +151,9 @@ def index_add(
         )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(RuntimeError, axis, n))
-    r = _put_slices(
-        IndexAdd, "index_add", input, axis, i, source if alpha == 1 else source * alpha, True
-    )
-    return r if out is None else write_out("index_add", out, r)
+    added = source if alpha == 1 else source * alpha
+    r = apply(IndexAdd, input, i, added, axes=(axis,), accumulate=True)
+    return r if out is None else write_same("index_add", out, r, index, source)
 
 
 @overridable
@@ -191,8 +185,8 @@ def index_copy(
         )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(IndexError, axis, n, "index_copy_(): "))
-    r = _put_slices(IndexCopy, "index_copy", input, axis, i, source, False)
-    return r if out is None else write_out("index_copy", out, r)
+    r = apply(IndexCopy, input, i, source, axes=(axis,), accumulate=False)
+    return r if out is None else write_same("index_copy", out, r, index, source)
 
 
 @overridable
@@ -209,10 +203,14 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             f"{value._a.ndim} dimension(s). Its shape is {list(value._a.shape)}."
         )
     n = input._a.shape[axis] if input._a.ndim else 1
-    cls = IndexFill1 if isinstance(value, Tensor) else IndexFill0
-    return _put_slices(
-        cls, "index_fill", input, axis, in_range(i, n, axis), number_for(value, input._a), False
-    )
+    places = in_range(i, n, axis)
+    cls = IndexFill0
+    if isinstance(value, Tensor):
+        cls = IndexFill1
+        if type(places) is ndarray:  # each place has its derivative once
+            places = np.unique(places)
+    number = number_for(value, input._a)
+    return apply(cls, input, places, number, axes=(axis,), accumulate=False)
 
 
 def _places(name: str, input: Tensor, indices: Any) -> Places:
@@ -272,17 +270,22 @@ def _flat_places(name: str, input: Tensor, index: Any) -> tuple[ndarray, tuple[i
         raise IndexError(
             f"out of range: tried to access index {wrong} on a tensor of {n} elements."
         )
-    return where(i < 0, i + n, i), tuple(range(input._a.ndim))
+    return where(i < 0, i + n, i), tuple(range(max(input._a.ndim, 1)))
 
 
 @overridable
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with these numbers in row-major order, in the shape of `index`; a copy."""
     places, axes = _flat_places("take", tensor("take", input), index)
-    if not axes:
-        input, axes = shape.reshape(input, (1,)), (0,)
     r = apply(Take, input, places, axes=axes)
-    return r if out is None else write_out("take", out, r)
+    if out is None:
+        return r
+    if tensor("take", out, 3, "out")._a.dtype != r._a.dtype:
+        raise RuntimeError(
+            "take(): self and out expected to have the same dtype, but got self.dtype = "
+            f"{legacy_name(r._a.dtype)} and out.dtype = {legacy_name(out._a.dtype)}"
+        )
+    return write_same("take", out, r, input, index)
 
 
 @overridable
@@ -304,11 +307,6 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     if b.shape != places.shape:
         places = places.reshape(b.shape)
-    if not axes:
-        flat = apply(
-            Put, shape.reshape(input, (1,)), places, source, axes=(0,), accumulate=accumulate
-        )
-        return shape.reshape(flat, ())
     return apply(Put, input, places, source, axes=axes, accumulate=accumulate)
 
 
@@ -333,10 +331,13 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
         full = np.broadcast_shapes(a.shape, m.shape)
         m = np.broadcast_to(m, full)
         input = input if a.shape == full else expand(input, full)
-    if not input._a.ndim:
-        input = shape.reshape(input, (1,))
-    r = apply(MaskedSelect, input, np.flatnonzero(m), axes=tuple(range(input._a.ndim)))
-    return r if out is None else write_out("masked_select", out, r)
+    axes = tuple(range(max(input._a.ndim, 1)))
+    r = apply(MaskedSelect, input, np.flatnonzero(m), axes=axes)
+    if out is None:
+        return r
+    if tensor("masked_select", out, 3, "out")._a.dtype != r._a.dtype:
+        raise RuntimeError("masked_select(): self and result must have the same scalar type")
+    return write_same("masked_select", out, r, input, mask)
 
 
 def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str]) -> ndarray:
@@ -371,6 +372,11 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             "where() for such values."
         )
     cls = MaskedFill1 if isinstance(value, Tensor) else MaskedFill0
+    if cls is MaskedFill1 and value._a.dtype.kind == "c" and input._a.dtype.kind not in "cb":
+        raise RuntimeError(
+            f"value cannot be converted to type {c_type(input._a.dtype)} without overflow\n"
+            f"A complex number was given for a tensor of dtype {input.dtype!r}."
+        )
     return apply(cls, input, m, number_for(value, input._a))
 
 
@@ -433,9 +439,17 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
         "over aten::nonzero.",
     )
     if as_tuple:
-        return tuple([wrap(i) for i in np.nonzero(a if a.ndim else a.reshape(1))])
+        found = np.nonzero(a if a.ndim else a.reshape(1))
+        return tuple([wrap(np.ascontiguousarray(i)) for i in found])
     r = wrap(np.argwhere(a) if a.ndim else np.empty((int(bool(a)), 0), np.int64))
-    return r if out is None else write_out("nonzero", out, r)
+    if out is None:
+        return r
+    if tensor("nonzero", out, 2, "out")._a.dtype != np.int64:
+        raise RuntimeError(
+            "nonzero: Expected out tensor to have scalar type Long but got scalar type"
+            f"{legacy_name(out._a.dtype)}"
+        )
+    return write_same("nonzero", out, r, input)
 
 
 @overridable

@@ -270,7 +270,7 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
 
 
 @overridable
-def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
+def resize_(self: Tensor, *shape_: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Another shape over the same storage, in row-major order; a larger one gets new memory.
 
     Elements keep their order in the storage; new ones are zeros. Views that exist keep the old
@@ -280,7 +280,7 @@ def resize_(self: Tensor, *sizes_: Any, memory_format: Any = None) -> Tensor:
         raise RuntimeError(
             "cannot resize variables that require grad. Use a view or reshape, or detach() first."
         )
-    shape = sizes(sizes_, "resize_")
+    shape = sizes(shape_ if size is None else (size,), "resize_")
     if any(n < 0 for n in shape):
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, promoted, recording, write_out
+from ..core.apply import apply, legacy_name, promoted, recording, write_out
 from ..core.complaints import type_name
+from ..core.dtype import category
 from ..core.overrides import overridable
 from ..core.tape import Meta, node_class
 from ..core.tensor import Tensor, edge_of, record, wrap
@@ -14,7 +15,7 @@ from ..ops import indexing
 from ..ops import joining as ops
 from ..ops.rule import RULES
 from . import shape
-from .arguments import one_dim, tensor
+from .arguments import apart, one_dim, tensor
 from .expansion import expand
 
 __all__ = [
@@ -107,7 +108,31 @@ def cat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
         r = _join(Cat, _same_dtype(tensors), axis)
     except ValueError:
         raise _cat_error(shapes, axis) from None
-    return r if out is None else write_out("cat", out, r)
+    if rank in CHANNELS and not tensors[0]._a.flags.c_contiguous:
+        _keep_channels_last(r, tensors, CHANNELS[rank])
+    return r if out is None else _write_joined("cat", out, r, tensors)
+
+
+#: The order in memory, for the number of dimensions, in which the channels stand last.
+CHANNELS = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+
+
+def _keep_channels_last(r: Tensor, tensors: Any, order: tuple[int, ...]) -> None:
+    """Lay the result out as the tensors lie in memory, if all have their channels last."""
+    if type(r._a) is ndarray and all(x._a.transpose(order).flags.c_contiguous for x in tensors):
+        laid = np.array(r._a.transpose(order), order="C")
+        r._a = laid.transpose(tuple([order.index(d) for d in range(len(order))]))
+
+
+def _write_joined(name: str, out: Tensor, r: Tensor, tensors: tuple[Tensor, ...]) -> Tensor:
+    given = tensor(name, out, 3, "out")._a.dtype
+    if category(r._a.dtype) > category(given):
+        raise TypeError(
+            f"torch.cat(): input types can't be cast to the desired output type "
+            f"{legacy_name(given)}\nTheir common dtype is {r.dtype!r}."
+        )
+    apart(out._a, *tensors)
+    return write_out(name, out, r)
 
 
 def _cat_error(shapes: list[tuple], axis: int) -> RuntimeError:
@@ -159,7 +184,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
                 f"entry {number}"
             )
     r = _join(Stack, _same_dtype(tensors), one_dim(dim, len(first), "stack", extra=1))
-    return r if out is None else write_out("stack", out, r)
+    return r if out is None else _write_joined("stack", out, r, tensors)
 
 
 def _joined(name: str, tensors: Any, rank: int, axis: int, out: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, to_dtype, write_out
+from ..core.apply import apply, to_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
 from ..core.tape import node_class
@@ -12,7 +12,7 @@ from ..core.tensor import Tensor, wrap
 from ..core.views import as_strided_view
 from ..ops import shape
 from ..ops.rule import RULES
-from .arguments import one_dim, sizes, tensor
+from .arguments import one_dim, sizes, tensor, write_same
 from .conversion import fill_
 from .shape import view_by
 
@@ -51,6 +51,11 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if not have:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     dim = one_dim(dim, len(have), "narrow")
+    if isinstance(start, Tensor) and (start._a.ndim or start._a.dtype.kind not in "iu"):
+        raise RuntimeError(
+            "start must be an 0-dim integral Tensor.\nIt has shape "
+            f"{list(start._a.shape)} and dtype {start.dtype!r}."
+        )
     start, length, n = whole(start, "narrow", "start"), whole(length, "narrow", "length"), have[dim]
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative. Got {length}")
@@ -247,7 +252,7 @@ def slice_scatter(
     """A copy with `src` in the slice start:end:step along a dimension."""
     part = sliced("slice_scatter", _blank("slice_scatter", input), dim, start, end, step)
     r = _replaced(SliceScatter, "slice_scatter", input, src, part)
-    return r if out is None else write_out("slice_scatter", out, r)
+    return r if out is None else write_same("slice_scatter", out, r, src)
 
 
 @overridable

@@ -104,7 +104,8 @@ def _logspace_values(start: Any, end: Any, n: int, base: float, d: np.dtype) -> 
         return np.array([_power(base, float(fitting(start, d)))] * n, F64).astype(d)
     a, b = np.array(fitting(start, d), d), np.array(fitting(end, d), d)
     with np.errstate(all="ignore"):
-        first, last, step = float(a), float(b), float((b - a).astype(d)) / (n - 1)
+        first, last = float(a), float(b)
+        step = (last - first if d.kind in "iu" else float((b - a).astype(d))) / (n - 1)
         i = np.arange(n)
         exponents = np.where(i < n // 2, first + step * i, last - step * (n - 1 - i))
         values = np.array([_power(base, exponent) for exponent in exponents.tolist()], F64)
@@ -190,6 +191,8 @@ def arange(
         raise _no_kernel("arange_cpu", d)
     if d == INT64:
         start, end, step = (int(v) if math.isfinite(v) else v for v in (start, end, step))
+        if not step and not integers:
+            raise ValueError("step must be nonzero\nAs an integer it is 0.")
     _check_range(start, end, step)
     if d == INT64 and isinstance(start, int) and isinstance(end, int) and isinstance(step, int):
         n = max(-((start - end) // step), 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, write_out
+from ..core.apply import apply, legacy_name
 from ..core.dtype import int64, numpy_dtype
 from ..core.overrides import explained, overridable
 from ..core.tape import node_class
@@ -15,7 +15,7 @@ from ..ops import joining as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
-from .arguments import fixed, many_dims, one_dim, sizes, tensor
+from .arguments import fixed, many_dims, one_dim, sizes, tensor, write_same
 from .expansion import expand
 
 __all__ = [
@@ -50,13 +50,13 @@ IndexSelect = node_class("IndexSelectBackward0", RULES[indexing.index])
 
 
 @overridable
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The tensor repeated as blocks along each dimension; leading repeats add dimensions.
 
     A copy.
     """
     have = tensor("repeat", input)._a.shape
-    repeats = sizes(repeats, "repeat", "repeats")
+    repeats = sizes(counts if repeats is None else (repeats,), "repeat", "repeats")
     if len(repeats) < len(have):
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of "
@@ -73,10 +73,10 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
 
 
 @overridable
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Any = None) -> Tensor:
     """As repeat, but fewer repeats than dimensions apply to the last ones."""
     rank = tensor("tile", input)._a.ndim
-    dims = sizes(dims, "tile", "dims")
+    dims = sizes(counts if dims is None else (dims,), "tile", "dims")
     return repeat(input, (1,) * (rank - len(dims)) + dims)
 
 
@@ -143,10 +143,10 @@ def _check_counts(counts: np.ndarray, n: int) -> None:
 
 
 @overridable
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """The order of elements reversed along these dimensions; a copy."""
     rank = tensor("flip", input)._a.ndim
-    dims = sizes(dims, "flip", "dims")
+    dims = sizes(axes if dims is None else (dims,), "flip", "dims")
     return apply(Flip, input, axes=many_dims(dims, rank, "flip") if dims else ())
 
 
@@ -154,7 +154,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 def fliplr(input: Tensor) -> Tensor:
     """Columns in reverse order (dimension 1); a copy."""
     if tensor("fliplr", input)._a.ndim < 2:
-        raise RuntimeError(f"Input must be >= 2-d. Got shape {list(input._a.shape)}")
+        raise RuntimeError(f"Input must be >= 2-d.\nIt has shape {list(input._a.shape)}.")
     return apply(Flip, input, axes=(1,))
 
 
@@ -162,7 +162,7 @@ def fliplr(input: Tensor) -> Tensor:
 def flipud(input: Tensor) -> Tensor:
     """Rows in reverse order (dimension 0); a copy."""
     if tensor("flipud", input)._a.ndim < 1:
-        raise RuntimeError("Input must be >= 1-d. Got a 0-d tensor")
+        raise RuntimeError("Input must be >= 1-d.\nIt has no dimensions.")
     return apply(Flip, input, axes=(0,))
 
 
@@ -198,6 +198,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         )
     if not dims:
         return apply(Roll, input, shifts=shifts[0], axes=None)
+    if not rank:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     return apply(Roll, input, shifts=shifts, axes=tuple([one_dim(d, rank, "roll") for d in dims]))
 
 
@@ -214,7 +216,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
         r = diag_embed(input, diagonal)
     else:
         r = apply(DiagonalCopy, input, offset=diagonal, axis1=0, axis2=1)
-    return r if out is None else write_out("diag", out, r)
+    return r if out is None else write_same("diag", out, r, input)
 
 
 @overridable
@@ -244,7 +246,7 @@ def _triangle(cls: type, name: str, input: Any, diagonal: int, out: Tensor | Non
             f"{list(input._a.shape)}"
         )
     r = apply(cls, input, k=diagonal)
-    return r if out is None else write_out(name, out, r)
+    return r if out is None else write_same(name, out, r)
 
 
 @overridable

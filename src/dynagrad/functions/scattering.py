@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, broadcast_error, legacy_name, write_out
+from ..core.apply import apply, broadcast_error, legacy_name
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
@@ -14,9 +14,10 @@ from ..ops import indexing as ops
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to
 from . import shape
-from .arguments import bounds, one_dim, tensor
+from .arguments import bounds, one_dim, tensor, write_same
 from .expansion import expand
 from .indexing import number_for
+from .rounding import remainder
 
 __all__ = [
     "gather",
@@ -49,7 +50,7 @@ def _index(
     if i.dtype not in (np.int64, np.int32) and i.size:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {index.dtype!r}")
     if not i.size:
-        return axis, np.zeros((0,) * max(a.ndim, 1), np.int64)
+        return axis, i.astype(np.int64)
     which = "input" if name == "gather" else "self"
     if max(i.ndim, 1) != max(a.ndim, 1):
         raise RuntimeError(
@@ -96,10 +97,8 @@ def gather(
     dimensions; a copy.
     """
     axis, i = _index("gather", input, dim, index, None)
-    if not i.size:
-        return wrap(np.empty(index._a.shape, input._a.dtype))
     r = apply(Gather, input, i, axis=axis)
-    return r if out is None else write_out("gather", out, r)
+    return r if out is None else write_same("gather", out, r, input, index)
 
 
 @overridable
@@ -112,7 +111,7 @@ def take_along_dim(
     a, i = tensor("take_along_dim", input)._a, tensor("take_along_dim", indices, 2, "indices")._a
     if dim is None:
         r = gather(shape.view(shape.contiguous(input), -1), 0, shape.reshape(indices, (-1,)))
-        return r if out is None else write_out("take_along_dim", out, r)
+        return r if out is None else write_same("take_along_dim", out, r, input, indices)
     if a.ndim != i.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of "
@@ -132,8 +131,10 @@ def take_along_dim(
     full = np.broadcast_shapes(*others)
     input = expand(input, (*full[:axis], a.shape[axis], *full[axis + 1 :]))
     indices = expand(indices, (*full[:axis], i.shape[axis], *full[axis + 1 :]))
+    if i.size and a.size:  # as PyTorch has it, also for numbers beyond the end
+        indices = remainder(indices, a.shape[axis] if a.ndim else 1)
     r = gather(input, axis, indices)
-    return r if out is None else write_out("take_along_dim", out, r)
+    return r if out is None else write_same("take_along_dim", out, r, input, indices)
 
 
 # --- scatter ----------------------------------------------------------------------------------
@@ -171,7 +172,8 @@ def scatter(
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply. Got {reduce!r}")
     if not i.size:
-        return apply(shape.Clone, input)
+        r = apply(shape.Clone, input)
+        return r if out is None else write_same("scatter", out, r)
     source = _source("scatter", input, given, i) if whole else number_for(given, input._a)
     if reduce == "add":
         r = apply(ScatterAdd, input, i, source, axis=axis)
@@ -180,7 +182,7 @@ def scatter(
         r = apply(ScatterReduce, input, i, source, axis=axis, reduce="prod", include_self=True)
     else:
         r = apply(Scatter0 if whole else Scatter1, input, i, source, axis=axis)
-    return r if out is None else write_out("scatter", out, r)
+    return r if out is None else write_same("scatter", out, r, index, src)
 
 
 @overridable
@@ -192,9 +194,10 @@ def scatter_add(
     """
     axis, i = _index("scatter_add", input, dim, index, tensor("scatter_add", src, 4, "src")._a)
     if not i.size:
-        return apply(shape.Clone, input)
+        r = apply(shape.Clone, input)
+        return r if out is None else write_same("scatter_add", out, r)
     r = apply(ScatterAdd, input, i, _source("scatter", input, src, i), axis=axis)
-    return r if out is None else write_out("scatter_add", out, r)
+    return r if out is None else write_same("scatter_add", out, r, index, src)
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
@@ -224,12 +227,13 @@ def scatter_reduce(
         "scatter_reduce", input, dim, index, tensor("scatter_reduce", src, 4, "src")._a
     )
     if not i.size:
-        return apply(shape.Clone, input)
+        r = apply(shape.Clone, input)
+        return r if out is None else write_same("scatter_reduce", out, r)
     source = _source("scatter", input, src, i)
     r = _reduced(
         input, axis, i, source, reduce, include_self, (ScatterSum, ScatterMean, ScatterReduce)
     )
-    return r if out is None else write_out("scatter_reduce", out, r)
+    return r if out is None else write_same("scatter_reduce", out, r, index, src)
 
 
 def _reduced(
@@ -260,6 +264,7 @@ def index_reduce(
     reduce: str,
     *,
     include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """scatter_reduce of whole slices: slice number k of source goes to slice number index[k].
 
@@ -273,19 +278,21 @@ def index_reduce(
     a, b = tensor("index_reduce", input)._a, tensor("index_reduce", source, 4, "source")._a
     axis = one_dim(dim, a.ndim, "index_reduce")
     vector = tensor("index_reduce", index, 3, "index")._a.reshape(-1)
-    if b.ndim != a.ndim or vector.size != b.shape[axis]:
+    if b.ndim != a.ndim or vector.size != (b.shape[axis] if b.ndim else 1):
         raise RuntimeError(
             f"index_reduce(): Number of indices ({vector.size}) should be equal to "
             "source.size(dim), source has shape "
             f"{list(b.shape)}, self {list(a.shape)}"
         )
-    wide = broadcast_to(vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)), shape=b.shape)
+    wide = vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)) if a.ndim else vector.reshape(())
+    wide = broadcast_to(wide, shape=b.shape)
     _, i = _index("index_reduce", input, axis, wrap(wide), b)
     if not i.size:
-        return apply(shape.Clone, input)
-    return _reduced(
-        input, axis, i, source, reduce, include_self, (IndexMean, IndexMean, IndexReduce)
-    )
+        r = apply(shape.Clone, input)
+    else:
+        kinds = (IndexMean, IndexMean, IndexReduce)
+        r = _reduced(input, axis, i, source, reduce, include_self, kinds)
+    return r if out is None else write_same("index_reduce", out, r, index, source)
 
 
 # --- in place ---------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def _clamp_number(cls, name, input, low, high, out):
         if limit is not None:
             x = with_common(x, limit)
     result = apply(cls, x, low=plain(low), high=plain(high))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_out(f"{name}.Scalar", out, result)
 
 
 clip = clamp
@@ -142,6 +142,8 @@ clip = clamp
 @overridable
 def clamp_min(input, min, *, out=None):
     """The larger of input and min, a number or a tensor, elementwise."""
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("clamp_min", 1, "input", input)
     if isinstance(min, Tensor):
         return of_operands(ClampMin, "clamp_min", (input, min), out)
     if not isinstance(min, OPERANDS):
@@ -152,6 +154,8 @@ def clamp_min(input, min, *, out=None):
 @overridable
 def clamp_max(input, max, *, out=None):
     """The smaller of input and max, a number or a tensor, elementwise."""
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("clamp_max", 1, "input", input)
     if isinstance(max, Tensor):
         return of_operands(ClampMax, "clamp_max", (input, max), out)
     if not isinstance(max, OPERANDS):

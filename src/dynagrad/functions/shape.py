@@ -65,15 +65,15 @@ def view_by(cls: type, x: Tensor, **kw: Any) -> Tensor:
 
 
 @overridable
-def view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory under another shape, in row-major order; one size may be -1. Never copies.
 
     Given a dtype instead: the same bytes read as that type. Raises RuntimeError where sizes do not
     multiply up, or where the strides would need a copy. Source: torch.Tensor.view.
     """
-    if dtype is not None or (len(size) == 1 and isinstance(size[0], _Dtype)):
-        return _view_dtype(input, size[0] if dtype is None else dtype)
-    size = plain_sizes(size, "view")
+    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], _Dtype)):
+        return _view_dtype(input, shape[0] if dtype is None else dtype)
+    size = plain_sizes(shape if size is None else (size,), "view")
     a = input._a
     try:
         if type(a) is ndarray:
@@ -186,12 +186,12 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @overridable
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in row-major order under another shape: a view where strides allow, else a
     copy.
     """
     tensor("reshape", input)
-    shape = plain_sizes(shape, "reshape", "shape")
+    shape = plain_sizes(sizes if shape is None else (shape,), "reshape", "shape")
     a = input._a
     try:
         if type(a) is ndarray:
@@ -275,10 +275,10 @@ def is_contiguous(input: Tensor, memory_format: Any = None) -> bool:
 
 
 @overridable
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """Dimensions in another order, a view: size(i) of the result is input.size(dims[i])."""
     rank = tensor("permute", input)._a.ndim
-    dims = plain_sizes(dims, "permute", "dims")
+    dims = plain_sizes(order if dims is None else (dims,), "permute", "dims")
     if len(dims) != rank:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match "

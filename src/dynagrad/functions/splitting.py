@@ -52,10 +52,14 @@ def _even_sizes(n: int, size: int) -> tuple[int, ...]:
 
 
 @overridable
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
     """Parts of one size along a dimension (the last may be smaller), or of the sizes listed:
     views.
     """
+    if split_size is not None:
+        split_size_or_sections = split_size
     if isinstance(split_size_or_sections, list | tuple):
         return split_with_sizes(tensor, split_size_or_sections, dim)
     axis = _splittable("split", tensor, dim)
@@ -104,11 +108,20 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @overridable
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    sections: Any = None,
+    indices: Any = None,
+) -> tuple[Tensor, ...]:
     """Parts along a dimension: a number of nearly equal ones, or those between the indices
     listed. Views.
     """
     rank = tensor("tensor_split", input)._a.ndim
+    if indices_or_sections is None:
+        indices_or_sections = indices if sections is None else sections
     if not rank:
         raise RuntimeError(
             "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
@@ -162,24 +175,32 @@ def _split_at(
     return tensor_split(input, indices_or_sections, axis)
 
 
-def hsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(
+    input: Tensor, *indices_or_sections: Any, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """tensor_split along dimension 1 (0 for a vector); a number of parts must divide the size."""
     axis = 0 if isinstance(input, Tensor) and input._a.ndim == 1 else 1
-    return _split_at("hsplit", 1, input, _one_or_all(indices_or_sections), axis)
+    return _split_at("hsplit", 1, input, _one_or_all(indices_or_sections, sections, indices), axis)
 
 
-def vsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(
+    input: Tensor, *indices_or_sections: Any, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """tensor_split along dimension 0; a number of parts must divide the size."""
-    return _split_at("vsplit", 2, input, _one_or_all(indices_or_sections), 0)
+    return _split_at("vsplit", 2, input, _one_or_all(indices_or_sections, sections, indices), 0)
 
 
 @overridable
-def dsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(
+    input: Tensor, *indices_or_sections: Any, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """tensor_split along dimension 2; a number of parts must divide the size."""
-    return _split_at("dsplit", 3, input, _one_or_all(indices_or_sections), 2)
+    return _split_at("dsplit", 3, input, _one_or_all(indices_or_sections, sections, indices), 2)
 
 
-def _one_or_all(given: tuple) -> Any:
+def _one_or_all(given: tuple, sections: Any, indices: Any) -> Any:
+    if not given:
+        return indices if sections is None else sections
     return given[0] if len(given) == 1 else given
 
 

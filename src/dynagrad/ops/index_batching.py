@@ -65,7 +65,26 @@ def _exchanged(v: Any, first: int, second: int) -> Any:
     return transpose(v, axes=(0, *range(cut, end), *range(1, cut), *range(end, v.ndim)))
 
 
-def index_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
+def _of_numbers(batch: Any, *, drop: bool = True) -> Any:
+    """Let a batching rule take numbers for vectors of one element, as the primitives do; `drop`:
+    its results are numbers again.
+    """
+
+    def batched(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
+        x, *rest = values
+        if kw.get("shape", x.shape[int(flags[0]) :]):
+            return batch(fun, values, flags, kw)
+        if "shape" in kw:
+            kw = {**kw, "shape": (1,)}
+        else:
+            values = [reshape(x, shape=(*x.shape, 1)), *rest]
+        result = batch(fun, values, flags, kw)
+        return reshape(result, shape=result.shape[:1]) if drop else result
+
+    return batched
+
+
+def _index_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     """Batching of index."""
     axes = kw["axes"]
     (x, i), size = values, batch_size(values, flags)
@@ -80,7 +99,7 @@ def index_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     return layout.out(fun(x, own, axes=joint))
 
 
-def unindex_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
+def _unindex_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     """Batching of the transpose of index."""
     axes, shape = kw["axes"], kw["shape"]
     (x, i), size = values, batch_size(values, flags)
@@ -92,7 +111,7 @@ def unindex_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     return fun(layout.into(x), own, axes=joint, shape=(size, *shape))
 
 
-def clear_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
+def _clear_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     """Batching of clear."""
     axes = kw["axes"]
     (x, i), size = values, batch_size(values, flags)
@@ -103,7 +122,7 @@ def clear_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     return fun(x, own, axes=joint)
 
 
-def put_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
+def _put_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     """Batching of put."""
     axes, (x, i, v), size = kw["axes"], values, batch_size(values, flags)
     x, _, v = leading(values, flags)
@@ -113,6 +132,12 @@ def put_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
         return fun(x, i, v, **{**kw, "axes": tuple([a + 1 for a in axes])})
     own, joint = _own_places(i, flags[1], axes, x.shape[1:], size)
     return fun(x, own, layout.into(v), **{**kw, "axes": joint})
+
+
+index_batch = _of_numbers(_index_batch, drop=False)
+unindex_batch = _of_numbers(_unindex_batch)
+clear_batch = _of_numbers(_clear_batch)
+put_batch = _of_numbers(_put_batch)
 
 
 # --- one index for every element ------------------------------------------------------------------

@@ -72,13 +72,15 @@ linear(ungetitem, lambda g, *, index: getitem(g, index=index), batch=basic_batch
 # An index is one array of places, counted in row-major order through the dimensions `axes` that
 # it replaces: never negative, never out of range. Indices in several dimensions are brought into
 # this form first. The result has the index's dimensions where `axes` stood, or in front if they
-# are not neighbours.
+# are not neighbours. A number counts as a vector of one element.
 
 
 @primitive
 def index(x, i, *, axes):
     """The elements of `x` at places `i` of the dimensions `axes`, in new memory."""
     first = axes[0]
+    if not x.ndim:
+        x = x.reshape(1)
     if len(axes) > 1:
         if not _neighbours(axes):
             return _row_major(x[_key(x, i, axes)])
@@ -111,12 +113,14 @@ def put(x, i, v, *, axes, accumulate):
 def clear(x, i, *, axes):
     """A copy of `x` with zeros at places `i` of the dimensions `axes`."""
     result = np.array(x, order="C")
-    result[_key(x, i, axes)] = 0
+    put_into(result, i, 0, axes=axes, accumulate=False)
     return result
 
 
 def put_into(x, i, v, *, axes, accumulate):
     """Write or add `v` at places `i` of x's own memory."""
+    if not x.ndim:
+        x = x.reshape(1)
     if not accumulate:
         x[_key(x, i, axes)] = v
         return
@@ -228,6 +232,8 @@ def _uncropped(g, shape):
 @primitive
 def gather(x, i, *, axis):
     """out[a, b, ..] = x[.., i[a, b, ..], ..] with the index along `axis`."""
+    if not i.size:
+        return np.empty(i.shape, x.dtype)
     return x.reshape(-1).take(_grid(x.shape, i, axis))
 
 
@@ -235,7 +241,8 @@ def gather(x, i, *, axis):
 def ungather(x, i, *, axis, shape):
     """Zeros of `shape` with `x` added where gather read: its transpose."""
     result = np.zeros(shape, x.dtype)
-    add_at(result, _grid(shape, i, axis), x)
+    if i.size:
+        add_at(result, _grid(shape, i, axis), x)
     return result
 
 
@@ -296,7 +303,7 @@ def _neutral(reduce, dtype):
     if reduce == "prod":
         return 1
     sign = -1 if reduce == "amax" else 1
-    if dtype.kind == "f":
+    if dtype.kind in "fV":
         return sign * math.inf
     if dtype.kind == "b":
         return reduce == "amin"
@@ -329,33 +336,34 @@ def _extreme_factors(x, i, v, out, dtype, axis, include_self):
         own = erase(own, i, axis=axis)
     own = cast(own, dtype=dtype)
     theirs = cast(np.equal(v, gather(out, i, axis=axis)), dtype=dtype)
-    return own, 1.0, theirs, np.maximum(scatter_add(own, i, theirs, axis=axis), 1.0)
+    return own, [(1.0, theirs)], np.maximum(scatter_add(own, i, theirs, axis=axis), 1.0)
 
 
 def _product_factors(x, i, v, dtype, axis, include_self):
-    """A product's derivative is that of the others, by counting zeros instead of dividing by
-    them.
+    """A product's derivative is the product of the others: the whole without the element, which is
+    divided out where it is not zero and replaced by one where it is the only zero there.
+
+    These products are scatters again, so that further derivatives see the zeros among the others.
     """
-    zero_x, zero_v = np.equal(x, 0.0), np.equal(v, 0.0)
-    counted = cast(zero_x, dtype=dtype)
-    safe_x = x + counted
-    if not include_self:
-        counted = erase(counted, i, axis=axis)
-    marks = cast(zero_v, dtype=dtype)
-    safe_v = v + marks
-    zeros_there = scatter_add(counted, i, marks, axis=axis)
-    whole = scatter_reduce(safe_x, i, safe_v, axis=axis, reduce="prod", include_self=include_self)
-    keep_x = cast(np.equal(zeros_there, counted), dtype=dtype)
-    keep_v = cast(np.equal(gather(zeros_there, i, axis=axis), marks), dtype=dtype)
-    own = keep_x * whole / safe_x
+    settings = {"axis": axis, "reduce": "prod"}
+    safe_x = x + cast(np.equal(x, 0.0), dtype=dtype)
+    own = scatter_reduce(safe_x, i, v, include_self=True, **settings) / safe_x
     if not include_self:
         own = erase(own, i, axis=axis)
-    return own, whole, keep_v / safe_v, 1.0
+    marks = cast(np.equal(v, 0.0), dtype=dtype)
+    nothing = cast(np.not_equal(x, x), dtype=dtype)
+    zeros_there = gather(scatter_add(nothing, i, marks, axis=axis), i, axis=axis)
+    only = marks * cast(np.equal(zeros_there, 1.0), dtype=dtype)
+    safe_v = v * (1.0 - marks) + marks
+    whole = scatter_reduce(x, i, v, include_self=include_self, **settings)
+    without = scatter_reduce(x, i, safe_v, include_self=include_self, **settings)
+    return own, [(whole, (1.0 - marks) / safe_v), (without, only)], 1.0
 
 
 def _factors(x, x_meta, i, v, out, axis, reduce, include_self):
-    """(own, whole, theirs, ties): a result's derivative by x's element is `own / ties`, by an
-    element of the source `whole / ties`, at its place, times `theirs`.
+    """(own, parts, ties): a result's derivative by x's element is `own / ties`; by an element of
+    the source it is the sum, over the (whole, theirs) in `parts`, of `whole / ties` at its place
+    times `theirs`.
     """
     part = _cropped(v, i.shape)
     if reduce == "prod":
@@ -363,21 +371,31 @@ def _factors(x, x_meta, i, v, out, axis, reduce, include_self):
     return _extreme_factors(x, i, part, out, x_meta.dtype, axis, include_self)
 
 
+def _added(terms):
+    first, *rest = terms
+    for term in rest:
+        first = first + term
+    return first
+
+
 def _scatter_reduce_gradient(g, x, x_meta, i, v, out, *, axis, reduce, include_self):
-    own, whole, theirs, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    own, parts, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
     g = g / ties
-    return g * own, None, _uncropped(gather(g * whole, i, axis=axis) * theirs, v.shape)
+    to_v = _added([gather(g * whole, i, axis=axis) * theirs for whole, theirs in parts])
+    return g * own, None, _uncropped(to_v, v.shape)
 
 
 def _input_jvp(t, x, x_meta, i, v, out, *, axis, reduce, include_self):
-    own, _, _, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    own, _, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
     return t * own / ties
 
 
 def _source_jvp(t, x, x_meta, i, v, out, *, axis, reduce, include_self):
-    _, whole, theirs, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
-    nothing = zeros(shape=x_meta.shape, dtype=x_meta.dtype, like=x)
-    return scatter_add(nothing, i, _cropped(t, i.shape) * theirs, axis=axis) * whole / ties
+    _, parts, ties = _factors(x, x_meta, i, v, out, axis, reduce, include_self)
+    nothing, t = zeros(shape=x_meta.shape, dtype=x_meta.dtype, like=x), _cropped(t, i.shape)
+    return _added(
+        [scatter_add(nothing, i, t * theirs, axis=axis) * whole / ties for whole, theirs in parts]
+    )
 
 
 general(

@@ -200,14 +200,23 @@ def _window_beyond(x, size, stride, offset):
     return np.lib.stride_tricks.as_strided(origin, size, tuple(s * step for s in stride))
 
 
-def _laid_out(shape, stride, dtype):
-    """Zeros in memory with the given strides, as (memory, view of that shape)."""
-    span = (
-        1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if math.prod(shape) else 0
-    )
-    memory = np.zeros(span, dtype)
+def _span(size, stride):
+    """The number of elements that a window reaches over; 0 for one without elements."""
+    return _reach(size, stride) if math.prod(size) else 0
+
+
+def _laid_out(shape, base_stride, dtype, size, stride, offset):
+    """Zeros in memory with base_stride as strides, and with room for a window of another geometry:
+    (view of that shape, window, memory, place of the window in it).
+    """
+    lead = max(-offset, 0)
+    inside = lead + _span(shape, base_stride), lead + offset + _span(size, stride)
+    memory = np.zeros(max(*inside, 1), dtype)
     step = memory.itemsize
-    return memory, ndarray(shape, dtype, memory, 0, tuple(s * step for s in stride))
+    whole = ndarray(shape, dtype, memory, lead * step, tuple(s * step for s in base_stride))
+    place = (lead + offset) * step
+    window = ndarray(size, dtype, memory, place, tuple(s * step for s in stride))
+    return whole, window, memory, lead + offset
 
 
 @primitive
@@ -217,9 +226,9 @@ def as_strided(x, *, size, stride, offset, base_stride):
     """
     step = x.itemsize
     if x.strides != tuple(s * step for s in base_stride) and x.size:
-        memory, view = _laid_out(x.shape, base_stride, x.dtype)
-        view[...] = x
-        return ndarray(size, x.dtype, memory, offset * step, tuple(s * step for s in stride))
+        whole, window, _, _ = _laid_out(x.shape, base_stride, x.dtype, size, stride, offset)
+        whole[...] = x
+        return window
     return _window(x, size, stride, offset)
 
 
@@ -228,11 +237,9 @@ def scatter_strided(x, *, shape, size, stride, offset, base_stride):
     """Zeros of `shape` with `x` added into the window of that geometry: the transpose of
     as_strided.
     """
-    memory, whole = _laid_out(shape, base_stride, x.dtype)
-    step = x.itemsize
-    window = ndarray(size, x.dtype, memory, offset * step, tuple(s * step for s in stride))
+    whole, window, memory, start = _laid_out(shape, base_stride, x.dtype, size, stride, offset)
     if _overlaps(size, stride):
-        place = np.full(size, offset)
+        place = np.full(size, start)
         for axis, s in enumerate(stride):
             place += s * np.arange(size[axis]).reshape((-1,) + (1,) * (len(size) - axis - 1))
         np.add.at(memory, place.ravel(), np.ravel(x))
@@ -304,10 +311,9 @@ def write_strided(x, y, *, size, stride, offset, base_stride):
     """A copy of `x` with `y` written into the window of that geometry: what an in-place write
     to a view does.
     """
-    memory, whole = _laid_out(x.shape, base_stride, x.dtype)
+    whole, window, _, _ = _laid_out(x.shape, base_stride, x.dtype, size, stride, offset)
     whole[...] = x
-    step = x.itemsize
-    ndarray(size, x.dtype, memory, offset * step, tuple(s * step for s in stride))[...] = y
+    window[...] = y
     return np.array(whole, order="C")
 
 
