@@ -92,15 +92,11 @@ from .functions.splitting import *
 
 # contraction, linalg, neural
 from .functions.contraction import *
-from .functions.linalg import *
 from .functions.neural.activation import *
 from .functions.products import *
 from .functions.neural import softmax as _softmax
-from .functions import linalg as _linalg
 
 log_softmax, softmax = _softmax.torch_log_softmax, _softmax.torch_softmax
-pinverse, qr = _linalg.pinv, _linalg.torch_qr
-slogdet, svd = _linalg.torch_slogdet, _linalg.torch_svd
 
 # creation, conversion and random
 from .functions.conversion import *
@@ -131,6 +127,7 @@ if TYPE_CHECKING:
     from . import backends as backends
     from . import cuda as cuda
     from . import explain as explain
+    from . import fft as fft
     from . import func as func
     from . import linalg as linalg
     from . import masked as masked
@@ -139,6 +136,7 @@ if TYPE_CHECKING:
     from . import profiler as profiler
     from . import random as random
     from . import serialization as serialization
+    from . import signal as signal
     from . import special as special
     from . import testing as testing
     from . import utils as utils
@@ -149,6 +147,7 @@ if TYPE_CHECKING:
         set_anomaly_enabled as set_anomaly_enabled,
     )
     from .functions.bessel import i0 as i0, i0_ as i0_
+    from .functions.fractions import frexp as frexp
     from .functions.gamma import igamma as igamma, igammac as igammac, mvlgamma as mvlgamma
     from .functions.copies import (
         alias_copy as alias_copy,
@@ -179,6 +178,18 @@ if TYPE_CHECKING:
         nonzero_static as nonzero_static,
         unravel_index as unravel_index,
     )
+    from .functions.neural.convolution import (
+        conv1d as conv1d,
+        conv2d as conv2d,
+        conv3d as conv3d,
+        conv_tbc as conv_tbc,
+        conv_transpose1d as conv_transpose1d,
+        conv_transpose2d as conv_transpose2d,
+        conv_transpose3d as conv_transpose3d,
+        convolution as convolution,
+    )
+    from .functions.distances import cdist as cdist, pdist as pdist
+    from .functions.neural.ctc import ctc_loss as ctc_loss
     from .functions.neural.classes import (
         cosine_similarity as cosine_similarity,
         pairwise_distance as pairwise_distance,
@@ -194,6 +205,39 @@ if TYPE_CHECKING:
         layer_norm as layer_norm,
         rms_norm as rms_norm,
     )
+    from .functions.linalg import (
+        det as det,
+        inverse as inverse,
+        logdet as logdet,
+        matrix_power as matrix_power,
+    )
+    from .functions.factorization import (
+        cholesky_inverse as cholesky_inverse,
+        cholesky_solve as cholesky_solve,
+        geqrf as geqrf,
+        ormqr as ormqr,
+    )
+    from .functions.triangular import (
+        triangular_solve as triangular_solve,
+    )
+    from .functions.lu import (
+        lu_unpack as lu_unpack,
+    )
+    from .functions.spectral import (
+        matrix_exp as matrix_exp,
+    )
+    from .functions.older_linalg import (
+        cholesky as cholesky,
+        lu as lu,
+        lu_solve as lu_solve,
+        orgqr as orgqr,
+        pca_lowrank as pca_lowrank,
+        pinverse as pinverse,
+        qr as qr,
+        slogdet as slogdet,
+        svd as svd,
+        svd_lowrank as svd_lowrank,
+    )
     from .explain import explaining as explaining, why as why, why_alive as why_alive
     from .func import vmap as vmap
     from .serialization import load as load, save as save
@@ -201,7 +245,7 @@ if TYPE_CHECKING:
 _SUBMODULES = frozenset(
     {
         *("accelerator", "autograd", "backends", "cuda", "explain", "linalg", "nn", "optim"),
-        *("func", "masked", "profiler", "random"),
+        *("fft", "func", "masked", "profiler", "random", "signal"),
         *("serialization", "special", "testing", "utils"),
     }
 )
@@ -226,13 +270,57 @@ _LAZY = {
     ),
     **dict.fromkeys(("nonzero_static", "unravel_index"), "functions.places"),
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
+    **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
+    "ctc_loss": "functions.neural.ctc",
+    **dict.fromkeys(
+        ("conv1d", "conv2d", "conv3d", "conv_tbc", "convolution")
+        + ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        "functions.neural.convolution",
+    ),
     **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.layers"),
     **dict.fromkeys(
         ("affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"),
         "functions.neural.sampling_points",
     ),
     **dict.fromkeys(("i0", "i0_"), "functions.bessel"),
+    "frexp": "functions.fractions",
     **dict.fromkeys(("igamma", "igammac", "mvlgamma"), "functions.gamma"),
+    **dict.fromkeys(
+        (
+            "det",
+            "inverse",
+            "logdet",
+            "matrix_power",
+        ),
+        "functions.linalg",
+    ),
+    **dict.fromkeys(
+        (
+            "cholesky_inverse",
+            "cholesky_solve",
+            "geqrf",
+            "ormqr",
+        ),
+        "functions.factorization",
+    ),
+    **dict.fromkeys(("triangular_solve",), "functions.triangular"),
+    **dict.fromkeys(("lu_unpack",), "functions.lu"),
+    **dict.fromkeys(("matrix_exp",), "functions.spectral"),
+    **dict.fromkeys(
+        (
+            "cholesky",
+            "lu",
+            "lu_solve",
+            "orgqr",
+            "pca_lowrank",
+            "pinverse",
+            "qr",
+            "slogdet",
+            "svd",
+            "svd_lowrank",
+        ),
+        "functions.older_linalg",
+    ),
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",
 }

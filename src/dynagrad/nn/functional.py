@@ -1,6 +1,7 @@
 """The functions of neural networks at torch.nn.functional's path."""
 
 from ..core.quiet import hush as _hush
+from ..functions.distances import pdist
 from ..functions.gathering import one_hot
 from ..functions.neural.activation import (
     celu,
@@ -51,6 +52,17 @@ from ..functions.neural.classes import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from ..functions.neural.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from ..functions.neural.ctc import ctc_loss
+from ..functions.neural.embedding import embedding, embedding_bag
 from ..functions.neural.layers import (
     alpha_dropout,
     batch_norm,
@@ -58,7 +70,6 @@ from ..functions.neural.layers import (
     dropout1d,
     dropout2d,
     dropout3d,
-    embedding,
     group_norm,
     instance_norm,
     layer_norm,
@@ -88,6 +99,7 @@ from ..functions.neural.resampling import (
 )
 from ..functions.neural.sampling_points import affine_grid, grid_sample
 from ..functions.neural.softmax import gumbel_softmax, log_softmax, softmax, softmin
+from ..functions.neural.unfolding import fold, unfold
 from ..functions.transcendental import sigmoid, tanh
 
 _hush()
@@ -101,9 +113,17 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -111,6 +131,8 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -146,6 +168,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -172,6 +195,7 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
     "upsample",
     "upsample_bilinear",
     "upsample_nearest",
