@@ -77,7 +77,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -
     if mask is not None:
         m = tensor("scaled_dot_product_attention", mask, 4, "attn_mask")._a
         half_query = is_half(a.dtype) and m.dtype == np.float32
-        if m.dtype != bool and m.dtype != a.dtype and not half_query:
+        if m.dtype.kind != "b" and m.dtype != a.dtype and not half_query:
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
                 f"attn_mask.dtype: {_dtype_name(m)} and  query.dtype: {_dtype_name(a)} instead."
@@ -130,7 +130,7 @@ def _additive(q: Tensor, k: Tensor, mask: Any, causal: bool) -> Tensor | None:
         return wrap(np.where(allowed, dtype.type(0), dtype.type(-_INF)))
     if mask is None:
         return None
-    if mask._a.dtype == bool:
+    if mask._a.dtype.kind == "b":
         return where(mask, wrap(np.zeros((), dtype)), wrap(np.array(-_INF, dtype)))
     return to_dtype(mask, dtype) if mask._a.dtype != dtype else mask
 
@@ -176,14 +176,14 @@ def _canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: n
     if mask is None:
         return None
     dtype = mask._a.dtype
-    if dtype != bool and dtype.kind not in "fV":
+    if dtype.kind != "b" and dtype.kind not in "fV":
         raise AssertionError(f"only bool and floating types of {name} are supported")
     if other is not None and other != dtype:
         warn(
             f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both "
             "instead."
         )
-    if dtype != bool:
+    if dtype.kind != "b":
         return mask
     return where(mask, wrap(np.array(-_INF, target)), wrap(np.zeros((), target)))
 

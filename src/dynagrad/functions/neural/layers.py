@@ -1,4 +1,4 @@
-"""Dropout, embedding, normalization and padding under PyTorch's names."""
+"""Dropout, normalization and padding under PyTorch's names."""
 
 import math
 from typing import Any
@@ -14,12 +14,11 @@ from ...core.overrides import overridable
 from ...core.random import default_generator
 from ...core.tensor import Tensor, family_of
 from ...core.views import inplace as write_in_place
-from ...ops.neural import embedding as embedding_ops
 from ...ops.neural import normalization as ops
 from ...ops.reduction import sum_over
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
-from ..arguments import bounds, tensor
+from ..arguments import tensor
 from ..sampling import drawn, drawn_like
 from .activation import node, shown
 
@@ -29,8 +28,6 @@ __all__ = [
     "rms_norm",
 ]
 
-Embedding = node("EmbeddingBackward0", embedding_ops.take_rows)
-shown(1, Embedding)
 LayerNorm = node("NativeLayerNormBackward0", ops.standardize)
 BatchNorm = node("NativeBatchNormBackward0", ops.standardize)
 BatchNormFixed = node("NativeBatchNormBackward0", ops.rescale)
@@ -145,67 +142,6 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     shift = (1 - noise) * (low * scale) - low * scale * p
     result = elementwise.add(elementwise.mul(x, wrap(noise * scale)), wrap(shift))
     return write_in_place(lambda _: result, x, name="alpha_dropout_") if inplace else result
-
-
-# --- embedding ------------------------------------------------------------------------------------
-
-
-@overridable
-def embedding(
-    input,
-    weight,
-    padding_idx=None,
-    max_norm=None,
-    norm_type=2.0,
-    scale_grad_by_freq=False,
-    sparse=False,
-):
-    """weight[input]: rows of a table (rows, width) by number; row padding_idx gets no gradient.
-
-    max_norm: rows with a larger norm are scaled down to it first, in place.
-    """
-    index = tensor("embedding", input)
-    w = tensor("embedding", weight, 2, "weight")
-    if sparse:
-        raise RuntimeError("embedding(): sparse gradients are not supported; use sparse=False")
-    if scale_grad_by_freq:
-        raise RuntimeError("embedding(): scale_grad_by_freq=True is not supported")
-    if w._a.ndim != 2:
-        raise RuntimeError(f"'weight' must be 2-D\nIt has shape {list(w._a.shape)}.")
-    rows = w._a.shape[0]
-    if padding_idx is not None:
-        if not -rows <= padding_idx < rows:
-            raise AssertionError("Padding_idx must be within num_embeddings")
-        padding_idx %= rows
-    i = index._a
-    if i.dtype not in (np.int64, np.int32):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got torch.{legacy_name(i.dtype)}Tensor instead (while checking "
-            "arguments for embedding)"
-        )
-    least, largest = bounds(i)
-    if least < 0 or largest >= rows:
-        raise IndexError(
-            f"index out of range in self\nThe table has {rows} rows; the indices span {least} to "
-            f"{largest}."
-        )
-    if max_norm is not None:
-        _shorten(w, i, max_norm, norm_type)
-    return apply(Embedding, w, index, padding=padding_idx)
-
-
-def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
-    used = np.unique(index)
-    rows = w._a[used]
-    with np.errstate(all="ignore"):
-        norms = np.linalg.norm(rows, p, 1)
-        long = norms > max_norm
-        scales = (max_norm / (norms[long] + 1e-7))[:, None].astype(rows.dtype)
-        shorter = rows[long] * scales
-    if len(shorter):
-        w._a[used[long]] = shorter
-        family_of(w).cell.bump()
 
 
 # --- normalization --------------------------------------------------------------------------------

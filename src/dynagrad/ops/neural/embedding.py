@@ -1,10 +1,16 @@
-"""Rows of a table by number, and the transpose: rows added up by number. Imports NumPy only."""
+"""Rows of a table by number, and the transpose: rows added up by number; sums of them by bags.
+
+Imports NumPy only.
+"""
 
 import numpy as np
 
 from ..batching import batch_size, with_batch
-from ..rule import linear, primitive
-from ..shape import reshape, transpose
+from ..elementwise import keep
+from ..indexing import gather, ungather
+from ..reduction import is_half, sum_over
+from ..rule import constant, general, linear, multilinear, primitive
+from ..shape import cast, reshape, transpose
 
 # `padding` is the number of a row, or None; an array of numbers where tables of a batch are one.
 
@@ -107,3 +113,155 @@ linear(
     fresh=True,
     batch=_take_batch,
 )
+
+
+@primitive
+def uses(index):
+    """For each index the number of equal ones."""
+    _, where, counts = np.unique(index, return_inverse=True, return_counts=True)
+    return counts[where.reshape(index.shape)]
+
+
+def _uses_batch(fun, values, flags, kw):
+    (index,) = values
+    lead = np.arange(index.shape[0]).reshape(-1, *(1,) * (index.ndim - 1))
+    return fun(index + lead * (index.max(initial=0) + 1))
+
+
+constant(uses, batch=_uses_batch)
+
+
+def _shared(g, index):
+    """Cotangents of rows divided by the number of the rows' uses."""
+    counts = uses(index)
+    return g / cast(reshape(counts, shape=(*counts.shape, 1)), dtype=np.dtype(np.float32))
+
+
+@primitive
+def take_shared_rows(weight, index, *, padding):
+    """take_rows, the gradient of whose rows is divided by the number of their uses."""
+    return weight.take(index, 0)
+
+
+linear(
+    take_shared_rows,
+    lambda g, weight_meta, index, *, padding: add_rows(
+        _shared(g, index), index, rows=weight_meta.shape[0], padding=padding
+    ),
+    fresh=True,
+    batch=_take_batch,
+)
+
+
+# --- bags: `bag` holds the number of the bag of each index, in ascending order --------------------
+
+
+@primitive
+def bag_sum(weight, scale, index, bag, *, bags):
+    """out[b] = sum of scale[i] * weight[index[i]] over the i of bag b."""
+    rows = weight.take(index, 0)
+    if is_half(rows.dtype):
+        rows = rows.astype(np.float32)
+    rows = rows * scale[:, None].astype(rows.dtype, copy=False)
+    total = add_rows.__wrapped__(rows, bag, rows=bags, padding=None)
+    return total.astype(weight.dtype, copy=False)
+
+
+def _column(x):
+    return reshape(x, shape=(*x.shape, 1))
+
+
+def _bag_rows(g, scale, bag, meta):
+    """The cotangents of the rows that were added up."""
+    rows = take_rows(g, bag, padding=None) * _column(scale)
+    return cast(rows, dtype=meta.dtype) if is_half(meta.dtype) else rows
+
+
+def _bag_weight(g, weight_meta, scale, index, bag):
+    rows = _bag_rows(g, scale, bag, weight_meta)
+    return add_rows(rows, index, rows=weight_meta.shape[0], padding=None)
+
+
+def _bag_scale(g, weight, scale_meta, index, bag):
+    rows = take_rows(g, bag, padding=None) * take_rows(weight, index, padding=None)
+    return sum_over(rows, axes=(1,), keepdims=False)
+
+
+def _bag_batch(fun, values, flags, kw):
+    """The tables of all examples as one, and their bags."""
+    size = batch_size(values, flags)
+    *tables, index, bag = [with_batch(v, flag, size) for v, flag in zip(values, flags, strict=True)]
+    rows, bags = tables[0].shape[1], kw["bags"]
+    lead = np.arange(size)[:, None]
+    flat = [reshape(v, shape=(v.shape[0] * v.shape[1], *v.shape[2:])) for v in tables]
+    index, bag = [reshape(v, shape=(-1,)) for v in (index + lead * rows, bag + lead * bags)]
+    result = fun(*flat, index, bag, bags=size * bags)
+    return reshape(result, shape=(size, bags, *result.shape[1:]))
+
+
+multilinear(bag_sum, _bag_weight, _bag_scale, batch=_bag_batch)
+
+
+@primitive
+def shared_bag_sum(weight, scale, index, bag, *, bags):
+    """bag_sum, the gradient of whose rows is divided by the number of their uses."""
+    return bag_sum.__wrapped__(weight, scale, index, bag, bags=bags)
+
+
+multilinear(
+    shared_bag_sum,
+    lambda g, weight_meta, scale, index, bag: add_rows(
+        _shared(_bag_rows(g, scale, bag, weight_meta), index),
+        index,
+        rows=weight_meta.shape[0],
+        padding=None,
+    ),
+    _bag_scale,
+    batch=_bag_batch,
+)
+
+
+@primitive
+def bag_winners(weight, index, bag, *, bags):
+    """The number of the row that has the largest element, (bags, width); -1 for empty bags."""
+    rows = weight.take(index, 0)
+    winners = np.full((bags, weight.shape[1]), -1, np.int64)
+    if index.size:
+        starts = np.flatnonzero(np.r_[True, bag[1:] != bag[:-1]])
+        top = np.maximum.reduceat(rows, starts, 0)
+        lengths = np.diff(np.r_[starts, len(bag)])
+        is_top = (rows == np.repeat(top, lengths, 0)) | (rows != rows)
+        places = np.where(is_top, np.arange(len(bag))[:, None], len(bag))
+        winners[bag[starts]] = index[np.minimum.reduceat(places, starts, 0)]
+    return winners
+
+
+@primitive
+def bag_max(weight, index, bag, *, bags):
+    """The largest elements of the rows of each bag; zeros for empty ones."""
+    winners = bag_winners.__wrapped__(weight, index, bag, bags=bags)
+    largest = np.take_along_axis(weight, np.maximum(winners, 0), 0) if len(weight) else winners
+    return np.where(winners < 0, weight.dtype.type(0), largest).astype(weight.dtype, copy=False)
+
+
+def _bag_max_vjp(g, weight, weight_meta, index, bag, *, bags):
+    winners = bag_winners(weight, index, bag, bags=bags)
+    g = keep(g, np.greater_equal(winners, 0))
+    return ungather(g, np.maximum(winners, 0), axis=0, shape=weight_meta.shape)
+
+
+def _bag_max_jvp(t, weight, index, bag, *, bags):
+    winners = bag_winners(weight, index, bag, bags=bags)
+    largest = gather(t, np.maximum(winners, 0), axis=0)
+    return keep(largest, np.greater_equal(winners, 0))
+
+
+def _winners_batch(fun, values, flags, kw):
+    size, rows = batch_size(values, flags), values[0].shape[int(flags[0])]
+    winners = _bag_batch(fun, values, flags, kw)
+    start = np.arange(size).reshape(-1, 1, 1) * rows
+    return np.where(winners < 0, -1, winners - start)
+
+
+constant(bag_winners, batch=_winners_batch)
+general(bag_max, _bag_max_vjp, jvp=_bag_max_jvp, batch=_bag_batch)

@@ -1,0 +1,226 @@
+"""Rows of a table by number, and sums of them, under PyTorch's names."""
+
+from typing import Any
+
+import numpy as np
+
+from ...core.apply import apply, legacy_name, wrap
+from ...core.carriers.carrier import detached_array
+from ...core.overrides import overridable
+from ...core.tensor import Tensor, family_of
+from ...ops.neural import embedding as ops
+from ...ops.norms import vector_norm
+from ...ops.reduction import is_half
+from .. import shape
+from ..arguments import bounds, fixed, tensor
+from .activation import node, shown
+
+__all__: list[str] = []
+
+Embedding = node("EmbeddingBackward0", ops.take_rows)
+SharedEmbedding = node("EmbeddingBackward0", ops.take_shared_rows)
+EmbeddingBag = node("EmbeddingBagBackward0", ops.bag_sum)
+LargestOfBag = node("EmbeddingBagBackward0", ops.bag_max)
+SharedEmbeddingBag = node("EmbeddingBagBackward0", ops.shared_bag_sum)
+shown(1, Embedding, SharedEmbedding)
+shown(2, EmbeddingBag, LargestOfBag, SharedEmbeddingBag)
+
+
+def _check_index(name: str, index: Tensor, rows: int) -> None:
+    i = index._a
+    if i.dtype not in (np.int64, np.int32):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got torch.{legacy_name(i.dtype)}Tensor instead (while checking "
+            f"arguments for {name})"
+        )
+    least, largest = bounds(i)
+    if least < 0 or largest >= rows:
+        raise IndexError(
+            f"index out of range in self\nThe table has {rows} rows; the indices span {least} to "
+            f"{largest}."
+        )
+
+
+@overridable
+def embedding(
+    input,
+    weight,
+    padding_idx=None,
+    max_norm=None,
+    norm_type=2.0,
+    scale_grad_by_freq=False,
+    sparse=False,
+):
+    """weight[input]: rows of a table (rows, width) by number; row padding_idx gets no gradient.
+
+    max_norm: rows with a larger norm are scaled down to it first, in place. scale_grad_by_freq: a
+    row's gradient is divided by the number of its uses. sparse: accepted; gradients are dense.
+    """
+    index = tensor("embedding", input)
+    w = tensor("embedding", weight, 2, "weight")
+    if w._a.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D\nIt has shape {list(w._a.shape)}.")
+    rows = w._a.shape[0]
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    _check_index("embedding", index, rows)
+    if max_norm is not None:
+        _shorten(w, index._a, max_norm, norm_type)
+    cls = SharedEmbedding if scale_grad_by_freq else Embedding
+    return apply(cls, w, index, padding=padding_idx)
+
+
+def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
+    used = np.unique(index)
+    rows = w._a[used]
+    with np.errstate(all="ignore"):
+        norms = vector_norm(rows, p=float(p), axes=(1,), keepdims=True, dtype=None).astype(float)
+        long = norms[:, 0] > max_norm
+        scales = max_norm / (norms[long] + 1e-7)
+        if is_half(rows.dtype):
+            shorter = (rows[long].astype(np.float32) * scales.astype(np.float32)).astype(rows.dtype)
+        else:
+            shorter = rows[long] * scales.astype(rows.dtype)
+    if len(shorter):
+        w._a[used[long]] = shorter
+        family_of(w).cell.bump()
+
+
+# --- bags -----------------------------------------------------------------------------------------
+
+_BAGS = "sum", "mean", "max"
+
+
+@overridable
+def embedding_bag(
+    input,
+    weight,
+    offsets=None,
+    max_norm=None,
+    norm_type=2,
+    scale_grad_by_freq=False,
+    mode="mean",
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
+    """The sum, mean or maximum of the rows of weight (rows, width) that each bag names.
+
+    input (bags, n) holds one bag a row, or input (n,) all bags one after the other, which start at
+    `offsets` (with include_last_offset their end stands there too). per_sample_weights multiply the
+    rows of sums; entries padding_idx count as absent. sparse: accepted; gradients are dense.
+    """
+    if isinstance(weight, Tensor) and isinstance(input, Tensor) and weight._a.dtype == np.int64:
+        if input._a.dtype.kind in "fV":  # the old order of the arguments
+            input, weight = weight, input
+    index, w = tensor("embedding_bag", input), tensor("embedding_bag", weight, 2, "weight")
+    index, offsets, scale = _bag_arguments(index, w, offsets, per_sample_weights)
+    if mode not in _BAGS:
+        raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and (scale_grad_by_freq or sparse):
+        what = "scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"
+        raise ValueError(f"max mode does not support {what}")
+    if scale is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    rows = w._a.shape[0]
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise RuntimeError(
+                f"padding_idx must be within the number of embeddings, -{rows} through {rows - 1}, "
+                f"but got {padding_idx}"
+            )
+        padding_idx %= rows
+    _check_bag_index(index, rows)
+    places = fixed(index._a, "embedding_bag's indices")
+    if max_norm is not None:
+        _shorten(w, places, max_norm, norm_type)
+    bag, count = _bag_numbers(places, offsets, include_last_offset)
+    if padding_idx is not None:
+        kept = np.flatnonzero(places != padding_idx)
+        places, bag = places[kept], bag[kept]
+        scale = None if scale is None else scale[wrap(kept)]
+    if mode == "max":
+        return apply(LargestOfBag, w, places, bag, bags=count)
+    kind = np.dtype(np.float32) if is_half(w._a.dtype) else w._a.dtype
+    if scale is None:
+        sizes = np.bincount(bag, minlength=count) if mode == "mean" else np.ones(count)
+        scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
+    cls = SharedEmbeddingBag if scale_grad_by_freq else EmbeddingBag
+    return apply(cls, w, scale, places, bag, bags=count)
+
+
+def _bag_arguments(index: Tensor, w: Tensor, offsets: Any, scale: Any) -> tuple:
+    """Indices and weights in one dimension, and where each bag starts."""
+    if scale is not None and scale._a.shape != index._a.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({scale.shape}) is not None, then it must have "
+            f"the same shape as the input ({index.shape})"
+        )
+    if w._a.ndim != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {w._a.ndim}")
+    if index._a.ndim == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
+            )
+        bags, each = index._a.shape
+        starts = np.arange(bags) * each
+        index = shape.reshape(index, -1)
+        return index, starts, None if scale is None else shape.reshape(scale, -1)
+    if index._a.ndim != 1:
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index._a.ndim}"
+        )
+    if not isinstance(offsets, Tensor):
+        raise ValueError(f"offsets has to be a 1D Tensor but got {offsets}")
+    if offsets._a.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    starts = fixed(offsets._a, "embedding_bag's offsets")
+    if starts.size and starts[0] != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position 0. However, got {starts[0]}"
+        )
+    if starts.size and starts[-1] > index._a.size:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length {index._a.size} but got "
+            f"offsets[-1] of {starts[-1]}"
+        )
+    if scale is not None and scale._a.dtype != w._a.dtype:
+        names = [f"torch.{legacy_name(t._a.dtype)}Tensor" for t in (w, scale)]
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument "
+            f"#1 'per_sample_weights'; but type {names[0]} does not equal {names[1]} (while "
+            "checking arguments for embedding_bag)"
+        )
+    return index, starts, scale
+
+
+def _check_bag_index(index: Tensor, rows: int) -> None:
+    try:
+        _check_index("embedding_bag", index, rows)
+    except IndexError:
+        i = detached_array(index._a)
+        wrong = np.flatnonzero((i < 0) | (i >= rows))[0] if type(i) is np.ndarray else 0
+        value = i[wrong] if type(i) is np.ndarray else bounds(i)[1]
+        raise RuntimeError(
+            f"Index {wrong} of input takes value {value} which is not in the valid range "
+            f"[0, {rows})"
+        ) from None
+
+
+def _bag_numbers(places: Any, starts: Any, with_end: bool) -> tuple[Any, int]:
+    """The bag of each entry, and the number of bags."""
+    if with_end:
+        if not starts.size:
+            raise RuntimeError("include_last_offset: number of offset should be at least 1")
+        starts = starts[:-1]
+    return np.searchsorted(starts, np.arange(places.size), "right") - 1, starts.size
