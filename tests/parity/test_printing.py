@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dynagrad.core import printing
+from dynagrad.functions import printing
 
 torch = pytest.importorskip("torch")
 

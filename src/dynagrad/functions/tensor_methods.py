@@ -14,7 +14,6 @@ from ..core.carriers.dual import Dual
 from ..core.complaints import type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.overrides import ask_overrides, override_disabled
-from ..core.printing import format_spec, format_tensor, format_wrapped, suffixes_for
 from ..core.quiet import warn
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, Family, grad_mode
@@ -31,6 +30,7 @@ from ..core.tensor import (
 )
 from ..core.views import detached
 from ..core.watch import OWN, PLAIN, overriding, take_as_own, watched_call, watchers
+from .printing import format_spec, format_tensor, format_wrapped, suffixes_for
 
 __all__ = [
     "from_dlpack",

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from dynagrad.core.printing import (
+from dynagrad.functions.printing import (
     PRINT_OPTS,
     PrintOptions,
     format_spec,
