@@ -109,7 +109,7 @@ from .functions.ranges import *
 from .functions.settings import *
 
 # the tensor itself
-from .core.printing import set_printoptions as set_printoptions
+from .functions.printing import set_printoptions as set_printoptions
 from .core.tensor import Tensor as Tensor
 from .functions import methods as _methods  # noqa: F401 - gives Tensor its methods
 from .functions.tensor_methods import *
