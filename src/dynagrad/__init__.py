@@ -147,6 +147,26 @@ if TYPE_CHECKING:
         set_anomaly_enabled as set_anomaly_enabled,
     )
     from .functions.bessel import i0 as i0, i0_ as i0_
+    from .functions.windows import (
+        bartlett_window as bartlett_window,
+        blackman_window as blackman_window,
+        hamming_window as hamming_window,
+        hann_window as hann_window,
+        kaiser_window as kaiser_window,
+    )
+    from .functions.spectrogram import istft as istft, stft as stft
+    from .functions.statistics import (
+        corrcoef as corrcoef,
+        cov as cov,
+        cumulative_trapezoid as cumulative_trapezoid,
+        gradient as gradient,
+        hash_tensor as hash_tensor,
+        histogram as histogram,
+        histogramdd as histogramdd,
+        renorm as renorm,
+        trapezoid as trapezoid,
+        trapz as trapz,
+    )
     from .functions.fractions import frexp as frexp
     from .functions.gamma import igamma as igamma, igammac as igammac, mvlgamma as mvlgamma
     from .functions.copies import (
@@ -283,6 +303,24 @@ _LAZY = {
         "functions.neural.sampling_points",
     ),
     **dict.fromkeys(("i0", "i0_"), "functions.bessel"),
+    **dict.fromkeys(
+        (
+            "bartlett_window",
+            "blackman_window",
+            "hamming_window",
+            "hann_window",
+            "kaiser_window",
+        ),
+        "functions.windows",
+    ),
+    **dict.fromkeys(("istft", "stft"), "functions.spectrogram"),
+    **dict.fromkeys(
+        (
+            *("corrcoef", "cov", "cumulative_trapezoid", "gradient", "hash_tensor", "histogram"),
+            *("histogramdd", "renorm", "trapezoid", "trapz"),
+        ),
+        "functions.statistics",
+    ),
     "frexp": "functions.fractions",
     **dict.fromkeys(("igamma", "igammac", "mvlgamma"), "functions.gamma"),
     **dict.fromkeys(

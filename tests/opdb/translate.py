@@ -26,7 +26,10 @@ def _array(t: torch.Tensor) -> np.ndarray:
     """The elements of a tensor, with its strides, in memory of their own."""
     if t.layout != torch.strided or t.device.type != "cpu" or t.is_quantized:
         raise Untranslatable(f"{t.layout} on {t.device}")
+    if t.ndim > 64:
+        raise Untranslatable("NumPy's arrays have 64 dimensions at most")
     t = t.detach().resolve_conj().resolve_neg()
+    t = t.clone() if t._is_zerotensor() else t
     bits, dtype = _BITS.get(t.dtype, (t.dtype, None))
     t = t.view(bits) if dtype is not None else t
     if not t.numel():

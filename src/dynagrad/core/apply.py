@@ -18,12 +18,19 @@ from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .carriers.carrier import Carrier, lift
-from .complaints import broadcast_error, not_a_tensor, refuse
-from .dtype import FLOATING, category, from_numpy_dtype, number_dtype, result_type
+from .complaints import (
+    broadcast_error,
+    legacy_name,
+    not_a_tensor,
+    not_for,
+    refuse,
+    refuse_out,
+)
+from .dtype import FLOATING, category, number_dtype, result_type
 from .overrides import ask_overrides, overrides
 from .quiet import WARNED, compute, warn
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
-from .tensor import Tensor, edge_of, family_of, sync, wrap
+from .tensor import Tensor, edge_of, family_of, sync, tell, wrap
 from .watch import PLAIN, tell_noted, tell_writing, watched_compute
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -128,6 +135,8 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         for number, out in enumerate(outs):
             if out._a.dtype.kind in "fcV":
                 out._e = Output(node, number)
+            elif any(save[:2] == ("out", number) for save in rule.saves):
+                tell(Output(node, number), family_of(out))  # indices must not be written either
     return outs
 
 
@@ -230,20 +239,13 @@ def _operand(number: Any, dtype: np.dtype) -> ndarray:
     return np.array(number).astype(dtype) if dtype.kind in "iu" else scalar(number, dtype)
 
 
-def legacy_name(d: np.dtype) -> str:
-    """A dtype as PyTorch's messages write it: Float, Long, ..."""
-    return errors.LEGACY_NAMES.get(from_numpy_dtype(d).name, d.name)
-
-
 def check_cast(name: str, given: np.dtype, wanted: np.dtype) -> None:
     """Raise where a result cannot be written into a tensor of a lower category (float into int, int
     into bool).
     """
     if category(given) > category(wanted):
         raise RuntimeError(
-            f"result type {legacy_name(given)} can't be cast to the desired output type "
-            f"{legacy_name(wanted)}\n"
-            f"{name} writes into existing memory; convert that tensor first, as in x = x.float()"
+            errors.NO_CAST.format(name=name, given=legacy_name(given), wanted=legacy_name(wanted))
         )
 
 
@@ -254,11 +256,7 @@ def refuse_overlap(array: Any, name: str) -> None:
         and array.size
         and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
     ):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory location. Please clone() the tensor before performing the operation.\n"
-            f"{name} was given an expanded tensor of shape {list(array.shape)}"
-        )
+        raise RuntimeError(errors.OVERLAP.format(name=name, shape=list(array.shape)))
 
 
 def resize_out(out: Tensor, result: Any) -> None:
@@ -267,36 +265,26 @@ def resize_out(out: Tensor, result: Any) -> None:
     if given.shape == result.shape:
         return
     if given.size:
-        warn(
-            "An output with one or more elements was resized since it had shape "
-            f"{list(given.shape)}, which does not match the required output shape "
-            f"{list(result.shape)}. This behavior is deprecated, and in a future PyTorch release "
-            "outputs will not be resized unless they have zero elements. You can explicitly reuse "
-            "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0)."
-        )
+        warn(errors.RESIZED.format(given=list(given.shape), wanted=list(result.shape)))
     out._a = np.empty_like(result, given.dtype)
 
 
 def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
     """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its
-    dtype does.
+    dtype does, unless the function of this `name` converts none (see `refuse_out`).
     """
+    plain = name.partition(".")[0]
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{plain}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if recording() and (edge_of(result) is not None or edge_of(out) is not None):
-        raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad. Drop out=, or compute under torch.no_grad()."
-        )
-    check_cast(name, result._a.dtype, out._a.dtype)
+        raise RuntimeError(errors.OUT_GRAD.format(name=plain))
+    refuse_out(name, result._a.dtype, out._a.dtype)
+    check_cast(plain, result._a.dtype, out._a.dtype)
     if not PLAIN:
         if isinstance(result._a, Carrier) or isinstance(out._a, Carrier):
-            raise RuntimeError(
-                f"Batching rule not implemented for aten::{name}.out; the fallback path doesn't "
-                "work on out= or view ops.\nInside a transform write out.copy_(result)."
-            )
+            raise RuntimeError(errors.OUT_BATCHED.format(name=plain))
         tell_writing(out)
-    refuse_overlap(out._a, name)
+    refuse_overlap(out._a, plain)
     resize_out(out, result._a)
     np.copyto(out._a, result._a, casting="unsafe")
     family_of(out).cell.bump()
@@ -522,7 +510,9 @@ def binary(
                     return answer
             if is_operator and not isinstance(other, OPERANDS):
                 return NotImplemented
-            if not isinstance(input, Tensor) and not numbers:
+            if not isinstance(input, Tensor) and (is_operator or not numbers):
+                if is_operator:
+                    raise not_for(f"__{name}__", input)
                 raise not_a_tensor(name, 1, "input", input)
             for position, argument, x in ((1, "input", input), (2, "other", other)):
                 if not isinstance(x, OPERANDS):

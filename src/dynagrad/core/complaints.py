@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from .dtype import FLOATING, from_numpy_dtype
+from .dtype import FLOATING, category, from_numpy_dtype
 from .tape import LIBRARY
 from .tensor import Tensor
 
@@ -78,6 +78,14 @@ def not_a_tensor(name: str, position: int, argument: str, value: Any) -> TypeErr
     return TypeError(
         f"{name}(): argument '{argument}' (position {position}) must be Tensor, not "
         f"{type_name(value)}" + (hint if isinstance(value, list | tuple | ndarray) else "")
+    )
+
+
+def not_for(name: str, value: Any) -> TypeError:
+    """Python's error for an operator's method that is called with something else than a tensor."""
+    return TypeError(
+        f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a "
+        f"'{type_name(value)}' object"
     )
 
 
@@ -189,6 +197,26 @@ _NO_COMPLEX = frozenset(
     "remainder fmod div atan2 copysign xlogy erf erfc erfinv lgamma digamma hypot nextafter "
     "logaddexp2 deg2rad rad2deg".split()
 )
+
+
+def refuse_out(name: str, own: np.dtype, out: np.dtype, text: str | None = None) -> None:
+    """Raise for a tensor given as `out=` whose dtype PyTorch does not convert a result to.
+
+    `errors.OUT_RULES` has the functions that convert none, by name or overload (`sort.values`,
+    `cumsum.dtype`); `text` speaks for one that is not there.
+    """
+    rule = errors.OUT_RULES.get(name) or (errors.OutRule(text) if text else None)
+    if rule is None or own == out or out.kind in rule.also:
+        return
+    if not (rule.converts and category(own) <= category(out)):
+        words = errors.dtype_words(from_numpy_dtype(own).name, from_numpy_dtype(out).name)
+        told = (rule.text + errors.OUT_ADVICE).format(name=name.partition(".")[0], **words)
+        raise rule.error(told)
+
+
+def legacy_name(d: np.dtype) -> str:
+    """A dtype as PyTorch's messages write it: Float, Long, ..."""
+    return errors.LEGACY_NAMES.get(from_numpy_dtype(d).name, d.name)
 
 
 def refuse(name: str, kind: int) -> None:

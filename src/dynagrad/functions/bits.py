@@ -6,7 +6,7 @@ from ..core.apply import apply, not_a_tensor, write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
-from .elementwise import in_place, integers_only, node, of_operands
+from .elementwise import in_place, integers_only, node, of_operands, of_tensors
 
 __all__ = [
     "bitwise_and",
@@ -89,13 +89,15 @@ def bitwise_right_shift(input, other, *, out=None):
 @overridable
 def gcd(input, other, *, out=None):
     """The greatest common divisor, elementwise."""
-    return _bits(Gcd, "gcd", input, other, out)
+    integers_only("gcd", input, other)
+    return of_tensors(Gcd, "gcd", (input, other), out)
 
 
 @overridable
 def lcm(input, other, *, out=None):
     """The least common multiple, elementwise."""
-    return _bits(Lcm, "lcm", input, other, out)
+    integers_only("lcm", input, other)
+    return of_tensors(Lcm, "lcm", (input, other), out)
 
 
 bitwise_and_ = in_place(bitwise_and)

@@ -114,10 +114,11 @@ IsIn = node("IsinBackward0", ops.is_in)
 
 
 @overridable
-def isin(elements, test_elements, *, assume_unique=False, invert=False):
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element of `elements` is among `test_elements`; either may be a number."""
     x, y = (v if isinstance(v, Tensor) else wrap(np.array(v)) for v in (elements, test_elements))
-    return apply(IsIn, x, y, assume_unique=assume_unique, invert=invert)
+    result = apply(IsIn, x, y, assume_unique=assume_unique, invert=invert)
+    return result if out is None else write_out("isin", out, result)
 
 
 # --- of one tensor --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from ..core.apply import (
     float64,
     node_class,
     not_a_tensor,
+    of_number,
     promoted,
     recording,
     scalar,
@@ -24,7 +25,7 @@ from ..core.apply import (
     with_number,
     write_out,
 )
-from ..core.complaints import refuse
+from ..core.complaints import not_for, refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED
@@ -77,8 +78,11 @@ def in_place(op: Callable) -> Callable:
 def as_operator(op: Callable, *, reflected: bool = False) -> Callable:
     """The operation as Tensor's operator: NotImplemented where it cannot serve the other
     operand."""
+    _, _, bits = op.__name__.partition("bitwise_")  # the others are Python's in PyTorch too
 
     def operator(self, other):
+        if bits and not isinstance(self, Tensor):
+            raise not_for(f"__{'r' if reflected else ''}{bits}__", self)
         if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if reflected else op(self, other)
@@ -115,6 +119,8 @@ def of_operands(
     ):
         if not isinstance(x, OPERANDS):
             raise not_a_tensor(name, position, argument, x)
+    if not any(isinstance(x, Tensor) for x in inputs):
+        raise no_overload(name, inputs)
     converted = promoted(inputs, floating=floating)
     refuse(name, category(converted[0]._a.dtype))
     error = broadcast_error(name, [x._a.shape for x in converted])
@@ -122,6 +128,15 @@ def of_operands(
         raise error
     result = apply(cls, *converted, **kw)
     return result if out is None else write_out(name, out, result)
+
+
+def no_overload(name: str, inputs: tuple) -> TypeError:
+    """PyTorch's error for arguments of which none is a tensor, or one is no number."""
+    kinds = ", ".join(type(x).__name__ for x in inputs)
+    return TypeError(
+        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+        "tensors, or a tensor and a number"
+    )
 
 
 def with_common(input: Tensor, number: Any) -> Tensor:
@@ -277,7 +292,8 @@ def lerp(input, end, weight, *, out=None):
                 f"lerp does not promote: convert {name} to input's dtype first"
             )
     if isinstance(weight, Tensor):
-        return of_operands(Lerp, "lerp", (input, end, weight), out)
+        result = of_operands(Lerp, "lerp", (input, end, weight))
+        return result if out is None else write_out("lerp.Tensor", out, result)
     return of_operands(LerpNumber, "lerp", (input, end), out, weight=plain(weight))
 
 
@@ -312,6 +328,8 @@ def _div_rounding(input, other, rounding_mode, out):
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        input = of_number(np.asarray(input, number_dtype(input)))
     return of_operands(DivRounding, "div", (input, other), out, mode=rounding_mode)
 
 
@@ -331,7 +349,7 @@ def reciprocal(input, *, out=None):
 
 def divide_from(input, other):
     """other / input: the reflected operator."""
-    return mul(reciprocal(input), other) if isinstance(other, OPERANDS) else NotImplemented
+    return mul(input.reciprocal(), other) if isinstance(other, OPERANDS) else NotImplemented
 
 
 # --- in place -------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from . import (
     geometry,
     indexing,
     legacy,
-    linalg,
     norms,
     parts,
     powers,
@@ -532,14 +531,6 @@ Tensor.ger = products.ger
 Tensor.kron = products.kron
 Tensor.cross = products.cross
 Tensor.trace = products.trace
-Tensor.det = linalg.det
-Tensor.inverse = linalg.inv
-Tensor.logdet = linalg.logdet
-Tensor.slogdet = linalg.torch_slogdet
-Tensor.pinverse = linalg.pinv
-Tensor.qr = linalg.torch_qr
-Tensor.svd = linalg.torch_svd
-Tensor.matrix_power = linalg.matrix_power
 Tensor.relu = activation.relu
 Tensor.relu_ = activation.relu_
 Tensor.prelu = activation.prelu
@@ -641,6 +632,7 @@ Tensor.as_subclass = tensor_methods.as_subclass
 
 # --- methods whose modules are loaded at their first use ------------------------------------------
 
+Tensor.frexp = later("fractions", "frexp")
 Tensor.i0 = later("bessel", "i0")
 Tensor.i0_ = later("bessel", "i0_")
 Tensor.igamma = later("gamma", "igamma")
@@ -654,3 +646,29 @@ Tensor.unsafe_chunk = later("copies", "unsafe_chunk")
 Tensor.unsafe_split = later("copies", "unsafe_split")
 Tensor.unsafe_split_with_sizes = later("copies", "unsafe_split_with_sizes")
 Tensor.nonzero_static = later("places", "nonzero_static")
+Tensor.stft = later("spectrogram", "stft")
+Tensor.istft = later("spectrogram", "istft")
+Tensor.corrcoef = later("statistics", "corrcoef")
+Tensor.cov = later("statistics", "cov")
+Tensor.hash_tensor = later("statistics", "hash_tensor")
+Tensor.histogram = later("statistics", "histogram")
+Tensor.renorm = later("statistics", "renorm")
+Tensor.renorm_ = later("statistics", "renorm_")
+Tensor.det = later("linalg", "det")
+Tensor.inverse = later("linalg", "inverse")
+Tensor.logdet = later("linalg", "logdet")
+Tensor.matrix_power = later("linalg", "matrix_power")
+Tensor.cholesky_inverse = later("factorization", "cholesky_inverse")
+Tensor.cholesky_solve = later("factorization", "cholesky_solve")
+Tensor.geqrf = later("factorization", "geqrf")
+Tensor.ormqr = later("factorization", "ormqr")
+Tensor.triangular_solve = later("triangular", "triangular_solve")
+Tensor.matrix_exp = later("spectral", "matrix_exp")
+Tensor.cholesky = later("older_linalg", "cholesky")
+Tensor.lu = later("older_linalg", "lu")
+Tensor.lu_solve = later("older_linalg", "lu_solve")
+Tensor.orgqr = later("older_linalg", "orgqr")
+Tensor.pinverse = later("older_linalg", "pinverse")
+Tensor.qr = later("older_linalg", "qr")
+Tensor.slogdet = later("older_linalg", "slogdet")
+Tensor.svd = later("older_linalg", "svd")

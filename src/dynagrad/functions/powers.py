@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from ..core.apply import OPERANDS, apply, not_a_tensor, to_dtype, unary, with_number, write_out
+from ..core.apply import (
+    OPERANDS,
+    apply,
+    legacy_name,
+    not_a_tensor,
+    to_dtype,
+    unary,
+    with_number,
+    write_out,
+)
 from ..core.dtype import COMPLEX, FLOATING, category, result_type
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
@@ -83,14 +92,18 @@ _general_power.stands_for = pow  # pyright: ignore[reportFunctionMemberAccess]
 power_from.__name__ = "__rpow__"  # what `__torch_function__` reads
 
 
+def _double(inputs):
+    kind = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
+    return np.dtype("complex128" if category(kind) == COMPLEX else "float64")
+
+
 @overridable
 def float_power(input, exponent, *, out=None):
     """input ** exponent in double precision, elementwise."""
     for position, argument, x in ((1, "input", input), (2, "exponent", exponent)):
         if not isinstance(x, OPERANDS):
             raise not_a_tensor("float_power", position, argument, x)
-    kind = result_type([x._a if isinstance(x, Tensor) else x for x in (input, exponent)])
-    double = np.dtype("complex128" if category(kind) == COMPLEX else "float64")
+    double = _double((input, exponent))
     x, y = (to_dtype(v, double) if isinstance(v, Tensor) else plain(v) for v in (input, exponent))
     return pow(x, y, out=out)
 
@@ -119,8 +132,21 @@ def hypot(input, other, *, out=None):
     return of_tensors(Hypot, "hypot", (input, other), out)
 
 
+@overridable
+def float_power_(input, exponent):
+    """`float_power`, written into the tensor's own memory, which must be in double precision."""
+    double = _double((input, exponent))
+    if isinstance(input, Tensor) and input._a.dtype != double:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {legacy_name(input._a.dtype)} but the "
+            f"operation's result requires dtype {legacy_name(double)}\nConvert it first, as in "
+            "x.double()"
+        )
+    return _float_power_(input, exponent)
+
+
 pow_ = in_place(pow)
-float_power_ = in_place(float_power)
+_float_power_ = in_place(float_power)
 square_ = in_place(square)
 sqrt_ = in_place(sqrt)
 rsqrt_ = in_place(rsqrt)

@@ -86,7 +86,8 @@ def round(input, *, decimals=0, out=None):
         raise not_a_tensor("round", 1, "input", input)
     if decimals == 0:
         refuse("round", category(input._a.dtype))
-        return _round(input, out=out)
+        result = _round(input)
+        return result if out is None else write_out("round", out, result)
     _floating_only("round", input)
     result = apply(RoundDecimals, input, decimals=decimals)
     return result if out is None else write_out("round", out, result)
@@ -138,7 +139,8 @@ def sign(input, *, out=None):
             "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
             "torch.sgn instead."
         )
-    return _sign(input, out=out)
+    result = _sign(input)
+    return result if out is None else write_out("sign", out, result)
 
 
 Copysign = node("CopysignBackward0", ops.copysign)
@@ -178,7 +180,9 @@ def remainder(input, other, *, out=None):
 @overridable
 def fmod(input, other, *, out=None):
     """input - trunc(input / other) * other, elementwise: the sign is input's, as with C's fmod."""
-    if isinstance(input, Tensor) and not isinstance(other, Tensor):
+    if not isinstance(input, Tensor):
+        raise not_a_tensor("fmod", 1, "input", input)
+    if not isinstance(other, Tensor):
         return _by_number(FmodNumber, "fmod", input, other, out)
     return of_operands(Fmod, "fmod", (input, other), out)
 

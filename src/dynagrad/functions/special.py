@@ -15,7 +15,7 @@ from ..core.dtype import COMPLEX, FLOATING, category, number_dtype
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops
-from .elementwise import in_place, node
+from .elementwise import in_place, no_overload, node
 
 __all__ = [
     "digamma",
@@ -49,15 +49,6 @@ def of_reals(cls, name, inputs, out=None, *, halves=True, **kw):
         raise error
     result = apply(cls, *converted, **kw)
     return result if out is None else write_out(name, out, result)
-
-
-def no_overload(name, inputs):
-    """PyTorch's error for arguments of which none is a tensor, or one is no number."""
-    kinds = ", ".join(type(x).__name__ for x in inputs)
-    return TypeError(
-        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
-        "tensors, or a tensor and a number"
-    )
 
 
 def unserved(name, dtype):

@@ -7,6 +7,7 @@ from ..core.dtype import FLOATING, category, number_dtype
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..ops import transcendental as ops
+from ..ops.complex import real_part
 from ..ops.elementwise import where
 from .elementwise import in_place, node, of_operands, of_tensors, plain
 
@@ -257,6 +258,9 @@ def _floats(name, *inputs):
 @overridable
 def logaddexp(input, other, *, out=None):
     """log(e^input + e^other) without overflow, elementwise."""
+    for position, (argument, x) in enumerate((("input", input), ("other", other)), 1):
+        if not isinstance(x, Tensor):
+            raise not_a_tensor("logaddexp", position, argument, x)
     _floats("logaddexp", input, other)
     if any(isinstance(x, Tensor) and x._a.dtype.kind == "c" for x in (input, other)):
         result = _complex_logaddexp(*promoted((input, other)))
@@ -268,7 +272,7 @@ def _complex_logaddexp(x, y):
     """The operand of the larger real part, whose branch the result is on, and what the other
     adds.
     """
-    first = np.greater_equal(x._a.real, y._a.real)
+    first = np.greater_equal(real_part(x._a), real_part(y._a))
     large, small = (where(wrap(first), *pair) for pair in ((x, y), (y, x)))
     return np.add(large, np.log1p(np.exp(np.subtract(small, large))))
 

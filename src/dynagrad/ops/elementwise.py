@@ -52,6 +52,24 @@ def nothing(x):
 constant(nothing, batch=ALIGNED)
 
 
+def is_half(x):
+    """Whether an array has one of the 16-bit floating dtypes, float16 and bfloat16."""
+    return x.dtype.itemsize == 2 and x.dtype.kind in "fV"
+
+
+def in_single(fun, *arrays, **metadata):
+    """A primitive of several steps on 16-bit floats: computed in float32, rounded once."""
+    wide = [a.astype(np.float32) if a is not None and is_half(a) else a for a in arrays]
+    return np.asarray(fun(*wide, **metadata), arrays[0].dtype)
+
+
+def times(x, number):
+    """x times a Python number, which an integer dtype wraps."""
+    if x.dtype.kind in "iub":
+        return x * np.array(number).astype(x.dtype)
+    return x * number
+
+
 def missing(name):
     """Raise PyTorch's error for an operation that has no derivative."""
     raise RuntimeError(
@@ -88,25 +106,31 @@ elementwise(np.hypot,      lambda g, x, out: g * (x / out),  lambda g, y, out: g
 @primitive
 def add_scaled(x, y, *, alpha):
     """x + alpha * y."""
-    return np.add(x, y * alpha)
+    if is_half(x):
+        return in_single(add_scaled, x, y, alpha=alpha)
+    return np.add(x, times(y, alpha))
 
 
 @primitive
 def number_minus(x, *, number):
     """A Python number minus x."""
+    if is_half(x):
+        return in_single(number_minus, x, number=number)
     return np.subtract(number, x)
 
 
 @primitive
 def minus_scaled(x, y, *, alpha):
     """y - alpha * x."""
-    return np.subtract(y, x if alpha == 1 else x * alpha)
+    if is_half(x):
+        return in_single(minus_scaled, x, y, alpha=alpha)
+    return np.subtract(y, x if alpha == 1 else times(x, alpha))
 
 
 @primitive
 def rsqrt(x):
     """1 / sqrt(x)."""
-    return np.reciprocal(np.sqrt(x))
+    return in_single(rsqrt, x) if is_half(x) else np.reciprocal(np.sqrt(x))
 
 
 elementwise(add_scaled, same, lambda g, *, alpha: g * alpha)
@@ -118,12 +142,16 @@ elementwise(rsqrt, lambda g, out: -0.5 * g * (out * out * out))
 @primitive
 def addcmul(x, y, z, *, value):
     """x + value * y * z."""
-    return x + (y * z if value == 1 else value * (y * z))
+    if is_half(x):
+        return in_single(addcmul, x, y, z, value=value)
+    return x + (y * z if value == 1 else times(y * z, value))
 
 
 @primitive
 def addcdiv(x, y, z, *, value):
     """x + value * y / z."""
+    if is_half(x):
+        return in_single(addcdiv, x, y, z, value=value)
     return x + (y / z if value == 1 else value * (y / z))
 
 
@@ -144,6 +172,8 @@ elementwise(
 @primitive
 def lerp(x, y, weight):
     """x + weight * (y - x), computed from the nearer end."""
+    if is_half(x):
+        return in_single(lerp, x, y, weight)
     difference = y - x
     near = x + weight * difference
     return np.where(np.abs(weight) < 0.5, near, y - difference * (1 - weight))
@@ -152,6 +182,8 @@ def lerp(x, y, weight):
 @primitive
 def lerp_number(x, y, *, weight):
     """x + weight * (y - x) for a Python number as weight, computed from the nearer end."""
+    if is_half(x):
+        return in_single(lerp_number, x, y, weight=weight)
     difference = y - x
     return x + weight * difference if abs(weight) < 0.5 else y - difference * (1 - weight)
 
@@ -180,6 +212,8 @@ _QUICK_POWERS = {
 @primitive
 def power_scalar(x, *, exponent):
     """x ** exponent with a Python number as exponent."""
+    if is_half(x):
+        return in_single(power_scalar, x, exponent=exponent)
     quick = _QUICK_POWERS.get(exponent)
     if quick is not None and x.dtype.kind in "fc":
         return quick(x)
@@ -200,12 +234,16 @@ elementwise(power_scalar, _power_scalar_vjp)
 @primitive
 def power(x, y):
     """x ** y; integers wrap, and a negative integer power is the reciprocal rounded to zero."""
+    if is_half(x):
+        return in_single(power, x, y)
     return np.power(x, y) if x.dtype.kind in "fc" else _integer_power(x, y)
 
 
 @primitive
 def power_of(x, *, base):
     """base ** x with a Python number as base."""
+    if is_half(x):
+        return in_single(power_of, x, base=base)
     return np.power(base, x) if x.dtype.kind in "fc" else _integer_power(x.dtype.type(base), x)
 
 

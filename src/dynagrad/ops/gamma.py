@@ -10,23 +10,28 @@ from .rule import elementwise, primitive
 from .special import digamma, hurwitz_zeta, lgamma
 
 
-def _of_scipy(name, a, x):
+def _of_scipy(name, a, x, limit):
+    """SciPy's function; `limit` its value for infinite a, 1 - limit that for infinite x, where the
+    other may be nan (PyTorch's choice).
+    """
     functions = optional("scipy.special", "scipy", f"torch.special.{name}")
     dtype = np.result_type(a, x)
-    return getattr(functions, name)(a.astype(np.float64), x.astype(np.float64)).astype(dtype)
+    result = getattr(functions, name)(a.astype(np.float64), x.astype(np.float64))
+    result = np.where((a == np.inf) & ~np.isinf(x) & ~(x < 0), limit, result)
+    return np.where((x == np.inf) & np.isnan(a), 1 - limit, result).astype(dtype)
 
 
 @primitive
 def gammainc(a, x):
     """The lower incomplete gamma function, regularised: the integral of t^(a-1) e^-t / Gamma(a)
     from 0 to x."""
-    return _of_scipy("gammainc", a, x)
+    return _of_scipy("gammainc", a, x, 0)
 
 
 @primitive
 def gammaincc(a, x):
     """1 - gammainc(a, x), accurate where that is small."""
-    return _of_scipy("gammaincc", a, x)
+    return _of_scipy("gammaincc", a, x, 1)
 
 
 def _density(a, x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .elementwise import drop, keep, missing, nothing
+from .elementwise import drop, in_single, is_half, keep, missing, nothing
 from .rule import ALIGNED, elementwise, general, primitive, same
 
 # --- rounding -------------------------------------------------------------------------------------
@@ -20,6 +20,8 @@ def round_even(x):
 @primitive
 def round_decimals(x, *, decimals):
     """Rounded to a number of decimals; negative numbers round before the point."""
+    if is_half(x):
+        return in_single(round_decimals, x, decimals=decimals)
     scale = 10.0 ** abs(decimals)
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
@@ -41,7 +43,7 @@ elementwise(frac, same)
 @primitive
 def sign(x):
     """-1, 0 or 1; 0 for nan."""
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fV":
         return np.array(x) if x.dtype.kind == "b" else np.sign(x)
     return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))
 
@@ -49,7 +51,13 @@ def sign(x):
 @primitive
 def sgn(x):
     """x / |x|, and 0 at 0: sign for real numbers."""
-    return np.sign(x) if x.dtype.kind == "c" else sign(x)
+    if x.dtype.kind != "c":
+        return sign(x)
+    size = np.absolute(x)
+    size = np.where(size == 0, size.dtype.type(1), size)
+    result = np.empty_like(x)
+    result.real, result.imag = x.real / size, x.imag / size
+    return result
 
 
 @primitive
@@ -97,7 +105,7 @@ elementwise(
 @primitive
 def copysign_number(x, *, number):
     """|x| with the sign of a Python number."""
-    return np.copysign(x, number)
+    return np.copysign(x, x.dtype.type(number))
 
 
 elementwise(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .elementwise import drop, keep, where
+from .elementwise import drop, in_single, is_half, keep
 from .rule import elementwise, primitive
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -65,6 +65,8 @@ elementwise(sigmoid, lambda g, out: g * (out * (1 - out)))
 @primitive
 def logit(x, *, eps):
     """log(x / (1 - x)); with eps, x is first limited to [eps, 1 - eps]."""
+    if is_half(x):
+        return in_single(logit, x, eps=eps)
     if eps is not None:
         x = np.minimum(np.maximum(x, eps), 1 - eps)
     return np.log(x / (1 - x))
@@ -74,7 +76,8 @@ def _logit_vjp(g, x, *, eps):
     low, high = (0, 1) if eps is None else (eps, 1 - eps)
     inside = np.greater_equal(x, low) & np.less_equal(x, high)
     slope = g / (x * (1 - x) + 0.0)  # so that -0.0 counts as 0.0
-    return keep(slope, inside) if eps is not None else where(inside, slope, g * math.nan)
+    # outside: 0 with eps, else 0 / 0
+    return keep(slope, inside) if eps is not None else keep(slope, inside) / inside
 
 
 elementwise(logit, _logit_vjp)
@@ -150,6 +153,8 @@ elementwise(
 @primitive
 def sinc(x):
     """sin(pi x) / (pi x), and 1 at 0."""
+    if is_half(x):
+        return in_single(sinc, x)
     t = x * math.pi
     return np.where(t == 0, x.dtype.type(1), np.sin(t) / t)
 

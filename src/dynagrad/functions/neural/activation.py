@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary
+from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary, write_out
 from ...core.complaints import type_name
 from ...core.dtype import FLOATING, category
 from ...core.overrides import ask_overrides, overridable
@@ -210,14 +210,15 @@ def hardswish(input, inplace=False):
 
 
 @overridable
-def hardshrink(input, lambd=0.5):
+def hardshrink(input, lambd=0.5, *, out=None):
     """input where its absolute value exceeds lambd, else 0."""
     numbers("hardshrink", lambd=lambd)
-    return apply(Hardshrink, floating("hardshrink_cpu", "hardshrink", input), lambd=lambd)
+    result = apply(Hardshrink, floating("hardshrink_cpu", "hardshrink", input), lambd=lambd)
+    return result if out is None else write_out("hardshrink", out, result)
 
 
 @overridable
-def softshrink(input, lambd=0.5):
+def softshrink(input, lambd=0.5, *, out=None):
     """input moved towards 0 by lambd, at most to 0."""
     numbers("softshrink", lambd=lambd)
     x = floating("softshrink_cpu", "softshrink", input)
@@ -227,7 +228,8 @@ def softshrink(input, lambd=0.5):
             f"lambda must be in range [0, {largest:g}] for input dtype {legacy_name(x._a.dtype)}, "
             f"but found {lambd:g}"
         )
-    return apply(Softshrink, x, lambd=lambd)
+    result = apply(Softshrink, x, lambd=lambd)
+    return result if out is None else write_out("softshrink", out, result)
 
 
 @overridable
@@ -327,17 +329,19 @@ def celu(input, alpha=1.0, inplace=False):
 
 
 @overridable
-def softplus(input, beta=1.0, threshold=20.0):
+def softplus(input, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta * input)) / beta; input itself where beta * input exceeds threshold."""
     numbers("softplus", beta=beta, threshold=threshold)
     x = floating("softplus_cpu", "softplus", input)
-    return apply(Softplus, x, beta=beta, threshold=threshold)
+    result = apply(Softplus, x, beta=beta, threshold=threshold)
+    return result if out is None else write_out("softplus", out, result)
 
 
 @overridable
-def logsigmoid(input):
+def logsigmoid(input, *, out=None):
     """log(1 / (1 + exp(-input))), elementwise."""
-    return apply(LogSigmoid, floating("log_sigmoid_cpu", "logsigmoid", input))
+    result = apply(LogSigmoid, floating("log_sigmoid_cpu", "logsigmoid", input))
+    return result if out is None else write_out("logsigmoid", out, result)
 
 
 @overridable
@@ -353,14 +357,15 @@ def mish(input, inplace=False):
 
 
 @overridable
-def gelu(input, *, approximate="none"):
+def gelu(input, *, approximate="none", out=None):
     """input times the normal distribution function of input, or approximate="tanh"."""
     if approximate not in ("none", "tanh"):
         raise RuntimeError(
             f"approximate argument must be either none or tanh.\nGiven was {approximate!r}."
         )
     x = floating("GeluKernelImpl", "gelu", input)
-    return apply(GeluTanh if approximate == "tanh" else Gelu, x)
+    result = apply(GeluTanh if approximate == "tanh" else Gelu, x)
+    return result if out is None else write_out("gelu", out, result)
 
 
 def softsign(input):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..elementwise import drop, keep, where
+from ..elementwise import drop, in_single, is_half, keep, where
 from ..joining import cat
 from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
@@ -44,19 +44,23 @@ elementwise(relu, lambda g, out: gate(g, out))
 @primitive
 def leaky_relu(x, *, slope):
     """x where x > 0, else slope * x."""
+    if is_half(x):
+        return in_single(leaky_relu, x, slope=slope)
     return np.where(x > 0, x, x * slope)
 
 
 @primitive
 def hardtanh(x, *, low, high):
     """x limited to [low, high]; nan stays."""
+    if is_half(x):
+        return in_single(hardtanh, x, low=low, high=high)
     return np.minimum(np.maximum(x, low), high)
 
 
 @primitive
 def threshold(x, *, threshold, value):
     """x where x > threshold, else value; nan stays."""
-    return np.where(x <= threshold, x.dtype.type(value), x)
+    return np.where(x <= threshold, np.array(value).astype(x.dtype), x)
 
 
 @primitive
@@ -80,6 +84,8 @@ def hardshrink(x, *, lambd):
 @primitive
 def softshrink(x, *, lambd):
     """x moved towards 0 by lambd, at most to 0; nan stays."""
+    if is_half(x):
+        return in_single(softshrink, x, lambd=lambd)
     return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0))
 
 
@@ -133,6 +139,8 @@ elementwise(rrelu, lambda g, x, y: where(np.greater(x, 0), g, g * y), None)
 @primitive
 def elu(x, *, alpha, scale, input_scale):
     """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
+    if is_half(x):
+        return in_single(elu, x, alpha=alpha, scale=scale, input_scale=input_scale)
     below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
     return np.where(x > 0, x * scale, below)
 
@@ -148,6 +156,8 @@ elementwise(elu, _elu_vjp)
 @primitive
 def softplus(x, *, beta, threshold):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."""
+    if is_half(x):
+        return in_single(softplus, x, beta=beta, threshold=threshold)
     t = x * beta
     # max(t, 0) + log1p(exp(-|t|)) neither overflows nor loses the small values far below 0
     smooth = (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))) / beta
@@ -215,7 +225,7 @@ def normal_cdf(x):
 @primitive
 def gelu(x):
     """x times the normal distribution function of x (Hendrycks and Gimpel, arXiv:1606.08415)."""
-    return x * normal_cdf(x)
+    return in_single(gelu, x) if is_half(x) else x * normal_cdf(x)
 
 
 def _normal_density(x):
@@ -229,6 +239,8 @@ elementwise(gelu, lambda g, x: g * (normal_cdf(x) + x * _normal_density(x)))
 @primitive
 def gelu_tanh(x):
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (same paper, section 2)."""
+    if is_half(x):
+        return in_single(gelu_tanh, x)
     return 0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBIC * (x * x * x))))
 
 
