@@ -521,9 +521,8 @@ CONSTANTS: dict[str, list[Call]] = {
         call(levels(2, 3), given(1.0), axes=None, keepdims=False, absolute=True),
     ],
     **dict.fromkeys(("argmax", "argmin"), PLACE_OF),
-    "quantile_ranks": [
-        call(SOME_INFINITE, given([[0.25], [0.5]]), ignore_nan=ignore) for ignore in (True, False)
-    ],
+    "quantile_scale": [call(SOME_INFINITE, ignore_nan=ignore) for ignore in (True, False)],
+    "quantile_places": [call(real(2, 3), how=how) for how in ("floor", "ceil", "nearest")],
     "searchsorted": [call(ordered(5), real(2, 3), right=right) for right in (True, False)]
     + [call(ordered(2, 5), real(2, 3), right=False)],
     **dict.fromkeys(("unique", "unique_consecutive"), [call(whole(2, 4, below=3), axis=None)]),

@@ -38,7 +38,7 @@ SMALL = (torch.float16, torch.bfloat16, C64, C128, torch.uint8, torch.int8, torc
 OTHERS = (*SMALL, torch.int32)
 REAL = (torch.float16, torch.bfloat16, F32, F64, C64, C128)
 #: Operations with no promise about the order of equal elements: what an index points at counts.
-TIED = {"sort", "argsort", "topk", "kthvalue"}
+TIED = {"sort", "argsort", "topk", "kthvalue", "mode"}
 
 
 class Different(Exception):
@@ -159,7 +159,8 @@ class Trial:
         if isinstance(whole[0], list):  # what `out=` came to
             return [self.picked(whole[0], which), *whole[1:]]
         if is_tensor(whole[-1]) and x.ndim and str(whole[-1].dtype) == "torch.int64":
-            whole[-1] = x.gather(dim, whole[-1])
+            places = whole[-1]
+            whole[-1] = x.gather(dim, places if places.ndim == x.ndim else places.unsqueeze(dim))
         return whole
 
     def is_as_near(self, mine: Any, other: Any, sample: Any, run: Any) -> bool:
@@ -347,6 +348,63 @@ def forward_mode(trial: Trial) -> None:
             trial.compare(*found, sample, run)
 
 
+def saved(trial: Trial) -> None:
+    """What an operation saved, overwritten before the backward pass: an error, or gradients as if
+    nothing had happened. PyTorch is not asked: a wrong number is wrong whatever it does.
+    """
+    function = counterpart(trial.op.op, trial.op.name)
+    for sample in trial.samples(requires_grad=True):
+        args, kwargs = ours([(sample.input, *sample.args), sample.kwargs])
+        untouched = _after_a_write(trial, function, args, kwargs, sample, None)
+        if isinstance(untouched.value, list):
+            for victim in range(sum(is_tensor(t) for t in flat([args, kwargs]))):
+                found = _after_a_write(trial, function, args, kwargs, sample, victim)
+                if isinstance(found.error, RuntimeError):
+                    continue
+                if found.error is not None:
+                    raise Different(f"tensor {victim} overwritten: {said(found.error)}")
+                for g, h in zip(found.value, untouched.value, strict=True):
+                    if g is not None and not dynagrad.equal(g.nan_to_num(), h.nan_to_num()):
+                        raise Different(f"tensor {victim} overwritten: another gradient, no error")
+
+
+def _after_a_write(
+    trial: Trial, function: Any, args: Any, kwargs: Any, sample: Any, victim: int | None
+) -> Outcome:
+    """The gradients where tensor `victim` of the arguments is overwritten after the forward pass.
+    The leaves are cloned first, so that they may be written.
+    """
+    leaves: list[Any] = []
+    put: list[Any] = []
+
+    def fresh(value: Any) -> Any:
+        if is_tensor(value):
+            t = value.detach().clone()
+            if value.requires_grad:
+                leaves.append(t.requires_grad_())
+                t = t.clone()
+            put.append(t)
+            return t
+        if type(value) in (list, tuple):
+            return type(value)(fresh(v) for v in value)
+        return {k: fresh(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def run() -> Any:
+        trial.sow()
+        value = function(*fresh(args), **fresh(kwargs))
+        value = counterpart(sample.output_process_fn_grad)(value)
+        results = [t for t in flat(value) if is_tensor(t) and t.requires_grad]
+        if not results or any(t is r for t in put for r in results):
+            return None
+        weights = _weights(results, trial.seed)
+        if victim is not None and put[victim]._base is None:
+            with dynagrad.no_grad():
+                put[victim].zero_()
+        return list(dynagrad.autograd.grad(results, leaves, weights, allow_unused=True))
+
+    return Outcome(run)
+
+
 # --- variants -------------------------------------------------------------------------------------
 
 
@@ -401,9 +459,9 @@ def inplace_grad(trial: Trial) -> None:
 def _out_runs(expected: Any) -> Iterator[tuple[str, Callable]]:
     """Ways to give `out=`: right, transposed in memory, of a wrong size, of a wrong dtype."""
     many = isinstance(expected, list | tuple)
-    kinds = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in flat(expected)]
     if not all(is_tensor(t) for t in flat(expected)):
         return
+    kinds = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in flat(expected)]
 
     def filled(make: Callable) -> Callable:
         def run(function: Any, args: Any, kwargs: Any) -> Any:
@@ -533,6 +591,8 @@ def rows_of(op: Any) -> Iterator[tuple[str, torch.dtype, Callable[[Trial], Any]]
                 yield "grad", dtype, grad
                 if op.supports_gradgrad:
                     yield "gradgrad", dtype, gradgrad
+        if F64 in derived:
+            yield "saved", F64, saved
         if op.supports_forward_ad:
             for dtype in (F64, C128):
                 if dtype in derived:

@@ -118,14 +118,14 @@ def write_same(name: str, out: Any, result: Tensor, *inputs: Any) -> Tensor:
     """Put a result into `out=`, which must have its dtype and no memory of the inputs."""
     given = tensor(name, out, argument="out")._a
     refuse_out(name, result._a.dtype, given.dtype, errors.OUT_EXACT)
-    apart(given, *inputs)
+    apart(out, *inputs)
     return write_out(name, out, result)
 
 
-def apart(written: Any, *inputs: Any) -> None:
+def apart(out: Tensor, *inputs: Any) -> None:
     """Raise where the memory of `out=` is partly or wholly that of an input."""
     for x in inputs:
-        if isinstance(x, Tensor) and np.may_share_memory(x._a, written):
+        if x is out or (isinstance(x, Tensor) and np.may_share_memory(x._a, out._a)):
             raise RuntimeError(
                 "unsupported operation: some elements of the input tensor and the written-to "
                 "tensor refer to a single memory location. Please clone() the tensor before "

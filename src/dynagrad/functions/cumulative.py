@@ -18,7 +18,7 @@ from .elementwise import sub
 from .extremes import put_pair
 from .joining import cat
 from .parts import narrow
-from .reduction import converted
+from .reduction import converted, of_dtype
 from .return_types import return_type
 
 __all__ = [
@@ -47,7 +47,7 @@ def cumsum(input, dim, *, dtype=None, out=None):
     """The sums of the elements up to each one along `dim`; integers and bools give int64."""
     x = converted("cumsum", tensor("cumsum", input), dtype, out)
     result = apply(Cumsum, x, axis=one_dim(dim, x._a.ndim, "cumsum"), reverse=False)
-    return result if out is None else write_out("cumsum", out, result)
+    return result if out is None else write_out("cumsum" + of_dtype(dtype), out, result)
 
 
 @overridable
@@ -56,7 +56,7 @@ def cumprod(input, dim, *, dtype=None, out=None):
     """The products of the elements up to each one along `dim`; its derivative is right at zeros."""
     x = converted("cumprod", tensor("cumprod", input), dtype, out)
     result = apply(Cumprod, x, axis=one_dim(dim, x._a.ndim, "cumprod"), reverse=False)
-    return result if out is None else write_out("cumprod", out, result)
+    return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result)
 
 
 def _own_dtype(input: Tensor, dtype: Any) -> Any:
@@ -128,10 +128,11 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = one_dim(dim, x._a.ndim, "diff")
     parts = [part for part in (prepend, x, append) if part is not None]
-    if len(parts) > 1:
-        x = cat(parts, axis)
     if n == 0:
         x = apply(Copies, x)
+        return x if out is None else write_out("diff.copy", out, x)
+    if len(parts) > 1:
+        x = cat(parts, axis)
     for _ in range(n if n < x._a.shape[axis] else x._a.shape[axis]):
         length = x._a.shape[axis] - 1
         later, earlier = narrow(x, axis, 1, length), narrow(x, axis, 0, length)

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..core.apply import apply, legacy_name, write_out
 from ..core.dtype import BOOL, COMPLEX, category
 from ..core.overrides import overridable
@@ -76,16 +74,18 @@ def put_pair(name: str, kind: Any, pair: tuple, out: Any) -> Any:
     """(values, indices) as a named tuple, written into the pair of tensors `out` if given."""
     if out is None:
         return kind(*pair)
-    if not isinstance(out, tuple | list) or len(out) != 2:
+    if not isinstance(out, tuple | list):
         raise TypeError(
             f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}"
         )
-    if isinstance(out[1], Tensor) and out[1]._a.dtype != np.int64:
-        raise RuntimeError(
-            "Expected out tensor to have dtype long int, but got "
-            f"{out[1]._a.dtype.name} instead: indices need dtype=torch.int64"
+    if len(out) != 2:
+        raise TypeError(
+            f"expected tuple of 2 elements but got {len(out)}\n{name} writes values and indices: "
+            "out=(values, indices)"
         )
-    return kind(*(write_out(name, o, r) for o, r in zip(out, pair, strict=True)))
+    write_out(f"{name}.values", out[0], pair[0])
+    write_out(f"{name}.indices", out[1], pair[1])
+    return kind(*out)
 
 
 # --- max and min ----------------------------------------------------------------------------------

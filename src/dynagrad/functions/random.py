@@ -1,22 +1,37 @@
 """Random tensors and random fills, with PyTorch's streams: rand, randn, randint, bernoulli, ..."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ..core.apply import broadcast_error, note, recording
-from ..core.dtype import preserve_format
+from ..core.apply import broadcast_error, note, recording, refuse_out
+from ..core.carriers.memory import store
+from ..core.dtype import FLOATING, category, preserve_format
 from ..core.overrides import explained, overridable
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
+from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from ..ops.conversion import empty_like as memory_like
 from ..ops.rule import RULES
+from ..ops.shape import cast
 from .arguments import tensor as need_tensor
 from .creation import like
-from .factory import INT64, check_options, default_float, into, made, one_size, shape_of, type_of
+from .factory import (
+    INT64,
+    check_options,
+    default_float,
+    into,
+    made,
+    need_gradients,
+    one_size,
+    shape_of,
+    type_of,
+)
 from .generator import draws
-from .sampling import drawn, drawn_from, drawn_like, permutations
+from .sampling import drawn, drawn_from, drawn_like, each_its_own, permutations
 
 __all__ = [
     "bernoulli",
@@ -61,10 +76,10 @@ def rand(
     sizes = shape_of("rand", shape, size)
     d = type_of("rand", dtype, default_float() if out is None else out._a.dtype)
     stream = draws("rand", generator)
-    array = drawn(lambda shape: stream.rand(shape, d), sizes)
     if out is not None:
-        return into("rand", out, array, dtype, requires_grad)
-    return made(array, requires_grad)
+        fill = stream.uniform
+        return _filled("rand", out, sizes, lambda a: fill(out=a), dtype, requires_grad)
+    return made(drawn(lambda shape: stream.rand(shape, d), sizes), requires_grad)
 
 
 @explained
@@ -85,10 +100,10 @@ def randn(
     sizes = shape_of("randn", shape, size)
     d = type_of("randn", dtype, default_float() if out is None else out._a.dtype)
     stream = draws("randn", generator)
-    array = drawn(lambda shape: stream.randn(shape, d), sizes)
     if out is not None:
-        return into("randn", out, array, dtype, requires_grad)
-    return made(array, requires_grad)
+        fill = stream.normal
+        return _filled("randn", out, sizes, lambda a: fill(out=a), dtype, requires_grad)
+    return made(drawn(lambda shape: stream.randn(shape, d), sizes), requires_grad)
 
 
 def _integer(name: str, value: Any, position: int, argument: str) -> int:
@@ -242,7 +257,22 @@ def _drawn(cls: type[Node], array: Any, *inputs: Tensor) -> Tensor:
 
 
 def _result(name: str, t: Tensor, out: Any) -> Tensor:
-    return t if out is None else into(name, out, t._a, None)
+    if out is None:
+        return t
+    refuse_out(name, t._a.dtype, need_tensor(name, out, argument="out")._a.dtype)
+    return into(name, out, t._a, None)
+
+
+def _filled(
+    name: str, out: Tensor, sizes: Any, fill: Callable, dtype: Any, requires_grad: bool = False
+) -> Tensor:
+    """Random values in `out=`, drawn in the order of its memory, which `fill` writes."""
+    into(name, out, np.empty(sizes, out._a.dtype), dtype)
+    if type(out._a) is ndarray and (PLAIN or not each_its_own()):
+        fill(out._a)
+    else:
+        store(out, drawn(lambda shape: fill(np.empty(shape, out._a.dtype)), out._a.shape))
+    return need_gradients(out) if requires_grad else out
 
 
 @overridable
@@ -251,6 +281,8 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     need_tensor("bernoulli", input)
     stream = draws("bernoulli", generator)
     a = input._a
+    if p is None and out is not None and type(a) is ndarray:
+        return _filled("bernoulli", out, a.shape, lambda b: stream.bernoulli(a, out=b), None)
 
     def draw(x, limits=None):
         limits = x if limits is None else limits
@@ -317,10 +349,19 @@ def normal(
             )
         sizes = shape_of("normal", (size,), position=3)
         d = type_of("normal", dtype, default_float() if out is None else out._a.dtype)
-        array = drawn(lambda shape: stream.normal(shape, d, float(mean), float(std)), sizes)
+        center, width = float(mean), float(std)
         if out is not None:
-            return into("normal", out, array, dtype, requires_grad)
-        return made(array, requires_grad)
+            return _filled(
+                "normal",
+                out,
+                sizes,
+                lambda a: stream.normal(mean=center, std=width, out=a),
+                dtype,
+                requires_grad,
+            )
+        return made(
+            drawn(lambda shape: stream.normal(shape, d, center, width), sizes), requires_grad
+        )
     if len(given) == 2:
         error = broadcast_error("normal", [x._a.shape for x in given])
         if error is not None:
@@ -336,5 +377,8 @@ def normal(
         s = arrays[-1] if width is None else width
         return np.asarray(stream.normal(mean=m, std=s))
 
-    array = drawn_from(draw, *[x._a for x in given])
+    arrays = [x._a for x in given]
+    if isinstance(out, Tensor) and category(out._a.dtype) == FLOATING:
+        arrays = [cast(a, dtype=out._a.dtype) for a in arrays]
+    array = drawn_from(draw, *arrays)
     return _result("normal", _drawn(cls, array, *given), out)

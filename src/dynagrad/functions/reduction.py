@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, float32, float64, legacy_name, new, recording, to_dtype, write_out
+from ..core.apply import (
+    apply,
+    float32,
+    float64,
+    legacy_name,
+    new,
+    recording,
+    refuse_out,
+    to_dtype,
+    write_out,
+)
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, compute, warn
@@ -150,10 +160,10 @@ def hot_reduction(
                     return answer
             x = tensor(name, input)
             keepdim = truth(name, keepdim, "keepdim", 2)
-            wanted = None if dtype is None else numpy_dtype(dtype)
-            if wanted is None and isinstance(out, Tensor):
-                wanted = out._a.dtype
-            wanted = choose(x._a.dtype, wanted)
+            wanted = choose(x._a.dtype, None if dtype is None else numpy_dtype(dtype))
+            if dtype is None and isinstance(out, Tensor):
+                refuse_out(name, x._a.dtype, out._a.dtype)
+                wanted = None if out._a.dtype == x._a.dtype else out._a.dtype
             axes = None if dim is ... else many_dims(dim, x._a.ndim, name)
             if wanted is not None and category(wanted) < FLOATING:
                 if recording() and edge_of(x) is not None:
@@ -166,7 +176,7 @@ def hot_reduction(
                 cls = slow_nodes[dim is ..., wanted is not None]
                 kw = {} if wanted is None else {"dtype": wanted}
                 result = apply(cls, x, axes=axes, keepdims=keepdim, **kw)
-            return result if out is None else write_out(name, out, result)
+            return result if out is None else write_out(name + of_dtype(dtype), out, result)
 
         op.__name__, op.__qualname__ = name, stub.__qualname__
         op.__doc__, op.__module__ = stub.__doc__, stub.__module__
@@ -207,6 +217,12 @@ def mean(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None) -> Any:
 
 # --- sums and products ----------------------------------------------------------------------------
 
+
+def of_dtype(dtype: Any) -> str:
+    """The end of a name for `write_out`: a call with `dtype=` converts no more to that of out=."""
+    return "" if dtype is None else ".dtype"
+
+
 Nansum = node_class("NansumBackward0", RULES[ops.nansum_over])
 ProdAll = node_class("ProdBackward0", RULES[ops.product])
 ProdAlong = node_class("ProdBackward1", RULES[ops.product])
@@ -239,10 +255,12 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
         raise RuntimeError(
             "nansum on CPU does not support complex inputs\nSum x.real and x.imag one by one"
         )
+    if dtype is None and isinstance(out, Tensor):
+        refuse_out("nansum", x._a.dtype, out._a.dtype)
     x = converted("nansum", x, dtype, out)
     axes = all_or(dim, x._a.ndim, "nansum")
     result = apply(Nansum, x, axes=axes, keepdims=truth("nansum", keepdim, "keepdim", 2))
-    return result if out is None else write_out("nansum", out, result)
+    return result if out is None else write_out("nansum" + of_dtype(dtype), out, result)
 
 
 @overridable
@@ -270,7 +288,7 @@ def prod(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
     axis = None if dim is ... else one_dim(dim, x._a.ndim, "prod")
     cls = ProdAll if axis is None else ProdAlong
     result = apply(cls, x, axis=axis, keepdims=truth("prod", keepdim, "keepdim", 2))
-    return result if out is None else write_out("prod", out, result)
+    return result if out is None else write_out("prod" + of_dtype(dtype), out, result)
 
 
 # --- variances ------------------------------------------------------------------------------------
@@ -370,7 +388,7 @@ def _truth(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     axes = all_or(dim, x._a.ndim, name)
     keepdim = truth(name, keepdim, "keepdim", 2)
     result = constant_of(fun, x._a, axes=axes, keepdims=keepdim)
-    if x._a.dtype == np.uint8:
+    if x._a.dtype == np.uint8 and (out is None or tensor(name, out)._a.dtype != np.bool_):
         result = wrap(result._a.astype(np.uint8))
     return result if out is None else write_out(name, out, result)
 

@@ -61,7 +61,7 @@ def drawn_from(draw: Callable[..., ndarray], *given: Any) -> Any:
     for a in given:
         array = _spread(a, own)
         lead = array.shape[: len(own)]
-        arrays.append(array.reshape(*lead, *(1,) * (rank - a.ndim), *array.shape[len(own) :]))
+        arrays.append(array.reshape((*lead, *(1,) * (rank - a.ndim), *array.shape[len(own) :])))
     return _batched(draw(*arrays), own)
 
 

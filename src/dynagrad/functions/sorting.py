@@ -13,12 +13,13 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
-from ..ops.rounding import round_even
 from ..ops.rule import RULES
-from .arguments import bounds, numpy_names, one_dim, tensor, truth
+from .arguments import apart, bounds, numpy_names, one_dim, tensor, truth
+from .elementwise import add, mul, sub
 from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
 from .return_types import return_type
+from .shape import contiguous
 
 __all__ = [
     "argsort",
@@ -148,6 +149,8 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
             f"kthvalue(): selected number k out of range for dimension {axis}\nk is {k}; ranks are "
             f"1 to {n} there"
         )
+    if isinstance(out, tuple | list) and len(out) == 2 and isinstance(out[0], Tensor):
+        apart(out[0], x)
     return _choice("kthvalue", Kthvalue, KthvalueResult, x, axis, keepdim, out, k=k)
 
 
@@ -186,22 +189,24 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
 
 Gather = node_class("GatherBackward0", RULES[indexing.gather])
 Lerp = node_class("LerpBackward1", RULES[elementwise.lerp])
+QuantileScale = node_class("QuantileScale", RULES[ops.quantile_scale])
 View = node_class("ViewBackward0", RULES[shape.reshape])
 Transpose = node_class("TransposeBackward0", RULES[shape.transpose])
 MoveFront = node_class("TransposeBackward1", RULES[shape.transpose])
 Squeeze = node_class("SqueezeBackward4", RULES[shape.reshape])
 
-_ROUNDING: dict[str, Callable] = {
-    "linear": np.floor,
-    "midpoint": np.floor,
-    "lower": np.floor,
-    "higher": np.ceil,
-    "nearest": round_even,
+#: which place the rank of a quantile between two elements takes
+_ROUNDING = {
+    "linear": "floor",
+    "midpoint": "floor",
+    "lower": "floor",
+    "higher": "ceil",
+    "nearest": "nearest",
 }
 
 
-def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
-    """The wanted quantiles as an array of x's dtype, checked."""
+def _levels(name: str, x: Tensor, q: Any) -> Tensor:
+    """The wanted quantiles in x's dtype, checked."""
     if x._a.dtype.type not in (np.float32, np.float64):
         raise RuntimeError(
             f"{name}() input tensor must be either float or double dtype, not "
@@ -224,7 +229,7 @@ def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
         low, high = bounds(q._a)
         if low < 0 or high > 1 or low != low:
             raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
-        return q._a
+        return q
     if not isinstance(q, int | float) or isinstance(q, bool):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: q must be a float or a "
@@ -232,7 +237,7 @@ def _levels(name: str, x: Tensor, q: Any) -> np.ndarray:
         )
     if not 0 <= q <= 1:
         raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
-    return np.array(q, x._a.dtype)
+    return wrap(np.array(q, x._a.dtype))
 
 
 def _quantile(name: str, input, q, dim, keepdim, interpolation, ignore_nan: bool) -> Tensor:
@@ -257,23 +262,33 @@ def _quantile(name: str, input, q, dim, keepdim, interpolation, ignore_nan: bool
             order = tuple(i for i in range(ndim) if i != axis)
             x = apply(Transpose, x, axes=(*order, axis))
     ordered, _ = apply(SortPlain, x, axis=x._a.ndim - 1, descending=False)
-    ranks = constant_of(ops.quantile_ranks, x._a, levels.reshape(-1), ignore_nan=ignore_nan)._a
-    ranks = shape.broadcast_to(ranks, shape=(*x._a.shape[:-1], levels.size))
-    places = _ROUNDING[interpolation](ranks)
+    scale, offset = apply(QuantileScale, wrap(x._a), ignore_nan=ignore_nan)
+    ranks = add(mul(apply(View, levels, shape=(levels._a.size,)), scale), offset)
+    places = constant_of(ops.quantile_places, ranks._a, how=_ROUNDING[interpolation])
     values = _at(ordered, places)
     if interpolation in ("linear", "midpoint"):
-        weight = ranks - places if interpolation == "linear" else ranks * 0 + ranks.dtype.type(0.5)
-        values = apply(Lerp, values, _at(ordered, np.ceil(ranks)), weight)
-    if levels.ndim:
+        above = constant_of(ops.quantile_places, ranks._a, how="ceil")
+        weight = sub(ranks, places) if interpolation == "linear" else _halves(ranks)
+        values = apply(Lerp, values, _at(ordered, above), weight)
+    if levels._a.ndim:
         rank = values._a.ndim
         values = apply(MoveFront, values, axes=(rank - 1, *range(rank - 1)))
-        reduced = (levels.size, *reduced)
+        reduced = (levels._a.size, *reduced)
     return apply(Squeeze, values, shape=tuple(reduced))
 
 
-def _at(ordered: Tensor, places: np.ndarray) -> Tensor:
+def _at(ordered: Tensor, places: Tensor) -> Tensor:
     """The elements of the last dimension at `places`."""
-    return apply(Gather, ordered, places.astype(np.int64), axis=ordered._a.ndim - 1)
+    return apply(Gather, ordered, places, axis=ordered._a.ndim - 1)
+
+
+def _halves(ranks: Tensor) -> Tensor:
+    """The weight of the midpoint, 1/2, wherever there is a rank."""
+    return add(mul(wrap(ranks._a), 0.0), 0.5)
+
+
+def _put_quantile(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+    return result if out is None else write_out(name, out, contiguous(result))
 
 
 @overridable
@@ -284,7 +299,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     A vector q gives a new first dimension. interpolation: linear, lower, higher, midpoint, nearest.
     """
     result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
-    return result if out is None else write_out("quantile", out, result)
+    return _put_quantile("quantile", out, result)
 
 
 @overridable
@@ -292,7 +307,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The quantiles of the elements that are not nan."""
     result = _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
-    return result if out is None else write_out("nanquantile", out, result)
+    return _put_quantile("nanquantile", out, result)
 
 
 # --- places in sorted tensors ---------------------------------------------------------------------

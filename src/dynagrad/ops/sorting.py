@@ -17,8 +17,14 @@ from .shape import reshape, select
 # --- sorting --------------------------------------------------------------------------------------
 
 
+def _keys(x):
+    """What to order by: float32 for bfloat16, of which NumPy does not know where its nan belongs."""
+    return x.astype(np.float32) if x.dtype.kind == "V" else x
+
+
 def _order(x, axis, descending):
     """The stable order along a dimension; descending: nan first, equal elements as they stand."""
+    x = _keys(x)
     if not descending:
         return np.argsort(x, axis, "stable")
     backwards = np.argsort(np.flip(x, axis), axis, "stable")
@@ -47,7 +53,9 @@ def topk(x, *, k, axis, largest):
     if n < 512 or k > n // 8:
         return _with_order(x, _order(x, axis, largest)[(*lead, slice(k))], axis)
     kth = n - k if largest else k - 1
-    chosen = np.argpartition(x, kth, axis)[(*lead, slice(kth, None) if largest else slice(k))]
+    chosen = np.argpartition(_keys(x), kth, axis)[
+        (*lead, slice(kth, None) if largest else slice(k))
+    ]
     chosen = np.sort(chosen, axis)
     order = _order(np.take_along_axis(x, chosen, axis), axis, largest)
     return _with_order(x, np.take_along_axis(chosen, order, axis), axis)
@@ -62,7 +70,7 @@ general(topk, placed, results=2, jvp=taken, batch=along_axis)
 
 def _select(x, rank, axis, keepdims):
     """The elements of a rank (an int, or an array with size 1 along `axis`), and their places."""
-    order = np.argsort(x, axis, "stable")
+    order = np.argsort(_keys(x), axis, "stable")
     if not isinstance(rank, np.ndarray):
         rank = np.full([1 if i == axis else n for i, n in enumerate(x.shape)], rank)
     place = np.take_along_axis(order, rank, axis)
@@ -127,7 +135,7 @@ def mode(x, *, axis, keepdims):
     """The most frequent element along a dimension, the least of several, and its last place."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    order = np.argsort(x, axis, "stable")
+    order = np.argsort(_keys(x), axis, "stable")
     ordered = np.take_along_axis(x, order, axis)
     lead = (slice(None),) * axis
     places = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
@@ -153,19 +161,34 @@ general(nanmedian_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(nanmedian_alon
 
 
 @primitive
-def quantile_ranks(x, q, *, ignore_nan):
-    """Where the quantiles q of the sorted last dimension lie: q (n - 1), as fractional ranks.
+def quantile_scale(x, *, ignore_nan):
+    """(scale, offset) of each row: the quantile q lies at rank q scale + offset of the sorted row.
 
     A nan, which is sorted to the end, is itself the quantile unless nans are ignored.
     """
     numbers = np.add.reduce(x == x, -1, keepdims=True)
     n = x.shape[-1]
     if ignore_nan:
-        return np.maximum(q * (numbers - 1).astype(x.dtype), 0)
-    return np.where(numbers < n, x.dtype.type(n - 1), q * x.dtype.type(n - 1))
+        scale = np.maximum(numbers - 1, 0).astype(x.dtype)
+        return scale, np.zeros_like(scale)
+    spoilt = numbers < n
+    return (
+        np.where(spoilt, 0, n - 1).astype(x.dtype),
+        np.where(spoilt, n - 1, 0).astype(x.dtype),
+    )
 
 
-constant(quantile_ranks, batch=ALIGNED)
+constant(quantile_scale, results=2, batch=ALIGNED)
+
+
+@primitive
+def quantile_places(ranks, *, how):
+    """Ranks as places: the one at or below ("floor"), at or above ("ceil"), or the nearest."""
+    rounding = {"floor": np.floor, "ceil": np.ceil, "nearest": np.rint}[how]
+    return rounding(ranks).astype(np.int64)
+
+
+constant(quantile_places, batch=ALIGNED)
 
 
 # --- places in sorted arrays ----------------------------------------------------------------------
