@@ -39,3 +39,10 @@ def geometry(view: Any, base: Any) -> dict[str, Any]:
         "offset": (address(view) - address(base)) // view.itemsize,
         "base_stride": strides_of(base),
     }
+
+
+def as_pairs(array: np.ndarray) -> np.ndarray:
+    """Complex memory as pairs of real numbers, in a last dimension of two."""
+    real = array.real
+    strides = (*array.strides, real.itemsize)
+    return np.lib.stride_tricks.as_strided(real, (*array.shape, 2), strides)

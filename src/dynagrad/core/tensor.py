@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..ops.complex import pairs, unpaired
 from ..ops.rule import RULES
 from ..ops.shape import as_strided
 from .dtype import FLOATING, Size, category, from_numpy_dtype
-from .storage import geometry
+from .storage import as_pairs, geometry
 from .tape import (
     AccumulateGrad,
     Family,
@@ -186,6 +187,8 @@ def edge_of(t: Tensor) -> Any:
 
 
 AsStrided = node_class("AsStridedBackward0", RULES[as_strided])
+ViewAsReal = node_class("ViewAsRealBackward0", RULES[pairs])
+ViewAsComplex = node_class("ViewAsComplexBackward0", RULES[unpaired])
 
 
 def sync(t: Tensor) -> None:
@@ -215,11 +218,27 @@ def sync(t: Tensor) -> None:
         if type(t._e) is not AccumulateGrad:
             t._e = None
         return
+    source, shown, kinds = base._a, t._a, base._a.dtype.kind + t._a.dtype.kind
+    if kinds == "cf":  # a real view of complex memory
+        edge, source = linked(ViewAsReal, edge), as_pairs(source)
+    elif kinds == "fc":
+        shown = as_pairs(shown)
     node = new(AsStrided)
-    record(node, (edge,), (Meta(base._a),), kw=geometry(t._a, base._a))
+    record(node, (edge,), (Meta(source),), kw=geometry(shown, source))
+    if kinds == "fc":
+        node = linked(ViewAsComplex, node)
     node.family = family
     move_retained(t, node, 0)
     t._e = node
+
+
+def linked(cls: type[Node], edge: Any) -> Any:
+    """A node of a view that needs nothing saved, above `edge`; None above None."""
+    if edge is None:
+        return None
+    node = new(cls)
+    record(node, (edge,), (), kw={})
+    return node
 
 
 def move_retained(t: Tensor, node: Any, number: int) -> None:

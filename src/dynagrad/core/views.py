@@ -32,7 +32,7 @@ from .apply import (
 from .carriers.carrier import detached_array, joined, lift
 from .carriers.memory import copied, store
 from .quiet import WARNED, compute, quietly
-from .storage import address, geometry, owner, strides_of
+from .storage import address, as_pairs, geometry, owner, strides_of
 from .tape import (
     LIBRARY,
     OWN_COPY,
@@ -50,9 +50,13 @@ from .tape import (
 from .tensor import (
     AsStrided,
     Tensor,
+    ViewAsComplex,
+    ViewAsReal,
     base_of,
     edge_of,
     family_of,
+    leaf_edge,
+    linked,
     move_retained,
     note_cut,
     record,
@@ -128,7 +132,7 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
         array.level.keep(t)
     edge = x._e
     if not recording():
-        t._e = None
+        t._e = None if edge is None else _dead_end(t)
         t._m = NO_GRAD_VIEW
     elif edge is None:
         t._e = None
@@ -151,6 +155,15 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
         n.seq = tick()
         n.family = family
     return t
+
+
+def _dead_end(t: Tensor) -> AccumulateGrad:
+    """The edge of a view made under no_grad of what requires grad: as in PyTorch, operations on it
+    are recorded, and the cotangents that arrive are dropped.
+    """
+    edge = leaf_edge(t)
+    edge.leaf = lambda: None
+    return edge
 
 
 def _late_view(cls: type[Node], x: Tensor, kw: dict) -> Tensor:
@@ -219,11 +232,11 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
         why = getattr(t, "_m", None)
         if why is not None:
             raise RuntimeError(view_error(t, why, errors.VIEW_WRITTEN, name))
+        base = base_of(t) if edge is not None else None
+        if base is not None and type(edge_of(base)) in (AccumulateGrad, type(None)):
+            raise RuntimeError(errors.LEAF_INPLACE.format(view="view of a ", op=name))
         if type(edge) is AccumulateGrad:
             raise RuntimeError(errors.LEAF_INPLACE.format(view="", op=name))
-        base = base_of(t)
-        if base is not None and type(edge_of(base)) is AccumulateGrad:
-            raise RuntimeError(errors.LEAF_INPLACE.format(view="view of a ", op=name))
     array = t._a
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
@@ -340,13 +353,26 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
         return
     if node is not None and not node.edges:
         edge = None
-    slices = new(CopySlices)
-    record(slices, (edge_of(base), edge), (), kw=geometry(t._a, base._a))
+    base._e = slices = _replaced(base, t, edge)
     slices.family = family
-    move_retained(base, slices, 0)
-    base._e = slices
     _remember(family, base)
     family.rebased += 1
+
+
+def _replaced(base: Tensor, t: Tensor, edge: Any) -> Node:
+    """The new history of a base whose window `t` was written with values that have this edge."""
+    old, whole, window = edge_of(base), base._a, t._a
+    kinds = whole.dtype.kind + window.dtype.kind
+    if kinds == "cf":  # a real view of complex memory
+        old, whole = linked(ViewAsReal, old), as_pairs(whole)
+    elif kinds == "fc":
+        edge, window = linked(ViewAsReal, edge), as_pairs(window)
+    slices = new(CopySlices)
+    record(slices, (old, edge), (), kw=geometry(window, whole))
+    if kinds == "cf":
+        slices = linked(ViewAsComplex, slices)
+    move_retained(base, slices, 0)
+    return slices
 
 
 def _remember(family: Family, base: Tensor) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from ..core.apply import apply, legacy_name, to_dtype, wrap, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, from_numpy_dtype, number_dtype
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, ViewAsComplex, ViewAsReal
 from ..core.views import copy_, view
 from ..ops import complex as ops
 from ..ops import shape
@@ -31,8 +31,6 @@ __all__ = [
     "view_as_real",
 ]
 
-ViewAsReal = node("ViewAsRealBackward0", ops.pairs)
-ViewAsComplex = node("ViewAsComplexBackward0", ops.unpaired)
 Select = node("SelectBackward0", shape.select)
 Conj = node("ConjBackward0", np.conjugate)
 ConjPhysical = node("ConjPhysicalBackward0", np.conjugate)
