@@ -28,9 +28,9 @@ HOUSE = """
 torch_version errors extras accelerator backends cuda
 ops.rule ops
 core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
-core.carriers core.carriers.carrier core.carriers.batched core.complaints core.overrides core.apply
-core.protocols core.hooks core.saved core.paths core.engine core.carriers.dual core.carriers.memory
-core.views
+core.carriers core.carriers.carrier core.carriers.batched core.complaints core.overrides core.out
+core.apply core.protocols core.hooks core.saved core.paths core.engine core.carriers.dual
+core.carriers.memory core.views
 functions
 autograd
 nn func optim linalg fft special masked signal random

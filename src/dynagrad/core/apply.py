@@ -18,20 +18,19 @@ from .. import errors
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .carriers.carrier import Carrier, lift
-from .complaints import (
-    broadcast_error,
-    legacy_name,
-    not_a_tensor,
-    not_for,
-    refuse,
-    refuse_out,
-)
+from .complaints import broadcast_error, not_a_tensor, not_for, refuse
+from .complaints import legacy_name as legacy_name
+from .complaints import refuse_out as refuse_out
 from .dtype import FLOATING, category, number_dtype, result_type
+from .out import check_cast as check_cast
+from .out import refuse_overlap as refuse_overlap
+from .out import resize_out as resize_out
+from .out import write_out
 from .overrides import ask_overrides, overrides
-from .quiet import WARNED, compute, warn
+from .quiet import WARNED, compute
 from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
-from .tensor import Tensor, edge_of, family_of, sync, tell, wrap
-from .watch import PLAIN, tell_noted, tell_writing, watched_compute
+from .tensor import Tensor, family_of, sync, tell, wrap
+from .watch import PLAIN, tell_noted, watched_compute
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -237,58 +236,6 @@ def _operand(number: Any, dtype: np.dtype) -> ndarray:
     arithmetic.
     """
     return np.array(number).astype(dtype) if dtype.kind in "iu" else scalar(number, dtype)
-
-
-def check_cast(name: str, given: np.dtype, wanted: np.dtype) -> None:
-    """Raise where a result cannot be written into a tensor of a lower category (float into int, int
-    into bool).
-    """
-    if category(given) > category(wanted):
-        raise RuntimeError(
-            errors.NO_CAST.format(name=name, given=legacy_name(given), wanted=legacy_name(wanted))
-        )
-
-
-def refuse_overlap(array: Any, name: str) -> None:
-    """Raise for memory to be written in which several elements have one place."""
-    if (
-        0 in array.strides
-        and array.size
-        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
-    ):
-        raise RuntimeError(errors.OVERLAP.format(name=name, shape=list(array.shape)))
-
-
-def resize_out(out: Tensor, result: Any) -> None:
-    """Give a tensor passed as `out=` the result's shape, with a warning if it had elements."""
-    given = out._a
-    if given.shape == result.shape:
-        return
-    if given.size:
-        warn(errors.RESIZED.format(given=list(given.shape), wanted=list(result.shape)))
-    out._a = np.empty_like(result, given.dtype)
-
-
-def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
-    """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its
-    dtype does, unless the function of this `name` converts none (see `refuse_out`).
-    """
-    plain = name.partition(".")[0]
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{plain}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if recording() and (edge_of(result) is not None or edge_of(out) is not None):
-        raise RuntimeError(errors.OUT_GRAD.format(name=plain))
-    refuse_out(name, result._a.dtype, out._a.dtype)
-    check_cast(plain, result._a.dtype, out._a.dtype)
-    if not PLAIN:
-        if isinstance(result._a, Carrier) or isinstance(out._a, Carrier):
-            raise RuntimeError(errors.OUT_BATCHED.format(name=plain))
-        tell_writing(out)
-    refuse_overlap(out._a, plain)
-    resize_out(out, result._a)
-    np.copyto(out._a, result._a, casting="unsafe")
-    family_of(out).cell.bump()
-    return out
 
 
 # --- the hot elementwise operations ---------------------------------------------------------------
