@@ -210,6 +210,11 @@ if TYPE_CHECKING:
     )
     from .functions.distances import cdist as cdist, pdist as pdist
     from .functions.neural.ctc import ctc_loss as ctc_loss
+    from .functions.neural.native_norms import (
+        native_batch_norm as native_batch_norm,
+        native_group_norm as native_group_norm,
+        native_layer_norm as native_layer_norm,
+    )
     from .functions.neural.classes import (
         cosine_similarity as cosine_similarity,
         pairwise_distance as pairwise_distance,
@@ -258,6 +263,39 @@ if TYPE_CHECKING:
         svd as svd,
         svd_lowrank as svd_lowrank,
     )
+    from .functions.neural.adaptive import (
+        adaptive_avg_pool1d as adaptive_avg_pool1d,
+    )
+    from .functions.neural.dropout import (
+        alpha_dropout_ as alpha_dropout_,
+        dropout_ as dropout_,
+        feature_alpha_dropout_ as feature_alpha_dropout_,
+        feature_dropout as feature_dropout,
+        feature_dropout_ as feature_dropout_,
+        native_dropout as native_dropout,
+    )
+    from .functions.neural.padding import (
+        constant_pad_nd as constant_pad_nd,
+    )
+    from .functions.neural.pooling import (
+        avg_pool1d as avg_pool1d,
+    )
+    from .functions.neural.shuffling import (
+        channel_shuffle as channel_shuffle,
+        native_channel_shuffle as native_channel_shuffle,
+        pixel_shuffle as pixel_shuffle,
+        pixel_unshuffle as pixel_unshuffle,
+    )
+    from .functions.neural.torch_names import (
+        adaptive_max_pool1d as adaptive_max_pool1d,
+        alpha_dropout as alpha_dropout,
+        dropout as dropout,
+        feature_alpha_dropout as feature_alpha_dropout,
+        max_pool1d as max_pool1d,
+        max_pool1d_with_indices as max_pool1d_with_indices,
+        max_pool2d as max_pool2d,
+        max_pool3d as max_pool3d,
+    )
     from .explain import explaining as explaining, why as why, why_alive as why_alive
     from .func import vmap as vmap
     from .serialization import load as load, save as save
@@ -292,6 +330,10 @@ _LAZY = {
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
     **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
     "ctc_loss": "functions.neural.ctc",
+    **dict.fromkeys(
+        ("native_batch_norm", "native_group_norm", "native_layer_norm"),
+        "functions.neural.native_norms",
+    ),
     **dict.fromkeys(
         ("conv1d", "conv2d", "conv3d", "conv_tbc", "convolution")
         + ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
@@ -358,6 +400,27 @@ _LAZY = {
             "svd_lowrank",
         ),
         "functions.older_linalg",
+    ),
+    "adaptive_avg_pool1d": "functions.neural.adaptive",
+    **dict.fromkeys(
+        (
+            *("alpha_dropout_", "dropout_", "feature_alpha_dropout_", "feature_dropout"),
+            *("feature_dropout_", "native_dropout"),
+        ),
+        "functions.neural.dropout",
+    ),
+    "constant_pad_nd": "functions.neural.padding",
+    "avg_pool1d": "functions.neural.pooling",
+    **dict.fromkeys(
+        (*("channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"),),
+        "functions.neural.shuffling",
+    ),
+    **dict.fromkeys(
+        (
+            *("adaptive_max_pool1d", "alpha_dropout", "dropout", "feature_alpha_dropout"),
+            *("max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d"),
+        ),
+        "functions.neural.torch_names",
     ),
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",

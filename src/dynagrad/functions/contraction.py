@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, legacy_name, new, not_a_tensor, promoted, recording, write_out
+from ..core.apply import (
+    apply,
+    float32,
+    float64,
+    legacy_name,
+    new,
+    not_a_tensor,
+    promoted,
+    recording,
+    write_out,
+)
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, quietly
 from ..core.tape import Node, caller, node_class, tick
@@ -241,7 +251,7 @@ def matmul(input, other, *, out=None):
         or a.ndim != 2
         or b.ndim != 2
         or a.dtype is not b.dtype
-        or a.dtype.kind != "f"
+        or (a.dtype is not float32 and a.dtype is not float64)
         or a.shape[1] != b.shape[0]
     ):
         return _matmul(input, other, None)

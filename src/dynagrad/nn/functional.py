@@ -35,6 +35,21 @@ from ..functions.neural.activation import (
     threshold,
     threshold_,
 )
+from ..functions.neural.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from ..functions.neural.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
@@ -62,21 +77,18 @@ from ..functions.neural.convolution import (
     conv_transpose3d,
 )
 from ..functions.neural.ctc import ctc_loss
-from ..functions.neural.embedding import embedding, embedding_bag
-from ..functions.neural.layers import (
+from ..functions.neural.dropout import (
     alpha_dropout,
-    batch_norm,
     dropout,
     dropout1d,
     dropout2d,
     dropout3d,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    pad,
-    rms_norm,
+    feature_alpha_dropout,
 )
+from ..functions.neural.embedding import embedding, embedding_bag
+from ..functions.neural.layers import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ..functions.neural.linear import bilinear, linear
+from ..functions.neural.linear_cross_entropy import linear_cross_entropy
 from ..functions.neural.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -91,6 +103,22 @@ from ..functions.neural.loss import (
     smooth_l1_loss,
     soft_margin_loss,
 )
+from ..functions.neural.padding import pad
+from ..functions.neural.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    local_response_norm,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+)
 from ..functions.neural.resampling import (
     interpolate,
     upsample,
@@ -98,21 +126,41 @@ from ..functions.neural.resampling import (
     upsample_nearest,
 )
 from ..functions.neural.sampling_points import affine_grid, grid_sample
+from ..functions.neural.shuffling import (
+    channel_shuffle,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 from ..functions.neural.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from ..functions.neural.unfolding import fold, unfold
+from ..functions.neural.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from ..functions.transcendental import sigmoid, tanh
 
 _hush()
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "affine_grid",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -132,7 +180,12 @@ __all__ = [
     "elu_",
     "embedding",
     "embedding_bag",
+    "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -154,21 +207,38 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "native_channel_shuffle",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .batching import batch_size, of_rank, with_batch
+from .elementwise import in_single, is_half
 from .reduction import sum_over
 from .rule import ALIGNED, LEADING, general, linear, multilinear, primitive, same
 from .shape import broadcast_to, copy, reshape, sum_to, transpose
@@ -54,6 +55,8 @@ def outer(x, y):
 
     BLAS would be called once for each pair of vectors; einsum takes a quarter less than multiply.
     """
+    if is_half(y):
+        return in_single(outer, x, y)
     return np.einsum("...i,...j->...ij", x, y, order="C")
 
 
@@ -116,7 +119,12 @@ def _product_batch(fun, values, flags, kw):
     return product(*values, *flags)
 
 
-multilinear(np.matmul, _left, _right, batch=_product_batch)
+def _matmul(x, y):
+    """np.matmul, which knows no dtype of 16 bits by itself."""
+    return in_single(np.matmul, x, y) if is_half(x) else np.matmul(x, y)
+
+
+multilinear(np.matmul, _left, _right, batch=_product_batch, kernel=_matmul)
 
 
 @primitive
@@ -126,6 +134,8 @@ def mm(x, y, *, flip):
     That is done for operands in column-major order, such as the weight W of x @ W.T: behind the
     transposition its gradient is then contiguous without a copy.
     """
+    if is_half(y):
+        return in_single(mm, x, y, flip=flip)
     return x.dot(y)
 
 
@@ -148,6 +158,8 @@ def scaled(x, factor):
 @primitive
 def addmm(bias, x, y, *, beta, alpha, flip):
     """beta * bias + alpha * (x @ y) for (batches of) matrices; beta 0 ignores bias."""
+    if is_half(y):
+        return in_single(addmm, bias, x, y, beta=beta, alpha=alpha, flip=flip)
     product = np.matmul(x, y)
     if alpha != 1:
         product *= alpha
@@ -203,6 +215,8 @@ def affine(bias, x, y):
 
     The cotangent of y is computed turned, so that the weight's comes out row by row.
     """
+    if is_half(y):
+        return in_single(affine, bias, x, y)
     product = np.matmul(x, y)
     product += bias
     return product
@@ -412,6 +426,8 @@ def einsum(*xs, inputs, output):
     `inputs` holds one tuple of labels (small integers) for each operand, without repetition; a
     label has the same size everywhere.
     """
+    if is_half(xs[0]):
+        return in_single(einsum, *xs, inputs=inputs, output=output)
     if len(xs) == 1:
         return np.array(np.einsum(xs[0], inputs[0], output))
     if len(xs) == 2:

@@ -31,7 +31,7 @@ from .loss import (
     MaskedFill,
     MulNumber,
     SubNumber,
-    constant,
+    plus,
     reduced,
     reduction_of,
 )
@@ -277,6 +277,14 @@ def _of_probabilities(logs, target, weight, axis, reduction, smoothing):
     return apply(DivNumber, total, number=classes / (logs._a.size or math.nan))
 
 
+def _check_rows(sizes: tuple[int, ...]) -> None:
+    if len(sizes) > 2 or (0 in sizes if len(sizes) < 2 else not sizes[1]):
+        raise RuntimeError(
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{list(sizes)}"
+        )
+
+
 @overridable
 def multi_margin_loss(
     input,
@@ -294,6 +302,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     x = floating("multi_margin_loss", "multi_margin_loss", input)
     t = tensor("multi_margin_loss", target, 2, "target")
+    _check_rows(x._a.shape)
     single = x._a.ndim <= 1
     if single:
         x, t = shape.reshape(x, (1, x._a.size)), shape.reshape(t, (1,))
@@ -302,6 +311,17 @@ def multi_margin_loss(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
             f"samples (batch size). Expected target size {[x._a.shape[0]]}, but got "
             f"{list(t._a.shape)}. Input has shape {list(x._a.shape)}."
+        )
+    if t._a.dtype != INT64:
+        raise RuntimeError(
+            f"expected scalar type Long but found {legacy_name(t._a.dtype)}\nTargets are class "
+            "numbers: convert them, as in target.long()."
+        )
+    if weight is not None and weight._a.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    if weight is not None and weight._a.shape != x._a.shape[1:]:
+        raise RuntimeError(
+            f"inconsistent weight size, expected {x._a.shape[1]} but got {list(weight._a.shape)}"
         )
     least, largest = bounds(t._a)
     if least < 0 or largest >= x._a.shape[1]:
@@ -319,14 +339,14 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     reduction = reduction_of(size_average, reduce, reduction)
     x = floating("multilabel_margin_loss_forward_out_frame", "multilabel_margin_loss", input)
     t = tensor("multilabel_margin_loss", target, 2, "target")
+    _check_rows(x._a.shape)
     if x._a.shape != t._a.shape:
         raise RuntimeError(
-            f"Expected input and target to have the same shape, but got {list(x._a.shape)} and "
-            f"{list(t._a.shape)}"
+            f"inconsistent target size: {list(t._a.shape)} for input of size: {list(x._a.shape)}"
         )
-    if x._a.ndim == 1:
-        row = shape.unsqueeze(x, 0)
-        losses = apply(MultilabelMargin, row, wrap(t._a[None]), reduction=reduction)
+    if x._a.ndim <= 1:
+        row = shape.reshape(x, (1, x._a.size))
+        losses = apply(MultilabelMargin, row, wrap(t._a.reshape(1, -1)), reduction=reduction)
         return shape.reshape(losses, ()) if reduction == "none" else losses
     return apply(MultilabelMargin, x, t, reduction=reduction)
 
@@ -347,7 +367,7 @@ def margin_ranking_loss(
             f"input1: {sizes[0]}, input2: {sizes[1]}, target: {sizes[2]} "
         )
     order = elementwise.mul(elementwise.neg(target), elementwise.sub(input1, input2))
-    losses = selection.clamp_min(apply(AddNumber, order, number=margin), 0)
+    losses = selection.clamp_min(plus(order, margin), 0)
     return reduced(losses, reduction)
 
 
@@ -369,11 +389,11 @@ def cosine_embedding_loss(
     def dot(x, y):
         return reductions.sum(elementwise.mul(x, y), dim=rank - 1)
 
-    sizes = [apply(AddNumber, dot(x, x), number=1e-12) for x in (input1, input2)]
+    sizes = [plus(dot(x, x), 1e-12) for x in (input1, input2)]
     cosine = elementwise.div(dot(input1, input2), powers.sqrt(elementwise.mul(*sizes)))
     zeros = wrap(np.zeros(cosine._a.shape, cosine._a.dtype))
     alike = elementwise.sub(wrap(np.ones(cosine._a.shape, cosine._a.dtype)), cosine)
-    apart = selection.clamp_min(apply(SubNumber, cosine, number=-margin), 0)
+    apart = selection.clamp_min(plus(cosine, -margin, SubNumber), 0)
     losses = elementwise.add(
         selection.where(wrap(target._a == 1), alike, zeros),
         selection.where(wrap(target._a == -1), apart, zeros),
@@ -386,7 +406,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps over the last dimension."""
     name = "pairwise_distance"
     x1, x2 = tensor(name, x1, 1, "x1"), tensor(name, x2, 2, "x2")
-    difference = apply(AddNumber, elementwise.sub(x1, x2), number=eps)
+    difference = plus(elementwise.sub(x1, x2), float(eps))
     axes = (difference._a.ndim - 1,) if difference._a.ndim else ()
     return apply(Norm, difference, p=float(p), axes=axes, keepdims=keepdim, dtype=None)
 
@@ -403,9 +423,10 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
         )
     x1, x2 = expansion.broadcast_tensors(x1, x2) if x1._a.shape != x2._a.shape else (x1, x2)
     axis = one_dim(dim, x1._a.ndim, "cosine_similarity")
+    axes = (axis,) if x1._a.ndim else ()
     units = []
     for x in (x1, x2):
-        norm = apply(VectorNorm, x, p=2.0, axes=(axis,), keepdims=True, dtype=None)
+        norm = apply(VectorNorm, x, p=2.0, axes=axes, keepdims=True, dtype=None)
         units.append(elementwise.div(x, apply(CloneFloor, norm, low=eps)))
     return reductions.sum(elementwise.mul(*units), dim=axis)
 
@@ -415,7 +436,8 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """input / max(|input|_p, eps), the norm taken along `dim`."""
     x = floating("normalize", "normalize", input, complex_too=True)
     axis = one_dim(dim, x._a.ndim, "normalize")
-    norm = apply(VectorNorm, x, p=float(p), axes=(axis,), keepdims=True, dtype=None)
+    axes = (axis,) if x._a.ndim else ()
+    norm = apply(VectorNorm, x, p=float(p), axes=axes, keepdims=True, dtype=None)
     norm = expansion.expand_as(selection.clamp_min(norm, eps), x)
     return elementwise.div(x, norm, out=out)
 
@@ -455,7 +477,7 @@ def triplet_margin_loss(
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = selection.minimum(far, pairwise_distance(positive, negative, p, eps))
-    losses = elementwise.sub(apply(AddNumber, near, number=margin), far)
+    losses = elementwise.sub(plus(near, margin), far)
     return reduced(selection.clamp_min(losses, 0), reduction)
 
 
@@ -477,5 +499,5 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = selection.minimum(far, distance(positive, negative))
-    losses = elementwise.sub(elementwise.add(near, constant(margin, near)), far)
+    losses = elementwise.sub(elementwise.add(near, margin), far)
     return reduced(selection.clamp_min(losses, 0), reduction)

@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import apply, getframe, legacy_name, new, node_class, recording
+from ...core.apply import (
+    apply,
+    float32,
+    float64,
+    getframe,
+    legacy_name,
+    new,
+    node_class,
+    recording,
+    write_out,
+)
 from ...core.overrides import ask_overrides, overridable
 from ...core.quiet import WARNED
 from ...core.tape import LIBRARY, Meta, caller, tick
@@ -41,11 +51,13 @@ Affine = node_class("AddmmBackward0", RULES[ops.affine])
 MM = {"flip": (False, True)}
 
 
-def linear(input, weight, bias: Any = None):
+def linear(input, weight, bias: Any = None, *, out: Any = None):
     """input @ weight.T + bias: (*, in), (out, in) and (out) give (*, out).
 
     The node is PyTorch's: Addmm (Mm without bias) over the transposition of the weight.
     """
+    if out is not None:
+        return write_out("linear", out, _general(input, weight, bias))
     if type(input) not in PLAIN or type(weight) not in PLAIN or type(bias) not in PLAIN:
         return _general(input, weight, bias)
     x, w, b = input._a, weight._a, bias._a
@@ -56,7 +68,7 @@ def linear(input, weight, bias: Any = None):
         or b.ndim != 1
         or w.dtype is not dtype
         or b.dtype is not dtype
-        or dtype.kind != "f"
+        or (dtype is not float32 and dtype is not float64)
         or type(x) is not ndarray
         or x.shape[1] != w.shape[1]
         or b.shape[0] != w.shape[0]

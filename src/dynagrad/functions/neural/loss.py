@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, broadcast_error, legacy_name, promoted, wrap
-from ...core.dtype import FLOATING, Size, category
+from ...core.apply import apply, broadcast_error, legacy_name, promoted, to_dtype, wrap
+from ...core.dtype import FLOATING, Size, category, number_dtype
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor
@@ -37,6 +37,13 @@ CloneFloor = node("CloneBackward0", ops.floor_through)
 Clone = node("CloneBackward0", copy)
 
 REDUCTIONS = ("mean", "sum", "none")
+
+
+def plus(x: Tensor, number: float, cls: Any = AddNumber) -> Tensor:
+    """x + number; an integer tensor becomes floating, as it does with any float."""
+    if category(x._a.dtype) < FLOATING and isinstance(number, float):
+        x = to_dtype(x, number_dtype(0.0))
+    return apply(cls, x, number=number)
 
 
 def reduction_of(size_average: Any, reduce: Any, reduction: Any) -> str:
@@ -192,7 +199,7 @@ def binary_cross_entropy(
                 f"Found dtype {legacy_name(other._a.dtype)} but expected {legacy_name(a.dtype)}\n"
                 "The target must have the input's dtype: convert it, as in y.to(x.dtype)."
             )
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in "fV":
         raise NotImplementedError(
             f"\"binary_cross_entropy\" not implemented for '{legacy_name(a.dtype)}'\n"
             "Probabilities are floating numbers."
@@ -336,7 +343,7 @@ def poisson_nll_loss(
     if log_input:
         losses = elementwise.sub(transcendental.exp(x), elementwise.mul(y, x))
     else:
-        logs = transcendental.log(apply(AddNumber, x, number=eps))
+        logs = transcendental.log(plus(x, eps))
         losses = elementwise.sub(x, elementwise.mul(y, logs))
     if full:
         log = transcendental.log

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..batching import aligned, behind
-from ..elementwise import keep
+from ..elementwise import in_single, is_half, keep
 from ..reduction import mean_over, sum_over
 from ..rule import ALIGNED, elementwise, general, primitive, same
 from ..transcendental import sigmoid
@@ -42,12 +42,16 @@ def _elements_batch(fun, values, flags, kw):
 @primitive
 def scale_by(x, *, number):
     """number * x."""
+    if is_half(x):
+        return in_single(scale_by, x, number=number)
     return x * number
 
 
 @primitive
 def shift_by(x, *, number):
     """x + number."""
+    if is_half(x):
+        return in_single(shift_by, x, number=number)
     return x + number
 
 
@@ -68,6 +72,8 @@ elementwise(floor_through, same)
 @primitive
 def mse(x, y, *, reduction):
     """(x - y)^2; both have the same shape."""
+    if is_half(x):
+        return in_single(mse, x, y, reduction=reduction)
     d = x - y
     if reduction == "none":
         return d * d
@@ -102,6 +108,8 @@ def huber(x, y, *, delta, scale, reduction):
 
     scale 1 is the Huber loss, scale 1 / delta the smooth L1 loss.
     """
+    if is_half(x):
+        return in_single(huber, x, y, delta=delta, scale=scale, reduction=reduction)
     d = x - y
     a = np.abs(d)
     values = np.where(a < delta, d * d * (0.5 * scale), (a - 0.5 * delta) * (delta * scale))
@@ -156,6 +164,8 @@ _LIMITS = {d: _limits(d) for d in (np.dtype("float32"), np.dtype("float64"))}
 @primitive
 def bce(x, y, weight, *, reduction):
     """-(y log x + (1 - y) log(1 - x)), the logarithms limited to at least -100."""
+    if is_half(x):
+        return in_single(bce, x, y, weight, reduction=reduction)
     low, one = _LIMITS.get(x.dtype) or _limits(x.dtype)
     values = (y - one) * np.maximum(np.log1p(-x), low) - y * np.maximum(np.log(x), low)
     return reduced(values if weight is None else values * weight, reduction)
@@ -193,6 +203,8 @@ general(bce, _bce_x, _bce_y, jvp=(_bce_pushed_x, _bce_pushed_y), batch=_elements
 @primitive
 def bce_logits(x, y, weight, pos_weight, *, reduction):
     """-(p y log s + (1 - y) log(1 - s)) for s = sigmoid(x) and p = pos_weight."""
+    if is_half(x):
+        return in_single(bce_logits, x, y, weight, pos_weight, reduction=reduction)
     values = np.maximum(-x, 0)
     values += np.log1p(np.exp(-np.abs(x)))
     if pos_weight is not None:
@@ -237,6 +249,8 @@ general(
 @primitive
 def soft_margin(x, y, *, reduction):
     """log(1 + exp(-y x))."""
+    if is_half(x):
+        return in_single(soft_margin, x, y, reduction=reduction)
     t = -y * x
     return reduced(np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t))), reduction)
 

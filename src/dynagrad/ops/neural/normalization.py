@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from ..batching import as_rows, batch_size, behind, leading
-from ..elementwise import rsqrt
+from ..elementwise import in_single, is_half, rsqrt
 from ..reduction import sum_over
-from ..rule import LEADING, general, linear, primitive
+from ..rule import general, primitive
 from ..shape import reshape
 
 
@@ -17,6 +17,10 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
 
     weight and bias, where given, have the shape `parameter` and are brought to `affine` first.
     """
+    if is_half(x):
+        return in_single(
+            standardize, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=parameter
+        )
     n = math.prod([x.shape[i] for i in axes])
     d = x - np.add.reduce(x, axes, keepdims=True) / n
     variance = np.add.reduce(d * d, axes, keepdims=True) / n
@@ -90,36 +94,10 @@ general(
 
 
 @primitive
-def pad_constant(x, *, widths, value):
-    """x surrounded by `value`: (before, after) for each dimension, negative widths crop."""
-    shape = [n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]
-    result = np.full(shape, value, x.dtype)
-    into = tuple(
-        slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0))
-        for n, (a, b) in zip(x.shape, widths, strict=True)
-    )
-    source = tuple(
-        slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True)
-    )
-    result[into] = x[source]
-    return result
-
-
-def _pad_batch(fun, values, flags, kw):
-    return fun(*values, widths=((0, 0), *kw["widths"]), value=kw["value"])
-
-
-general(
-    pad_constant,
-    lambda g, *, widths: pad_constant(g, widths=tuple((-a, -b) for a, b in widths), value=0),
-    jvp=lambda t, *, widths: pad_constant(t, widths=widths, value=0),
-    batch=_pad_batch,
-)
-
-
-@primitive
 def rescale(x, weight, bias, mean, var, *, eps, affine):
     """(x - mean) / sqrt(var + eps) * weight + bias with given statistics, one a channel."""
+    if is_half(x):
+        return in_single(rescale, x, weight, bias, mean, var, eps=eps, affine=affine)
     scale = 1 / np.sqrt(var + var.dtype.type(eps))
     if weight is not None:
         scale = scale * weight
@@ -195,36 +173,4 @@ general(
     joint=True,
     jvp=(_rescale_x, _rescale_weight, _rescale_bias, _rescale_mean, _rescale_var),
     batch=_rescale_batch,
-)
-
-
-@primitive
-def repeat_places(x, *, places, axis):
-    """The elements number `places` along a dimension."""
-    return x.take(places, axis)
-
-
-@primitive
-def add_places(x, *, places, axis, total):
-    """Elements added up at `places` of a dimension: the transpose of repeat_places."""
-    result = np.zeros((*x.shape[:axis], total, *x.shape[axis + 1 :]), x.dtype)
-    lead = (slice(None),) * axis
-    for source, place in enumerate(places):
-        result[(*lead, place)] += x[(*lead, source)]
-    return result
-
-
-linear(
-    repeat_places,
-    lambda g, x_meta, *, places, axis: add_places(
-        g, places=places, axis=axis, total=x_meta.shape[axis]
-    ),
-    fresh=True,
-    batch=LEADING,
-)
-linear(
-    add_places,
-    lambda g, *, places, axis: repeat_places(g, places=places, axis=axis),
-    fresh=True,
-    batch=LEADING,
 )

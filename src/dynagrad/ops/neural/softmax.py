@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..elementwise import in_single, is_half
 from ..reduction import sum_over
 from ..rule import LEADING, general, primitive
 
@@ -9,6 +10,8 @@ from ..rule import LEADING, general, primitive
 @primitive
 def softmax(x, *, axis):
     """exp(x) / sum(exp(x)) along a dimension, computed from x - max(x)."""
+    if is_half(x):
+        return in_single(softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
@@ -19,6 +22,8 @@ def softmax(x, *, axis):
 @primitive
 def log_softmax(x, *, axis):
     """x - log(sum(exp(x))) along a dimension, computed from x - max(x)."""
+    if is_half(x):
+        return in_single(log_softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
     d = x - np.maximum.reduce(x, axis, keepdims=True)
@@ -29,6 +34,8 @@ def log_softmax(x, *, axis):
 @primitive
 def log_softmax_back(x, y, *, axis):
     """x - exp(y) * sum(x): the transposed derivative of log_softmax, whose result is y."""
+    if is_half(x):
+        return in_single(log_softmax_back, x, y, axis=axis)
     result = np.exp(y)
     result *= np.add.reduce(x, axis, keepdims=True)
     return np.subtract(x, result, result)
