@@ -1,6 +1,5 @@
 """Convolutions under PyTorch's names."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from ...core.complaints import type_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import convolution as ops
-from ...ops.neural.normalization import pad_constant
-from .. import reordering, shape
+from .. import shape
 from .activation import node
 
 __all__ = [
@@ -28,7 +26,6 @@ __all__ = [
 
 Convolution = node("ConvolutionBackward0", ops.convolve)
 Transposed = node("ConvolutionBackward0", ops.convolve_back)
-Pad = node("ConstantPadNdBackward0", pad_constant)
 
 #: dtypes as PyTorch's messages about a bias write them
 C_NAMES = {
@@ -245,32 +242,30 @@ def _channels_last(a: Any) -> bool:
     return True
 
 
-def _convolve(x, weight, bias, stride, padding, dilation, groups, transposed, more) -> Tensor:
+def _convolve(
+    x, weight, bias, stride, padding, dilation, groups, transposed, more, size=None
+) -> Tensor:
     """The convolution of a batch, its settings given for each dimension."""
     a, w = x._a, weight._a
     _check_settings(stride, padding, dilation, groups, more)
     _check_shapes(a, w, bias, groups, transposed)
     if transposed:
         size = _sizes_back(a, w, stride, padding, dilation, more)
-    else:
+    elif size is None or 0 in size:
         size = _sizes_forward(a, w, stride, padding, dilation)
     _check_dtypes(a, w, bias)
     _check_served(a, dilation, transposed)
     cls = Transposed if transposed else Convolution
-    kw = {
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "groups": groups,
-        "size": size,
-    }
+    kw = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     if _channels_last(a) or _channels_last(w):
         kw["last"] = True
-    return apply(cls, x, weight, bias, **kw)
+    return apply(cls, x, weight, bias, **kw, size=size)
 
 
-def _same(x, weight, stride, dilation) -> tuple[Tensor, tuple[int, ...]]:
-    """The input, longer by one where a padding of the same size needs it, and the padding."""
+def _padding_of_same(kernel: tuple, stride: tuple, dilation: tuple) -> tuple[int, ...]:
+    """How many zeros go in front of each dimension for a result of the input's size; where as many
+    or one more go behind, no padded copy is needed.
+    """
     if set(stride) != {1}:
         raise RuntimeError(
             "padding='same' is not supported for strided convolutions\nGiven was stride="
@@ -278,17 +273,7 @@ def _same(x, weight, stride, dilation) -> tuple[Tensor, tuple[int, ...]]:
         )
     if min(dilation) < 1:
         raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
-    total = [d * (k - 1) for d, k in zip(dilation, weight._a.shape[2:], strict=True)]
-    if any(t % 2 for t in total):
-        warnings.warn(
-            "Using padding='same' with even kernel lengths and odd dilation may require a "
-            "zero-padded copy of the input be created",
-            UserWarning,
-            stacklevel=5,
-        )
-        widths = ((0, 0),) * 2 + tuple([(0, t % 2) for t in total])
-        x = apply(Pad, x, widths=widths, value=0)
-    return x, tuple([t // 2 for t in total])
+    return tuple([d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True)])
 
 
 def _checked(name: str, rank: int, input: Any, weight: Any, bias: Any, groups: Any) -> bool:
@@ -323,15 +308,16 @@ def _conv(name, rank, input, weight, bias, stride, padding, dilation, groups) ->
         raise _other_rank(x._a, weight._a)
     stride = _ints(name, "stride", stride, dims)
     dilation = _ints(name, "dilation", dilation, dims)
+    size = None
     if padding == "same":
-        x, padding = _same(x, weight, stride, dilation)
+        padding, size = _padding_of_same(weight._a.shape[2:], stride, dilation), x._a.shape[2:]
     elif padding == "valid":
         padding = (0,) * dims
     elif isinstance(padding, str):
         raise RuntimeError(f"Invalid padding string: '{padding}'\nUse 'same', 'valid' or numbers.")
     else:
         padding = _ints(name, "padding", padding, dims)
-    y = _convolve(x, weight, bias, stride, padding, dilation, groups, False, (0,))
+    y = _convolve(x, weight, bias, stride, padding, dilation, groups, False, (0,), size)
     return y if batched else shape.squeeze(y, 0)
 
 
@@ -453,7 +439,7 @@ def conv_tbc(input, weight, bias, pad=0):
             "Bias size must equal dim 2 in the weight tensor (output channels).\nGiven were "
             f"{list(b.shape)} and {list(w.shape)}."
         )
-    channels_first = reordering.permute(input, (1, 2, 0))
-    kernel = reordering.permute(weight, (2, 1, 0))
+    channels_first = shape.permute(input, (1, 2, 0))
+    kernel = shape.permute(weight, (2, 1, 0))
     y = _convolve(channels_first, kernel, bias, (1,), (pad,), (1,), 1, False, (0,))
-    return shape.contiguous(reordering.permute(y, (2, 0, 1)))
+    return shape.contiguous(shape.permute(y, (2, 0, 1)))

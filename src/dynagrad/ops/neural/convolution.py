@@ -20,7 +20,7 @@ import numpy as np
 from numpy import float32, ndarray
 
 from ..batching import batch_size, moved
-from ..reduction import sum_over
+from ..reduction import is_half, sum_over
 from ..rule import general, multilinear, primitive
 from ..shape import reshape
 from .unfolding import add_at_taps, extent, framed, windows
@@ -39,7 +39,7 @@ def _wide(kernel: Callable) -> Callable:
 
     @wraps(kernel)
     def widened(x, *rest, **kw):
-        if x.dtype.itemsize > 2 or x.dtype.kind not in "fV":
+        if not is_half(x.dtype):
             return kernel(x, *rest, **kw)
         given = [a.astype(float32) if isinstance(a, ndarray) else a for a in (x, *rest)]
         return kernel(*given, **kw).astype(x.dtype)
@@ -130,7 +130,7 @@ def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     for part in blocks:
         columns = blocks.columns(met, part, groups)
         target = blocks.turned(y, part)
-        if len(target) == o and target.shape[1] == 1 and target.flags.c_contiguous:
+        if target.shape[1] == 1 and not blocks.last:  # one example: its part of y is matrices
             out = np.matmul(rows, columns, out=target.reshape(groups, o // groups, -1))
             if column is not None:
                 out += column
@@ -145,7 +145,9 @@ def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
 @_wide
 def _back(y, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c, kernel = y.shape[0], w.shape[0], w.shape[1] * groups, w.shape[2:]
-    if set(stride) <= {1} and o <= 2 * c:
+    # as a convolution where copies cost less than sums at the windows; for volumes, the sums: in
+    # PyTorch's order, they are rounded as there
+    if len(stride) < 3 and set(stride) <= {1} and o <= 2 * c:
         reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
         around = tuple([r - p for r, p in zip(reach, padding, strict=True)])
         return _forward(y, _reversed(w, groups), bias, stride, around, dilation, groups, size)

@@ -3,6 +3,7 @@ only.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -20,7 +21,8 @@ def framed(x: ndarray, start: tuple, extent: tuple, last: bool = False) -> ndarr
     """
     if not (last or any(start)) and extent == x.shape[2:]:
         return x
-    into, source = [...], [...]
+    into: list[Any] = [...]
+    source: list[Any] = [...]
     inside = True
     for n, p, e in zip(x.shape[2:], start, extent, strict=True):
         begin, skipped = max(p, 0), max(-p, 0)
