@@ -420,8 +420,10 @@ def _reads(node: Node, cell: Any) -> bool:
     return False
 
 
-def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
-    """Write `source`, broadcast and converted, into `t`."""
+def copy_(
+    t: Tensor, source: Tensor, name: str = "copy_", cls: type[Node] = CopyBackwards
+) -> Tensor:
+    """Write `source`, broadcast and converted, into `t`; `cls`: another node with this rule."""
     if not PLAIN:
         source = joined(source, t)
     a, b = t._a, source._a
@@ -438,7 +440,7 @@ def copy_(t: Tensor, source: Tensor, name: str = "copy_") -> Tensor:
 
     # A view's old values are cut out of its base's gradient by CopySlices.
     old = t if base_of(t) is None else a
-    return write(CopyBackwards, t, kernel, (old, source), {}, name)
+    return write(cls, t, kernel, (old, source), {}, name)
 
 
 def as_strided_view(x: Tensor, size: tuple, stride: tuple, offset: int) -> Tensor:

@@ -7,9 +7,11 @@ from ..core.carriers.carrier import Carrier
 from ..core.dtype import COMPLEX, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
+from ..core.views import copy_
 from ..ops import comparison as ops
+from ..ops.conversion import fill
 from .arguments import holds, tensor
-from .elementwise import in_place, node, of_tensors
+from .elementwise import node, of_tensors
 
 __all__ = [
     "allclose",
@@ -258,13 +260,29 @@ def logical_not(input, *, out=None):
     return result if out is None else write_out("logical_not", out, result)
 
 
-eq_ = in_place(eq)
-ne_ = not_equal_ = in_place(ne)
-lt_ = less_ = in_place(lt)
-le_ = less_equal_ = in_place(le)
-gt_ = greater_ = in_place(gt)
-ge_ = greater_equal_ = in_place(ge)
-logical_and_ = in_place(logical_and)
-logical_or_ = in_place(logical_or)
-logical_xor_ = in_place(logical_xor)
-logical_not_ = in_place(logical_not)
+def _written(op, kind):
+    """The in-place variant of an operation whose results are flags: they are written as numbers of
+    the tensor's own dtype; the derivative by the old values is 0.
+    """
+    cls = node(f"{kind}Backward1", fill)
+
+    def variant(input, *args, **kw):
+        result = op(input, *args, **kw)
+        return copy_(input, result, f"{op.__name__}_", cls)
+
+    variant.__name__ = variant.__qualname__ = f"{op.__name__}_"
+    variant.__doc__ = f"`{op.__name__}`, written into the tensor's own memory. Returns the tensor."
+    variant.__module__ = op.__module__
+    return overridable(variant)
+
+
+eq_ = _written(eq, "Eq")
+ne_ = not_equal_ = _written(ne, "Ne")
+lt_ = less_ = _written(lt, "Lt")
+le_ = less_equal_ = _written(le, "Le")
+gt_ = greater_ = _written(gt, "Gt")
+ge_ = greater_equal_ = _written(ge, "Ge")
+logical_and_ = _written(logical_and, "LogicalAnd")
+logical_or_ = _written(logical_or, "LogicalOr")
+logical_xor_ = _written(logical_xor, "LogicalXor")
+logical_not_ = _written(logical_not, "LogicalNot")

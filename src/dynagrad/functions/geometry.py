@@ -11,7 +11,7 @@ from ..core.carriers.carrier import Carrier, here
 from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, owner, strides_of
-from ..core.tape import Meta, node_class
+from ..core.tape import AccumulateGrad, Meta, node_class
 from ..core.tensor import Tensor, edge_of, family_of, record
 from ..core.views import check_inplace
 from ..ops import shape as ops
@@ -190,13 +190,16 @@ new = object.__new__
 
 def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
     """Give `t` another geometry over its memory; the history goes on through a node of `cls`."""
-    needs = recording() and edge_of(t) is not None and check_inplace(t, name)
+    edge = edge_of(t)
+    # Under no_grad too: a cotangent of the new shape could not go to the node of the old one.
+    is_inner = edge is not None and type(edge) is not AccumulateGrad
+    needs = check_inplace(t, name) if recording() and edge is not None else is_inner
     rule = cls.rule
     a = (rule.kernel if type(t._a) is ndarray else rule.fun)(t._a, **kw)
     family = family_of(t)
     if needs:
         node = new(cls)
-        record(node, (edge_of(t),), tuple([Meta(t._a) for _ in rule.saves]), kw=kw)
+        record(node, (edge,), tuple([Meta(t._a) for _ in rule.saves]), kw=kw)
         node.family = family
         t._e = node
     t._a = a
