@@ -166,7 +166,7 @@ def test_only_the_cpu() -> None:
 
 
 def test_out_keeps_its_dtype_and_takes_the_shape() -> None:
-    out = torch.empty(1, dtype=torch.float64)
+    out = torch.empty(0, dtype=torch.float64)
     assert torch.arange(3, out=out) is out
     assert out.tolist() == [0, 1, 2] and out.dtype is torch.float64
     version = out._version

@@ -364,7 +364,10 @@ def saved(trial: Trial) -> None:
                 if found.error is not None:
                     raise Different(f"tensor {victim} overwritten: {said(found.error)}")
                 for g, h in zip(found.value, untouched.value, strict=True):
-                    if g is not None and not dynagrad.equal(g.nan_to_num(), h.nan_to_num()):
+                    if g is None:
+                        continue
+                    # a view whose base was written adds up in another order
+                    if not dynagrad.allclose(g.nan_to_num(), h.nan_to_num(), 1e-9, 1e-12):
                         raise Different(f"tensor {victim} overwritten: another gradient, no error")
 
 

@@ -114,6 +114,16 @@ def c_type(d: np.dtype) -> str:
     return f"{d.name}_t" if d.kind in "iu" else c_name(d)
 
 
+def kept(array: Any, *sources: Any) -> Any:
+    """An index as an input of `apply`: as the tensor that it was taken from, if it still is that
+    tensor's own memory, so that a node which saved it notices when it is overwritten.
+    """
+    for t in sources:
+        if isinstance(t, Tensor) and t._a is array:
+            return t
+    return array
+
+
 def write_same(name: str, out: Any, result: Tensor, *inputs: Any) -> Tensor:
     """Put a result into `out=`, which must have its dtype and no memory of the inputs."""
     given = tensor(name, out, argument="out")._a

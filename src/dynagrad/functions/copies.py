@@ -81,7 +81,7 @@ def _taken_apart(viewed: tuple[Tensor, ...], arrays: list, name: str = "") -> tu
     return made
 
 
-def _copies(name: str, viewed: tuple[Tensor, ...], out: Any) -> Any:
+def _copies(name: str, viewed: tuple[Tensor, ...], out: Any, write: Any = write_same) -> Any:
     """The parts in new memory; with out= they are written there and None is returned."""
     copied = _taken_apart(viewed, [contiguous(v._a) for v in viewed])
     if out is None:
@@ -91,7 +91,7 @@ def _copies(name: str, viewed: tuple[Tensor, ...], out: Any) -> Any:
             f"{name}_out() expected an out= argument of size {len(copied)}, got size {len(out)}"
         )
     for target, part in zip(out, copied, strict=True):
-        write_out(name, target, part)
+        write(name, target, part)
     return None
 
 
@@ -251,7 +251,7 @@ def view_copy(
 @overridable
 def split_copy(input: Tensor, split_size: int, dim: int = 0, *, out: Any = None) -> Any:
     """`split` in new memory; with out= a list of as many tensors."""
-    return _copies("split_copy", splitting.split(input, split_size, dim), out)
+    return _copies("split_copy", splitting.split(input, split_size, dim), out, write_out)
 
 
 @overridable

@@ -187,7 +187,10 @@ def into(name: str, out: Any, array: np.ndarray, given: Any, requires_grad: Any 
             f"({legacy_name(out._a.dtype)})\nLeave dtype= away: the tensor out= has its own."
         )
     refuse_overlap(out._a, name)
-    resize_out(out, array)
+    if name in ("arange", "range"):
+        resize_out(out, array)
+    elif out._a.shape != array.shape:  # without a warning, as in PyTorch
+        out._a = np.empty(array.shape, out._a.dtype)
     store(out, converted(array, out._a.dtype))
     family_of(out).cell.bump()
     return need_gradients(out) if requires_grad else out

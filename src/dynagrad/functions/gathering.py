@@ -17,7 +17,7 @@ from ..ops.elementwise import where
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from . import shape
-from .arguments import bounds, c_type, fixed, one_dim, settled, tensor, write_same
+from .arguments import bounds, c_type, fixed, kept, one_dim, settled, tensor, write_same
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
@@ -62,7 +62,7 @@ def _vector_index(name: str, input: Tensor, dim: int, index: Any) -> tuple[int, 
     i = tensor(name, index, 3, "index")._a
     if i.ndim > 1:
         raise IndexError(f"{name}(): Index is supposed to be a vector, got shape {list(i.shape)}")
-    return axis, i.reshape(-1)
+    return axis, i if i.ndim else i.reshape(1)
 
 
 def _check_range(i: ndarray, n: int, error: Callable[[int], Exception]) -> None:
@@ -104,7 +104,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
                 f"index_select(): Index to scalar can have only 1 value, got {i.size} value(s)"
             )
         i = np.zeros((), np.int64)
-    r = apply(IndexSelect, input, i, axes=(axis,))
+    r = apply(IndexSelect, input, kept(i, index), axes=(axis,))
     if out is None:
         return r
     if out._a.dtype != r._a.dtype:
@@ -152,7 +152,7 @@ def index_add(
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(RuntimeError, axis, n))
     added = source if alpha == 1 else source * alpha
-    r = apply(IndexAdd, input, i, added, axes=(axis,), accumulate=True)
+    r = apply(IndexAdd, input, kept(i, index), added, axes=(axis,), accumulate=True)
     return r if out is None else write_same("index_add", out, r, index, source)
 
 
@@ -185,7 +185,7 @@ def index_copy(
         )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(IndexError, axis, n, "index_copy_(): "))
-    r = apply(IndexCopy, input, i, source, axes=(axis,), accumulate=False)
+    r = apply(IndexCopy, input, kept(i, index), source, axes=(axis,), accumulate=False)
     return r if out is None else write_same("index_copy", out, r, index, source)
 
 
@@ -210,7 +210,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         if type(places) is ndarray:  # each place has its derivative once
             places = np.unique(places)
     number = number_for(value, input._a)
-    return apply(cls, input, places, number, axes=(axis,), accumulate=False)
+    return apply(cls, input, kept(places, index), number, axes=(axis,), accumulate=False)
 
 
 def _places(name: str, input: Tensor, indices: Any) -> Places:
@@ -244,14 +244,17 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     """A copy with `values`, broadcast, written (or added) at input[indices]."""
     at = _places("index_put", input, indices)
     values = checked_values(input, at, tensor("index_put", values, 2, "values"))
-    return apply(IndexPut, input, at.places, values, axes=at.axes, accumulate=accumulate)
+    places = kept(at.places, *indices)
+    return apply(IndexPut, input, places, values, axes=at.axes, accumulate=accumulate)
 
 
 @overridable
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """index_put in place: `input[indices] = values`."""
     at = _places("index_put_", input, indices)
-    return put_at(input, at, tensor("index_put_", values, 2, "values"), accumulate, "index_put_")
+    return put_at(
+        input, at, tensor("index_put_", values, 2, "values"), accumulate, "index_put_", indices
+    )
 
 
 # --- in the flat order ------------------------------------------------------------------------
@@ -377,7 +380,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             f"value cannot be converted to type {c_type(input._a.dtype)} without overflow\n"
             f"A complex number was given for a tensor of dtype {input.dtype!r}."
         )
-    return apply(cls, input, m, number_for(value, input._a))
+    return apply(cls, input, kept(m, mask), number_for(value, input._a))
 
 
 def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -439,6 +442,11 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
         "over aten::nonzero.",
     )
     if as_tuple:
+        if out is not None:
+            raise TypeError(
+                "nonzero(): argument 'out' must be Tensor, not tuple\n"
+                "Leave as_tuple=True away where out= is given."
+            )
         found = np.nonzero(a if a.ndim else a.reshape(1))
         return tuple([wrap(np.ascontiguousarray(i)) for i in found])
     r = wrap(np.argwhere(a) if a.ndim else np.empty((int(bool(a)), 0), np.int64))

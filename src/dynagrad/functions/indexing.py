@@ -23,7 +23,7 @@ from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
 from ..ops.elementwise import where
 from ..ops.rule import RULES
-from .arguments import ARRAYS, bounds, settled
+from .arguments import ARRAYS, bounds, kept, settled
 from .conversion import fill_
 from .expansion import expand
 from .shape import view as shape_view
@@ -71,7 +71,7 @@ def getitem(self: Tensor, index: Any) -> Any:
     if r is not None:
         return r
     r, at = _parse(self, index)
-    return r if at is None else apply(Index, r, at.places, axes=at.axes)
+    return r if at is None else apply(Index, r, kept(at.places, *_as_tuple(index)), axes=at.axes)
 
 
 def _basic(self: Tensor, index: Any) -> Tensor | None:
@@ -196,6 +196,8 @@ def _normal(item: Any) -> Any:
         return int(item)
     if isinstance(item, Tensor):
         item = settled(item._a)
+    elif type(item) is ndarray:
+        item = np.array(item)  # PyTorch makes a tensor of it: later writes do not show
     elif isinstance(item, str):
         raise TypeError(
             "new(): invalid data type 'str'. Tensors are indexed by numbers, slices, None, "
@@ -410,7 +412,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             source = fitting(source, shape)
             copy_(target, source if source._a.shape == shape else expand(source, shape))
     else:
-        put_at(target, at, source, False, "index_put_")
+        put_at(target, at, source, False, "index_put_", _as_tuple(index))
 
 
 setitem.__name__ = "__setitem__"
@@ -523,9 +525,9 @@ def checked_values(t: Tensor, at: Places, values: Tensor) -> Tensor:
 
 
 def put_at(
-    t: Tensor, at: Places, values: Tensor, accumulate: bool, name: str, cls: type = IndexPut
+    t: Tensor, at: Places, values: Tensor, accumulate: bool, name: str, indices: Any = ()
 ) -> Tensor:
-    """Write or add values at places of `t`'s memory, recorded."""
+    """Write or add values at places of `t`'s memory, recorded; `indices` is what they came from."""
     values = checked_values(t, at, values)
     if not PLAIN:
         values = joined(values, t)
@@ -538,4 +540,4 @@ def put_at(
         else:
             store(t, ops.put(a, at.places, b, **kw))
 
-    return write(cls, t, kernel, (t, at.places, values), kw, name)
+    return write(IndexPut, t, kernel, (t, kept(at.places, *indices), values), kw, name)

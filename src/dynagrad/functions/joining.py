@@ -131,7 +131,7 @@ def _write_joined(name: str, out: Tensor, r: Tensor, tensors: tuple[Tensor, ...]
             f"torch.cat(): input types can't be cast to the desired output type "
             f"{legacy_name(given)}\nTheir common dtype is {r.dtype!r}."
         )
-    apart(out._a, *tensors)
+    apart(out, *tensors)
     return write_out(name, out, r)
 
 

@@ -201,7 +201,7 @@ def arange(
         n = math.ceil((end - start) / step)
         values = _arange_values(start, step, n, d)
     if out is not None:
-        return into("arange", out, values, dtype, requires_grad)
+        return into("arange", out, _in_shape_of(out, values), dtype, requires_grad)
     return made(values, requires_grad)
 
 
@@ -265,6 +265,11 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
     return (*bounds, int(steps), d)
 
 
+def _in_shape_of(out: Tensor, values: np.ndarray) -> np.ndarray:
+    """The values in the shape of a tensor that holds as many."""
+    return values.reshape(out._a.shape) if out._a.size == values.size else values
+
+
 @explained
 def linspace(
     start,
@@ -283,7 +288,7 @@ def linspace(
     start, end, n, d = _spacing("linspace", start, end, steps, dtype, out)
     values = _linspace_values(start, end, n, d)
     if out is not None:
-        return into("linspace", out, values, dtype, requires_grad)
+        return into("linspace", out, _in_shape_of(out, values), dtype, requires_grad)
     return made(values, requires_grad)
 
 
@@ -306,5 +311,5 @@ def logspace(
     start, end, n, d = _spacing("logspace", start, end, steps, dtype, out)
     values = _logspace_values(start, end, n, base, d)
     if out is not None:
-        return into("logspace", out, values, dtype, requires_grad)
+        return into("logspace", out, _in_shape_of(out, values), dtype, requires_grad)
     return made(values, requires_grad)

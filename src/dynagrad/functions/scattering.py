@@ -8,13 +8,13 @@ from numpy import ndarray
 from ..core.apply import apply, broadcast_error, legacy_name
 from ..core.overrides import overridable
 from ..core.tape import node_class
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor, family_of, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to
 from . import shape
-from .arguments import bounds, one_dim, tensor, write_same
+from .arguments import bounds, kept, one_dim, tensor, write_same
 from .expansion import expand
 from .indexing import number_for
 from .rounding import remainder
@@ -97,7 +97,7 @@ def gather(
     dimensions; a copy.
     """
     axis, i = _index("gather", input, dim, index, None)
-    r = apply(Gather, input, i, axis=axis)
+    r = apply(Gather, input, kept(i, index), axis=axis)
     return r if out is None else write_same("gather", out, r, input, index)
 
 
@@ -176,12 +176,20 @@ def scatter(
         return r if out is None else write_same("scatter", out, r)
     source = _source("scatter", input, given, i) if whole else number_for(given, input._a)
     if reduce == "add":
-        r = apply(ScatterAdd, input, i, source, axis=axis)
+        r = apply(ScatterAdd, input, kept(i, index), source, axis=axis)
     elif reduce == "multiply":
         source = source if whole else wrap(broadcast_to(source._a, shape=i.shape))
-        r = apply(ScatterReduce, input, i, source, axis=axis, reduce="prod", include_self=True)
+        r = apply(
+            ScatterReduce,
+            input,
+            kept(i, index),
+            source,
+            axis=axis,
+            reduce="prod",
+            include_self=True,
+        )
     else:
-        r = apply(Scatter0 if whole else Scatter1, input, i, source, axis=axis)
+        r = apply(Scatter0 if whole else Scatter1, input, kept(i, index), source, axis=axis)
     return r if out is None else write_same("scatter", out, r, index, src)
 
 
@@ -196,7 +204,7 @@ def scatter_add(
     if not i.size:
         r = apply(shape.Clone, input)
         return r if out is None else write_same("scatter_add", out, r)
-    r = apply(ScatterAdd, input, i, _source("scatter", input, src, i), axis=axis)
+    r = apply(ScatterAdd, input, kept(i, index), _source("scatter", input, src, i), axis=axis)
     return r if out is None else write_same("scatter_add", out, r, index, src)
 
 
@@ -231,7 +239,13 @@ def scatter_reduce(
         return r if out is None else write_same("scatter_reduce", out, r)
     source = _source("scatter", input, src, i)
     r = _reduced(
-        input, axis, i, source, reduce, include_self, (ScatterSum, ScatterMean, ScatterReduce)
+        input,
+        axis,
+        kept(i, index),
+        source,
+        reduce,
+        include_self,
+        (ScatterSum, ScatterMean, ScatterReduce),
     )
     return r if out is None else write_same("scatter_reduce", out, r, index, src)
 
@@ -239,7 +253,7 @@ def scatter_reduce(
 def _reduced(
     input: Tensor,
     axis: int,
-    i: ndarray,
+    i: Any,
     source: Tensor,
     reduce: str,
     include_self: bool,
@@ -286,12 +300,14 @@ def index_reduce(
         )
     wide = vector.reshape((-1,) + (1,) * (a.ndim - axis - 1)) if a.ndim else vector.reshape(())
     wide = broadcast_to(wide, shape=b.shape)
-    _, i = _index("index_reduce", input, axis, wrap(wide), b)
+    expanded = wrap(wide)
+    expanded._v = family_of(index)  # of the same memory
+    _, i = _index("index_reduce", input, axis, expanded, b)
     if not i.size:
         r = apply(shape.Clone, input)
     else:
         kinds = (IndexMean, IndexMean, IndexReduce)
-        r = _reduced(input, axis, i, source, reduce, include_self, kinds)
+        r = _reduced(input, axis, kept(i, expanded), source, reduce, include_self, kinds)
     return r if out is None else write_same("index_reduce", out, r, index, source)
 
 

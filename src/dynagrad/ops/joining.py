@@ -3,6 +3,7 @@
 import numpy as np
 
 from .batching import leading, merged, of_rank
+from .creation import zeros
 from .rule import ANY, LEADING, linear, primitive
 from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal, widen
 
@@ -38,7 +39,7 @@ def _parts(g, metas, axis):
     parts, start = [], 0
     for meta in metas:
         if meta.shape == (0,):
-            parts.append(reshape(narrow(g, axis=axis, start=0, length=0), shape=(0,)))
+            parts.append(zeros(shape=(0,), dtype=meta.dtype, like=g))
             continue
         parts.append(narrow(g, axis=axis, start=start, length=meta.shape[axis]))
         start += meta.shape[axis]
@@ -127,7 +128,10 @@ def repeat(x, *, repeats):
     return row_major(np.tile(x, repeats))
 
 
-def _unrepeat(g, shape, repeats):
+def _unrepeat(g, meta, repeats):
+    shape = meta.shape
+    if 0 in repeats:
+        return zeros(shape=shape, dtype=meta.dtype, like=g)
     sizes = (1,) * (len(repeats) - len(shape)) + tuple(shape)
     pairs = tuple(n for pair in zip(repeats, sizes, strict=True) for n in pair)
     once = tuple(n for size in sizes for n in (1, size))
@@ -198,7 +202,7 @@ def _roll_batch(fun, values, flags, kw):
 
 linear(
     repeat,
-    lambda g, x_meta, *, repeats: _unrepeat(g, x_meta.shape, repeats),
+    lambda g, x_meta, *, repeats: _unrepeat(g, x_meta, repeats),
     batch=_repeat_batch,
 )
 linear(flip, lambda g, *, axes: flip(g, axes=axes), fresh=True, batch=LEADING)

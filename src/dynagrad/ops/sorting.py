@@ -18,7 +18,7 @@ from .shape import reshape, select
 
 
 def _keys(x):
-    """What to order by: float32 for bfloat16, of which NumPy does not know where its nan belongs."""
+    """What to order by: float32 for bfloat16, whose nan NumPy does not put last."""
     return x.astype(np.float32) if x.dtype.kind == "V" else x
 
 
@@ -245,8 +245,9 @@ def unique_consecutive(x, *, axis):
     starts = np.flatnonzero(first)
     inverse = np.cumsum(first) - 1
     counts = np.diff(np.append(starts, n))
-    values = rows[starts] if axis is None else np.moveaxis(rows[starts], 0, axis)
-    return np.array(values, order="C"), inverse.reshape(x.shape if axis is None else -1), counts
+    values = np.ascontiguousarray(rows[starts])
+    values = values if axis is None else np.moveaxis(values, 0, axis)
+    return values, inverse.reshape(x.shape if axis is None else -1), counts
 
 
 @primitive
@@ -263,9 +264,10 @@ def histogram(x, *, bins, low, high):
     """
     if low is None:
         low, high = _span(x)
-    edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
+    low, high, parts = (x.dtype.type(v) for v in (low, high, bins))
     values = x[(x >= low) & (x <= high)]
-    bin_of = np.minimum(np.searchsorted(edges, values, "right") - 1, bins - 1)
+    # each step is rounded to the dtype, as PyTorch's are
+    bin_of = np.minimum(((values - low) * parts / (high - low)).astype(np.int64), bins - 1)
     return np.bincount(bin_of, minlength=bins).astype(x.dtype)
 
 
