@@ -1,0 +1,5 @@
+"""Signal processing at torch.signal's path."""
+
+from . import windows
+
+__all__ = ["windows"]
