@@ -352,7 +352,6 @@ SAMPLES: dict[str, list[Call]] = {
     "triangle": [
         call(real(2, 3, 3), diagonal=d, upper=u) for d in (0, 0.5, 1) for u in (False, True)
     ],
-    "spectral_gaps": [call(apart(4))],
     "eigh": [call(definite(3), upper=u) for u in (False, True)],
     "inverse": [call(regular(2, 3, 3))],
     "cofactors": [call(regular(3, 3))],
@@ -370,10 +369,6 @@ SAMPLES: dict[str, list[Call]] = {
         for u in (False, True)
         for unit in (False, True)
     ],
-    "cholesky": [call(definite(3))],
-    "qr": [call(regular(3, 3)), call(regular(4, 3))],
-    "svd": [call(regular(3, 3)), call(regular(4, 3)), call(regular(3, 4))],
-    "pinv": [call(regular(4, 3), rcond=1e-15, hermitian=False)],
     # --- activations ---
     "gate": [call(real(2, 3), given([[1.0, 0, 1], [0, 1, 1]]))],
     "leaky_relu": [call(apart(2, 3), slope=0.1)],
@@ -461,16 +456,10 @@ SAMPLES: dict[str, list[Call]] = {
             real(2, 3, 4), real(3), real(3), axes=(0, 2), eps=1e-5, affine=(1, 3, 1), parameter=(3,)
         )
     ],
-    "pad_constant": [
-        call(real(2, 3), widths=((1, 0), (0, 2)), value=1.5),
-        call(real(3, 4), widths=((-1, 1), (0, -2)), value=0.0),
-    ],
     "rescale": [
         call(real(2, 3, 4), w, b, real(3), real(3, low=0.5), eps=1e-5, affine=(1, 3, 1))
         for w, b in ((real(3), real(3)), (None, None))
     ],
-    "repeat_places": [call(real(2, 4), places=np.array([0, 0, 3, 1, 3]), axis=1)],
-    "add_places": [call(real(2, 5), places=np.array([0, 0, 3, 1, 3]), axis=1, total=4)],
     "softmax": [call(real(2, 3), axis=1)],
     "log_softmax": [call(real(2, 3), axis=1)],
     "log_softmax_back": [call(real(2, 3), real(2, 3), axis=1)],
@@ -533,9 +522,6 @@ CONSTANTS: dict[str, list[Call]] = {
     ],
     "is_target": [call(real(3, 4), TARGETS)],
     "take_weights": [call(real(4), TARGETS)],
-    "svd_full": [call(real(2, 3))],
-    "qr_complete": [call(real(3, 2))],
-    "matrix_rank": [call(given([[1.0, 2.0], [2.0, 4.0]]), atol=0.0, rtol=1e-9)],
     "target_weights": [
         call(real(3), given([2, 0, 3]), w, classes=4, ignore=i)
         for w in (None, real(4, low=0.5))

@@ -52,6 +52,9 @@ REAL_ONLY = {
         multi_margin multilabel_margin nll nll_back floor_through standardize rescale
         log_softmax_back gate
     """,
+    "vectors with a phase of their own, on which the weights of these tests depend": """
+        eig
+    """,
     "complex numbers take another rule: logaddexp is a composite, sums are sum_over and mean_over, "
     "norms multiply by conj(x)": """
         logaddexp total average signed_power

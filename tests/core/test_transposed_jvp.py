@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rule_cases import CASES, Case, derived_inputs, each, like
+from rule_cases import CASES, Case, derived_inputs, directions, each
 
 from dynagrad.core.carriers.batched import Batched, BatchLevel
 from dynagrad.core.carriers.carrier import new_level, payload
@@ -47,8 +47,7 @@ def check(case: Case, primals: list, tangents: list) -> None:
 
 def drawn(case: Case, rng: np.random.Generator) -> tuple[list, list]:
     arrays = case.call.drawn(rng)
-    wanted = derived_inputs(case, arrays)
-    return arrays, [like(rng, [a])[0] if i in wanted else None for i, a in enumerate(arrays)]
+    return arrays, directions(case, rng, arrays)
 
 
 def test_some_rules_bring_their_own() -> None:

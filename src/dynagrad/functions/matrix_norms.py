@@ -1,18 +1,22 @@
 """Norms of vectors and matrices, and the condition number, at torch.linalg's path."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-from ..core.apply import to_dtype
+import numpy as np
+
+from ..core.apply import to_dtype, wrap
 from ..core.dtype import numpy_dtype
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
-from . import elementwise, extremes, parts, shape
+from . import comparison, elementwise, extremes, parts, shape
 from . import reduction as reductions
-from .arguments import many_dims, tensor
-from .linalg import inv, matrices, put, svdvals
+from .arguments import bounds, many_dims, tensor
+from .linalg import inv_ex
+from .matrices import matrices, put
 from .norms import vector_norm as norm_over
+from .selection import where
+from .spectral import svdvals
 
 
 @overridable
@@ -46,8 +50,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
     if ord in ("nuc", 2, -2):
         order = [i for i in range(x._a.ndim) if i not in (rows, columns)] + [rows, columns]
         values = svdvals(shape.permute(x, order))
-        reduce: Callable = {"nuc": reductions.sum, 2: extremes.amax, -2: extremes.amin}[ord]
-        result = reduce(values, dim=-1)
+        if ord == "nuc":
+            result = reductions.sum(values, dim=-1)
+        else:
+            result = shape.squeeze(_extreme(values, values._a.ndim - 1, ord > 0), -1)
         if keepdim:
             for axis in sorted((rows, columns)):
                 result = shape.unsqueeze(result, axis)
@@ -59,12 +65,19 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
         )
     across, along = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = norm_over(x, 1.0, across, True, None)
-    pick = extremes.amax if ord > 0 else extremes.amin
-    result = pick(sums, dim=along, keepdim=True)
+    result = _extreme(sums, along, ord > 0)
     if not keepdim:
         for axis in sorted((rows, columns), reverse=True):
             result = shape.squeeze(result, axis)
     return put("norm", out, result)
+
+
+def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
+    """The largest (of no numbers: 0) or the smallest along a dimension, which stays."""
+    if largest and not x._a.shape[dim]:
+        return reductions.sum(x, dim=dim, keepdim=True)
+    pick = extremes.amax if largest else extremes.amin
+    return pick(x, dim=dim, keepdim=True)
 
 
 @overridable
@@ -91,11 +104,34 @@ def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
 
 @overridable
 def cond(A, p=None, *, out=None):
-    """The condition number: the norm of A times the norm of its inverse."""
-    x = matrices("linalg.cond", A)
+    """The condition number: the norm of A times the norm of its inverse; inf for a singular A."""
+    x = tensor("linalg.cond", A)
+    if x._a.ndim < 2:
+        raise RuntimeError(
+            "linalg.cond: The input tensor must have at least 2 dimensions.\n"
+            f"Its shape is {list(x._a.shape)}."
+        )
+    return put("linalg_cond", out, _condition(x, p), exact=False)
+
+
+def _condition(x: Tensor, p: Any) -> Tensor:
     if p in (None, 2, -2):
+        x = matrices("linalg.svd", x)
+        if not x._a.size:
+            return wrap(np.zeros(x._a.shape[:-2], np.abs(x._a).dtype))
         values = svdvals(x)
         first, final = parts.select(values, -1, 0), parts.select(values, -1, -1)
-        result = elementwise.div(final, first) if p == -2 else elementwise.div(first, final)
-        return put("linalg_cond", out, result)
-    return put("linalg_cond", out, elementwise.mul(matrix_norm(x, p), matrix_norm(inv(x), p)))
+        return elementwise.div(final, first) if p == -2 else elementwise.div(first, final)
+    if p not in ("fro", "nuc", math.inf, -math.inf, 1, -1):
+        raise RuntimeError(
+            f"linalg.cond got an invalid norm type: {p}\n"
+            "The types are 'fro', 'nuc', 1, -1, 2, -2, inf and -inf."
+        )
+    matrices(f"linalg.cond(ord={p})", x, square=True)
+    if not x._a.size:
+        return wrap(np.zeros(x._a.shape[:-2], np.abs(x._a).dtype))
+    inverse, info = inv_ex(x)
+    result = elementwise.mul(matrix_norm(x, p), matrix_norm(inverse, p))
+    if bounds(info._a) == (0, 0):
+        return result
+    return where(comparison.ne(info, 0), math.inf, result)

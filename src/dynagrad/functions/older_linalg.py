@@ -1,0 +1,171 @@
+"""The functions of linear algebra that torch had before torch.linalg, where they are others."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.apply import wrap
+from ..core.overrides import overridable
+from ..core.tensor import Tensor
+from . import elementwise, shape
+from . import linalg as newer
+from . import lu as factors
+from .arguments import tensor
+from .contraction import matmul
+from .expansion import broadcast_to
+from .factorization import INDEFINITE, OlderCholesky, factored, householder_product, orthogonal
+from .matrices import check_info, put, put_all
+from .random import randn
+from .reduction import mean
+from .return_types import return_type
+from .spectral import decomposed, pseudo_inverse
+
+QrResult = return_type("qr", "Q", "R")
+SvdResult = return_type("svd", "U", "S", "V")
+SlogdetResult = return_type("slogdet", "sign", "logabsdet")
+LuWithInfo = return_type("_lu_with_info", "LU", "pivots", "info")
+
+
+@overridable
+def slogdet(input, *, out=None):
+    """The sign and the logarithm of the absolute value of the determinant."""
+    return put_all("slogdet", SlogdetResult, out, tuple(newer.slogdet(input)))
+
+
+@overridable
+def cholesky(input, upper=False, *, out=None):
+    """The lower triangle L with L L^H = input (upper: its adjoint) of definite matrices."""
+    result, info = factored("cholesky", input, upper, cls=OlderCholesky, integers=True)
+    check_info("cholesky", info, INDEFINITE)
+    return put("cholesky", out, result, exact=False)
+
+
+@overridable
+def qr(input, some=True, *, out=None):
+    """Q with orthonormal columns and an upper triangle R with input = Q R; a square Q unless
+    `some`.
+    """
+    return put_all("qr", QrResult, out, orthogonal(input, "reduced" if some else "complete"))
+
+
+@overridable
+def svd(input, some=True, compute_uv=True, *, out=None):
+    """U, S and V with input = U diag(S) V^H, S descending; without `compute_uv` zeros and S."""
+    x = tensor("linalg.svd", input)
+    if x._a.ndim < 2:
+        raise RuntimeError(
+            f"linalg.svd: input should have at least 2 dimensions, but has {x._a.ndim} dimensions "
+            "instead"
+        )
+    u, s, vh = decomposed(x, not some)
+    if compute_uv:
+        return put_all("svd", SvdResult, out, (u, s, shape.adjoint(vh)))
+    *batch, m, n = x._a.shape
+    zeros = (wrap(np.zeros((*batch, k, k), x._a.dtype)) for k in (m, n))
+    u, v = next(zeros), shape.adjoint(next(zeros))
+    return put_all("svd", SvdResult, out, (u, s, v))
+
+
+@overridable
+def pinverse(input, rcond=1e-15):
+    """The Moore-Penrose inverse, from the singular values above rcond * largest."""
+    return pseudo_inverse(input, 0.0, rcond, False)
+
+
+@overridable
+def orgqr(input, tau, *, out=None):
+    """The first columns of a product of reflections: linalg.householder_product."""
+    return householder_product(input, tau, out=out)
+
+
+@overridable
+def lu(A, pivot=True, get_infos=False, out=None):
+    """L and U in one matrix, and the rows exchanged (counted from 1); with `get_infos` the number
+    of the first zero on U's diagonal too.
+    """
+    found = factors.lu_factor_ex(A, pivot=pivot)
+    results = tuple(found) if get_infos else tuple(found)[:2]
+    if out is not None:
+        if len(out) != len(results):
+            raise TypeError(f"expected tuple of {len(results)} elements but got {len(out)}")
+        return put_all("lu", LuWithInfo if get_infos else _pair, out, results, exact=False)
+    return LuWithInfo(*results) if get_infos else results
+
+
+def _pair(*results: Tensor) -> tuple[Tensor, ...]:
+    return results
+
+
+@overridable
+def lu_solve(input, LU_data, LU_pivots, *, out=None):
+    """The X with A X = input from the factors of A."""
+    return factors.lu_solve(LU_data, LU_pivots, input, out=out)
+
+
+# --- approximate decompositions -------------------------------------------------------------------
+
+
+def _range(A: Tensor, q: int, rounds: int, M: Tensor | None) -> Tensor:
+    """Orthonormal columns which nearly span the greatest q directions of A - M.
+
+    N. Halko, P. Martinsson and J. Tropp, "Finding structure with randomness" (2011), algorithm 4.4.
+    """
+
+    def times(x: Tensor, y: Tensor | None, z: Tensor) -> Tensor:
+        product = matmul(x, z)
+        return product if y is None else elementwise.sub(product, matmul(y, z))
+
+    turned = shape.adjoint(A)
+    turned_m = None if M is None else shape.adjoint(M)
+    start = randn(A._a.shape[-1], q, dtype=A.dtype)
+    basis = orthogonal(times(A, M, start), "reduced")[0]
+    for _ in range(rounds):
+        basis = orthogonal(times(turned, turned_m, basis), "reduced")[0]
+        basis = orthogonal(times(A, M, basis), "reduced")[0]
+    return basis
+
+
+@overridable
+def svd_lowrank(A, q=6, niter=2, M=None):
+    """Nearly the q greatest singular values and vectors of A - M, by a random projection."""
+    x = tensor("svd_lowrank", A)
+    q, niter = 6 if q is None else q, 2 if niter is None else niter
+    m, n = x._a.shape[-2:]
+    if M is not None:
+        M = broadcast_to(tensor("svd_lowrank", M, 4, "M"), x._a.shape)
+    wide = m < n
+    if wide:
+        x, M = shape.adjoint(x), None if M is None else shape.adjoint(M)
+    basis = _range(x, q, niter, M)
+    turned = shape.adjoint(basis)
+    small = matmul(turned, x)
+    if M is not None:
+        small = elementwise.sub(small, matmul(turned, M))
+    u, s, vh = decomposed(small, False)
+    u, v = matmul(basis, u), shape.adjoint(vh)
+    return (v, s, u) if wide else (u, s, v)
+
+
+@overridable
+def pca_lowrank(A, q=None, center=True, niter=2):
+    """Nearly the q greatest principal components of the rows of A (centred, unless told
+    otherwise): svd_lowrank of A minus the mean row.
+    """
+    x = tensor("pca_lowrank", A)
+    m, n = x._a.shape[-2:]
+    q = _count(q, m, n)
+    if niter < 0:
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
+    if not center:
+        return svd_lowrank(x, q, niter=niter)
+    return svd_lowrank(elementwise.sub(x, mean(x, dim=-2, keepdim=True)), q, niter=niter)
+
+
+def _count(q: Any, m: int, n: int) -> int:
+    if q is None:
+        return min(6, m, n)
+    if not 0 <= q <= min(m, n):
+        raise ValueError(
+            f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
+        )
+    return q
