@@ -1,5 +1,6 @@
 """Convolutions under PyTorch's names."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -131,16 +132,16 @@ def _check_settings(stride, padding, dilation, groups, output_padding) -> None:
             raise RuntimeError(f"{words}, but got {list(numbers)}")
 
 
-def _other_rank(x: Any, w: Any) -> RuntimeError:
+def _other_rank(x: tuple, w: tuple) -> RuntimeError:
     return RuntimeError(
-        f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {list(w.shape)}, but "
-        f"got {x.ndim}-dimensional input of size {list(x.shape)} instead"
+        f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but got "
+        f"{len(x)}-dimensional input of size {list(x)} instead"
     )
 
 
-def _check_shapes(x: Any, w: Any, bias: Tensor | None, groups: int, transposed: bool) -> None:
-    """Raise where the sizes of input, weight and bias do not fit each other."""
-    shape, kernel = list(x.shape), list(w.shape)
+def _check_shapes(x: tuple, w: tuple, bias: tuple | None, groups: int, transposed: bool) -> None:
+    """Raise where the shapes of input, weight and bias do not fit each other."""
+    shape, kernel = list(x), list(w)
     if len(shape) != len(kernel):
         raise _other_rank(x, w)
     if kernel[0] < groups:
@@ -161,11 +162,11 @@ def _check_shapes(x: Any, w: Any, bias: Tensor | None, groups: int, transposed: 
             f"channels, but got {shape[1]} channels instead"
         )
     outputs = kernel[1] * groups if transposed else kernel[0]
-    if bias is not None and bias._a.shape != (outputs,):
+    if bias is not None and bias != (outputs,):
         words = "transposed=1, " if transposed else ""
         raise RuntimeError(
             f"Given {words}weight of size {kernel}, expected bias to be 1-dimensional with "
-            f"{outputs} elements, but got bias of size {list(bias._a.shape)} instead"
+            f"{outputs} elements, but got bias of size {list(bias)} instead"
         )
     if 0 in kernel[2:]:
         raise RuntimeError(f"kernel size should be greater than zero, but got {sides(kernel[2:])}")
@@ -182,8 +183,8 @@ def _by(numbers: Any) -> str:
 
 def _sizes_forward(x, w, stride, padding, dilation) -> tuple[int, ...]:
     """The last dimensions of a convolution."""
-    around = [n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)]
-    reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
+    around = [n + 2 * p for n, p in zip(x[2:], padding, strict=True)]
+    reach = [(k - 1) * d + 1 for k, d in zip(w[2:], dilation, strict=True)]
     size = tuple([(n - r) // s + 1 for n, r, s in zip(around, reach, stride, strict=True)])
     if min(size) < 1:
         raise RuntimeError(
@@ -195,11 +196,10 @@ def _sizes_forward(x, w, stride, padding, dilation) -> tuple[int, ...]:
 
 def _sizes_back(x, w, stride, padding, dilation, more) -> tuple[int, ...]:
     """The last dimensions of a transposed convolution."""
-    shape = x.shape[2:]
+    shape = x[2:]
     if 0 in shape:
         raise RuntimeError(
-            "Only zero batch or zero channel inputs are supported, but got input shape: "
-            f"{list(x.shape)}"
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}"
         )
     if any(m >= s and m >= d for m, s, d in zip(more, stride, dilation, strict=True)):
         lead = (0,) if len(more) == 1 else ()  # in PyTorch one dimension is two, of height 1
@@ -212,9 +212,7 @@ def _sizes_back(x, w, stride, padding, dilation, more) -> tuple[int, ...]:
     size = tuple(
         [
             (n - 1) * s - 2 * p + (k - 1) * d + m + 1
-            for n, s, p, k, d, m in zip(
-                shape, stride, padding, w.shape[2:], dilation, more, strict=True
-            )
+            for n, s, p, k, d, m in zip(shape, stride, padding, w[2:], dilation, more, strict=True)
         ]
     )
     if min(size) < 1:
@@ -224,6 +222,20 @@ def _sizes_back(x, w, stride, padding, dilation, more) -> tuple[int, ...]:
             f"channel: ({_by(ones + size)}). Output size is too small"
         )
     return size
+
+
+@lru_cache(maxsize=256)
+def _result_size(
+    x, w, bias, stride, padding, dilation, groups, transposed, more, size
+) -> tuple[int, ...]:
+    """The last dimensions of the result for these shapes and settings, which are checked. A layer
+    asks the same at each step.
+    """
+    _check_settings(stride, padding, dilation, groups, more)
+    _check_shapes(x, w, bias, groups, transposed)
+    if transposed:
+        return _sizes_back(x, w, stride, padding, dilation, more)
+    return size if size and 0 not in size else _sizes_forward(x, w, stride, padding, dilation)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -247,12 +259,8 @@ def _convolve(
 ) -> Tensor:
     """The convolution of a batch, its settings given for each dimension."""
     a, w = x._a, weight._a
-    _check_settings(stride, padding, dilation, groups, more)
-    _check_shapes(a, w, bias, groups, transposed)
-    if transposed:
-        size = _sizes_back(a, w, stride, padding, dilation, more)
-    elif size is None or 0 in size:
-        size = _sizes_forward(a, w, stride, padding, dilation)
+    given = (stride, padding, dilation, groups, transposed, more, size)
+    size = _result_size(a.shape, w.shape, None if bias is None else bias._a.shape, *given)
     _check_dtypes(a, w, bias)
     _check_served(a, dilation, transposed)
     cls = Transposed if transposed else Convolution
@@ -305,7 +313,7 @@ def _conv(name, rank, input, weight, bias, stride, padding, dilation, groups) ->
     x = input if batched else shape.unsqueeze(input, 0)
     dims = weight._a.ndim - 2
     if isinstance(padding, str) and x._a.ndim != dims + 2:
-        raise _other_rank(x._a, weight._a)
+        raise _other_rank(x._a.shape, weight._a.shape)
     stride = _ints(name, "stride", stride, dims)
     dilation = _ints(name, "dilation", dilation, dims)
     size = None
@@ -372,9 +380,8 @@ def conv_transpose1d(
     input (N, C, L) or (C, L), weight (C, O / groups, K). padding takes as many places away on both
     sides, output_padding adds some at the end.
     """
-    name = "conv_transpose1d"
     settings = (stride, padding, output_padding, groups, dilation)
-    return _conv_transpose(name, 1, input, weight, bias, *settings)
+    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, *settings)
 
 
 @overridable
@@ -382,9 +389,8 @@ def conv_transpose2d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
     """The transpose of conv2d: input (N, C, H, W) or (C, H, W), weight (C, O / groups, kH, kW)."""
-    name = "conv_transpose2d"
     settings = (stride, padding, output_padding, groups, dilation)
-    return _conv_transpose(name, 2, input, weight, bias, *settings)
+    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, *settings)
 
 
 @overridable
@@ -394,9 +400,8 @@ def conv_transpose3d(
     """The transpose of conv3d: input (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, kD,
     kH, kW).
     """
-    name = "conv_transpose3d"
     settings = (stride, padding, output_padding, groups, dilation)
-    return _conv_transpose(name, 3, input, weight, bias, *settings)
+    return _conv_transpose("conv_transpose3d", 3, input, weight, bias, *settings)
 
 
 @overridable

@@ -13,7 +13,7 @@ performance convolutional neural networks for document processing" (2006).
 
 import math
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,9 @@ class _Blocks:
         #: whether columns of several examples have the examples last: long runs to copy
         self.last = self.whole and last
 
-    def __iter__(self) -> Iterator[tuple[slice, slice]]:
+        self.parts = tuple(self._all_parts())
+
+    def _all_parts(self) -> Iterator[tuple[slice, slice]]:
         if self.whole:
             for n in range(0, self.count, self.step):
                 yield slice(n, min(n + self.step, self.count)), slice(0, self.rows)
@@ -99,6 +101,9 @@ class _Blocks:
         return chosen.reshape(groups, o // groups, math.prod(places))
 
 
+_blocks = lru_cache(maxsize=256)(_Blocks)  # a layer asks for the same at each step
+
+
 # --- the three products ---------------------------------------------------------------------------
 
 
@@ -125,9 +130,9 @@ def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
         return y
     y = np.empty((n, o, *size), x.dtype)
     column = None if bias is None else bias.reshape(groups, o // groups, 1)
-    blocks = _Blocks(n, size, math.prod(w.shape[1:]) * groups)
+    blocks = _blocks(n, size, math.prod(w.shape[1:]) * groups)
     met = windows(x, kernel, size, stride, padding, dilation, blocks.last)
-    for part in blocks:
+    for part in blocks.parts:
         columns = blocks.columns(met, part, groups)
         target = blocks.turned(y, part)
         if target.shape[1] == 1 and not blocks.last:  # one example: its part of y is matrices
@@ -153,10 +158,10 @@ def _back(y, w, bias, stride, padding, dilation, groups, size) -> ndarray:
         return _forward(y, _reversed(w, groups), bias, stride, around, dilation, groups, size)
     x = np.zeros((n, c, *extent(kernel, y.shape[2:], stride, dilation)), y.dtype)
     rows = _matrices(w, groups).swapaxes(1, 2)
-    blocks = _Blocks(n, y.shape[2:], math.prod(w.shape[1:]) * groups)
+    blocks = _blocks(n, y.shape[2:], math.prod(w.shape[1:]) * groups)
     if blocks.last:
         x = framed(x, (0,) * len(kernel), x.shape[2:], True)
-    for part in blocks:
+    for part in blocks.parts:
         products = np.matmul(rows, blocks.matrices(y, part, groups))
         places = blocks.turned(y, part).shape[1:]
         products = products.reshape(c, *kernel, *places)
@@ -182,11 +187,11 @@ def _reversed(w: ndarray, groups: int) -> ndarray:
 @_wide
 def _taps(x, y, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c = x.shape[0], y.shape[1], x.shape[1] // groups
-    blocks = _Blocks(n, y.shape[2:], c * math.prod(size) * groups)
+    blocks = _blocks(n, y.shape[2:], c * math.prod(size) * groups)
     met = windows(x, size, y.shape[2:], stride, padding, dilation, blocks.last)
     turn = n * math.prod(y.shape[2:]) > MANY
     total = None
-    for part in blocks:
+    for part in blocks.parts:
         columns = blocks.columns(met, part, groups)
         g = blocks.matrices(y, part, groups)
         if turn:
