@@ -7,6 +7,13 @@ from ..core.quiet import hush
 from ..core.tensor import Tensor
 
 
+def loaded(module: str, name: str) -> Any:
+    """The function `name` of `functions.<module>`, which is loaded for it."""
+    function = getattr(import_module(f".{module}", __package__), name)
+    hush()
+    return function
+
+
 class Later:
     """Stands for `functions.<module>.<name>` in the class Tensor until somebody asks for it.
 
@@ -22,8 +29,7 @@ class Later:
 
     def load(self) -> Any:
         """The function itself, which is put into the class."""
-        function = getattr(import_module(f".{self.module}", __package__), self.name)
-        hush()
+        function = loaded(self.module, self.name)
         setattr(Tensor, self.attribute, function)
         return function
 

@@ -11,6 +11,7 @@ from ..core.tensor import Tensor
 from ..ops import norms as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, tensor, truth
+from .later import loaded
 
 __all__ = [
     "dist",
@@ -70,20 +71,22 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm over `dim`, or of all elements: (sum |x|^p)^(1/p).
 
     p: a number, 'fro' or None for 2, +-inf for the greatest or least |x|, 0 for the number of
-    non-zeros. Where the norm has a corner its derivative is 0, or shared evenly (+-inf).
+    non-zeros, 'nuc' for the sum of a matrix's singular values. Where the norm has a corner its
+    derivative is 0, or shared evenly (+-inf).
     """
     x = tensor("norm", input)
+    if p == "nuc" or (p == "fro" and isinstance(dim, tuple | list) and len(dim) > 2):
+        axes = (dim,) if isinstance(dim, int) else range(x._a.ndim) if dim is None else dim
+        of_matrices = loaded("matrix_norms", "matrix_norm")
+        return of_matrices(x, p, tuple(axes), keepdim, dtype=dtype, out=out)
     if p is None or p == "fro":
         p = 2
     if isinstance(p, Tensor):
         p = float(p._a)
     if isinstance(p, str):
-        if p == "nuc":
-            raise RuntimeError(
-                "norm(): the nuclear norm is a matrix norm; use torch.linalg.matrix_norm(x, 'nuc')"
-            )
         raise RuntimeError(
-            f"linalg.matrix_norm: Order {p} not supported. torch.norm takes a number or 'fro'"
+            f"linalg.matrix_norm: Order {p} not supported. torch.norm takes a number, 'fro' or "
+            "'nuc'"
         )
     result = vector_norm(x, p, dim, truth("norm", keepdim, "keepdim", 4), dtype)
     return result if out is None else write_out("norm", out, result)

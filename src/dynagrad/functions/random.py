@@ -16,7 +16,7 @@ from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from ..ops.conversion import empty_like as memory_like
 from ..ops.rule import RULES
-from ..ops.shape import cast
+from ..ops.shape import broadcast_to, cast
 from .arguments import tensor as need_tensor
 from .creation import like
 from .factory import (
@@ -378,6 +378,13 @@ def normal(
         return np.asarray(stream.normal(mean=m, std=s))
 
     arrays = [x._a for x in given]
+    if isinstance(out, Tensor) and isinstance(mean, Tensor) and len(given) == 1:
+        # PyTorch takes the number std for a tensor of out's shape
+        error = broadcast_error("normal", [arrays[0].shape, out._a.shape])
+        if error is not None:
+            raise error
+        full = np.broadcast_shapes(arrays[0].shape, out._a.shape)
+        arrays = [broadcast_to(arrays[0], shape=full)]
     if isinstance(out, Tensor) and category(out._a.dtype) == FLOATING:
         arrays = [cast(a, dtype=out._a.dtype) for a in arrays]
     array = drawn_from(draw, *arrays)

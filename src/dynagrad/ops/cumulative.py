@@ -133,14 +133,50 @@ def _cumprod_jvp(t, x, out, *, axis, reverse):
 general(cumprod, _cumprod_vjp, jvp=_cumprod_jvp, batch=along_axis)
 
 
+def _log_add(x, y):
+    """log(exp(x) + exp(y)) of complex numbers, and the angle that is added to the larger's."""
+    is_less = x.real < y.real
+    low, high = np.where(is_less, x, y), np.where(is_less, y, x)
+    with np.errstate(all="ignore"):
+        added = np.log1p(np.where(low.real == -np.inf, 0, np.exp(low - high)))
+    both_infinite = np.isinf(low.real) & (low.real == high.real)
+    infinite = np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high)))
+    return np.where(both_infinite, infinite, added + high), np.where(both_infinite, 0, added.imag)
+
+
+def _complex_running(x):
+    """Running log-sum-exps of the rows of `x`: log2(n) passes (see recur).
+
+    The angle of a logarithm is known up to a turn. PyTorch adds element after element to the
+    larger of the two; the turns are those which that order gives.
+    """
+    result = x.copy()
+    reach = 1
+    while reach < len(x):
+        result[reach:] = _log_add(result[reach:], result[:-reach])[0]
+        reach *= 2
+    if len(x) < 2:
+        return result
+    starts, angles = np.zeros(x.shape, np.int64), np.zeros(x.shape)
+    angles[1:] = _log_add(x[1:], result[:-1])[1]
+    places = np.arange(1, len(x)).reshape(-1, *(1,) * (x.ndim - 1))
+    starts[1:] = np.where(x[1:].real < result[:-1].real, 0, places)
+    starts = np.maximum.accumulate(starts, 0)
+    total = np.add.accumulate(angles, 0)
+    first = np.take_along_axis(x.imag - total + angles, starts, 0)
+    turns = np.round((first + total - result.imag) / (2 * np.pi))
+    result.imag += np.where(np.isfinite(turns), turns, 0) * (2 * np.pi)
+    return result
+
+
 @primitive
 def logcumsumexp(x, *, axis):
     """log of the running sums of exp(x), without overflow."""
     if x.ndim == 0:
         return np.array(x)
     if x.dtype.kind == "c":
-        top = np.maximum.accumulate(x.real, axis)[(slice(None),) * axis + (slice(-1, None),)]
-        return np.log(np.add.accumulate(np.exp(x - top), axis)) + top
+        result = _complex_running(np.moveaxis(x, axis, 0).astype(np.complex128))
+        return np.ascontiguousarray(np.moveaxis(result, 0, axis).astype(x.dtype))
     return np.logaddexp.accumulate(x, axis, dtype=_wide(x.dtype)).astype(x.dtype, copy=False)
 
 
