@@ -194,9 +194,22 @@ if TYPE_CHECKING:
         view_as_real_copy as view_as_real_copy,
         view_copy as view_copy,
     )
+    from .functions.conversion import get_device as get_device
+    from .functions.gathering import index_put_ as index_put_
+    from .functions.geometry import as_strided_ as as_strided_
     from .functions.places import (
         nonzero_static as nonzero_static,
         unravel_index as unravel_index,
+    )
+    from .functions.questions import (
+        is_distributed as is_distributed,
+        is_same_size as is_same_size,
+        is_signed as is_signed,
+    )
+    from .functions.tensor_methods import (
+        detach as detach,
+        detach_ as detach_,
+        is_inference as is_inference,
     )
     from .functions.neural.convolution import (
         conv1d as conv1d,
@@ -327,6 +340,11 @@ _LAZY = {
         "functions.copies",
     ),
     **dict.fromkeys(("nonzero_static", "unravel_index"), "functions.places"),
+    **dict.fromkeys(("is_distributed", "is_same_size", "is_signed"), "functions.questions"),
+    **dict.fromkeys(("detach", "detach_", "is_inference"), "functions.tensor_methods"),
+    **dict.fromkeys(("as_strided_",), "functions.geometry"),
+    **dict.fromkeys(("index_put_",), "functions.gathering"),
+    "get_device": "functions.conversion",
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
     **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
     "ctc_loss": "functions.neural.ctc",

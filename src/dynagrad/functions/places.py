@@ -14,16 +14,16 @@ __all__ = ["nonzero_static", "unravel_index"]
 
 
 def _ints(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, int):
-        shape = (shape,)
-    if not isinstance(shape, list | tuple | str):
+    if not isinstance(shape, int | list | tuple | str):
         raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
-    for n in shape:
+    found: list[int] = []
+    for n in (shape,) if isinstance(shape, int) else shape:
         if not isinstance(n, int):
             raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
-    if any(n < 0 for n in shape):
-        raise ValueError(f"'shape' cannot have negative values, but got {tuple(shape)}")
-    return tuple(shape)
+        found.append(n)
+    if any(n < 0 for n in found):
+        raise ValueError(f"'shape' cannot have negative values, but got {tuple(found)}")
+    return tuple(found)
 
 
 @overridable

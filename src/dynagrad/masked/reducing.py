@@ -200,6 +200,10 @@ def norm(
     """The norm of order `ord` of the elements that the mask lets through; 0 where there is none,
     inf for the order -inf.
     """
+    if ord is None:
+        raise TypeError(
+            "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not NoneType"
+        )
     name = "least_norm" if ord == -math.inf else "norm"
     x = masked_input(name, input, mask)
     dims, d = dims_of(dim, x._a.ndim), from_numpy_dtype(result_dtype(dtype, x))
