@@ -333,6 +333,7 @@ OUT_RULES: dict[str, OutRule] = {
     "normal": OutRule(
         "\"normal_kernel_cpu\" not implemented for '{out}'", also="fc", error=NotImplementedError
     ),
+    "logsigmoid": OutRule("expected scalar type {own} but found {out}"),
     "heaviside": OutRule("heaviside is not yet implemented for tensors with different dtypes."),
     "hash_tensor": OutRule("Expected result to be of dtype uint64, but got {out}"),
     "index_select": OutRule("index_select(): self and result must have the same scalar type"),

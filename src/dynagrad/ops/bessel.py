@@ -139,14 +139,14 @@ elementwise(i1e, lambda g, x, out: _order_one(g, x, lambda y: i0e(x) - out * (si
 
 @primitive
 def modified_bessel_i0(x):
-    """i0, infinite at infinity."""
-    return np.where(np.isinf(x), np.abs(x), i0(x))
+    """i0, without a derivative."""
+    return i0(x)
 
 
 @primitive
 def modified_bessel_i1(x):
-    """i1, infinite at infinity."""
-    return np.where(np.isinf(x), x, i1(x))
+    """i1, without a derivative."""
+    return i1(x)
 
 
 def _spherical_j0(x):
@@ -219,11 +219,24 @@ def scaled_modified_bessel_k1(x):
     return _from_scipy("k1e", x)
 
 
+def _airy_far_below(x):
+    """Two terms of the asymptotic series, exact for x < -1e5, where SciPy gives up in the end."""
+    y = np.maximum(-x, 1e5)
+    angle = 2 / 3 * y * np.sqrt(y)
+    phase = angle - np.pi / 4
+    return (np.cos(phase) + 5 / 72 * np.sin(phase) / angle) / (np.sqrt(np.pi * np.sqrt(y)))
+
+
 @primitive
 def airy_ai(x):
     """Airy's function of the first kind."""
     functions = optional("scipy.special", "scipy", "torch.special.airy_ai")
-    return in_double(lambda y: functions.airy(y)[0], x)
+
+    def near_and_far(y):
+        near = functions.airy(y)[0]
+        return np.where(y < -1e5, _airy_far_below(y), near)
+
+    return in_double(near_and_far, x)
 
 
 for _function in (

@@ -11,13 +11,14 @@ from .special import digamma, hurwitz_zeta, lgamma
 
 
 def _of_scipy(name, a, x, limit):
-    """SciPy's function; `limit` its value for infinite a, 1 - limit that for infinite x, where the
-    other may be nan (PyTorch's choice).
+    """SciPy's function; `limit` its value for x = 0 and for infinite a, 1 - limit that for infinite
+    x, where the other may be nan (PyTorch's choice).
     """
     functions = optional("scipy.special", "scipy", f"torch.special.{name}")
     dtype = np.result_type(a, x)
     result = getattr(functions, name)(a.astype(np.float64), x.astype(np.float64))
-    result = np.where((a == np.inf) & ~np.isinf(x) & ~(x < 0), limit, result)
+    known = ((a == np.inf) & ~np.isinf(x) & ~(x < 0)) | (np.isnan(a) & (x == 0))
+    result = np.where(known, limit, result)
     return np.where((x == np.inf) & np.isnan(a), 1 - limit, result).astype(dtype)
 
 

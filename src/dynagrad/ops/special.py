@@ -262,8 +262,8 @@ def hurwitz_zeta(s, q):
         sign = np.where(order % 2 == 0, 1, np.where(order % 2 == 1, -1, np.nan))
         result = np.where(negative, result + sign * above, result)
     result = np.where(s == np.inf, np.where(q < 1, np.inf, np.where(q == 1, 1, 0)), result)
-    result = np.where(pole | (s == 1), np.inf, result)
-    return np.where((s < 1) | np.isnan(s) | np.isnan(q), np.nan, result)
+    result = np.where(np.isnan(s) | np.isnan(q), np.nan, result)
+    return np.where(s < 1, np.nan, np.where(pole | (s == 1), np.inf, result))
 
 
 def _trigamma(x, sine):

@@ -21,8 +21,8 @@ from ...ops.elementwise import where
 from ...ops.neural import activation as ops
 from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
-from ..arguments import one_dim, tensor
-from ..sampling import drawn
+from ..arguments import one_dim, settled, tensor
+from ..sampling import drawn, each_its_own
 
 __all__ = [
     "celu",
@@ -258,13 +258,14 @@ def prelu(input, weight):
 
 def _slopes(a: Any, lower: float, upper: float) -> Any:
     """Random slopes where `a` is not positive, else 1."""
-    if type(a) is not ndarray or not PLAIN:
+    held = settled(a)
+    if type(held) is not ndarray or (not PLAIN and each_its_own()):
         slope = drawn(
             lambda shape: default_generator.uniform(shape, a.dtype, lower, upper), a.shape
         )
         return where(a <= 0, slope, np.ones((), a.dtype))
-    slope = np.ones(a.shape, a.dtype)
-    below = a <= 0
+    slope = np.ones(held.shape, held.dtype)
+    below = held <= 0
     count = int(np.count_nonzero(below))
     slope[below] = default_generator.uniform((count,), np.float64, lower, upper)
     return slope
