@@ -36,12 +36,13 @@ REAL_ONLY = {
         hypot floor ceil trunc round_even frac sign copysign copysign_number divide_rounding
         remainder remainder_number fmod fmod_number nextafter logaddexp2 deg2rad rad2deg arctan2
         maximum minimum fmax fmin clamp clamp_number clamp_low clamp_high round_decimals amax_over
+        max_windows max_and_taps
         amin_over aminmax_over maximum_of minimum_of max_along min_along sort topk kth median_along
         nanmedian_along median_of nanmedian_of mode cummax cummin xlogy nansum_over limit
     """,
     "special functions of real numbers": """
         erf erfc erfinv lgamma digamma polygamma normal_cdf multigammaln i0 i0e i1 i1e erfcx ndtr
-        log_ndtr ndtri entr xlog1py
+        log_ndtr ndtri entr xlog1py frexp
     """,
     "parts of complex numbers, of which there are two real ones": """
         complex_of_parts polar unpaired
@@ -50,7 +51,10 @@ REAL_ONLY = {
         relu leaky_relu hardtanh threshold hardsigmoid hardswish hardshrink softshrink prelu rrelu
         elu softplus log_sigmoid mish gelu gelu_tanh glu huber bce bce_logits soft_margin
         multi_margin multilabel_margin nll nll_back floor_through standardize rescale
-        log_softmax_back gate
+        log_softmax_back gate attention
+    """,
+    "distances, and places in images": """
+        cdist euclidean_dist pdist grid_sample sample_weights bag_max
     """,
     "vectors with a phase of their own, on which the weights of these tests depend": """
         eig

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -100,12 +101,36 @@ def _freeze_rng_state() -> Iterator[None]:
 STAND_INS = {"freeze_rng_state": _freeze_rng_state}
 
 
+class _Overload:
+    """A function under the name `default`, as PyTorch's inner namespace has it."""
+
+    def __init__(self, function: Callable):
+        self.default = function
+
+
+class _WithOps:
+    """This library with the functions of `torch.ops.aten` that the list's helpers call."""
+
+    @property
+    def ops(self) -> Any:
+        pooling = importlib.import_module("dynagrad.functions.neural.pooling")
+        back = _Overload(pooling.max_pool2d_with_indices_backward)
+        return types.SimpleNamespace(
+            aten=types.SimpleNamespace(max_pool2d_with_indices_backward=back)
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dynagrad, name)
+
+
 def rebound(function: types.FunctionType) -> Callable[..., Any]:
     """A function of PyTorch's test code that sees this library where it says `torch`."""
     scope = function.__globals__
     if scope.get("__name__", "").startswith("torch.") and ".testing." not in scope["__name__"]:
         return at(_qualified(function))
-    names: dict[str, Any] = {"torch": dynagrad}
+    names: dict[str, Any] = {
+        "torch": _WithOps() if "ops" in function.__code__.co_names else dynagrad
+    }
     for name in function.__code__.co_names:
         value = scope.get(name)
         if name in STAND_INS:

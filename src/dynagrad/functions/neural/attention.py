@@ -10,6 +10,7 @@ from ...core.carriers.carrier import Carrier
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor, edge_of
+from ...errors import C_NAMES
 from ...ops.neural import attention as ops
 from ...ops.reduction import is_half
 from .. import elementwise, expansion, joining, shape
@@ -18,8 +19,9 @@ from ..arguments import tensor
 from ..contraction import baddbmm, bmm, matmul
 from ..selection import where
 from .activation import node
-from .layers import dropout, pad
+from .dropout import dropout
 from .linear import linear
+from .padding import pad
 from .softmax import torch_softmax
 
 Attention = node("ScaledDotProductFlashAttentionForCpuBackward0", ops.attention)
@@ -96,11 +98,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
 
 
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int"}
-
-
 def _dtype_name(a: Any) -> str:
-    return _C_NAMES.get(a.dtype.name, a.dtype.name)
+    return C_NAMES.get(a.dtype.name, a.dtype.name)
 
 
 def _more_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

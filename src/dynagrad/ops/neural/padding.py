@@ -1,0 +1,119 @@
+"""Padding: with a number, or with elements of the array itself.
+
+Imports NumPy only.
+"""
+
+import numpy as np
+
+from ..reduction import is_half
+from ..rule import general, linear, primitive
+from .resampling import laid_out
+
+# --- with a number --------------------------------------------------------------------------------
+
+
+@primitive
+def pad_constant(x, *, widths, value):
+    """x surrounded by `value`: (before, after) for each dimension, negative widths crop."""
+    shape = [n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]
+    into = tuple(
+        slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0))
+        for n, (a, b) in zip(x.shape, widths, strict=True)
+    )
+    source = tuple(
+        slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True)
+    )
+    if x.flags.c_contiguous:
+        result = np.full(shape, value, x.dtype)
+    else:
+        result = laid_out(np.full(shape, value, x.dtype), x)
+    result[into] = x[source]
+    return result
+
+
+def _pad_batch(fun, values, flags, kw):
+    return fun(*values, widths=((0, 0), *kw["widths"]), value=kw["value"])
+
+
+general(
+    pad_constant,
+    lambda g, *, widths: pad_constant(g, widths=tuple((-a, -b) for a, b in widths), value=0),
+    jvp=lambda t, *, widths: pad_constant(t, widths=widths, value=0),
+    batch=_pad_batch,
+)
+
+
+# --- with the array's own elements ----------------------------------------------------------------
+
+
+def edge_places(mode, n, before, after):
+    """For each element of a padded dimension of size n, the element which it repeats.
+
+    mode: "replicate" (the end), "circular" (from the other end), "reflect" (mirrored at the end).
+    """
+    places = np.arange(-before, n + after)
+    if mode == "replicate":
+        return np.clip(places, 0, max(n - 1, 0))
+    if mode == "circular":  # of what cropping leaves
+        first = max(-before, 0)
+        return first + (places - first) % max(n + min(before, 0) + min(after, 0), 1)
+    return n - 1 - np.abs(n - 1 - np.abs(places))
+
+
+@primitive
+def pad_edges(x, *, widths, mode):
+    """x with elements of its own around: (before, after) for each of the last dimensions, negative
+    widths crop; see edge_places.
+    """
+    r = x
+    first = x.ndim - len(widths)
+    for axis, (before, after) in enumerate(widths, first):
+        if before or after:
+            r = r.take(edge_places(mode, r.shape[axis], before, after), axis)
+    return laid_out(r, x) if r is not x else x.copy("K")
+
+
+@primitive
+def add_edges(x, *, widths, mode, sizes):
+    """The padding added up where its elements come from: the transpose of pad_edges."""
+    half = is_half(x.dtype)
+    r = x.astype(np.float32) if half else x
+    first = x.ndim - len(widths)
+    for axis, (before, after) in enumerate(widths, first):
+        if before or after:
+            r = _folded(r, axis, sizes[axis - first], before, after, mode)
+    r = r.astype(x.dtype) if half else r
+    return laid_out(r, x) if r is not x else x.copy("K")
+
+
+def _folded(x, axis, n, before, after, mode):
+    """One dimension's padding added to the elements that it repeats."""
+    result = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    lead = (slice(None),) * axis
+    start, stop = max(before, 0), max(before, 0) + n + min(before, 0) + min(after, 0)
+    stop = max(start, stop)
+    result[(*lead, slice(start - before, stop - before))] = x[(*lead, slice(start, stop))]
+    places = edge_places(mode, n, before, after)
+    for source in (*range(start), *range(stop, len(places))):
+        result[(*lead, places[source])] += x[(*lead, source)]
+    return result
+
+
+def _as_it_is(fun, values, flags, kw):
+    return fun(*values, **kw)
+
+
+linear(
+    pad_edges,
+    lambda g, x_meta, *, widths, mode: add_edges(
+        g, widths=widths, mode=mode, sizes=x_meta.shape[-len(widths) :]
+    ),
+    fresh=True,
+    batch=_as_it_is,
+)
+linear(
+    add_edges,
+    lambda g, *, widths, mode: pad_edges(g, widths=widths, mode=mode),
+    fresh=True,
+    batch=_as_it_is,
+)
