@@ -539,6 +539,9 @@ BY_DEFINITION = {
     "gate": "only values 0 and 1 of the gate are meant",
 }
 
+#: rules whose derivative has none of its own, in PyTorch as here
+ONCE = {"ctc"}
+
 #: rules that raise, because PyTorch has no derivative
 REFUSING = {"floor_divide", "heaviside", "remainder_of_number"}
 

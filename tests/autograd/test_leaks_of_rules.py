@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from rule_calls import Call
-from rule_samples import REFUSING, key_of, samples_of
+from rule_samples import ONCE, REFUSING, key_of, samples_of
 
 import dynagrad as dg
 import dynagrad.ops
@@ -118,7 +118,9 @@ def program(rule: Rule, call: Call, arrays: list, use: Use) -> None:
 
 
 DERIVED = [
-    rule for rule in RULES.values() if rule.kind != "constant" and key_of(rule) not in REFUSING
+    rule
+    for rule in RULES.values()
+    if rule.kind != "constant" and key_of(rule) not in REFUSING | ONCE
 ]
 
 

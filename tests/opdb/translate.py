@@ -53,6 +53,11 @@ def _plain(value: Any, known: dict[int, Any]) -> Any:
         return dynagrad.device("cpu")
     if isinstance(value, torch.Size):
         return dynagrad.Size(value)
+    if isinstance(value, torch.nn.Module):
+        twin = getattr(dynagrad.nn, type(value).__name__)()
+        settings = {k: v for k, v in vars(value).items() if isinstance(v, bool | int | float)}
+        twin.__dict__.update(settings)
+        return twin
     if isinstance(value, torch.Generator):
         return dynagrad.Generator().manual_seed(value.initial_seed())
     if isinstance(value, types.FunctionType):

@@ -25,6 +25,7 @@ from ..core.views import inplace, view
 from ..core.watch import PLAIN, overriding
 from ..ops import contraction as ops
 from ..ops import shape as shapes
+from ..ops.elementwise import is_half
 from ..ops.rule import RULES
 
 __all__ = [
@@ -47,6 +48,11 @@ Bmm = node_class("BmmBackward0", RULES[np.matmul])
 Squeeze = node_class("SqueezeBackward4", RULES[np.matmul])
 Batched = node_class("UnsafeViewBackward0", RULES[np.matmul])
 Folded = node_class("CloneBackward0", RULES[np.matmul])
+#: the same nodes for floats of 16 bits, of which NumPy makes no products as PyTorch does
+IN_SINGLE = {
+    cls: node_class(cls.__name__, RULES[ops.matmul_in_single])
+    for cls in (Dot, Mv, Bmm, Squeeze, Batched, Folded)
+}
 Vdot = node_class("VdotBackward0", RULES[ops.vdot])
 Mm = node_class("MmBackward0", RULES[ops.mm])
 Addmm = node_class("AddmmBackward0", RULES[ops.addmm])
@@ -139,7 +145,7 @@ def dot(input, tensor, *, out=None):
     """The sum of input * tensor for two vectors: sum_i input_i tensor_i."""
     tensors("dot", ("input", input), ("tensor", tensor))
     _check_vectors("dot", input, tensor)
-    return _result("dot", out, apply(Dot, input, tensor))
+    return _result("dot", out, matrix_product(Dot, input, tensor))
 
 
 @overridable
@@ -172,7 +178,7 @@ def mv(input, vec, *, out=None):
             f"{legacy_name(a.dtype)}, and {double}"
         )
     no_bool("addmv_impl_cpu", input)
-    return _result("mv", out, apply(Mv, input, vec))
+    return _result("mv", out, matrix_product(Mv, input, vec))
 
 
 @overridable
@@ -214,12 +220,17 @@ def _same_scalar_type(x: Tensor, y: Tensor) -> None:
         )
 
 
+def matrix_product(cls: Any, x: Tensor, y: Tensor) -> Tensor:
+    """A matrix product recorded by `cls`."""
+    return apply(IN_SINGLE[cls] if is_half(x._a) else cls, x, y)
+
+
 @overridable
 def bmm(input, mat2, *, out=None):
     """Products of the matrices of two batches: (b, n, k) and (b, k, m) give (b, n, m)."""
     tensors("bmm", ("input", input), ("mat2", mat2))
     _check_batches(input, mat2)
-    return _result("bmm", out, apply(Bmm, input, mat2))
+    return _result("bmm", out, matrix_product(Bmm, input, mat2))
 
 
 def noted(
@@ -311,9 +322,9 @@ def _few_columns(x: Tensor, y: Tensor) -> Tensor:
     same_dtype(x, y)
     no_bool("addmm_impl_cpu_", x)
     if a.ndim == 1:
-        return apply(Squeeze, x, y)
+        return matrix_product(Squeeze, x, y)
     if b.ndim == 1:
-        return apply(Batched, x, y)
+        return matrix_product(Batched, x, y)
     flat = as_rows(x)
     product = apply(Mm, flat, y, flip=flips(flat, y))
     return apply(UnsafeView, product, shape=(*a.shape[:-1], b.shape[1]))
@@ -354,7 +365,7 @@ def _many(x: Tensor, y: Tensor) -> Tensor:
         )
     _same_scalar_type(x, y)
     no_bool("bmm", x)
-    return apply(Folded if a.ndim == 2 else Batched, x, y)
+    return matrix_product(Folded if a.ndim == 2 else Batched, x, y)
 
 
 # --- with an added term ---------------------------------------------------------------------------

@@ -119,12 +119,16 @@ def _product_batch(fun, values, flags, kw):
     return product(*values, *flags)
 
 
-def _matmul(x, y):
-    """np.matmul, which knows no dtype of 16 bits by itself."""
-    return in_single(np.matmul, x, y) if is_half(x) else np.matmul(x, y)
+multilinear(np.matmul, _left, _right, batch=_product_batch)
 
 
-multilinear(np.matmul, _left, _right, batch=_product_batch, kernel=_matmul)
+@primitive
+def matmul_in_single(x, y):
+    """np.matmul of 16-bit floats, computed in float32 and rounded once."""
+    return in_single(np.matmul, x, y)
+
+
+multilinear(matmul_in_single, _left, _right, batch=_product_batch)
 
 
 @primitive

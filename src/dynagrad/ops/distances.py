@@ -7,7 +7,7 @@ import numpy as np
 from .batching import aligned
 from .contraction import swap
 from .elementwise import keep
-from .neural.embedding import add_rows, take_rows
+from .indexing import index, unindex
 from .norms import absolute_power, signed_power, vector_norm
 from .reduction import divide_or_zero, sum_over
 from .rule import LEADING, general, primitive
@@ -149,19 +149,19 @@ def _norms_of_pairs(x, p):
 
 
 def _differences_of_pairs(x, i, j):
-    return take_rows(x, i, padding=None) - take_rows(x, j, padding=None)
+    axes = (x.ndim - 2,)
+    return index(x, i, axes=axes) - index(x, j, axes=axes)
 
 
 def _pdist_vjp(g, x, out, *, p):
-    rows = x.shape[0]
-    i, j = np.triu_indices(rows, 1)
+    i, j = np.triu_indices(x.shape[-2], 1)
     slopes = _slope(g, _differences_of_pairs(x, i, j), out, p)
-    kw = {"rows": rows, "padding": None}
-    return add_rows(slopes, i, **kw) - add_rows(slopes, j, **kw)
+    kw = {"axes": (x.ndim - 2,), "shape": x.shape}
+    return unindex(slopes, i, **kw) - unindex(slopes, j, **kw)
 
 
 def _pdist_jvp(t, x, out, *, p):
-    i, j = np.triu_indices(x.shape[0], 1)
+    i, j = np.triu_indices(x.shape[-2], 1)
     return _pushed(_differences_of_pairs(t, i, j), _differences_of_pairs(x, i, j), out, p)
 
 

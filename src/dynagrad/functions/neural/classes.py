@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, legacy_name, not_a_tensor, promoted, recording, wrap
-from ...core.carriers.carrier import detached_array
 from ...core.dtype import FLOATING, Size, category
 from ...core.overrides import overridable
 from ...core.quiet import WARNED, quietly
@@ -244,7 +243,7 @@ _cross_entropy.stands_for = cross_entropy  # pyright: ignore[reportFunctionMembe
 def _uniform_part(logs, t, weight, axis, ignore, reduction):
     """-sum_c weight[c] logs_c for targets that count, with the reduction of nll_loss."""
     if weight is not None:
-        logs = elementwise.mul(logs, wrap(_on_axis(weight, axis, logs._a.ndim)))
+        logs = elementwise.mul(logs, _on_axis(weight, axis, logs._a.ndim))
     losses = elementwise.neg(reductions.sum(logs, dim=axis))
     losses = apply(MaskedFill, losses, wrap((t == ignore).reshape(losses._a.shape)))
     if reduction == "none":
@@ -257,8 +256,8 @@ def _uniform_part(logs, t, weight, axis, ignore, reduction):
     return elementwise.div(total, wrap(sum_over(weights, axes=None, keepdims=False)))
 
 
-def _on_axis(weight: Tensor, axis: int, ndim: int) -> Any:
-    return detached_array(weight._a).reshape([-1 if i == axis else 1 for i in range(ndim)])
+def _on_axis(weight: Tensor, axis: int, ndim: int) -> Tensor:
+    return shape.reshape(weight, [-1 if i == axis else 1 for i in range(ndim)])
 
 
 def _of_probabilities(logs, target, weight, axis, reduction, smoothing):
@@ -268,7 +267,7 @@ def _of_probabilities(logs, target, weight, axis, reduction, smoothing):
         target = apply(AddNumber, target, number=smoothing / classes)
     products = elementwise.mul(logs, target)
     if weight is not None:
-        products = elementwise.mul(products, wrap(_on_axis(weight, axis, logs._a.ndim)))
+        products = elementwise.mul(products, _on_axis(weight, axis, logs._a.ndim))
     if reduction == "none":
         return elementwise.neg(reductions.sum(products, dim=axis))
     total = elementwise.neg(reductions.sum(products))
@@ -312,16 +311,16 @@ def multi_margin_loss(
             f"samples (batch size). Expected target size {[x._a.shape[0]]}, but got "
             f"{list(t._a.shape)}. Input has shape {list(x._a.shape)}."
         )
-    if t._a.dtype != INT64:
-        raise RuntimeError(
-            f"expected scalar type Long but found {legacy_name(t._a.dtype)}\nTargets are class "
-            "numbers: convert them, as in target.long()."
-        )
     if weight is not None and weight._a.ndim != 1:
         raise ValueError("weight must be one-dimensional")
     if weight is not None and weight._a.shape != x._a.shape[1:]:
         raise RuntimeError(
             f"inconsistent weight size, expected {x._a.shape[1]} but got {list(weight._a.shape)}"
+        )
+    if t._a.dtype != INT64:
+        raise RuntimeError(
+            f"expected scalar type Long but found {legacy_name(t._a.dtype)}\nTargets are class "
+            "numbers: convert them, as in target.long()."
         )
     least, largest = bounds(t._a)
     if least < 0 or largest >= x._a.shape[1]:

@@ -23,6 +23,7 @@ from ...core.tape import LIBRARY, Meta, caller, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view
 from ...core.watch import PLAIN, overriding
+from ...errors import C_NAMES
 from ...ops import contraction as ops
 from ...ops.rule import RULES
 from .. import elementwise
@@ -35,6 +36,7 @@ from ..contraction import (
     as_rows,
     cannot_multiply,
     check_expands,
+    matrix_product,
     mv,
     no_bool,
     tensors,
@@ -57,7 +59,7 @@ def linear(input, weight, bias: Any = None, *, out: Any = None):
     The node is PyTorch's: Addmm (Mm without bias) over the transposition of the weight.
     """
     if out is not None:
-        return write_out("linear", out, _general(input, weight, bias))
+        return _into(out, linear(input, weight, bias))
     if type(input) not in PLAIN or type(weight) not in PLAIN or type(bias) not in PLAIN:
         return _general(input, weight, bias)
     x, w, b = input._a, weight._a, bias._a
@@ -93,6 +95,13 @@ def linear(input, weight, bias: Any = None, *, out: Any = None):
         return result
     result._e = _note(getframe(1), (eb, ex, ew), (input, weight), (b, x, y))
     return result
+
+
+def _into(out: Any, result: Tensor) -> Tensor:
+    if isinstance(out, Tensor) and out._a.dtype != result._a.dtype:
+        wanted, given = [C_NAMES[t._a.dtype.name] for t in (result, out)]
+        raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {given} instead")
+    return write_out("linear", out, result)
 
 
 def _product(x: ndarray, w: ndarray) -> ndarray:
@@ -170,12 +179,12 @@ def _general(input, weight, bias):
         if input._a.ndim == 2:
             return mv(input, view(Turn, weight, weight._a.T, {}))
         if input._a.ndim > 2 and input._a.shape[-1] == weight._a.shape[0]:
-            return apply(Batched, input, weight)
+            return matrix_product(Batched, input, weight)
     _check(input, weight, bias)
     n = input._a.ndim
     turned = view(Turn if n == 1 else T, weight, weight._a.T, {})
     if n == 1 and bias is None:
-        return apply(Squeeze, input, turned)
+        return matrix_product(Squeeze, input, turned)
     flat = input if n == 2 else as_rows(input)
     if bias is None:
         product = apply(Mm, flat, turned, **MM)

@@ -63,10 +63,11 @@ def native_batch_norm(
     """batch_norm, and in training the batch's means and factors 1 / sqrt(var + eps)."""
     x = tensor("native_batch_norm", input)
     dims = (0, *range(2, x._a.ndim))
+    parameter = next((t for t in (weight, bias, running_mean, running_var) if t is not None), x)
     if training:
-        found: Any = _statistics(detached(x), dims, eps, False)
+        found: Any = [_like(t, parameter) for t in _statistics(detached(x), dims, eps, False)]
     else:
-        dtype = FLOAT32 if is_half(x._a.dtype) else x._a.dtype
+        dtype = parameter._a.dtype
         found = [wrap(np.empty(0, dtype)) for _ in range(2)]
     result = batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
     results = (result, *found)

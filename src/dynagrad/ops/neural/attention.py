@@ -65,9 +65,10 @@ def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
     if is_half(dtype):
         g, q, k, v = [cast(x, dtype=FLOAT32) for x in (g, q, k, v)]
     p = _probabilities(q, k, mask, scale)
-    gq = gk = gv = None
-    if needs[0] or needs[1]:
-        h = _of_softmax(np.matmul(g, swap(v)), p) * scale
+    gq = gk = gv = gm = None
+    if needs[0] or needs[1] or needs[3]:
+        gm = _of_softmax(np.matmul(g, swap(v)), p)
+        h = gm * scale
         gq = np.matmul(h, k) if needs[0] else None
         gk = np.matmul(swap(h), q) if needs[1] else None
     if needs[2]:
@@ -75,7 +76,7 @@ def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
     found = (gq, gk, gv)
     if is_half(dtype):
         found = tuple([None if x is None else cast(x, dtype=dtype) for x in found])
-    return (*found, None)
+    return (*found, gm if needs[3] else None)
 
 
 def _pushed_q(t, q, k, v, mask, *, scale):
@@ -92,10 +93,14 @@ def _pushed_v(t, q, k, mask, *, scale):
     return np.matmul(_probabilities(q, k, mask, scale), t)
 
 
+def _pushed_mask(t, q, k, v, mask, *, scale):
+    return np.matmul(_of_softmax(t, _probabilities(q, k, mask, scale)), v)
+
+
 general(
     attention,
     _attention_vjp,
     joint=True,
-    jvp=(_pushed_q, _pushed_k, _pushed_v, None),
+    jvp=(_pushed_q, _pushed_k, _pushed_v, _pushed_mask),
     batch=lambda fun, values, flags, kw: fun(*aligned(values, flags), **kw),
 )

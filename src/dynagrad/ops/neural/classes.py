@@ -278,24 +278,25 @@ def multilabel_margin(x, target, *, reduction):
     """Sum of max(0, 1 - x[t] + x[c]) / C over a row's labels t (up to -1) and other classes c."""
     labels, others, count = _label_masks(target)
     z = np.maximum(1 - x[:, :, None] + x[:, None, :], 0)
-    z = z * (labels[:, :, None] & others[:, None, :])
+    z = z * (labels[:, :, None] * others[:, None, :]).astype(z.dtype)
     return reduced(np.add.reduce(z, (1, 2)) / count, reduction)
 
 
 def _label_masks(target):
+    """How often each class is a label of its row, where it is none, and the number of classes."""
     n, classes = target.shape
     listed = np.logical_and.accumulate(target >= 0, 1)
-    labels = np.zeros((n, classes), bool)
+    labels = np.zeros((n, classes), np.int64)
     rows = np.broadcast_to(_rows(n)[:, None], target.shape)
-    labels[rows[listed], target[listed]] = True
-    return labels, ~labels, classes
+    np.add.at(labels, (rows[listed], target[listed]), 1)
+    return labels, labels == 0, classes
 
 
 @primitive
 def label_pairs(x, target):
-    """1 for every pair (label of the row, other class), else 0."""
+    """For every pair (label of the row, other class) how often the label stands there, else 0."""
     labels, others, _ = _label_masks(target)
-    return (labels[:, :, None] & others[:, None, :]).astype(x.dtype)
+    return (labels[:, :, None] * others[:, None, :]).astype(x.dtype)
 
 
 constant(label_pairs, batch=rowwise)

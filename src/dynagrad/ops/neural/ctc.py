@@ -28,7 +28,7 @@ def ctc_labels(targets, *, blank):
 constant(
     ctc_labels,
     batch=lambda fun, values, flags, kw: _parted(
-        fun(reshape(values[0], shape=(-1, values[0].shape[2])), **kw), values[0].shape[:2]
+        fun(_joined(values[0]), **kw), values[0].shape[:2]
     ),
 )
 
@@ -148,10 +148,10 @@ def _ctc_vjp(
 def _lined_up(fun, values, flags, kw):
     """The batch's sequences behind one another, as one batch of CTC's own."""
     values = leading(values, flags)
-    size = values[0].shape[0]
+    size, n = values[0].shape[0], values[0].shape[2]
     flat = [_joined(v) for v in values]
     result = fun(*flat, **kw)
-    parted = [_separated(r, size) for r in (result if type(result) is tuple else (result,))]
+    parted = [_separated(r, size, n) for r in (result if type(result) is tuple else (result,))]
     return tuple(parted) if type(result) is tuple else parted[0]
 
 
@@ -162,11 +162,11 @@ def _joined(v):
     return reshape(v, shape=(v.shape[0] * v.shape[1], *v.shape[2:]))
 
 
-def _separated(v, size):
+def _separated(v, size, n):
     if v.ndim == 3:
-        v = reshape(v, shape=(v.shape[0], size, v.shape[1] // size, v.shape[2]))
+        v = reshape(v, shape=(v.shape[0], size, n, v.shape[2]))
         return transpose(v, axes=(1, 0, 2, 3))
-    return reshape(v, shape=(size, v.shape[0] // size, *v.shape[1:]))
+    return reshape(v, shape=(size, n, *v.shape[1:]))
 
 
 general(

@@ -143,13 +143,20 @@ def take_shared_rows(weight, index, *, padding):
     return weight.take(index, 0)
 
 
+def _take_shared_batch(fun, values, flags, kw):
+    """One table for each example, since rows are counted within it."""
+    size = batch_size(values, flags)
+    values = [with_batch(v, flag, size) for v, flag in zip(values, flags, strict=True)]
+    return _take_batch(fun, values, (True, True), kw)
+
+
 linear(
     take_shared_rows,
     lambda g, weight_meta, index, *, padding: add_rows(
         _shared(g, index), index, rows=weight_meta.shape[0], padding=padding
     ),
     fresh=True,
-    batch=_take_batch,
+    batch=_take_shared_batch,
 )
 
 

@@ -97,39 +97,43 @@ multilinear(
 
 
 @primitive
-def tap_weights(grid, *, sizes, mode, padding, align, orders):
+def sample_weights(grid, *, sizes, mode, padding, align, orders):
     """The weights of the taps of each point (N, P, K), or a derivative of them.
 
     orders: for each coordinate how often the weights are differentiated with respect to it.
     """
-    n, dims = grid.shape[0], len(sizes)
-    result = np.ones((n, math.prod(grid.shape[1:-1]), 1), grid.dtype)
+    n, count, dims = grid.shape[0], math.prod(grid.shape[1:-1]), len(sizes)
+    result = np.ones((n, count, 1), grid.dtype)
     for d in range(dims - 1, -1, -1):  # the last coordinate counts along the first dimension
         size = sizes[dims - 1 - d]
-        at, slope = _coordinate(grid[..., d].reshape(n, -1), size, mode, padding, align)
+        at, slope = _coordinate(grid[..., d].reshape(n, count), size, mode, padding, align)
         low, each = _along(at, mode, orders[d])
         if padding == "zeros":
             each = np.where(_inside(low, size, mode), each, 0)
         if orders[d]:
             each = each * (slope ** orders[d])[..., None]
-        result = (result[..., None] * each[:, :, None, :]).reshape(*result.shape[:2], -1)
+        result = (result[..., None] * each[:, :, None, :]).reshape(
+            n, count, result.shape[2] * each.shape[2]
+        )
     return result
 
 
 @primitive
-def tap_places(grid, *, sizes, mode, padding, align):
+def sample_places(grid, *, sizes, mode, padding, align):
     """The taps of each point (N, P, K), as numbers in row-major order; 0 for those outside."""
-    n, dims = grid.shape[0], len(sizes)
-    result = np.zeros((n, math.prod(grid.shape[1:-1]), 1), np.int64)
+    n, count, dims = grid.shape[0], math.prod(grid.shape[1:-1]), len(sizes)
+    result = np.zeros((n, count, 1), np.int64)
     for d in range(dims - 1, -1, -1):
         size = sizes[dims - 1 - d]
-        at, _ = _coordinate(grid[..., d].reshape(n, -1), size, mode, padding, align)
-        low, _ = _along(at, mode, 0)
+        at, _ = _coordinate(grid[..., d].reshape(n, count), size, mode, padding, align)
+        low, each = _along(at, mode, 0)
         places = _taps_from(low, mode)
         if mode == "bicubic" and padding == "reflection":
             places = _reflected(places.astype(np.float64), size, align)[0].astype(np.int64)
         places = np.clip(places, 0, size - 1)
-        result = (result[..., None] * size + places[:, :, None, :]).reshape(*result.shape[:2], -1)
+        result = (result[..., None] * size + places[:, :, None, :]).reshape(
+            n, count, result.shape[2] * each.shape[2]
+        )
     return result
 
 
@@ -195,13 +199,15 @@ def _weights_vjp(g, grid, grid_meta, *, sizes, mode, padding, align, orders):
     slopes = []
     for d in range(len(sizes)):
         higher = tuple([o + (i == d) for i, o in enumerate(orders)])
-        w = tap_weights(grid, sizes=sizes, mode=mode, padding=padding, align=align, orders=higher)
+        w = sample_weights(
+            grid, sizes=sizes, mode=mode, padding=padding, align=align, orders=higher
+        )
         slopes.append(sum_over(g * w, axes=(2,), keepdims=False))
     return reshape(stack(*slopes, axis=2), shape=grid_meta.shape)
 
 
-general(tap_weights, _weights_vjp, batch=rowwise)
-constant(tap_places, batch=rowwise)
+general(sample_weights, _weights_vjp, batch=rowwise)
+constant(sample_places, batch=rowwise)
 
 
 # --- grid_sample ----------------------------------------------------------------------------------
@@ -214,8 +220,8 @@ def grid_sample(x, grid, *, mode, padding, align):
     if is_half(dtype):
         x, grid = x.astype(FLOAT32), grid.astype(FLOAT32)
     kw = {"sizes": sizes, "mode": mode, "padding": padding, "align": align}
-    weights = tap_weights(grid, orders=(0,) * len(sizes), **kw)
-    result = sum_taps(_flat(x), weights, tap_places(grid, **kw))
+    weights = sample_weights(grid, orders=(0,) * len(sizes), **kw)
+    result = sum_taps(_flat(x), weights, sample_places(grid, **kw))
     return result.reshape(*x.shape[:2], *grid.shape[1:-1]).astype(dtype, copy=False)
 
 
@@ -230,10 +236,10 @@ def _grid_sample_vjp(g, x, x_meta, grid, grid_meta, *, mode, padding, align, nee
         g, x, grid = cast(g, dtype=FLOAT32), cast(x, dtype=FLOAT32), cast(grid, dtype=FLOAT32)
     kw = {"sizes": shape[2:], "mode": mode, "padding": padding, "align": align}
     orders = (0,) * (len(shape) - 2)
-    places, values = tap_places(grid, **kw), _flat(g)
+    places, values = sample_places(grid, **kw), _flat(g)
     gx = ggrid = None
     if needs[0]:
-        weights = tap_weights(grid, orders=orders, **kw)
+        weights = sample_weights(grid, orders=orders, **kw)
         gx = spread_taps(values, weights, places, size=math.prod(shape[2:]))
         gx = cast(reshape(gx, shape=shape), dtype=dtype)
     if needs[1]:
