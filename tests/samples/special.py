@@ -3,6 +3,7 @@
 from rule_calls import call, real
 
 SAMPLES = {
+    "frexp": [call(real(2, 3, low=0.6, high=0.9))],
     "multigammaln": [call(real(2, 3, low=2.5, high=4), p=p) for p in (1, 4)],
 }
 DOMAINS = {
