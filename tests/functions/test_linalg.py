@@ -105,8 +105,10 @@ def test_errors_say_what_to_do():
         linalg.cholesky(-torch.eye(2))
     with pytest.raises(RuntimeError, match=r"x\.float\(\)"):
         linalg.inv(torch.ones(2, 2, dtype=torch.int64))
-    with pytest.raises(RuntimeError, match="full_matrices=False"):
-        linalg.svd(leaf(np.ones((3, 2))))
+    with pytest.raises(RuntimeError, match="mode='reduced'"):
+        linalg.qr(leaf(np.ones((3, 2))), "r").R.sum().backward()
+    with pytest.raises(linalg.LinAlgError, match=r"\(Batch element 1\): The diagonal element 2 is"):
+        linalg.inv(torch.stack([torch.eye(2), torch.tensor([[1.0, 2.0], [2.0, 4.0]])]))
 
 
 def test_out():

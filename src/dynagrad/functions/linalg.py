@@ -210,7 +210,7 @@ def _power(A: Any, n: int) -> Tensor:
         return copy_(apply(Clone, x), wrap(np.array(one)))
     if n < 0:
         x, n = inv(x), -n
-    if n == 1:
+    elif n == 1:
         return apply(Clone, x)
     if n == 3:
         return matmul(matmul(x, x), x)

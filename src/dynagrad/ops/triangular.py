@@ -143,6 +143,7 @@ def solve_triangle(x, y, *, upper, unit):
 
 
 def filled_triangle(x, upper, unit):
+    """A triangle of x and zeros; `unit`: with ones on the diagonal."""
     x = np.triu(x) if upper else np.tril(x)
     if unit:
         i = np.arange(x.shape[-1])
@@ -177,6 +178,7 @@ def _solve_triangle_jvp(t, x, out, *, upper, unit):
 
 
 def solve_batch(fun, values, flags, kw):
+    """`batch=` of equations: the right sides of one matrix stand beside each other."""
     x, y = values
     vector = kw.get("vector", False)
     if not flags[0] and x.ndim == 2:
