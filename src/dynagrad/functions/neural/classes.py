@@ -136,7 +136,7 @@ def _nll(x: Tensor, t: Tensor, weight: Tensor | None, ignore: int, reduction: st
         return apply(Nll2d, x, t, weight, **kw)
     n, classes, *rest = x._a.shape
     x = shape.reshape(x, (n, classes, 1, math.prod(rest)))
-    result = apply(Nll2d, x, wrap(t._a.reshape(n, 1, -1)), weight, **kw)
+    result = apply(Nll2d, x, shape.reshape(t, (n, 1, math.prod(rest))), weight, **kw)
     return shape.view(result, t._a.shape) if reduction == "none" else result
 
 
@@ -345,7 +345,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
         )
     if x._a.ndim <= 1:
         row = shape.reshape(x, (1, x._a.size))
-        losses = apply(MultilabelMargin, row, wrap(t._a.reshape(1, -1)), reduction=reduction)
+        losses = apply(MultilabelMargin, row, shape.reshape(t, (1, t._a.size)), reduction=reduction)
         return shape.reshape(losses, ()) if reduction == "none" else losses
     return apply(MultilabelMargin, x, t, reduction=reduction)
 

@@ -144,16 +144,16 @@ def embedding_bag(
     bag, count = _bag_numbers(places, offsets, include_last_offset)
     if padding_idx is not None:
         kept = np.flatnonzero(places != padding_idx)
-        places, bag = places[kept], bag[kept]
+        index, bag = wrap(places[kept]), bag[kept]
         scale = None if scale is None else scale[wrap(kept)]
     if mode == "max":
-        return apply(LargestOfBag, w, places, bag, bags=count)
+        return apply(LargestOfBag, w, index, bag, bags=count)
     kind = np.dtype(np.float32) if is_half(w._a.dtype) else w._a.dtype
     if scale is None:
         sizes = np.bincount(bag, minlength=count) if mode == "mean" else np.ones(count)
         scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
     cls = SharedEmbeddingBag if scale_grad_by_freq else EmbeddingBag
-    return apply(cls, w, scale, places, bag, bags=count)
+    return apply(cls, w, scale, index, bag, bags=count)
 
 
 def _bag_arguments(index: Tensor, w: Tensor, offsets: Any, scale: Any) -> tuple:

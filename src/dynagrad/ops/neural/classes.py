@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..batching import as_rows, batch_size, behind, of_rank, rowwise, with_batch
-from ..elementwise import drop, keep, where
+from ..elementwise import drop, in_single, keep, where
 from ..reduction import sum_over
 from ..rule import constant, general, linear, primitive
 from ..shape import broadcast_to, reshape
@@ -50,6 +50,8 @@ def nll(x, target, weight, *, reduction, ignore):
 
     The mean is over the weights. Targets equal to `ignore` do not count.
     """
+    if x.dtype.itemsize == 2:
+        return in_single(nll, x, target, weight, reduction=reduction, ignore=ignore)
     if x.ndim == 1:
         kw = {"reduction": reduction, "ignore": ignore}
         loss = nll.__wrapped__(x[None], target.reshape(1), weight, **kw)
