@@ -45,7 +45,7 @@ REAL_ONLY = {
         log_ndtr ndtri entr xlog1py frexp
     """,
     "parts of complex numbers, of which there are two real ones": """
-        complex_of_parts polar unpaired
+        complex_of_parts polar unpaired r2c
     """,
     "activations and losses": """
         relu leaky_relu hardtanh threshold hardsigmoid hardswish hardshrink softshrink prelu rrelu

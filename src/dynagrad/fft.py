@@ -4,16 +4,13 @@ from .core.quiet import hush as _hush
 from .functions.fourier import (
     fft,
     fft2,
-    fftfreq,
     fftn,
-    fftshift,
     hfft,
     hfft2,
     hfftn,
     ifft,
     ifft2,
     ifftn,
-    ifftshift,
     ihfft,
     ihfft2,
     ihfftn,
@@ -22,9 +19,9 @@ from .functions.fourier import (
     irfftn,
     rfft,
     rfft2,
-    rfftfreq,
     rfftn,
 )
+from .functions.frequencies import fftfreq, fftshift, ifftshift, rfftfreq
 
 _hush()
 

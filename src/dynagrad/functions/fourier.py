@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.apply import apply, legacy_name, to_dtype, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of, number_dtype
-from ..core.overrides import explained, overridable
+from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..ops import fourier as ops
@@ -15,23 +15,18 @@ from ..ops.neural.padding import pad_constant
 from .arguments import one_dim, tensor
 from .complex import conj, conj_physical
 from .elementwise import node
-from .factory import check_options, default_float, into, made, one_size, type_of
-from .ranges import arange
-from .reordering import roll
+from .factory import one_size
 
 __all__ = [
     "fft",
     "fft2",
-    "fftfreq",
     "fftn",
-    "fftshift",
     "hfft",
     "hfft2",
     "hfftn",
     "ifft",
     "ifft2",
     "ifftn",
-    "ifftshift",
     "ihfft",
     "ihfft2",
     "ihfftn",
@@ -40,7 +35,6 @@ __all__ = [
     "irfftn",
     "rfft",
     "rfft2",
-    "rfftfreq",
     "rfftn",
 ]
 
@@ -119,7 +113,8 @@ def resized(x: Tensor, axes: tuple, counts: Any) -> Tensor:
     return apply(Pad, x, widths=tuple(widths), value=0) if any(b for _, b in widths) else x
 
 
-def _ints(name: str, argument: str, given: Any) -> tuple[int, ...]:
+def whole_numbers(name: str, argument: str, given: Any) -> tuple[int, ...]:
+    """An int, or a sequence of them, as a tuple."""
     items = given if isinstance(given, list | tuple) else (given,)
     found = tuple([one_size(n) for n in items])
     if None in found:
@@ -135,13 +130,13 @@ def _extent(name: str, x: Tensor, s: Any, dim: Any) -> tuple[tuple, list[int]]:
     rank = x._a.ndim
     axes = None
     if dim is not None:
-        axes = tuple([one_dim(d, rank, f"fft_{name}") for d in _ints(name, "dim", dim)])
+        axes = tuple([one_dim(d, rank, f"fft_{name}") for d in whole_numbers(name, "dim", dim)])
         if len(set(axes)) < len(axes):
             raise RuntimeError(f"FFT dims must be unique\ndim was {dim}.")
     if s is None:
         axes = tuple(range(rank)) if axes is None else axes
         return axes, [x._a.shape[d] for d in axes]
-    counts = _ints(name, "s", s)
+    counts = whole_numbers(name, "s", s)
     if axes is None:
         if len(counts) > rank:
             raise RuntimeError(
@@ -170,7 +165,7 @@ def _half(name: str, x: Tensor, s: Any, dim: Any) -> tuple[tuple, list[int], int
     if not axes:
         raise RuntimeError(f"{name} must transform at least one axis")
     last = 2 * (x._a.shape[axes[-1]] - 1)
-    if s is not None and _ints(name, "s", s)[-1] != -1:
+    if s is not None and whole_numbers(name, "s", s)[-1] != -1:
         last = counts[-1]
     _check_points([last])
     counts[-1] = last // 2 + 1
@@ -401,93 +396,3 @@ def ihfftn(input, s=None, dim=None, norm=None, *, out=None):
 def ihfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
     """The first half of ifft2 of a real signal: the inverse of hfft2."""
     return _result("ihfft2", _inverse_hermitian_n("ihfft2", input, s, dim, norm), out)
-
-
-# --- frequencies ------------------------------------------------------------------------------
-
-
-def _shifted(name: str, input: Any, dim: Any, extra: int) -> Tensor:
-    x = tensor(f"fft_{name}", input)
-    axes = tuple(range(x._a.ndim)) if dim is None else _ints(name, "dim", dim)
-    axes = tuple([one_dim(d, x._a.ndim, f"fft_{name}") for d in axes])
-    return roll(x, tuple([(x._a.shape[d] + extra) // 2 for d in axes]), axes)
-
-
-@overridable
-def fftshift(input, dim=None):
-    """A spectrum with frequency 0 in the middle of the dimensions, by default all."""
-    return _shifted("fftshift", input, dim, 0)
-
-
-@overridable
-def ifftshift(input, dim=None):
-    """A spectrum with frequency 0 first again: the inverse of fftshift."""
-    return _shifted("ifftshift", input, dim, 1)
-
-
-def _frequencies(name: str, n: Any, d: Any, count: Any, out: Any, options: dict) -> Tensor:
-    given, requires_grad = options.pop("dtype"), options.pop("requires_grad")
-    check_options(f"fft_{name}", options["device"], options["layout"], options["pin_memory"])
-    points = one_size(n)
-    if points is None:
-        raise TypeError(
-            f"fft_{name}(): argument 'n' (position 1) must be int, not {type(n).__name__}"
-        )
-    dtype = type_of(f"fft_{name}", given, default_float() if out is None else out._a.dtype)
-    if category(dtype) < FLOATING:
-        raise RuntimeError(f"{name} requires a floating point or complex dtype")
-    if points < 0:
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {points}: [{points}]\n"
-            "The number of points is 0 or more."
-        )
-    arange(0, dtype=given)  # refuses complex dtypes
-    numbers = np.arange(count(points))
-    if name == "fftfreq":
-        numbers = np.where(numbers < (points + 1) // 2, numbers, numbers - points)
-    span = points * float(d)
-    with np.errstate(all="ignore"):
-        wide = np.dtype("float32") if dtype.itemsize == 2 else dtype
-        step = np.divide(1.0, span).astype(wide)
-        array = (numbers.astype(wide) * step).astype(dtype)
-    if out is not None:
-        return into(f"fft_{name}", out, array, given, requires_grad)
-    return made(array, requires_grad)
-
-
-@explained
-def fftfreq(
-    n,
-    d=1.0,
-    *,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    pin_memory=False,
-):
-    """The frequencies of fft's coefficients for n samples at distance d: 0, 1, ..., -2, -1 over
-    n d.
-    """
-    options = {"dtype": dtype, "layout": layout, "device": device, "pin_memory": pin_memory}
-    options["requires_grad"] = requires_grad
-    return _frequencies("fftfreq", n, d, lambda n: n, out, options)
-
-
-@explained
-def rfftfreq(
-    n,
-    d=1.0,
-    *,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    pin_memory=False,
-):
-    """The frequencies of rfft's coefficients for n samples at distance d: 0, 1, ... over n d."""
-    options = {"dtype": dtype, "layout": layout, "device": device, "pin_memory": pin_memory}
-    options["requires_grad"] = requires_grad
-    return _frequencies("rfftfreq", n, d, lambda n: n // 2 + 1, out, options)

@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-
-from ..core.apply import apply
-from ..core.dtype import COMPLEX, FLOATING, category, from_numpy_dtype
+from ..core.apply import apply, legacy_name
+from ..core.dtype import COMPLEX, FLOATING, category
 from ..core.overrides import overridable
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor
 from ..core.views import view
-from ..errors import LEGACY_NAMES
-from ..ops import fourier as ops
 from ..ops import shape
 from .arguments import holds, tensor
 from .complex import view_as_complex, view_as_real
-from .creation import ones, zeros
+from .creation import ones
 from .elementwise import node
 from .extremes import amin
 from .factory import one_size, warn_once
@@ -36,7 +32,7 @@ _NO_WINDOW = (
 
 
 def _type(x: Tensor) -> str:
-    return LEGACY_NAMES.get(from_numpy_dtype(x._a.dtype).name, x._a.dtype.name)
+    return legacy_name(x._a.dtype)
 
 
 class _Call:
@@ -200,10 +196,8 @@ def _spectra(
         side = (points - width) // 2
         signal = constant_pad_nd(signal, [side, side])
     if width < points:
-        left = (points - width) // 2
-        if window is None:
-            window = ones((width,), dtype=from_numpy_dtype(x._a.dtype))
-        window = constant_pad_nd(window, [left, points - width - left])
+        window = ones((width,), dtype=x.dtype) if window is None else window
+        window = _centered(window, points)
     kw = {"axis": 1, "size": points, "step": hop}
     frames = view(Frames, signal, shape.unfold(signal._a, **kw), kw)
     if window is not None:
@@ -272,26 +266,28 @@ def istft(
     )
     half = _check_spectra(call, x, points, hop, width, window, onesided)
     spectra = view_as_real(x)
-    single = x._a.ndim == 2
-    if single:
-        spectra = unsqueeze(spectra, 0)
-    spectra = view_as_complex(transpose(spectra, 1, 2))
     if window is None:
-        window = ones((width,), dtype=from_numpy_dtype(x._a.real.dtype))
-    if width < points:
-        left = (points - width) // 2
-        window = constant_pad_nd(window, [left, points - width - left])
+        window = ones((width,), dtype=spectra.dtype)
+    spectra = spectra if x._a.ndim > 2 else unsqueeze(spectra, 0)
+    window = _centered(window, points)
+    spectra = view_as_complex(transpose(spectra, 1, 2))
     stretches = _stretches(spectra, points, window, normalized, half, return_complex)
-    signal, end, whole = _overlapped(call, stretches, window, points, hop, center, length)
-    if single:
-        signal = squeeze(signal, 0)
-    if end <= whole:
+    signal, missing = _overlapped(call, stretches, window, points, hop, center, length)
+    signal = signal if x._a.ndim > 2 else squeeze(signal, 0)
+    if missing <= 0:
         return signal
     warn_once(
         "The length of signal is shorter than the length parameter. Result is being padded with "
         "zeros in the tail. Please check your center and hop_length settings."
     )
-    return constant_pad_nd(signal, [0, end - whole])
+    return constant_pad_nd(signal, [0, missing])
+
+
+def _centered(window: Tensor, points: int) -> Tensor:
+    """The window with zeros around, as long as a stretch."""
+    width = window._a.shape[0]
+    left = (points - width) // 2
+    return constant_pad_nd(window, [left, points - width - left]) if width < points else window
 
 
 def _check_spectra(
@@ -314,9 +310,7 @@ def _check_spectra(
     if not 0 < width <= points:
         raise call.error(": expected 0 < win_length <= n_fft")
     if window is not None and window._a.shape != (width,):
-        raise call.error(
-            ": Invalid window shape. window has to be 1D and length of `win_length`"
-        )
+        raise call.error(": Invalid window shape. window has to be 1D and length of `win_length`")
     return half
 
 
@@ -345,8 +339,8 @@ def _cut(x: Tensor, axis: int, start: int, stop: int) -> Tensor:
 
 def _overlapped(
     call: _Call, y: Tensor, window: Tensor, points: int, hop: int, center: Any, length: Any
-) -> tuple[Tensor, int, int]:
-    """The signal, the place where it shall end, and where the last stretch ends."""
+) -> tuple[Tensor, int]:
+    """The signal, and how many values are missing at its end."""
     frames = y._a.shape[1]
     whole = points + hop * (frames - 1)
     kw = {"axis": 1, "size": points, "step": hop, "total": whole}
@@ -363,4 +357,4 @@ def _overlapped(
             "window overlap add min: 1\nSome values of the signal are under no window; use a "
             "smaller hop_length, a window without zeros, or center=True."
         )
-    return signal / envelope, end, whole
+    return signal / envelope, end - whole

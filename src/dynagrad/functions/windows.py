@@ -128,9 +128,7 @@ def bartlett(M, *, sym=True, dtype=None, layout=strided, device=None, requires_g
 
 
 @explained
-def general_cosine(
-    M, *, a, sym=True, dtype=None, layout=strided, device=None, requires_grad=False
-):
+def general_cosine(M, *, a, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The sum over i of (-1)^i a[i] cos(2 pi i n / (M - 1))."""
     options = _options("general_cosine", M, dtype, layout, device, requires_grad)
     if M < 2:

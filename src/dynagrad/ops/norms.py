@@ -140,7 +140,8 @@ def _norm_jvp(t, x, out, dtype, p, axes, keepdims):
     return divide_or_zero(t, out if p == 2 else absolute_power(out, exponent=p - 1))
 
 
-def _vector_norm_vjp(g, x, x_meta, out, *, p, axes, keepdims, dtype):
+def vector_norm_vjp(g, x, x_meta, out, *, p, axes, keepdims, dtype):
+    """The rule of vector_norm."""
     is_complex = x_meta.dtype.kind == "c"
     if dtype is None or p == 0:
         return _norm_vjp(g, x, out, is_complex, p, axes, keepdims)
@@ -155,7 +156,7 @@ def _vector_norm_jvp(t, x, x_meta, out, *, p, axes, keepdims, dtype):
     return _norm_jvp(t, x, out, np.dtype(dtype), p, axes, keepdims)
 
 
-general(vector_norm, _vector_norm_vjp, jvp=_vector_norm_jvp, batch=LEADING)
+general(vector_norm, vector_norm_vjp, jvp=_vector_norm_jvp, batch=LEADING)
 
 
 @primitive
