@@ -167,17 +167,22 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(3, 4), PLACES, axes=(1,)),
         call(real(2, 3, 5, 2), PLACES, axes=(0, 3)),
         call(real(2, 4), given(2), axes=(1,)),
+        call(real(), given([0, 0]), axes=(0,)),
     ],
     "unindex": [
+        call(real(3), given([0, 0, 0]), axes=(0,), shape=()),
         call(real(2, 3, 3), PLACES, axes=(0,), shape=(4, 3)),
         call(real(2, 3, 5), PLACES, axes=(0, 2), shape=(2, 5, 2)),
     ],
     "clear": [
+        call(real(), given([0]), axes=(0,)),
         call(real(4, 3), PLACES, axes=(0,)),
         call(real(2, 3, 4), PLACES, axes=(0, 2)),
         call(real(3, 4), PLACES, axes=(1,)),
     ],
     "put": [
+        call(real(), given([0]), real(), axes=(0,), accumulate=False),
+        call(real(), given([0, 0]), real(2), axes=(0,), accumulate=True),
         call(real(4, 3), given([0, 3]), real(2, 3), axes=(0,), accumulate=False),
         call(real(4, 3), PLACES, real(2, 3, 3), axes=(0,), accumulate=True),
         call(real(4, 3), PLACES, real(3), axes=(0,), accumulate=True),
@@ -190,6 +195,7 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(4, 3), PLACES, axis=0),
         call(real(), given([0, 0]), axis=0),
         call(real(3), given(1), axis=0),
+        call(real(3), given(np.zeros(0, np.int64)), axis=0),
     ],
     "ungather": [
         call(real(2, 3), PLACES, axis=1, shape=(2, 4)),
