@@ -207,6 +207,11 @@ OVERLAP = (
     "{name} was given an expanded tensor of shape {shape}"
 )
 
+PARTIAL_OVERLAP = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+    "single memory location. Please clone() the tensor before performing the operation."
+)
+
 RESIZED = (
     "An output with one or more elements was resized since it had shape {given}, which does not "
     "match the required output shape {wanted}. This behavior is deprecated, and in a future "
@@ -251,7 +256,8 @@ _OF_MEDIAN = " (while checking arguments for median)"
 OUT_RULES: dict[str, OutRule] = {
     **_alike(
         "bitwise_not ceil floor trunc fix round frac neg negative sign sgn conj_physical "
-        "clamp.Scalar clamp_min.Scalar clamp_max.Scalar lerp.Tensor gelu hardshrink softshrink softplus hardtanh leaky_relu elu",
+        "clamp.Scalar clamp_min.Scalar clamp_max.Scalar lerp.Tensor gelu hardshrink softshrink "
+        "softplus hardtanh leaky_relu elu",
         "Found dtype {out} but expected {own}",
     ),
     **_alike("abs absolute", "Found dtype {out} but expected {own}", also="c"),

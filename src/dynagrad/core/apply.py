@@ -323,7 +323,7 @@ def unary(
                 x = wrap(input._a.astype(np.int64))
             refuse(name, kind)
             result = apply(cls, x)
-            return result if out is None else write_out(name, out, result)
+            return result if out is None else write_out(name, out, result, (input,))
 
         return _named(op, stub)
 
@@ -468,7 +468,7 @@ def binary(
                 if scaled is None:
                     raise TypeError(f"{name}() got an unexpected keyword argument 'alpha'")
                 result = scaled(input, other, alpha)
-                return result if out is None else write_out(name, out, result)
+                return result if out is None else write_out(name, out, result, (input, other))
             if name == "sub":
                 kinds = [
                     result_type([v._a if isinstance(v, Tensor) else v]).kind for v in (input, other)
@@ -483,7 +483,7 @@ def binary(
             if error is not None:
                 raise error
             result = apply(cls, x, y)
-            return result if out is None else write_out(name, out, result)
+            return result if out is None else write_out(name, out, result, (input, other))
 
         return _named(op, stub)
 

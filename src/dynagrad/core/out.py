@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
+from numpy.lib.array_utils import byte_bounds
 
 from .. import errors
 from .carriers.carrier import Carrier
@@ -36,6 +38,26 @@ def refuse_overlap(array: Any, name: str) -> None:
         raise RuntimeError(errors.OVERLAP.format(name=name, shape=list(array.shape)))
 
 
+def refuse_partial(t: Tensor, others: Any, name: str) -> None:
+    """Raise where an operand lies in a part of the memory to be written, or there in another
+    order. Only tensors that share a version cell are looked at.
+    """
+    family, a = t._v, t._a
+    if family is None or type(a) is not ndarray or not a.size:
+        return
+    for x in others:
+        if isinstance(x, Tensor) and x is not t and x._v is not None and x._v.cell is family.cell:
+            b = x._a
+            if type(b) is not ndarray or not b.size:
+                continue
+            (start, end), (first, last) = byte_bounds(a), byte_bounds(b)
+            if end - start != a.nbytes or last - first != b.nbytes:
+                continue  # with gaps in between: PyTorch does not look closer either
+            same = (start, end, a.strides) == (first, last, b.strides)
+            if not same and start < last and first < end:
+                raise RuntimeError(errors.PARTIAL_OVERLAP + f"\n{name} would read what it writes")
+
+
 def resize_out(out: Tensor, result: Any) -> None:
     """Give a tensor passed as `out=` the result's shape, with a warning if it had elements."""
     given = out._a
@@ -46,9 +68,10 @@ def resize_out(out: Tensor, result: Any) -> None:
     out._a = np.empty_like(result, given.dtype)
 
 
-def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
+def write_out(name: str, out: Tensor, result: Tensor, inputs: Any = ()) -> Tensor:
     """Put a result into the tensor given as `out=`: resized if its shape differs, converted if its
-    dtype does, unless the function of this `name` converts none (see `refuse_out`).
+    dtype does, unless the function of this `name` converts none (see `refuse_out`). `inputs`: those
+    that PyTorch would read while it writes.
     """
     plain = name.partition(".")[0]
     if not isinstance(out, Tensor):
@@ -62,6 +85,7 @@ def write_out(name: str, out: Tensor, result: Tensor) -> Tensor:
             raise RuntimeError(errors.OUT_BATCHED.format(name=plain))
         tell_writing(out)
     refuse_overlap(out._a, plain)
+    refuse_partial(out, inputs, plain)
     resize_out(out, result._a)
     np.copyto(out._a, result._a, casting="unsafe")
     family_of(out).cell.bump()

@@ -31,6 +31,7 @@ from .apply import (
 )
 from .carriers.carrier import detached_array, joined, lift
 from .carriers.memory import copied, store
+from .out import refuse_partial
 from .quiet import WARNED, compute, quietly
 from .storage import address, as_pairs, geometry, owner, strides_of
 from .tape import (
@@ -241,6 +242,7 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
     refuse_overlap(array, name)
+    refuse_partial(t, others, name)
     return needs
 
 

@@ -136,11 +136,7 @@ def apart(out: Tensor, *inputs: Any) -> None:
     """Raise where the memory of `out=` is partly or wholly that of an input."""
     for x in inputs:
         if x is out or (isinstance(x, Tensor) and np.may_share_memory(x._a, out._a)):
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to "
-                "tensor refer to a single memory location. Please clone() the tensor before "
-                "performing the operation."
-            )
+            raise RuntimeError(errors.PARTIAL_OVERLAP)
 
 
 # --- values inside of transforms ------------------------------------------------------------------

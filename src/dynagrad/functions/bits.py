@@ -61,7 +61,7 @@ def bitwise_not(input, *, out=None):
         raise not_a_tensor("bitwise_not", 1, "input", input)
     integers_only("bitwise_not", input)
     result = apply(Not, input)
-    return result if out is None else write_out("bitwise_not", out, result)
+    return result if out is None else write_out("bitwise_not", out, result, (input,))
 
 
 def invert(input):

@@ -257,7 +257,7 @@ def logical_xor(input, other, *, out=None):
 def logical_not(input, *, out=None):
     """Whether the element is 0."""
     result = apply(Not, tensor("logical_not", input))
-    return result if out is None else write_out("logical_not", out, result)
+    return result if out is None else write_out("logical_not", out, result, (input,))
 
 
 def _written(op, kind):

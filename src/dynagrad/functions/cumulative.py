@@ -47,7 +47,7 @@ def cumsum(input, dim, *, dtype=None, out=None):
     """The sums of the elements up to each one along `dim`; integers and bools give int64."""
     x = converted("cumsum", tensor("cumsum", input), dtype, out)
     result = apply(Cumsum, x, axis=one_dim(dim, x._a.ndim, "cumsum"), reverse=False)
-    return result if out is None else write_out("cumsum" + of_dtype(dtype), out, result)
+    return result if out is None else write_out("cumsum" + of_dtype(dtype), out, result, (input,))
 
 
 @overridable
@@ -56,7 +56,7 @@ def cumprod(input, dim, *, dtype=None, out=None):
     """The products of the elements up to each one along `dim`; its derivative is right at zeros."""
     x = converted("cumprod", tensor("cumprod", input), dtype, out)
     result = apply(Cumprod, x, axis=one_dim(dim, x._a.ndim, "cumprod"), reverse=False)
-    return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result)
+    return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result, (input,))
 
 
 def _own_dtype(input: Tensor, dtype: Any) -> Any:

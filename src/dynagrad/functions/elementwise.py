@@ -127,7 +127,7 @@ def of_operands(
     if error is not None:
         raise error
     result = apply(cls, *converted, **kw)
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_out(name, out, result, inputs)
 
 
 def no_overload(name: str, inputs: tuple) -> TypeError:
@@ -374,6 +374,9 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
             return False
         if records and edge_of(other) is not None:
             return False
+        v = other._v
+        if v is not None and t._v is not None and v.cell is t._v.cell:
+            return False  # one memory, which the general path looks at
     elif kind is float or kind is int:
         b = scalar(other, dtype)
     else:

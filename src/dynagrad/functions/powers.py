@@ -85,7 +85,7 @@ def pow(input, exponent, *, out=None):
             f"{type(exponent).__name__}), "
             "but expected tensors or numbers, at least one of them a tensor"
         )
-    return result if out is None else write_out("pow", out, result)
+    return result if out is None else write_out("pow", out, result, (input, exponent))
 
 
 _general_power.stands_for = pow  # pyright: ignore[reportFunctionMemberAccess]

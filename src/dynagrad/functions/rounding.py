@@ -87,10 +87,10 @@ def round(input, *, decimals=0, out=None):
     if decimals == 0:
         refuse("round", category(input._a.dtype))
         result = _round(input)
-        return result if out is None else write_out("round", out, result)
+        return result if out is None else write_out("round", out, result, (input,))
     _floating_only("round", input)
     result = apply(RoundDecimals, input, decimals=decimals)
-    return result if out is None else write_out("round", out, result)
+    return result if out is None else write_out("round", out, result, (input,))
 
 
 @overridable
@@ -100,7 +100,7 @@ def frac(input, *, out=None):
         raise not_a_tensor("frac", 1, "input", input)
     _floating_only("frac", input)
     result = apply(Frac, input)
-    return result if out is None else write_out("frac", out, result)
+    return result if out is None else write_out("frac", out, result, (input,))
 
 
 # --- signs ----------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def sgn(input, *, out=None):
     if not isinstance(input, Tensor):
         raise not_a_tensor("sgn", 1, "input", input)
     result = apply(Sgn, input)
-    return result if out is None else write_out("sgn", out, result)
+    return result if out is None else write_out("sgn", out, result, (input,))
 
 
 @overridable
@@ -140,7 +140,7 @@ def sign(input, *, out=None):
             "torch.sgn instead."
         )
     result = _sign(input)
-    return result if out is None else write_out("sign", out, result)
+    return result if out is None else write_out("sign", out, result, (input,))
 
 
 Copysign = node("CopysignBackward0", ops.copysign)
@@ -193,7 +193,7 @@ def _by_number(cls, name, input, other, out):
     x = with_common(input, other)
     refuse(name, category(x._a.dtype))
     result = apply(cls, x, number=plain(other))
-    return result if out is None else write_out(name, out, result)
+    return result if out is None else write_out(name, out, result, (input,))
 
 
 # --- what is not finite, and steps ----------------------------------------------------------------
@@ -211,7 +211,7 @@ def nan_to_num(input, nan=None, posinf=None, neginf=None, *, out=None):
         raise not_a_tensor("nan_to_num", 1, "input", input)
     kw = {"nan": 0.0 if nan is None else nan, "posinf": posinf, "neginf": neginf}
     result = apply(NanToNum, input, **kw)
-    return result if out is None else write_out("nan_to_num", out, result)
+    return result if out is None else write_out("nan_to_num", out, result, (input,))
 
 
 @overridable

@@ -133,7 +133,7 @@ def _clamp_number(cls, name, input, low, high, out):
         if limit is not None:
             x = with_common(x, limit)
     result = apply(cls, x, low=plain(low), high=plain(high))
-    return result if out is None else write_out(f"{name}.Scalar", out, result)
+    return result if out is None else write_out(f"{name}.Scalar", out, result, (input,))
 
 
 clip = clamp
@@ -202,7 +202,7 @@ def where(condition, input=None, other=None, *, out=None) -> Any:
     if error is not None:
         raise error
     result = apply(Where, condition, x, y)
-    return result if out is None else write_out("where", out, result)
+    return result if out is None else write_out("where", out, result, (condition, input, other))
 
 
 def where_method(input, condition, other) -> Tensor:
