@@ -99,7 +99,8 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -
 
 
 def _dtype_name(a: Any) -> str:
-    return C_NAMES.get(a.dtype.name, a.dtype.name)
+    name: str = a.dtype.name
+    return C_NAMES.get(name, name)
 
 
 def _more_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,6 +239,16 @@ def _projections(q, k, v, weights, bias, packed):
     return tuple([linear(x, w, b) for x, w, b in triples])
 
 
+def _check_weights(weights: Any, separate: bool) -> None:
+    if weights is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    for which, w in zip("qkv", weights if separate else (), strict=False):
+        if w is None:
+            raise AssertionError(
+                f"use_separate_proj_weight is True but {which}_proj_weight is None"
+            )
+
+
 def _padded(mask: Any) -> Any:
     """A mask with one more place, which is allowed."""
     return None if mask is None else pad(mask, (0, 1))
@@ -297,13 +308,7 @@ def multi_head_attention_forward(
     weights = in_proj_weight
     if use_separate_proj_weight:
         weights = [q_proj_weight, k_proj_weight, v_proj_weight]
-        for which, w in zip("qkv", weights, strict=True):
-            if w is None:
-                raise AssertionError(
-                    f"use_separate_proj_weight is True but {which}_proj_weight is None"
-                )
-    elif in_proj_weight is None:
-        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    _check_weights(weights, use_separate_proj_weight)
     q, k, v = _projections(q, k, v, weights, in_proj_bias, not use_separate_proj_weight)
     if (bias_k is None) != (bias_v is None):
         raise AssertionError("bias_k and bias_v must be given together")

@@ -130,13 +130,7 @@ def embedding_bag(
             f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
     rows = w._a.shape[0]
-    if padding_idx is not None:
-        if not -rows <= padding_idx < rows:
-            raise RuntimeError(
-                f"padding_idx must be within the number of embeddings, -{rows} through {rows - 1}, "
-                f"but got {padding_idx}"
-            )
-        padding_idx %= rows
+    padding_idx = _padding(padding_idx, rows)
     _check_bag_index(index, rows)
     places = fixed(index._a, "embedding_bag's indices")
     if max_norm is not None:
@@ -154,6 +148,18 @@ def embedding_bag(
         scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
     cls = SharedEmbeddingBag if scale_grad_by_freq else EmbeddingBag
     return apply(cls, w, scale, index, bag, bags=count)
+
+
+def _padding(number: Any, rows: int) -> Any:
+    """The padding's row counted from the front, or None."""
+    if number is None:
+        return None
+    if not -rows <= number < rows:
+        raise RuntimeError(
+            f"padding_idx must be within the number of embeddings, -{rows} through {rows - 1}, "
+            f"but got {number}"
+        )
+    return number % rows
 
 
 def _bag_arguments(index: Tensor, w: Tensor, offsets: Any, scale: Any) -> tuple:

@@ -24,7 +24,8 @@ def _statistics(x: Tensor, dims: tuple[int, ...], eps: float, keep: bool) -> lis
     if is_half(x._a.dtype):
         x = to_dtype(x, FLOAT32)
     mean = reductions.mean(x, dim=dims, keepdim=keep)
-    variance = reductions.var(x, dim=dims, correction=0, keepdim=keep)
+    number: Any = 0
+    variance = reductions.var(x, dim=dims, correction=number, keepdim=keep)
     return [mean, powers.rsqrt(elementwise.add(variance, eps))]
 
 
