@@ -1,10 +1,8 @@
 """Complex numbers under PyTorch's names: parts, conjugates, angles, and tensors of pairs."""
 
-from typing import Any
-
 import numpy as np
 
-from ..core.apply import apply, legacy_name, to_dtype, wrap, write_out
+from ..core.apply import apply, to_dtype, wrap, write_out
 from ..core.dtype import COMPLEX, FLOATING, category, from_numpy_dtype, number_dtype
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, ViewAsComplex, ViewAsReal
@@ -170,7 +168,6 @@ def complex(real, imag, *, out=None):
     """real + i imag, elementwise; the parts must have one floating dtype."""
     x, y = tensor("complex", real, 1, "real"), tensor("complex", imag, 2, "imag")
     _check_parts(x, y)
-    _check_out(x, out)
     return of_tensors(Complex, "complex", (x, y), out)
 
 
@@ -179,18 +176,7 @@ def polar(abs, angle, *, out=None):
     """abs e^(i angle), elementwise; both must have one floating dtype."""
     x, y = tensor("polar", abs, 1, "abs"), tensor("polar", angle, 2, "angle")
     _check_parts(x, y)
-    _check_out(x, out)
     return of_tensors(Polar, "polar", (x, y), out)
-
-
-def _check_out(part: Tensor, out: Any) -> None:
-    """The tensor out= must have the complex dtype of the parts."""
-    wanted = np.dtype("complex128" if part._a.dtype == np.float64 else "complex64")
-    if isinstance(out, Tensor) and out._a.dtype != wanted:
-        raise RuntimeError(
-            f"Expected object of scalar type {legacy_name(wanted)} but got scalar type "
-            f"{legacy_name(out._a.dtype)} for argument 'out'"
-        )
 
 
 def _check_parts(x: Tensor, y: Tensor) -> None:

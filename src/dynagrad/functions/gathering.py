@@ -17,7 +17,7 @@ from ..ops.elementwise import where
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from . import shape
-from .arguments import bounds, c_type, fixed, kept, one_dim, settled, tensor, write_same
+from .arguments import bounds, c_name, c_type, fixed, kept, one_dim, settled, tensor, write_same
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
@@ -105,11 +105,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
             )
         i = np.zeros((), np.int64)
     r = apply(IndexSelect, input, kept(i, index), axes=(axis,))
-    if out is None:
-        return r
-    if out._a.dtype != r._a.dtype:
-        raise RuntimeError("index_select(): self and result must have the same scalar type")
-    return write_same("index_select", out, r, input, index)
+    return r if out is None else write_same("index_select", out, r, input, index)
 
 
 @overridable
@@ -281,14 +277,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with these numbers in row-major order, in the shape of `index`; a copy."""
     places, axes = _flat_places("take", tensor("take", input), index)
     r = apply(Take, input, places, axes=axes)
-    if out is None:
-        return r
-    if tensor("take", out, 3, "out")._a.dtype != r._a.dtype:
-        raise RuntimeError(
-            "take(): self and out expected to have the same dtype, but got self.dtype = "
-            f"{legacy_name(r._a.dtype)} and out.dtype = {legacy_name(out._a.dtype)}"
-        )
-    return write_same("take", out, r, input, index)
+    return r if out is None else write_same("take", out, r, input, index)
 
 
 @overridable
@@ -336,11 +325,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
         input = input if a.shape == full else expand(input, full)
     axes = tuple(range(max(input._a.ndim, 1)))
     r = apply(MaskedSelect, input, np.flatnonzero(m), axes=axes)
-    if out is None:
-        return r
-    if tensor("masked_select", out, 3, "out")._a.dtype != r._a.dtype:
-        raise RuntimeError("masked_select(): self and result must have the same scalar type")
-    return write_same("masked_select", out, r, input, mask)
+    return r if out is None else write_same("masked_select", out, r, input, mask)
 
 
 def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str]) -> ndarray:
@@ -355,19 +340,10 @@ def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str
     return m
 
 
-_C_NAMES = {
-    "float32": "float",
-    "float64": "double",
-    "uint8": "unsigned char",
-    "int64": "long int",
-    "int32": "int",
-}
-
-
 @overridable
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with a number (or a 0-d tensor) where the mask holds; input and mask broadcast."""
-    m = _mask("masked_fill", input, mask, kind=lambda d: _C_NAMES.get(d.name, d.name))
+    m = _mask("masked_fill", input, mask, kind=c_name)
     if isinstance(value, Tensor) and value._a.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -450,14 +426,7 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
         found = np.nonzero(a if a.ndim else a.reshape(1))
         return tuple([wrap(np.ascontiguousarray(i)) for i in found])
     r = wrap(np.argwhere(a) if a.ndim else np.empty((int(bool(a)), 0), np.int64))
-    if out is None:
-        return r
-    if tensor("nonzero", out, 2, "out")._a.dtype != np.int64:
-        raise RuntimeError(
-            "nonzero: Expected out tensor to have scalar type Long but got scalar type"
-            f"{legacy_name(out._a.dtype)}"
-        )
-    return write_same("nonzero", out, r, input)
+    return r if out is None else write_same("nonzero", out, r, input)
 
 
 @overridable
