@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import apply, legacy_name
+from ..core.carriers.carrier import Carrier
 from ..core.overrides import explained, overridable
 from ..core.tensor import Tensor
 from ..ops import histograms as ops
-from .arguments import c_name, fixed, tensor, write_same
+from .arguments import c_name, settled, tensor, write_same
 from .elementwise import no_overload, node
 from .factory import one_size
 from .ranges import linspace
@@ -32,7 +33,13 @@ def _check_served(x: Tensor) -> None:
 
 
 def _plain(t: Tensor) -> np.ndarray:
-    return fixed(t._a, "histograms take their edges from the values themselves.")
+    array = settled(t._a)
+    if isinstance(array, Carrier):
+        raise RuntimeError(
+            "vmap: a histogram's edges must be the same for all examples\nGive bins= as a tensor "
+            "of edges, or a range="
+        )
+    return array
 
 
 def _check_edges(points: Tensor, edges: Sequence[Tensor]) -> None:
