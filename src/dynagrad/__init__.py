@@ -154,6 +154,7 @@ if TYPE_CHECKING:
         hann_window as hann_window,
         kaiser_window as kaiser_window,
     )
+    from .functions.histograms import histogram as histogram, histogramdd as histogramdd
     from .functions.spectrogram import istft as istft, stft as stft
     from .functions.statistics import (
         corrcoef as corrcoef,
@@ -161,8 +162,6 @@ if TYPE_CHECKING:
         cumulative_trapezoid as cumulative_trapezoid,
         gradient as gradient,
         hash_tensor as hash_tensor,
-        histogram as histogram,
-        histogramdd as histogramdd,
         renorm as renorm,
         trapezoid as trapezoid,
         trapz as trapz,
@@ -279,14 +278,7 @@ if TYPE_CHECKING:
     from .functions.neural.adaptive import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,
     )
-    from .functions.neural.dropout import (
-        alpha_dropout_ as alpha_dropout_,
-        dropout_ as dropout_,
-        feature_alpha_dropout_ as feature_alpha_dropout_,
-        feature_dropout as feature_dropout,
-        feature_dropout_ as feature_dropout_,
-        native_dropout as native_dropout,
-    )
+    from .functions.neural.dropout import native_dropout as native_dropout
     from .functions.neural.padding import (
         constant_pad_nd as constant_pad_nd,
     )
@@ -302,8 +294,13 @@ if TYPE_CHECKING:
     from .functions.neural.torch_names import (
         adaptive_max_pool1d as adaptive_max_pool1d,
         alpha_dropout as alpha_dropout,
+        alpha_dropout_ as alpha_dropout_,
         dropout as dropout,
+        dropout_ as dropout_,
         feature_alpha_dropout as feature_alpha_dropout,
+        feature_alpha_dropout_ as feature_alpha_dropout_,
+        feature_dropout as feature_dropout,
+        feature_dropout_ as feature_dropout_,
         max_pool1d as max_pool1d,
         max_pool1d_with_indices as max_pool1d_with_indices,
         max_pool2d as max_pool2d,
@@ -373,11 +370,12 @@ _LAZY = {
         ),
         "functions.windows",
     ),
+    **dict.fromkeys(("histogram", "histogramdd"), "functions.histograms"),
     **dict.fromkeys(("istft", "stft"), "functions.spectrogram"),
     **dict.fromkeys(
         (
-            *("corrcoef", "cov", "cumulative_trapezoid", "gradient", "hash_tensor", "histogram"),
-            *("histogramdd", "renorm", "trapezoid", "trapz"),
+            *("corrcoef", "cov", "cumulative_trapezoid", "gradient", "hash_tensor", "renorm"),
+            *("trapezoid", "trapz"),
         ),
         "functions.statistics",
     ),
@@ -420,13 +418,7 @@ _LAZY = {
         "functions.older_linalg",
     ),
     "adaptive_avg_pool1d": "functions.neural.adaptive",
-    **dict.fromkeys(
-        (
-            *("alpha_dropout_", "dropout_", "feature_alpha_dropout_", "feature_dropout"),
-            *("feature_dropout_", "native_dropout"),
-        ),
-        "functions.neural.dropout",
-    ),
+    "native_dropout": "functions.neural.dropout",
     "constant_pad_nd": "functions.neural.padding",
     "avg_pool1d": "functions.neural.pooling",
     **dict.fromkeys(
@@ -435,8 +427,10 @@ _LAZY = {
     ),
     **dict.fromkeys(
         (
-            *("adaptive_max_pool1d", "alpha_dropout", "dropout", "feature_alpha_dropout"),
-            *("max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d"),
+            *("adaptive_max_pool1d", "alpha_dropout", "alpha_dropout_", "dropout", "dropout_"),
+            *("feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout"),
+            *("feature_dropout_", "max_pool1d", "max_pool1d_with_indices", "max_pool2d"),
+            *("max_pool3d",),
         ),
         "functions.neural.torch_names",
     ),

@@ -9,6 +9,7 @@ from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.conversion import memory_axes
 from ...ops.neural import planes as ops
+from ...ops.neural.pooling import Window, max_and_taps
 from ...ops.neural.resampling import Axis
 from .. import random, shape
 from .. import reduction as reductions
@@ -16,12 +17,14 @@ from ..arguments import tensor
 from ..parts import as_strided, narrow
 from .activation import node, shown
 from .pool_arguments import check_lines, refuse_dtype, the_one, whole_numbers
+from .pooling import TapPlaces
 from .resampling import Resample
 
 AdaptiveMax = {rank: node(f"AdaptiveMaxPool{rank}DBackward0", ops.pick_planes) for rank in (2, 3)}
 FractionalMax = {
     rank: node(f"FractionalMaxPool{rank}DBackward0", ops.pick_planes) for rank in (2, 3)
 }
+RegularMax = {rank: node(f"AdaptiveMaxPool{rank}DBackward0", max_and_taps) for rank in (2, 3)}
 AdaptivePlaces = node("AdaptivePlaces", ops.adaptive_max_places)
 FractionalPlaces = node("FractionalPlaces", ops.fractional_max_places)
 shown(1, *AdaptiveMax.values(), *FractionalMax.values())
@@ -139,6 +142,13 @@ def _adaptive_max(x: Tensor, sizes: tuple[int, ...], rank: int) -> tuple[Tensor,
             f"{[*x._a.shape[:-rank], *sizes]}"
         )
     refuse_dtype(name if rank == 2 else f"{name}_cpu", x)
+    spatial = x._a.shape[-rank:]
+    if min(sizes) and not any(n % m for n, m in zip(spatial, sizes, strict=True)):
+        windows = tuple(
+            [Window(n // m, n // m, 0, 1, m) for n, m in zip(spatial, sizes, strict=True)]
+        )
+        out, taps = apply(RegularMax[rank], x, windows=windows)
+        return out, apply(TapPlaces, taps, windows=windows, sizes=spatial)
     places = apply(AdaptivePlaces, x, sizes=sizes)
     return apply(AdaptiveMax[rank], x, places, rank=rank), places
 

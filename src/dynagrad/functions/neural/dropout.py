@@ -22,7 +22,7 @@ NativeDropout = node("NativeDropoutBackward0", np.multiply)
 LOWEST = 1.7580993408473766
 
 
-def _probability(p: float, error: type[Exception] = ValueError) -> None:
+def check_probability(p: float, error: type[Exception] = ValueError) -> None:
     if not 0 <= p <= 1:
         raise error(f"dropout probability has to be between 0 and 1, but got {p:g}")
 
@@ -85,14 +85,14 @@ def _noise(a: Any, p: float, sizes: tuple[int, ...], alpha: bool) -> tuple[Any, 
 @overridable
 def dropout(input, p=0.5, training=True, inplace=False):
     """In training each element is 0 with probability p, else divided by 1 - p."""
-    _probability(p)
+    check_probability(p)
     return drop("dropout", tensor("dropout", input), p, training, inplace)
 
 
 @overridable
 def dropout1d(input, p=0.5, training=True, inplace=False):
     """dropout of whole channels of an input (N, C, L) or (C, L)."""
-    _probability(p)
+    check_probability(p)
     x = tensor("dropout1d", input)
     if x._a.ndim not in (2, 3):
         raise RuntimeError(
@@ -106,7 +106,7 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
 @overridable
 def dropout2d(input, p=0.5, training=True, inplace=False):
     """dropout of whole channels of an input (N, C, H, W)."""
-    _probability(p)
+    check_probability(p)
     x = tensor("dropout2d", input)
     _warn_of_rank("dropout2d", x._a.ndim, 2)
     if x._a.ndim == 3:
@@ -123,7 +123,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 @overridable
 def dropout3d(input, p=0.5, training=True, inplace=False):
     """dropout of whole channels of an input (N, C, D, H, W) or (C, D, H, W)."""
-    _probability(p)
+    check_probability(p)
     x = tensor("dropout3d", input)
     _warn_of_rank("dropout3d", x._a.ndim, 3)
     return _batched_channels(x, p, training, inplace, 5)
@@ -154,74 +154,17 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
 
     Source: Klambauer et al., "Self-normalizing neural networks" (2017).
     """
-    _probability(p)
+    check_probability(p)
     return drop("alpha_dropout", tensor("alpha_dropout", input), p, training, inplace, alpha=True)
 
 
 @overridable
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """alpha_dropout of whole channels (dimension 1)."""
-    _probability(p)
+    check_probability(p)
     x = tensor("feature_alpha_dropout", input)
     name = "feature_alpha_dropout"
     return drop(name, x, p, training, inplace, channels=True, alpha=True)
-
-
-# --- at torch's root ------------------------------------------------------------------------------
-
-
-def _root(name: str, input: Any, p: float, train: bool, inplace: bool, **kinds: bool) -> Tensor:
-    x = tensor(name, input)
-    _probability(p, RuntimeError)
-    return drop(name, x, p, train, inplace, **kinds)
-
-
-@overridable
-def torch_dropout(input, p, train):
-    """dropout if `train`."""
-    return _root("dropout", input, p, train, False)
-
-
-@overridable
-def dropout_(input, p, train):
-    """dropout in place."""
-    return _root("dropout", input, p, train, True)
-
-
-@overridable
-def feature_dropout(input, p, train):
-    """dropout of whole channels (dimension 1)."""
-    return _root("feature_dropout", input, p, train, False, channels=True)
-
-
-@overridable
-def feature_dropout_(input, p, train):
-    """feature_dropout in place."""
-    return _root("feature_dropout", input, p, train, True, channels=True)
-
-
-@overridable
-def torch_alpha_dropout(input, p, train):
-    """alpha_dropout if `train`."""
-    return _root("alpha_dropout", input, p, train, False, alpha=True)
-
-
-@overridable
-def alpha_dropout_(input, p, train):
-    """alpha_dropout in place."""
-    return _root("alpha_dropout", input, p, train, True, alpha=True)
-
-
-@overridable
-def torch_feature_alpha_dropout(input, p, train):
-    """feature_alpha_dropout if `train`."""
-    return _root("feature_alpha_dropout", input, p, train, False, channels=True, alpha=True)
-
-
-@overridable
-def feature_alpha_dropout_(input, p, train):
-    """feature_alpha_dropout in place."""
-    return _root("feature_alpha_dropout", input, p, train, True, channels=True, alpha=True)
 
 
 @overridable

@@ -129,10 +129,15 @@ def _check_edges(x: Tensor, widths: tuple[tuple[int, int], ...], mode: str) -> N
                 f"({before}, {after}) crops more than dimension {dim} of size {n} has."
             )
     left = [n + before + after for n, (before, after) in zip(sizes[-count:], widths, strict=True)]
-    if mode != "circular" and min(left) < 1:
+    if mode != "circular" and max(left) < 1:
         names = ("W",) if count == 1 else ("H", "W") if count == 2 else ("D", "H", "W")
         given, found = (
             " ".join(f"{name}: {n}" for name, n in zip(names, s, strict=True))
             for s in (sizes[-count:], left)
         )
         raise RuntimeError(f"input ({given}) is too small. Calculated output {found}")
+    if min(left) < 0:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(left)}: "
+            f"{[*sizes[:-count], *left]}"
+        )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply
+from ...core.apply import apply, legacy_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import planes as ops
@@ -63,7 +63,7 @@ def _unpool(x: Tensor, indices: Tensor, sizes: tuple, stride: tuple) -> Tensor:
     rank = len(sizes)
     i = indices._a
     if i.dtype != np.int64:
-        given = f" but got: {indices.dtype!s}" if rank == 2 else ""
+        given = f" but got: {legacy_name(i.dtype)}" if rank == 2 else ""
         raise RuntimeError(f"elements in indices should be type int64{given}")
     a = x._a
     if a.ndim not in (rank + 1, rank + 2):

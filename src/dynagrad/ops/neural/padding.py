@@ -56,7 +56,8 @@ def edge_places(mode, n, before, after):
         return np.clip(places, 0, max(n - 1, 0))
     if mode == "circular":  # of what cropping leaves
         first = max(-before, 0)
-        return first + (places - first) % max(n + min(before, 0) + min(after, 0), 1)
+        left = n + min(before, 0) + min(after, 0)
+        return np.minimum(first + (places - first) % max(left, 1), n - 1)
     return n - 1 - np.abs(n - 1 - np.abs(places))
 
 
@@ -65,12 +66,47 @@ def pad_edges(x, *, widths, mode):
     """x with elements of its own around: (before, after) for each of the last dimensions, negative
     widths crop; see edge_places.
     """
-    r = x
     first = x.ndim - len(widths)
-    for axis, (before, after) in enumerate(widths, first):
+    plans = [_plan(mode, n, *w) for n, w in zip(x.shape[first:], widths, strict=True)]
+    if any(plan is None for plan in plans):
+        return laid_out(_taken(x, widths, mode), x)
+    sizes = [n + before + after for n, (before, after) in zip(x.shape[first:], widths, strict=True)]
+    result = np.empty((*x.shape[:first], *sizes), x.dtype)
+    result[(..., *[into for into, _, _ in plans])] = x[(..., *[source for _, source, _ in plans])]
+    for axis, (_, _, sides) in enumerate(plans, first):
+        lead = (slice(None),) * axis
+        for side, places in sides:  # from the result, where the dimensions before have theirs
+            result[(*lead, side)] = result.take(places, axis)
+    return laid_out(result, x)
+
+
+def _plan(mode, n, before, after):
+    """Where a dimension's elements stand in the result, which they are, and for each side where its
+    padding stands and what it repeats there; None if that is cropped.
+    """
+    start, stop = _inside(n, before, after)
+    places = edge_places(mode, n, before, after) + before
+    sides = []
+    for side in (slice(0, start), slice(stop, len(places))):
+        there = places[side]
+        if there.size:
+            if there.min() < start or there.max() >= stop:
+                return None
+            sides.append((side, there))
+    return slice(start, stop), slice(start - before, stop - before), sides
+
+
+def _inside(n, before, after):
+    """The first and the last element, plus one, of the result that are no padding."""
+    start = max(before, 0)
+    return start, max(start, start + n + min(before, 0) + min(after, 0))
+
+
+def _taken(x, widths, mode):
+    for axis, (before, after) in enumerate(widths, x.ndim - len(widths)):
         if before or after:
-            r = r.take(edge_places(mode, r.shape[axis], before, after), axis)
-    return laid_out(r, x) if r is not x else x.copy("K")
+            x = x.take(edge_places(mode, x.shape[axis], before, after), axis)
+    return x
 
 
 @primitive
@@ -90,12 +126,17 @@ def _folded(x, axis, n, before, after, mode):
     """One dimension's padding added to the elements that it repeats."""
     result = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
     lead = (slice(None),) * axis
-    start, stop = max(before, 0), max(before, 0) + n + min(before, 0) + min(after, 0)
-    stop = max(start, stop)
+    start, stop = _inside(n, before, after)
     result[(*lead, slice(start - before, stop - before))] = x[(*lead, slice(start, stop))]
     places = edge_places(mode, n, before, after)
-    for source in (*range(start), *range(stop, len(places))):
-        result[(*lead, places[source])] += x[(*lead, source)]
+    for side in (slice(0, start), slice(stop, len(places))):
+        there, part = places[side], x[(*lead, side)]
+        if mode == "replicate" and there.size:
+            result[(*lead, there[0])] += np.add.reduce(part, axis)
+            continue
+        period = max(stop - start, 1)  # no place twice within it
+        for k in range(0, len(there), period):
+            result[(*lead, there[k : k + period])] += part[(*lead, slice(k, k + period))]
     return result
 
 
