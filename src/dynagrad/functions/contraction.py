@@ -401,11 +401,9 @@ def check_expands(have: tuple, want: tuple) -> None:
 
 
 def _numbers(bias: Tensor, beta: float, alpha: float) -> dict:
-    for name, value in (("beta", beta), ("alpha", alpha)):
-        if bias._a.dtype.kind in "iu" and isinstance(value, float):
-            raise RuntimeError(
-                f"For integral input tensors, argument {name} must not be a floating point number."
-            )
+    """The factors; for integers their whole parts."""
+    if bias._a.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
     return {"beta": beta, "alpha": alpha}
 
 
@@ -479,6 +477,15 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {x._a.ndim}-D")
     input, vec1, vec2 = promoted((input, vec1, vec2))
     check_expands(input._a.shape, (vec1._a.size, vec2._a.size))
+    if input._a.dtype.kind in "biu":
+        for name, value in (("beta", beta), ("alpha", alpha)):
+            if isinstance(value, float):
+                raise RuntimeError(
+                    f"For integral input tensors, argument {name} must not be a floating point "
+                    "number."
+                )
+    if input._a.dtype.kind == "b":
+        beta, alpha = bool(beta), bool(alpha)
     kw = _numbers(input, beta, alpha)
     return _result("addr", out, apply(Addr, input, vec1, vec2, **kw))
 

@@ -39,7 +39,7 @@ def _two_dims(x: Tensor, dim: Any) -> tuple[int, int]:
 
 
 @overridable
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
+def matrix_norm(A, ord: Any = "fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """A norm of matrices: "fro", "nuc", 2, -2 (singular values), 1, -1, inf, -inf (sums)."""
     x = tensor("linalg.matrix_norm", A)
     if dtype is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, broadcast_error, node_class, promoted, write_out
+from ..core.apply import apply, broadcast_error, node_class, promoted, to_dtype, write_out
 from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.tensor import Tensor
@@ -16,6 +16,7 @@ from ..ops.rule import RULES
 from . import elementwise
 from .arguments import one_dim
 from .contraction import View, dot, mm, mv, tensors
+from .reduction import sum as total
 
 __all__ = [
     "chain_matmul",
@@ -226,6 +227,8 @@ def einsum(*arguments):
     every = [label for _, labels in pairs for label in labels]
     if len(pairs) == 1:
         cls = EinsumSum
+        if operands[0]._a.dtype.kind in "biu":
+            pairs = [(to_dtype(x, np.dtype(np.int64)), labels) for x, labels in pairs]
     else:
         cls = EinsumMul if set(every) <= set(output) else Einsum
     inputs = tuple(_small(every, labels) for _, labels in pairs)
@@ -264,7 +267,11 @@ def tensordot(a, b, dims: Any = 2, out=None):
         raise RuntimeError("both dimension lists should have same length")
     for i, j in zip(first, second, strict=True):
         p, q = a._a.shape[one_dim(i, n)], b._a.shape[one_dim(j, m)]
-        if p != q:
+        if p == 1 != q:
+            b = total(b, dim=j, keepdim=True, dtype=b.dtype)
+        elif q == 1 != p:
+            a = total(a, dim=i, keepdim=True, dtype=a.dtype)
+        elif p != q:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {p} in dim {i} and "
                 f"second has size {q} in dim {j}"
