@@ -10,7 +10,7 @@ from ...core.tensor import Tensor
 from ...ops.conversion import memory_axes
 from ...ops.neural import planes as ops
 from ...ops.neural.pooling import Window, max_and_taps
-from ...ops.neural.resampling import Axis
+from ...ops.neural.resampling import Axis, resample
 from .. import random, shape
 from .. import reduction as reductions
 from ..arguments import tensor
@@ -18,8 +18,8 @@ from ..parts import as_strided, narrow
 from .activation import node, shown
 from .pool_arguments import check_lines, refuse_dtype, the_one, whole_numbers
 from .pooling import TapPlaces
-from .resampling import Resample
 
+AdaptiveAvg = {rank: node(f"AdaptiveAvgPool{rank}DBackward0", resample) for rank in (2, 3)}
 AdaptiveMax = {rank: node(f"AdaptiveMaxPool{rank}DBackward0", ops.pick_planes) for rank in (2, 3)}
 FractionalMax = {
     rank: node(f"FractionalMaxPool{rank}DBackward0", ops.pick_planes) for rank in (2, 3)
@@ -86,7 +86,7 @@ def _adaptive_avg(x: Tensor, sizes: tuple[int, ...], rank: int) -> Tensor:
             for n, m in zip(x._a.shape[-rank:], sizes, strict=True)
         ]
     )
-    return apply(Resample["area", rank], x, axes=axes, back=False)
+    return apply(AdaptiveAvg[rank], x, axes=axes, back=False)
 
 
 def _mean(x: Tensor, rank: int) -> Tensor:
