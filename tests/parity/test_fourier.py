@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dynagrad
+from dynagrad.functions import factory
 
 torch = pytest.importorskip("torch")
 
@@ -117,7 +118,7 @@ def test_warnings():
         torch.set_warn_always(True)
         z = lib.stft(lib.ones(20), 8, window=lib.ones(8), return_complex=True)
         if lib is dynagrad:
-            dynagrad.functions.factory.warned.clear()
+            factory.warned.clear()
         with pytest.warns(UserWarning, match="A window was not provided"):
             lib.istft(z, 8)
         with pytest.warns(UserWarning, match="The length of signal is shorter"):

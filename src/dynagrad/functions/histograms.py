@@ -129,7 +129,9 @@ def _counted(points: Tensor, edges: Sequence[Tensor], weight: Any, density: Any)
 
 
 @explained
-def histogram(input, bins=100, *, range=None, weight=None, density=False, out=None):
+def histogram(
+    input, bins: Any = 100, *, range: Any = None, weight=None, density=False, out: Any = None
+):
     """How many elements, or how much of their weight, lie in each bin, and the bins' edges.
 
     bins: how many of one width, over `range` (by default that of the values), or a tensor of edges.

@@ -238,7 +238,7 @@ def _spacings(x: Tensor, spacing: Any, dim: Any) -> tuple[tuple, tuple]:
 
 
 @overridable
-def gradient(input, *, spacing=1, dim=None, edge_order=1):
+def gradient(input, *, spacing: Any = 1, dim: Any = None, edge_order=1):
     """The derivatives of samples along each of the dimensions, to second order inside (Fornberg,
     Generation of finite difference formulas on arbitrarily spaced grids, 1988), to `edge_order` at
     the ends.
