@@ -317,6 +317,8 @@ elementwise(
 @primitive
 def clamp_number(x, *, low, high):
     """x limited to [low, high], Python numbers, either of which may be None; nan stays."""
+    if is_half(x):
+        return in_single(clamp_number, x, low=low, high=high)
     if low is not None:
         x = np.maximum(x, low)
     return np.minimum(x, high) if high is not None else x
