@@ -13,6 +13,7 @@ import numpy as np
 from ..batching import leading
 from ..reduction import is_half
 from ..rule import constant, general, linear, primitive
+from ..shape import restrided
 from .planes import into_planes, pick_planes
 from .resampling import laid_out
 
@@ -102,9 +103,14 @@ def _first_taps(x, out, windows):
     total = len(taps)
     spread = out.size * total
     if MANY < total and spread <= 2 * x.size:
-        parts = np.empty((*out.shape, total), x.dtype)
-        for number, tap in enumerate(taps):
-            parts[..., number] = x[_all_at(windows, tap)]
+        steps = x.strides[-len(windows) :]
+        shape = (*out.shape, *[w.size for w in windows])
+        strides = (
+            *x.strides[: -len(windows)],
+            *[w.stride * step for w, step in zip(windows, steps, strict=True)],
+            *[w.dilation * step for w, step in zip(windows, steps, strict=True)],
+        )
+        parts = restrided(x, shape, strides).reshape(*out.shape, total)
         return parts.argmax(-1).astype(np.uint8 if total < 255 else np.int32)
     # with u_k = 1 where tap k is smaller: u_0 (1 + u_1 (1 + ...)) counts the taps before the first
     dtype = np.uint8 if total < 255 else np.int32
