@@ -488,6 +488,13 @@ def _out_runs(expected: Any) -> Iterator[tuple[str, Callable]]:
     yield "out of double", filled(lambda lib, shape, kind: lib.zeros(shape, dtype=lib.double))
 
 
+#: where PyTorch writes beyond its tensors' memory, which ends the process sooner or later
+CORRUPTING = {
+    ("lu_unpack", "out of other strides"),
+    ("linalg.lu", "out of other strides"),
+}
+
+
 class Ours:
     """Marks this library's function where a run is given either."""
 
@@ -508,6 +515,8 @@ def out(trial: Trial) -> None:
         computed = [t.dtype for t in flat(expected.value) if is_tensor(t) and t.dtype in REAL]
         trial.computed = computed[0] if computed else trial.dtype
         for words, run in _out_runs(expected.value):
+            if (trial.op.name, words) in CORRUPTING:
+                continue
             try:
                 found = trial.both(run, sample, (Ours(mine_of), other_of))
                 if found:
