@@ -37,6 +37,8 @@ C64, C128 = torch.complex64, torch.complex128
 SMALL = (torch.float16, torch.bfloat16, C64, C128, torch.uint8, torch.int8, torch.int16)
 OTHERS = (*SMALL, torch.int32)
 REAL = (torch.float16, torch.bfloat16, F32, F64, C64, C128)
+#: Operations of PyTorch's that write beyond the memory of an `out=` of other strides or sizes.
+CORRUPTING = {"lu_unpack"}
 #: Operations with no promise about the order of equal elements: what an index points at counts.
 TIED = {"sort", "argsort", "topk", "kthvalue", "mode"}
 
