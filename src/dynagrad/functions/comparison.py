@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.apply import apply, binary, legacy_name, wrap, write_out
+from ..core.apply import apply, binary, legacy_name, promoted, write_out
 from ..core.carriers.carrier import Carrier
 from ..core.dtype import COMPLEX, category
 from ..core.overrides import overridable
@@ -118,7 +118,13 @@ IsIn = node("IsinBackward0", ops.is_in)
 @overridable
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element of `elements` is among `test_elements`; either may be a number."""
-    x, y = (v if isinstance(v, Tensor) else wrap(np.array(v)) for v in (elements, test_elements))
+    for v in (elements, test_elements):
+        if isinstance(v, Tensor) and v._a.dtype.kind in "bc":
+            raise RuntimeError(
+                f"Unsupported input type encountered for isin(): {legacy_name(v._a.dtype)}\n"
+                "Convert it first, as in x.int()"
+            )
+    x, y = promoted((elements, test_elements))
     result = apply(IsIn, x, y, assume_unique=assume_unique, invert=invert)
     return result if out is None else write_out("isin", out, result)
 

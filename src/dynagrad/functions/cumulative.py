@@ -15,7 +15,7 @@ from ..ops.rule import RULES
 from ..ops.shape import copy
 from .arguments import numpy_names, one_dim, tensor
 from .elementwise import sub
-from .extremes import put_pair
+from .extremes import check_ordered, put_pair
 from .joining import cat
 from .parts import narrow
 from .reduction import converted, of_dtype
@@ -59,13 +59,17 @@ def cumprod(input, dim, *, dtype=None, out=None):
     return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result, (input,))
 
 
-def _own_dtype(input: Tensor, dtype: Any) -> Any:
+def _own_dtype(name: str, input: Tensor, dtype: Any) -> Any:
     """The dtype of an in-place running sum, which must be the tensor's own."""
-    own = input._a.dtype
+    own = tensor(name, input)._a.dtype
     if dtype is not None and numpy_dtype(dtype) != own:
         raise RuntimeError(
             f"Bad in-place call: input tensor dtype {own.name} and output tensor dtype "
             f"{numpy_dtype(dtype).name} should match"
+        )
+    if own.kind == "b":
+        raise NotImplementedError(
+            f"\"{name[:-1]}_out_cpu\" not implemented for 'Bool'\nConvert it first, as in x.long()"
         )
     return input.dtype
 
@@ -73,13 +77,13 @@ def _own_dtype(input: Tensor, dtype: Any) -> Any:
 @numpy_names
 def cumsum_(input, dim, *, dtype=None):
     """cumsum, in place."""
-    return inplace(cumsum, input, dim, dtype=_own_dtype(input, dtype), name="cumsum_")
+    return inplace(cumsum, input, dim, dtype=_own_dtype("cumsum_", input, dtype), name="cumsum_")
 
 
 @numpy_names
 def cumprod_(input, dim, *, dtype=None):
     """cumprod, in place."""
-    return inplace(cumprod, input, dim, dtype=_own_dtype(input, dtype), name="cumprod_")
+    return inplace(cumprod, input, dim, dtype=_own_dtype("cumprod_", input, dtype), name="cumprod_")
 
 
 @overridable
@@ -101,6 +105,8 @@ def logcumsumexp(input, dim, *, out=None):
 def cummax(input, dim, *, out=None):
     """The greatest element so far along `dim` and its last place, as (values, indices)."""
     x = tensor("cummax", input)
+    if x._a.ndim and x._a.size:
+        check_ordered("cummax_cpu", x)
     pair = apply(Cummax, x, axis=one_dim(dim, x._a.ndim, "cummax"))
     return put_pair("cummax", CummaxResult, pair, out)
 
@@ -110,6 +116,8 @@ def cummax(input, dim, *, out=None):
 def cummin(input, dim, *, out=None):
     """The least element so far along `dim` and its last place, as (values, indices)."""
     x = tensor("cummin", input)
+    if x._a.ndim and x._a.size:
+        check_ordered("cummin_cpu", x)
     pair = apply(Cummin, x, axis=one_dim(dim, x._a.ndim, "cummin"))
     return put_pair("cummin", CumminResult, pair, out)
 

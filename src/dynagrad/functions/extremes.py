@@ -99,13 +99,14 @@ def _extreme(name: str, all_node, along_node, binary, kind, args: tuple) -> Any:
     if other is not None:
         return binary(x, tensor(name, other, 2, "other"), out=out)
     if dim is None:
-        check_ordered(f"{name}_all", x)
         check_any(name, x)
+        check_ordered(f"{name}_all", x)
         result = apply(all_node, x)
         return result if out is None else write_out(name, out, result)
-    check_ordered(name, x)
     axis = one_dim(dim, x._a.ndim, name)
     check_some(name, x, axis)
+    if category(x._a.dtype) == COMPLEX:
+        raise RuntimeError(f"{name}(): does not support complex input\nUse x.abs() or x.real")
     pair = apply(along_node, x, axis=axis, keepdims=truth(name, keepdim, "keepdim", 2))
     return put_pair(name, kind, pair, out)
 
@@ -146,8 +147,8 @@ def _axes(name: str, x: Tensor, dim: Any) -> tuple[int, ...]:
 
 def _amost(name: str, cls: Any, input, dim, keepdim, out) -> Tensor:
     x = tensor(name, input)
-    check_ordered(name, x)
     axes = _axes(name, x, dim)
+    check_ordered({"amax": "max_values_cpu", "amin": "min_values_cpu"}[name], x)
     result = apply(cls, x, axes=axes, keepdims=truth(name, keepdim, "keepdim", 3))
     return result if out is None else write_out(name, out, result)
 
@@ -171,7 +172,7 @@ def amin(input, dim=(), keepdim=False, *, out=None):
 def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The least and the greatest elements along `dim`, as (min, max)."""
     x = tensor("aminmax", input)
-    check_ordered("aminmax", x)
+    check_ordered("aminmax_cpu", x)
     if dim is None:
         if x._a.size == 0:
             raise RuntimeError(

@@ -385,7 +385,8 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
 
 def _truth(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     x = tensor(name, input)
-    axes = all_or(dim, x._a.ndim, name)
+    # as PyTorch has it: these two alone take an empty tuple for no dimension
+    axes = () if dim in ((), []) else all_or(dim, x._a.ndim, name)
     keepdim = truth(name, keepdim, "keepdim", 2)
     result = constant_of(fun, x._a, axes=axes, keepdims=keepdim)
     if x._a.dtype == np.uint8 and (out is None or tensor(name, out)._a.dtype != np.bool_):

@@ -220,6 +220,8 @@ def heaviside(input, values, *, out=None):
     for position, argument, x in ((1, "input", input), (2, "values", values)):
         if not isinstance(x, Tensor):
             raise not_a_tensor("heaviside", position, argument, x)
+    if "c" in input._a.dtype.kind + values._a.dtype.kind:
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     if input._a.dtype != values._a.dtype:
         raise RuntimeError(
             "heaviside is not yet implemented for tensors with different dtypes.\n"

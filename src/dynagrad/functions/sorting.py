@@ -81,20 +81,20 @@ def sort(input, dim=-1, descending=False, stable=None, *, out=None):
     Equal elements keep their order, whether `stable` is asked for or not; nan is greatest.
     """
     x = tensor("sort", input)
-    if category(x._a.dtype) == COMPLEX:
-        raise RuntimeError(
-            "Sort does not support complex dtypes on CPU: complex numbers have no order. Sort "
-            "x.abs() or x.real"
-        )
     cls = SortPlain if stable is None else SortStable
     axis = one_dim(dim, x._a.ndim, "sort")
+    if category(x._a.dtype) == COMPLEX:
+        raise RuntimeError(
+            " Sort does not support complex dtypes on CPU: complex numbers have no order. Sort "
+            "x.abs() or x.real"
+        )
     descending = truth("sort", descending, "descending", 3)
     return put_pair("sort", SortResult, apply(cls, x, axis=axis, descending=descending), out)
 
 
 @overridable
 @numpy_names
-def argsort(input, dim=-1, descending=False, stable=False):
+def argsort(input, dim=-1, descending=False, *, stable=False):
     """The indices that sort along `dim`; equal elements keep their order."""
     return sort(wrap(tensor("argsort", input)._a), dim, descending).indices
 
@@ -104,6 +104,9 @@ def msort(input, *, out=None):
     """The elements in order along the first dimension."""
     values = sort(input, 0).values
     return values if out is None else write_out("msort", out, values)
+
+
+_NO_COMPLEX_TOPK = " topk does not support complex"  # PyTorch's words begin with a blank
 
 
 @overridable
@@ -117,8 +120,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     if not 0 <= k <= n:
         raise RuntimeError(f"selected index k out of range: k is {k}, the dimension has size {n}")
     if category(x._a.dtype) in (BOOL, COMPLEX):
-        kind = "bool" if category(x._a.dtype) == BOOL else "complex"
-        raise RuntimeError(f"topk does not support {kind} dtypes on CPU; convert the tensor first")
+        kind = "topk does not support bool" if category(x._a.dtype) == BOOL else _NO_COMPLEX_TOPK
+        raise RuntimeError(f"{kind} dtypes on CPU\nConvert the tensor first")
     pair = apply(Topk, x, k=k, axis=axis, largest=truth("topk", largest, "largest", 4))
     return put_pair("topk", TopkResult, pair, out)
 
@@ -139,7 +142,6 @@ def _choice(name: str, cls: Any, kind: Any, x: Tensor, dim: Any, keepdim: Any, o
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """The k-th least element along `dim`, counted from 1, and where it stands."""
     x = tensor("kthvalue", input)
-    check_ordered("kthvalue_cpu", x, refuse_bool=True)
     k = whole_number("kthvalue", k, "k", 2)
     axis = one_dim(dim, x._a.ndim, "kthvalue")
     check_some("kthvalue", x, axis)
@@ -149,6 +151,8 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
             f"kthvalue(): selected number k out of range for dimension {axis}\nk is {k}; ranks are "
             f"1 to {n} there"
         )
+    if x._a.ndim:
+        check_ordered("kthvalue_cpu", x, refuse_bool=True)
     if isinstance(out, tuple | list) and len(out) == 2 and isinstance(out[0], Tensor):
         apart(out[0], x)
     return _choice("kthvalue", Kthvalue, KthvalueResult, x, axis, keepdim, out, k=k)
@@ -159,9 +163,12 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median of all elements, or (values, indices) along `dim`; nan if one is nan."""
     x = tensor("median", input)
-    check_ordered("median_cpu", x, refuse_bool=True)
     if dim is None:
+        if x._a.size:
+            check_ordered("median_cpu", x, refuse_bool=True)
         return apply(MedianAll, x)
+    check_some("median", x, one_dim(dim, x._a.ndim, "median"))
+    check_ordered("median_out", x, refuse_bool=True)
     return _choice("median", MedianAlong, MedianResult, x, dim, keepdim, out)
 
 
@@ -170,9 +177,12 @@ def median(input, dim=None, keepdim=False, *, out=None):
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The lower median of what is not nan, of all elements or (values, indices) along `dim`."""
     x = tensor("nanmedian", input)
-    check_ordered("median_cpu", x, refuse_bool=True)
     if dim is None:
+        if x._a.size:
+            check_ordered("median_cpu", x, refuse_bool=True)
         return apply(NanmedianAll, x)
+    check_some("nanmedian", x, one_dim(dim, x._a.ndim, "nanmedian"))
+    check_ordered("median_out", x, refuse_bool=True)
     return _choice("nanmedian", NanmedianAlong, NanmedianResult, x, dim, keepdim, out)
 
 
@@ -181,7 +191,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """The most frequent element along `dim`, the least of several, and its last place."""
     x = tensor("mode", input)
-    check_ordered("mode", x)
+    check_ordered("mode_cpu", x)
     return _choice("mode", Mode, ModeResult, x, dim, keepdim, out)
 
 
@@ -207,6 +217,8 @@ _ROUNDING = {
 
 def _levels(name: str, x: Tensor, q: Any) -> Tensor:
     """The wanted quantiles in x's dtype, checked."""
+    if isinstance(q, int | float) and not 0 <= q <= 1:
+        raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
     if x._a.dtype.type not in (np.float32, np.float64):
         raise RuntimeError(
             f"{name}() input tensor must be either float or double dtype, not "
@@ -235,8 +247,6 @@ def _levels(name: str, x: Tensor, q: Any) -> Tensor:
             f"{name}() received an invalid combination of arguments: q must be a float or a "
             f"Tensor, not {type(q).__name__}"
         )
-    if not 0 <= q <= 1:
-        raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
     return wrap(np.array(q, x._a.dtype))
 
 
@@ -247,7 +257,7 @@ def _quantile(name: str, input, q, dim, keepdim, interpolation, ignore_nan: bool
             f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
-    levels = _levels(name, x, q)
+    levels = _levels("quantile", x, q)
     ndim = x._a.ndim
     axis = None if dim is None or ndim == 0 else one_dim(dim, ndim, name)
     if dim is not None:
@@ -315,6 +325,10 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
 
 def _insertion(name: str, x: Tensor, v: Any, out_int32: bool, right: bool, out: Any) -> Tensor:
     v = v._a if isinstance(v, Tensor) else np.array(v)
+    if v.dtype.kind == "b" and x._a.dtype.kind == "b":
+        raise NotImplementedError(
+            "\"searchsorted_out_cpu\" not implemented for 'Bool'\nConvert both first, as in x.int()"
+        )
     found = constant_of(ops.searchsorted, x._a, v, right=right)
     result = wrap(found._a.astype(np.int32 if out_int32 else np.int64, copy=False))
     return result if out is None else write_out(name, out, result)
@@ -374,6 +388,7 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
 def _distinct(name: str, fun: Callable, input, dim, return_inverse, return_counts) -> Any:
     x = tensor(name, input)
     axis = None if dim is None else one_dim(dim, x._a.ndim, name)
+    check_ordered("unique" if axis is None else "unique_dim", x)
     if x._a.ndim == 0 and axis is not None:
         x, axis = wrap(x._a.reshape(1)), None
     results = [wrap(r) for r in compute(RULES[fun], [x._a], {"axis": axis})]
@@ -432,11 +447,6 @@ def bincount(input, weights=None, minlength=0):
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """How many elements lie in each of `bins` equal parts of [min, max]; both 0: of their range."""
     x = tensor("histc", input)
-    if category(x._a.dtype) != FLOATING:
-        raise NotImplementedError(
-            f"\"histogram_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nhistc needs "
-            "floating elements; convert first, as in x.float()"
-        )
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins}")
     low, high = float(min), float(max)
@@ -444,6 +454,11 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError(f"torch.histc: max must be larger than min, but got [{low:g}, {high:g}]")
+    if category(x._a.dtype) != FLOATING:
+        raise NotImplementedError(
+            f"\"histogram_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nhistc needs "
+            "floating elements; convert first, as in x.float()"
+        )
     limits = {"low": None, "high": None} if low == high else {"low": low, "high": high}
     result = constant_of(ops.histogram, x._a, bins=bins, **limits)
     return result if out is None else write_out("histc", out, result)

@@ -125,7 +125,8 @@ def nanmedian_of(x):
 
 def _median(x, has_nan):
     if x.size == 0 or has_nan:
-        return np.array(np.nan, x.dtype)
+        with np.errstate(all="ignore"):
+            return np.array(np.nan).astype(x.dtype)
     rank = (x.size - 1) // 2
     return np.partition(x.reshape(-1), rank)[rank, ...]
 
