@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sample", type=int, default=1, metavar="N", help="one in N of the parity and fuzz tests"
     )
     group.addoption(
+        "--programs", type=int, default=2000, metavar="N", help="random programs of the surface"
+    )
+    group.addoption(
         "--shard", default="0/1", metavar="I/N", help="of all tests chosen, the part I of N"
     )
     group.addoption(
