@@ -327,8 +327,8 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         rows = pad(shape.unsqueeze(squares, 1), (0, 0, *around))
         means = shape.squeeze(avg_pool2d(rows, (size, 1), 1), 1)
     else:
-        volumes = shape.reshape(squares, (sizes[0], 1, sizes[1], sizes[2], -1))
+        volumes = shape.view(squares, (sizes[0], 1, sizes[1], sizes[2], -1))
         volumes = pad(volumes, (0, 0, 0, 0, *around))
-        means = shape.reshape(avg_pool3d(volumes, (size, 1, 1), 1), sizes)
+        means = shape.view(avg_pool3d(volumes, (size, 1, 1), 1), sizes)
     divisor = powers.pow(elementwise.add(elementwise.mul(means, alpha), k), beta)
     return elementwise.div(x, divisor)
