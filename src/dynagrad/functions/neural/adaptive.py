@@ -179,21 +179,21 @@ def adaptive_max_pool3d_with_indices(input, output_size, return_indices=False):
 
 
 @overridable
-def adaptive_max_pool1d(input, output_size, return_indices=False):
+def adaptive_max_pool1d(input, output_size, return_indices=False) -> Any:
     """The largest elements of output_size intervals that cover (N, C, L) or (C, L) evenly."""
     result = adaptive_max_pool1d_with_indices(input, output_size)
     return result if return_indices else result[0]
 
 
 @overridable
-def adaptive_max_pool2d(input, output_size, return_indices=False):
+def adaptive_max_pool2d(input, output_size, return_indices=False) -> Any:
     """The largest elements of rectangles that cover (N, C, H, W) or (C, H, W) evenly."""
     result = adaptive_max_pool2d_with_indices(input, output_size)
     return result if return_indices else result[0]
 
 
 @overridable
-def adaptive_max_pool3d(input, output_size, return_indices=False):
+def adaptive_max_pool3d(input, output_size, return_indices=False) -> Any:
     """The largest elements of boxes that cover (N, C, D, H, W) or (C, D, H, W) evenly."""
     result = adaptive_max_pool3d_with_indices(input, output_size)
     return result if return_indices else result[0]
@@ -312,7 +312,7 @@ def fractional_max_pool2d(
     output_ratio=None,
     return_indices=False,
     _random_samples=None,
-):
+) -> Any:
     """The largest elements of output_size windows at random distances, or of output_ratio times as
     many as (N, C, H, W) or (C, H, W) has elements.
     """
@@ -328,7 +328,7 @@ def fractional_max_pool3d(
     output_ratio=None,
     return_indices=False,
     _random_samples=None,
-):
+) -> Any:
     """fractional_max_pool2d for volumes (N, C, D, H, W) or (C, D, H, W)."""
     result = _fractional(input, kernel_size, output_size, output_ratio, _random_samples, 3)
     return result if return_indices else result[0]

@@ -1,6 +1,5 @@
 """The checks of pooling functions: sizes, paddings and the shapes that they go with."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -207,8 +206,3 @@ def check_max_pool1d(
 def volume(sizes: Any) -> str:
     """Sizes as messages show them: 4x4."""
     return "x".join(map(str, sizes))
-
-
-def area(sizes: Any) -> int:
-    """The number of elements."""
-    return math.prod(sizes)

@@ -85,7 +85,7 @@ def _check_lengths(name, stride, padding, dilation, rank):
     one_each(name, "dilation", dilation, rank, 5)
 
 
-def _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil):
+def _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil, indices):
     """Pooling of lines as that of images with one row."""
     name = "max_pool1d"
     x = tensor(name, input)
@@ -97,8 +97,8 @@ def _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil):
     rows = shape.unsqueeze(x, -2)
     windows = _windows("max_pool2d", rows, (1, *kernel), (1, *step), (0, *pads), (1, *gaps), ceil)
     refuse_dtype("max_pool2d", x, names=INTEGERS)
-    out, places = _max_pool(rows, windows, True)
-    return shape.squeeze(out, -2), shape.squeeze(places, -2)
+    out, places = _max_pool(rows, windows, indices)
+    return shape.squeeze(out, -2), shape.squeeze(places, -2) if indices else None
 
 
 @overridable
@@ -106,7 +106,7 @@ def max_pool1d_with_indices(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):
     """max_pool1d, and where the largest elements are."""
-    return _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @overridable
@@ -132,7 +132,7 @@ def max_pool3d_with_indices(
 @overridable
 def max_pool1d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-):
+) -> Any:
     """The largest element of each window of (N, C, L) or (C, L); `stride` is the window's size if
     left out.
 
@@ -140,18 +140,18 @@ def max_pool1d(
     """
     x = tensor("max_pool1d", input)
     if return_indices:
-        return _max_pool_lines(x, kernel_size, stride, padding, dilation, ceil_mode)
+        return _max_pool_lines(x, kernel_size, stride, padding, dilation, ceil_mode, True)
     step = stride_or_size(stride, kernel_size)
     check_max_pool1d(x._a.shape, kernel_size, step, padding, dilation, ceil_mode)
     if not (edge_of(x) is not None and recording()):
         refuse_dtype("max_pool1d_impl", x)
-    return _max_pool_lines(x, kernel_size, stride, padding, dilation, ceil_mode)[0]
+    return _max_pool_lines(x, kernel_size, stride, padding, dilation, ceil_mode, False)[0]
 
 
 @overridable
 def max_pool2d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-):
+) -> Any:
     """The largest element of each window of (N, C, H, W) or (C, H, W); `stride` is the window's
     size if left out.
 
@@ -166,7 +166,7 @@ def max_pool2d(
 @overridable
 def max_pool3d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-):
+) -> Any:
     """The largest element of each window of (N, C, D, H, W) or (C, D, H, W); `stride` is the
     window's size if left out.
 
@@ -329,6 +329,6 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     else:
         volumes = shape.view(squares, (sizes[0], 1, sizes[1], sizes[2], -1))
         volumes = pad(volumes, (0, 0, 0, 0, *around))
-        means = shape.view(avg_pool3d(volumes, (size, 1, 1), 1), sizes)
+        means = shape.view(shape.squeeze(avg_pool3d(volumes, (size, 1, 1), 1), 1), sizes)
     divisor = powers.pow(elementwise.add(elementwise.mul(means, alpha), k), beta)
     return elementwise.div(x, divisor)

@@ -26,7 +26,7 @@ __all__ = [
 
 
 @overridable
-def max_pool1d(input, kernel_size, stride=(), padding=0, dilation=1, ceil_mode=False):
+def max_pool1d(input, kernel_size, stride=(), padding=0, dilation=1, ceil_mode=False) -> Tensor:
     """The largest element of each window; see nn.functional.max_pool1d."""
     return pooling.max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
 

@@ -1,5 +1,6 @@
 """max_unpool under PyTorch's names: elements back where max pooling took them from."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...ops.neural import planes as ops
 from .. import shape
 from ..arguments import bounds, tensor
 from .activation import node, shown
-from .pool_arguments import area, refuse_dtype, stride_or_size, volume, whole_numbers
+from .pool_arguments import refuse_dtype, stride_or_size, volume, whole_numbers
 
 MaxUnpool = {rank: node(f"MaxUnpool{rank}DBackward0", ops.unpool_planes) for rank in (2, 3)}
 shown(1, *MaxUnpool.values())
@@ -86,7 +87,7 @@ def _unpool(x: Tensor, indices: Tensor, sizes: tuple, stride: tuple) -> Tensor:
             )
     refuse_dtype(f"max_unpool{rank}d", x)
     least, greatest = bounds(i)
-    if least < 0 or greatest >= area(sizes):
+    if least < 0 or greatest >= math.prod(sizes):
         raise RuntimeError(
             f"Found an invalid max index: {least if least < 0 else greatest} (output volumes are "
             f"of size {volume(sizes)})"

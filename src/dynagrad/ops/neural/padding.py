@@ -3,6 +3,8 @@
 Imports NumPy only.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..reduction import is_half
@@ -67,7 +69,7 @@ def pad_edges(x, *, widths, mode):
     widths crop; see edge_places.
     """
     first = x.ndim - len(widths)
-    plans = [_plan(mode, n, *w) for n, w in zip(x.shape[first:], widths, strict=True)]
+    plans: list[Any] = [_plan(mode, n, *w) for n, w in zip(x.shape[first:], widths, strict=True)]
     if any(plan is None for plan in plans):
         return laid_out(_taken(x, widths, mode), x)
     sizes = [n + before + after for n, (before, after) in zip(x.shape[first:], widths, strict=True)]
