@@ -17,11 +17,11 @@ FRESH = $(or $(SEED),$(shell $(RUN) -c 'import secrets; print(secrets.randbelow(
 CHECK := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg $(RUN)
 
 .NOTPARALLEL:
-.PHONY: help demo test tiny parity fuzz bench lint types stubs clean
+.PHONY: help demo test tiny parity fuzz coverage bench lint types stubs clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo-stamp ## train a network on handwritten digits and draw the result
 	$(RUN) -m dynagrad run examples/digits.py
@@ -37,6 +37,9 @@ parity: $(VENV)/.dev-stamp ## every comparison with PyTorch, with a fresh seed
 
 fuzz: $(VENV)/.dev-stamp ## every random program, with a fresh seed
 	@$(call everything,fuzz,$(FRESH))
+
+coverage: $(VENV)/.dev-stamp ## PyTorch's own list of operations: the scores, docs/coverage.md
+	$(CHECK) tests/opdb/page.py --jobs $(JOBS)
 
 bench: $(VENV)/.dev-stamp ## the figures of the README, measured here
 	@for file in benchmarks/[a-z]*.py; do echo "$$file"; $(CHECK) $$file || exit 1; done
