@@ -255,12 +255,11 @@ _OF_MEDIAN = " (while checking arguments for median)"
 #: function converts within the result's category or to a higher one.
 OUT_RULES: dict[str, OutRule] = {
     **_alike(
-        "bitwise_not ceil floor trunc fix round frac neg negative sign sgn conj_physical "
-        "clamp.Scalar clamp_min.Scalar clamp_max.Scalar lerp.Tensor gelu hardshrink softshrink "
-        "softplus hardtanh leaky_relu elu",
+        "abs absolute bitwise_not ceil floor trunc fix round frac neg negative sign sgn "
+        "conj_physical clamp.Scalar clamp_min.Scalar clamp_max.Scalar lerp.Tensor gelu hardshrink "
+        "softshrink softplus hardtanh leaky_relu elu",
         "Found dtype {out} but expected {own}",
     ),
-    **_alike("abs absolute", "Found dtype {out} but expected {own}", also="c"),
     **_alike(
         "addmm addmv baddbmm bmm mm cross linalg_cross softmax log_softmax argmax argmin isin "
         "aminmax norm linalg_vector_norm renorm tril triu msort diag qr svd triangular_solve "
@@ -329,6 +328,12 @@ OUT_RULES: dict[str, OutRule] = {
         "torch.cat(): input types can't be cast to the desired output type {out}",
         converts=True,
         error=TypeError,
+    ),
+    **_alike(
+        "var std",
+        "\"std_cpu\" not implemented for '{out}'",
+        also="fiub",
+        error=NotImplementedError,
     ),
     **_alike(
         "nansum nanmean",

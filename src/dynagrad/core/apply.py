@@ -15,7 +15,8 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..ops.rule import ANY, RULES, Rule
+from ..ops.layout import in_order
+from ..ops.rule import ALIGNED, ANY, RULES, Rule
 from ..ops.shape import cast
 from .carriers.carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, not_for, refuse
@@ -103,6 +104,10 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
             edges.append(None)
     if PLAIN:
         result = compute(rule, arrays, kw)
+        if rule.batch is ALIGNED and type(result) is ndarray:
+            first = arrays[0]
+            if not first.flags.c_contiguous and len(arrays) > 1:
+                result = in_order(result, arrays)
     else:
         lift(inputs, arrays, edges)
         wanted = edges.count(None) < len(edges)
@@ -323,7 +328,10 @@ def unary(
                 x = wrap(input._a.astype(np.int64))
             refuse(name, kind)
             result = apply(cls, x)
-            return result if out is None else write_out(name, out, result, (input,))
+            if out is None:
+                return result
+            is_part = category(result._a.dtype) < kind  # abs of complex numbers
+            return write_out(f"{name}.real" if is_part else name, out, result, (input,))
 
         return _named(op, stub)
 
@@ -402,8 +410,11 @@ def binary(
                 r = fun(a, b, out=...) if is_ufunc else fun(a, b)
             except (ValueError, *WARNED):
                 r = again(a, b)
-            if type(r) is not ndarray and isinstance(r, np.generic):
-                r = np.asarray(r)
+            if type(r) is not ndarray:
+                if isinstance(r, np.generic):
+                    r = np.asarray(r)
+            elif not a.flags.c_contiguous:
+                r = in_order(r, (a, b))
             v = input._v
             if v is not None and v.rebased:
                 sync(input)

@@ -41,11 +41,21 @@ CummaxResult = return_type("cummax", "values", "indices")
 CumminResult = return_type("cummin", "values", "indices")
 
 
+def _summand(name: str, input: Any, dtype: Any, out: Any) -> Tensor:
+    """The operand of a running sum or product in the dtype in which it is computed."""
+    x = converted(name, tensor(name, input), dtype, out)
+    if x._a.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"{name}_out_cpu\" not implemented for 'Bool'\nCompute in another dtype, as int64"
+        )
+    return x
+
+
 @overridable
 @numpy_names
 def cumsum(input, dim, *, dtype=None, out=None):
     """The sums of the elements up to each one along `dim`; integers and bools give int64."""
-    x = converted("cumsum", tensor("cumsum", input), dtype, out)
+    x = _summand("cumsum", input, dtype, out)
     result = apply(Cumsum, x, axis=one_dim(dim, x._a.ndim, "cumsum"), reverse=False)
     return result if out is None else write_out("cumsum" + of_dtype(dtype), out, result, (input,))
 
@@ -54,7 +64,7 @@ def cumsum(input, dim, *, dtype=None, out=None):
 @numpy_names
 def cumprod(input, dim, *, dtype=None, out=None):
     """The products of the elements up to each one along `dim`; its derivative is right at zeros."""
-    x = converted("cumprod", tensor("cumprod", input), dtype, out)
+    x = _summand("cumprod", input, dtype, out)
     result = apply(Cumprod, x, axis=one_dim(dim, x._a.ndim, "cumprod"), reverse=False)
     return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result, (input,))
 
@@ -66,10 +76,6 @@ def _own_dtype(name: str, input: Tensor, dtype: Any) -> Any:
         raise RuntimeError(
             f"Bad in-place call: input tensor dtype {own.name} and output tensor dtype "
             f"{numpy_dtype(dtype).name} should match"
-        )
-    if own.kind == "b":
-        raise NotImplementedError(
-            f"\"{name[:-1]}_out_cpu\" not implemented for 'Bool'\nConvert it first, as in x.long()"
         )
     return input.dtype
 

@@ -385,7 +385,7 @@ def normal(
             raise error
         full = np.broadcast_shapes(arrays[0].shape, out._a.shape)
         arrays = [broadcast_to(arrays[0], shape=full)]
-    if isinstance(out, Tensor) and category(out._a.dtype) == FLOATING:
+    if isinstance(out, Tensor) and category(out._a.dtype) >= FLOATING:
         arrays = [cast(a, dtype=out._a.dtype) for a in arrays]
     array = drawn_from(draw, *arrays)
     return _result("normal", _drawn(cls, array, *given), out)

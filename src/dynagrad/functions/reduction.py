@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from ..core.apply import (
     apply,
+    check_cast,
     float32,
     float64,
     legacy_name,
@@ -162,7 +163,9 @@ def hot_reduction(
             keepdim = truth(name, keepdim, "keepdim", 2)
             wanted = choose(x._a.dtype, None if dtype is None else numpy_dtype(dtype))
             if dtype is None and isinstance(out, Tensor):
-                refuse_out(name, x._a.dtype, out._a.dtype)
+                if name == "mean":
+                    check = refuse_out if dim is ... else check_cast
+                    check(name, x._a.dtype, out._a.dtype)
                 wanted = None if out._a.dtype == x._a.dtype else out._a.dtype
             axes = None if dim is ... else many_dims(dim, x._a.ndim, name)
             if wanted is not None and category(wanted) < FLOATING:
@@ -332,12 +335,17 @@ def _deviation(name: str, cls: Any, input, dim, unbiased, keepdim, correction) -
     return apply(cls, x, axes=axes, keepdims=keepdim, correction=correction)
 
 
+def _put_deviation(name: str, out: Tensor, result: Tensor, input: Tensor) -> Tensor:
+    is_complex = category(input._a.dtype) == COMPLEX
+    return write_out(f"{name}.complex" if is_complex else name, out, result)
+
+
 @overridable
 @numpy_names
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
     """The variance over `dim`: sum(|x - mean|^2) / (n - correction), correction 1 by default."""
     result = _deviation("var", Var, input, dim, unbiased, keepdim, correction)
-    return result if out is None else write_out("var", out, result)
+    return result if out is None else _put_deviation("var", out, result, input)
 
 
 @overridable
@@ -345,7 +353,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=No
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
     """The standard deviation over `dim`: the root of the variance; its derivative at 0 is 0."""
     result = _deviation("std", Std, input, dim, unbiased, keepdim, correction)
-    return result if out is None else write_out("std", out, result)
+    return result if out is None else _put_deviation("std", out, result, input)
 
 
 @overridable
