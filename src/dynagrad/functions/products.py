@@ -296,7 +296,7 @@ def inner(input, other, *, out=None):
     tensors("inner", ("input", input), ("other", other))
     a, b = input._a, other._a
     if a.ndim == 0 or b.ndim == 0:
-        return _out("inner", out, elementwise.mul(input, other))
+        return elementwise.mul(input, other, out=out)
     if a.shape[-1] != b.shape[-1]:
         raise RuntimeError(
             "inner() the last dimension must match on both input tensors but got shapes "
