@@ -1,26 +1,32 @@
 """Activation functions, elementwise but for glu. Imports NumPy only."""
 
 import math
+from functools import cache
 
 import numpy as np
 
-from ..elementwise import drop, in_single, is_half, keep, where
+from ..elementwise import LONG, drop, in_single, is_half, keep, select, where
 from ..joining import cat
+from ..layout import contiguous
 from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
-from ..special import erf
-from ..transcendental import sigmoid
+from ..special import erf, erfc64, lines, read_off
+from ..transcendental import ONES, in_blocks, sigmoid
 
 # --- relu and other straight pieces ---------------------------------------------------------------
 
 _ZERO = {np.dtype(d): np.zeros((), d) for d in ("f2", "f4", "f8")}
+_INF = {np.dtype(d): np.full((), np.inf, d) for d in ("f2", "f4", "f8")}
 _BITS = {np.dtype(f): np.dtype(i) for f, i in (("f2", "i2"), ("f4", "i4"), ("f8", "i8"))}
 
 
 @primitive
 def relu(x):
     """max(x, 0); nan stays."""
-    return np.maximum(x, _ZERO.get(x.dtype, 0))
+    zero = _ZERO.get(x.dtype, 0)
+    if x.size < LONG or x.dtype.kind != "f":
+        return np.maximum(x, zero)
+    return x.clip(zero, _INF[x.dtype])  # a seventh of what np.maximum takes for a number
 
 
 @primitive
@@ -46,7 +52,10 @@ def leaky_relu(x, *, slope):
     """x where x > 0, else slope * x."""
     if is_half(x):
         return in_single(leaky_relu, x, slope=slope)
-    return np.where(x > 0, x, x * slope)
+    below = x * slope
+    if 0 < slope <= 1:
+        return np.maximum(x, below, out=np.asarray(below))
+    return select(x > 0, x, below)
 
 
 @primitive
@@ -158,10 +167,34 @@ def softplus(x, *, beta, threshold):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."""
     if is_half(x):
         return in_single(softplus, x, beta=beta, threshold=threshold)
+    if beta == 1 and threshold >= 17 and x.dtype == np.float32:
+        # above 17 the sum is x in float32
+        return in_blocks(_softplus32_into, x) if x.size >= LONG else _smooth(x)
     t = x * beta
-    # max(t, 0) + log1p(exp(-|t|)) neither overflows nor loses the small values far below 0
-    smooth = (np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))) / beta
-    return np.where(t > threshold, x, smooth)
+    return np.where(t > threshold, x, _smooth(t) / beta)
+
+
+def _smooth(t):
+    """max(t, 0) + log1p(exp(-|t|)) neither overflows nor loses the small values far below 0."""
+    r = np.abs(t, out=...)
+    np.exp(np.negative(r, r), r)
+    np.log1p(r, r)
+    r += np.maximum(t, _ZERO.get(t.dtype, 0))
+    return r
+
+
+def _softplus32_into(x, out):
+    """_smooth with log1p(e) = log(w) + (e - (w - 1)) / w for w = 1 + e, rounded: a third of what
+    np.log1p takes.
+    """
+    e = np.abs(x)
+    np.exp(np.negative(e, e), e)
+    w = e + 1
+    e -= np.subtract(w, 1, out)
+    e /= w
+    np.log(w, w)
+    w += e
+    np.add(w, x.clip(0, np.inf, out), out)
 
 
 def _softplus_vjp(g, x, *, beta, threshold):
@@ -175,6 +208,7 @@ elementwise(softplus, _softplus_vjp)
 @primitive
 def log_sigmoid(x):
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
+    x = contiguous(x)
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
@@ -184,7 +218,24 @@ elementwise(log_sigmoid, lambda g, x: g * sigmoid(-x))
 @primitive
 def silu(x):
     """x * sigmoid(x)."""
-    return x / (1 + np.exp(-x))
+    if x.dtype.kind != "f" or is_half(x):
+        return x / (1 + np.exp(-x))
+    if x.size >= LONG:
+        return in_blocks(_silu_into, x)
+    r = np.negative(x, out=...)
+    _silu_of_minus(x, r)
+    return r
+
+
+def _silu_into(x, out):
+    np.negative(x, out)
+    _silu_of_minus(x, out)
+
+
+def _silu_of_minus(x, out):
+    np.exp(out, out)
+    np.add(out, ONES[out.dtype], out)
+    np.divide(x, out, out)
 
 
 def _silu_vjp(g, x):
@@ -219,13 +270,31 @@ _ROOT, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 @primitive
 def normal_cdf(x):
     """The normal distribution function, (1 + erf(x / sqrt 2)) / 2."""
+    if x.dtype == np.float32:
+        return in_blocks(_normal32_into, x)
     return 0.5 * (1 + erf(x * _SQRT_HALF))
+
+
+@cache
+def _normal_lines():
+    return lines(lambda x: 0.5 * erfc64(x * -_SQRT_HALF), 1024, 6, (0, 1))
+
+
+def _normal32_into(x, out):
+    read_off(x, out, _normal_lines())
+
+
+def _gelu32_into(x, out):
+    read_off(x, out, _normal_lines())
+    out *= x
 
 
 @primitive
 def gelu(x):
     """x times the normal distribution function of x (Hendrycks and Gimpel, arXiv:1606.08415)."""
-    return in_single(gelu, x) if is_half(x) else x * normal_cdf(x)
+    if is_half(x):
+        return in_single(gelu, x)
+    return in_blocks(_gelu32_into, x) if x.dtype == np.float32 else x * normal_cdf(x)
 
 
 def _normal_density(x):
