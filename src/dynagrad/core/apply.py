@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from .. import errors
 from ..ops.layout import in_order
-from ..ops.rule import ALIGNED, ANY, RULES, Rule
+from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .carriers.carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, not_for, refuse
@@ -104,10 +104,8 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
             edges.append(None)
     if PLAIN:
         result = compute(rule, arrays, kw)
-        if rule.batch is ALIGNED and type(result) is ndarray:
-            first = arrays[0]
-            if not first.flags.c_contiguous and len(arrays) > 1:
-                result = in_order(result, arrays)
+        if rule.ordered and type(result) is ndarray and not arrays[0].flags.c_contiguous:
+            result = in_order(result, arrays)
     else:
         lift(inputs, arrays, edges)
         wanted = edges.count(None) < len(edges)

@@ -8,8 +8,8 @@ from numpy import ndarray
 from ..core.dtype import contiguous_format, number_dtype, preserve_format
 from ..core.overrides import explained, overridable
 from ..ops import creation as ops
-from ..ops.conversion import empty_in_order
-from ..ops.conversion import empty_like as memory_like
+from ..ops.layout import empty_in_order
+from ..ops.layout import empty_like as memory_like
 from .arguments import tensor as need_tensor
 from .factory import (
     axes_of,

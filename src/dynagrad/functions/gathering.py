@@ -148,7 +148,8 @@ def index_add(
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(RuntimeError, axis, n))
     added = source if alpha == 1 else source * alpha
-    r = apply(IndexAdd, input, kept(i, index), added, axes=(axis,), accumulate=True)
+    kw = {"axes": (axis,), "in_rows": True}
+    r = apply(IndexAdd, input, kept(i, index), added, accumulate=True, **kw)
     return r if out is None else write_same("index_add", out, r, index, source)
 
 
@@ -181,7 +182,8 @@ def index_copy(
         )
     n = a.shape[axis] if a.ndim else 1
     _check_range(i, n, _out_of_bounds(IndexError, axis, n, "index_copy_(): "))
-    r = apply(IndexCopy, input, kept(i, index), source, axes=(axis,), accumulate=False)
+    kw = {"axes": (axis,), "in_rows": True}
+    r = apply(IndexCopy, input, kept(i, index), source, accumulate=False, **kw)
     return r if out is None else write_same("index_copy", out, r, index, source)
 
 
@@ -403,7 +405,13 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             (),
         )
     return apply(
-        MaskedScatter, input, places, source, axes=tuple(range(len(full))), accumulate=False
+        MaskedScatter,
+        input,
+        places,
+        source,
+        axes=tuple(range(len(full))),
+        accumulate=False,
+        in_rows=True,
     )
 
 

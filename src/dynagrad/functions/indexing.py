@@ -71,7 +71,9 @@ def getitem(self: Tensor, index: Any) -> Any:
     if r is not None:
         return r
     r, at = _parse(self, index)
-    return r if at is None else apply(Index, r, kept(at.places, *_as_tuple(index)), axes=at.axes)
+    if at is None:
+        return r
+    return apply(Index, r, kept(at.places, *_as_tuple(index)), axes=at.axes, in_rows=False)
 
 
 def _basic(self: Tensor, index: Any) -> Tensor | None:

@@ -1,5 +1,6 @@
 """Parts of tensors as views: slices, diagonals, windows, splitting; under PyTorch's names."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import as_strided_view
 from ..ops import shape
+from ..ops.layout import empty_like
 from ..ops.rule import RULES
 from .arguments import one_dim, sizes, tensor, write_same
 from .conversion import fill_
@@ -204,11 +206,10 @@ DiagonalScatter = node_class("DiagonalScatterBackward0", RULES[shape.write_strid
 AsStridedScatter = node_class("AsStridedScatterBackward0", RULES[shape.write_strided])
 
 
-def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Tensor) -> Tensor:
-    """A copy of `input` with `src` in place of `part`, which is a view of a row-major tensor of
-    its shape.
-    """
-    a, window = input._a, part._a
+def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Callable) -> Tensor:
+    """A copy of `input` with `src` in the view that `part` makes of a tensor like it."""
+    blank = _blank(name, input)
+    a, window = input._a, part(blank)._a
     if tensor(name, src, 2, "src")._a.shape != window.shape:
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. src size = "
@@ -216,25 +217,39 @@ def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Tensor) ->
             f"{list(window.shape)}"
         )
     step = window.itemsize
-    offset = (address(window) - address(owner(window))) // step if window.size else 0
+    offset = (address(window) - address(blank._a)) // step if window.size else 0
     stride = strides_of(window)
     kw = {
         "size": window.shape,
         "stride": stride,
         "offset": offset,
-        "base_stride": row_strides(a.shape),
+        "base_stride": strides_of(blank._a),
     }
     return apply(cls, input, to_dtype(src, a.dtype), **kw)
 
 
 def _blank(name: str, input: Any) -> Tensor:
-    return wrap(np.empty(tensor(name, input)._a.shape, input._a.dtype))
+    """Memory laid out as PyTorch's copies are: with the input's own strides, gaps and all."""
+    a = tensor(name, input)._a
+    if type(a) is not np.ndarray or a.flags.c_contiguous:
+        return wrap(np.empty(a.shape, a.dtype))
+    steps = [(abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1]
+    reach = 0
+    for step, n in sorted(steps):
+        if step <= reach:
+            return wrap(empty_like(a, a.dtype))
+        reach += step * (n - 1)
+    memory = np.empty(reach // a.itemsize + 1, a.dtype)
+    return wrap(np.ndarray(a.shape, a.dtype, memory, strides=a.strides))
 
 
 @overridable
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with `src` as slice number `index` along a dimension."""
-    part = select(_blank("select_scatter", input), dim, index)
+
+    def part(x: Tensor) -> Tensor:
+        return select(x, dim, index)
+
     return _replaced(SelectScatter, "select_scatter", input, src, part)
 
 
@@ -250,7 +265,10 @@ def slice_scatter(
     out: Tensor | None = None,
 ) -> Tensor:
     """A copy with `src` in the slice start:end:step along a dimension."""
-    part = sliced("slice_scatter", _blank("slice_scatter", input), dim, start, end, step)
+
+    def part(x: Tensor) -> Tensor:
+        return sliced("slice_scatter", x, dim, start, end, step)
+
     r = _replaced(SliceScatter, "slice_scatter", input, src, part)
     return r if out is None else write_same("slice_scatter", out, r, src)
 
@@ -260,7 +278,10 @@ def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
     """A copy with `src` on a diagonal."""
-    part = diagonal(_blank("diagonal_scatter", input), offset, dim1, dim2)
+
+    def part(x: Tensor) -> Tensor:
+        return diagonal(x, offset, dim1, dim2)
+
     return _replaced(DiagonalScatter, "diagonal_scatter", input, src, part)
 
 
@@ -269,7 +290,10 @@ def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:
     """A copy with `src` in the window of this geometry (in elements, row-major)."""
-    part = as_strided(_blank("as_strided_scatter", input), size, stride, storage_offset)
+
+    def part(x: Tensor) -> Tensor:
+        return as_strided(x, size, stride, storage_offset)
+
     return _replaced(AsStridedScatter, "as_strided_scatter", input, src, part)
 
 

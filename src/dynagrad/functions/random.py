@@ -14,7 +14,7 @@ from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.watch import PLAIN
 from ..ops import conversion as ops
-from ..ops.conversion import empty_like as memory_like
+from ..ops.layout import empty_like as memory_like
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from .arguments import tensor as need_tensor

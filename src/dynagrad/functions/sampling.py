@@ -19,7 +19,7 @@ from ..core.tape import Node
 from ..core.tensor import Tensor
 from ..core.views import write
 from ..core.watch import PLAIN
-from ..ops.conversion import empty_like
+from ..ops.layout import empty_like
 
 
 def each_its_own() -> list[BatchLevel]:

@@ -7,46 +7,11 @@ import numpy as np
 
 from .batching import leading, of_rank
 from .creation import zeros
+from .layout import empty_like
 from .rule import ALIGNED, LEADING, linear, primitive
 from .shape import broadcast_to, cast, sum_to
 
 # --- layout ----------------------------------------------------------------------------------
-
-
-def memory_axes(shape, strides):
-    """The axes from the slowest to the fastest in memory, as PyTorch orders those of a copy.
-
-    An axis of stride 0 keeps its place among its neighbours; of equal strides the longer axis is
-    the slower one.
-    """
-    fastest_first = list(range(len(shape)))[::-1]
-    for start in range(1, len(shape)):
-        place = start
-        for other in range(start - 1, -1, -1):
-            a, b = fastest_first[other], fastest_first[place]
-            if strides[a] == 0 or strides[b] == 0:
-                continue
-            if strides[a] > strides[b] or (strides[a] == strides[b] and shape[a] > shape[b]):
-                fastest_first[other], fastest_first[place] = b, a
-                place = other
-            elif strides[a] < strides[b]:
-                break
-    return tuple(fastest_first[::-1])
-
-
-def empty_in_order(shape, dtype, axes):
-    """Memory for an array whose axes lie in the order `axes`, from the slowest to the fastest."""
-    places = sorted(range(len(axes)), key=axes.__getitem__)
-    return np.empty([shape[axis] for axis in axes], dtype).transpose(places)
-
-
-def empty_like(x, dtype, axes=None):
-    """Memory for an array of x's shape: dense, with the axes in the order `axes`, or in x's."""
-    if axes is None:
-        if x.flags.c_contiguous:
-            return np.empty(x.shape, dtype)
-        axes = memory_axes(x.shape, x.strides)
-    return empty_in_order(x.shape, dtype, axes)
 
 
 @primitive

@@ -7,6 +7,7 @@ import numpy as np
 
 from .batching import along_axis
 from .indexing import gather, ungather
+from .layout import contiguous
 from .rule import general, linear, primitive
 
 
@@ -23,7 +24,7 @@ def _running(ufunc, x, axis, reverse):
         return np.array(x)
     wide = _wide(x.dtype)
     if not reverse:
-        return ufunc.accumulate(x, axis, dtype=wide).astype(x.dtype, copy=False)
+        return ufunc.accumulate(x, axis, dtype=wide).astype(x.dtype, "C", copy=False)
     result = ufunc.accumulate(np.flip(x, axis), axis, dtype=wide)
     return np.ascontiguousarray(np.flip(result, axis).astype(x.dtype, copy=False))
 
@@ -177,7 +178,8 @@ def logcumsumexp(x, *, axis):
     if x.dtype.kind == "c":
         result = _complex_running(np.moveaxis(x, axis, 0).astype(np.complex128))
         return np.ascontiguousarray(np.moveaxis(result, 0, axis).astype(x.dtype))
-    return np.logaddexp.accumulate(x, axis, dtype=_wide(x.dtype)).astype(x.dtype, copy=False)
+    result = np.logaddexp.accumulate(x, axis, dtype=_wide(x.dtype))
+    return result.astype(x.dtype, "C", copy=False)
 
 
 def _logcumsumexp_vjp(g, x, out, *, axis):
@@ -211,6 +213,7 @@ def _record(values, x, axis):
 @primitive
 def cummax(x, *, axis):
     """The greatest element so far along a dimension, and the last place where it stands."""
+    x = contiguous(x)
     values = np.array(x) if x.ndim == 0 else np.maximum.accumulate(x, axis)
     return values, _record(values, x, axis)
 
@@ -218,6 +221,7 @@ def cummax(x, *, axis):
 @primitive
 def cummin(x, *, axis):
     """The least element so far along a dimension, and the last place where it stands."""
+    x = contiguous(x)
     values = np.array(x) if x.ndim == 0 else np.minimum.accumulate(x, axis)
     return values, _record(values, x, axis)
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .layout import contiguous
 from .rule import ALIGNED, constant, elementwise, primitive, same
 
 # --- selection ------------------------------------------------------------------------------------
@@ -275,6 +276,7 @@ def power_of(x, *, base):
     """base ** x with a Python number as base."""
     if is_half(x):
         return in_single(power_of, x, base=base)
+    x = contiguous(x)
     return np.power(base, x) if x.dtype.kind in "fc" else _integer_power(x.dtype.type(base), x)
 
 
@@ -311,7 +313,7 @@ def _power_of_vjp(g, x, out, *, base):
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
-elementwise(power_of, _power_of_vjp)
+elementwise(power_of, _power_of_vjp, in_rows=True)
 
 
 # --- extrema --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 
 from .batching import along_axis, merged, shaped
 from .indexing import gather, ungather
+from .layout import in_rows
 from .reduction import kept_shape, real_dtype, spread, sum_over
 from .rule import LEADING, constant, general, primitive
 from .shape import reshape
@@ -27,20 +28,20 @@ def tie_share(x, y, *, axes, keepdims, nan_ties=False, absolute=False):
 @primitive
 def amax_over(x, *, axes, keepdims):
     """The greatest element over `axes`; nan if there is one."""
-    return np.maximum.reduce(x, axes, out=..., keepdims=keepdims)
+    return in_rows(np.maximum.reduce(x, axes, out=..., keepdims=keepdims))
 
 
 @primitive
 def amin_over(x, *, axes, keepdims):
     """The least element over `axes`; nan if there is one."""
-    return np.minimum.reduce(x, axes, out=..., keepdims=keepdims)
+    return in_rows(np.minimum.reduce(x, axes, out=..., keepdims=keepdims))
 
 
 @primitive
 def aminmax_over(x, *, axes, keepdims):
     """The least and the greatest element over `axes`."""
-    least = np.minimum.reduce(x, axes, out=..., keepdims=keepdims)
-    return least, np.maximum.reduce(x, axes, out=..., keepdims=keepdims)
+    least = in_rows(np.minimum.reduce(x, axes, out=..., keepdims=keepdims))
+    return least, in_rows(np.maximum.reduce(x, axes, out=..., keepdims=keepdims))
 
 
 @primitive
@@ -124,8 +125,8 @@ def max_along(x, *, axis, keepdims):
     """The greatest elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    value = np.maximum.reduce(x, axis, out=..., keepdims=keepdims)
-    return value, np.asarray(np.argmax(x, axis, keepdims=keepdims))
+    value = in_rows(np.maximum.reduce(x, axis, out=..., keepdims=keepdims))
+    return value, in_rows(np.asarray(np.argmax(x, axis, keepdims=keepdims)))
 
 
 @primitive
@@ -133,8 +134,8 @@ def min_along(x, *, axis, keepdims):
     """The least elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    value = np.minimum.reduce(x, axis, out=..., keepdims=keepdims)
-    return value, np.asarray(np.argmin(x, axis, keepdims=keepdims))
+    value = in_rows(np.minimum.reduce(x, axis, out=..., keepdims=keepdims))
+    return value, in_rows(np.asarray(np.argmin(x, axis, keepdims=keepdims)))
 
 
 @primitive

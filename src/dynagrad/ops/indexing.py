@@ -18,6 +18,7 @@ from .index_batching import (
     scatter_batch,
     unindex_batch,
 )
+from .layout import arranged, contiguous, dense, memory_axes
 from .rule import ALIGNED, constant, general, linear, primitive
 from .shape import cast, narrow, restrided, sum_to, widen
 
@@ -76,18 +77,33 @@ linear(ungetitem, lambda g, *, index: getitem(g, index=index), batch=basic_batch
 
 
 @primitive
-def index(x, i, *, axes):
+def index(x, i, *, axes, in_rows=True):
     """The elements of `x` at places `i` of the dimensions `axes`, in new memory."""
+    if in_rows or x.flags.c_contiguous or x.ndim < 2:
+        return _at(x, i, axes)
+    # PyTorch: an elementwise function of the index and of x, of which the index's dimensions see
+    # nothing
+    neighbours = _neighbours(axes)
+    lead = x.strides[: axes[0]] if neighbours else ()
+    trail = [s for d, s in enumerate(x.strides) if d >= len(lead) and d not in axes]
+    strides = [(*lead, *(0,) * i.ndim, *trail)]
+    strides.append(((0,) * len(lead)) + i.strides + (0,) * len(trail))
+    result = _at(x, i, axes)
+    return arranged(result, memory_axes(result.shape, *strides))
+
+
+def _at(x, i, axes):
+    """The elements in the order of rows."""
     first = axes[0]
     if not x.ndim:
         x = x.reshape(1)
     if len(axes) > 1:
         if not _neighbours(axes):
-            return _row_major(x[_key(x, i, axes)])
+            return contiguous(x[_key(x, i, axes)])
         try:
             x = x.reshape((*x.shape[:first], -1, *x.shape[axes[-1] + 1 :]), copy=False)
         except ValueError:
-            return _row_major(x[_key(x, i, axes)])
+            return contiguous(x[_key(x, i, axes)])
     return x.take(i, first)
 
 
@@ -100,11 +116,11 @@ def unindex(x, i, *, axes, shape):
 
 
 @primitive
-def put(x, i, v, *, axes, accumulate):
+def put(x, i, v, *, axes, accumulate, in_rows=False):
     """A copy of `x` with `v`, broadcast, written or added at places `i` of the dimensions
-    `axes`.
+    `axes`; its memory is in x's order, or in that of rows.
     """
-    result = np.array(x, order="C")
+    result = x.copy() if in_rows or x.flags.c_contiguous else dense(x)
     put_into(result, i, v, axes=axes, accumulate=accumulate)
     return result
 
@@ -142,10 +158,6 @@ def add_at(x, places, v):
 
 def _neighbours(axes):
     return axes[-1] - axes[0] == len(axes) - 1
-
-
-def _row_major(array):
-    return array if array.flags.c_contiguous else np.array(array, order="C")
 
 
 def _key(x, i, axes):
@@ -462,7 +474,7 @@ def masked(x, mask, *, keep):
 @primitive
 def fill_where(x, mask, v):
     """`v`, a number, where the mask holds, `x` elsewhere; x and mask broadcast."""
-    return np.where(mask, v, x)
+    return contiguous(np.where(mask, v, x))
 
 
 linear(

@@ -4,16 +4,9 @@ import numpy as np
 
 from .batching import leading, merged, of_rank
 from .creation import zeros
+from .layout import contiguous, dense
 from .rule import ANY, LEADING, linear, primitive
 from .shape import diagonal, narrow, reshape, select, sum_to, undiagonal, widen
-
-
-def row_major(array):
-    """`array`, copied only if its memory is in another order: NumPy follows its inputs, PyTorch
-    does not.
-    """
-    return array if array.flags.c_contiguous else np.array(array, order="C")
-
 
 # --- joining and splitting --------------------------------------------------------------------
 
@@ -24,15 +17,15 @@ def cat(*xs, axis):
     anywhere.
     """
     try:
-        return row_major(np.concatenate(xs, axis))
+        return contiguous(np.concatenate(xs, axis))
     except ValueError:
-        return row_major(np.concatenate([x for x in xs if x.shape != (0,)], axis))
+        return contiguous(np.concatenate([x for x in xs if x.shape != (0,)], axis))
 
 
 @primitive
 def stack(*xs, axis):
     """The arrays side by side along a new dimension."""
-    return row_major(np.stack(xs, axis))
+    return contiguous(np.stack(xs, axis))
 
 
 def _parts(g, metas, axis):
@@ -125,7 +118,7 @@ linear(block_diag, lambda g, xs_meta: _blocks(g, xs_meta), batch=_block_batch)
 @primitive
 def repeat(x, *, repeats):
     """`x` repeated along each dimension, as blocks; leading repeats add dimensions."""
-    return row_major(np.tile(x, repeats))
+    return contiguous(np.tile(x, repeats))
 
 
 def _unrepeat(g, meta, repeats):
@@ -141,7 +134,7 @@ def _unrepeat(g, meta, repeats):
 @primitive
 def flip(x, *, axes):
     """The order of elements reversed along some dimensions, in new memory."""
-    return np.array(np.flip(x, axes))
+    return dense(np.flip(x, axes))
 
 
 @primitive
@@ -149,7 +142,7 @@ def roll(x, *, shifts, axes):
     """Elements moved along dimensions, those that fall off re-entering; axes=None rolls the
     flat order.
     """
-    return row_major(np.roll(x, shifts, axes))
+    return contiguous(np.roll(x, shifts, axes))
 
 
 @primitive
@@ -157,7 +150,12 @@ def rot90(x, *, k, axes):
     """`x` turned by k quarters from the first towards the second of two dimensions, in new
     memory.
     """
-    return np.array(np.rot90(x, k, axes))
+    first, second = axes
+    if k % 4 == 0:
+        return dense(x)
+    if k % 4 == 2:
+        return dense(np.flip(x, axes))
+    return dense(np.flip(x, second if k % 4 == 1 else first)).swapaxes(first, second)
 
 
 @primitive
@@ -175,13 +173,15 @@ def diag_embed(x, *, offset, axis1, axis2):
 @primitive
 def tril(x, *, k):
     """The lower triangle of each matrix, up to diagonal k; zeros above."""
-    return np.where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, x.dtype.type(0))
+    is_kept = np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)
+    return contiguous(np.where(is_kept, x, x.dtype.type(0)))
 
 
 @primitive
 def triu(x, *, k):
     """The upper triangle of each matrix, from diagonal k on; zeros below."""
-    return np.where(np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), x.dtype.type(0), x)
+    is_dropped = np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool)
+    return contiguous(np.where(is_dropped, x.dtype.type(0), x))
 
 
 def _back(shifts):

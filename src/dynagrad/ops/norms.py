@@ -6,6 +6,7 @@ import numpy as np
 
 from .batching import aligned, behind
 from .extremes import tie_share
+from .layout import in_rows
 from .reduction import (
     FLOAT32,
     FLOAT64,
@@ -82,9 +83,9 @@ def vector_norm(x, *, p, axes, keepdims, dtype):
     size = np.abs(x) if x.dtype.kind == "c" or p != 2 else x
     if p == math.inf:
         # An empty dimension has the norm 0 only where the caller allows it.
-        norm = np.maximum.reduce(size, axes, out=..., keepdims=keepdims)
+        norm = in_rows(np.maximum.reduce(size, axes, out=..., keepdims=keepdims))
     elif p == -math.inf:
-        norm = np.minimum.reduce(size, axes, out=..., keepdims=keepdims)
+        norm = in_rows(np.minimum.reduce(size, axes, out=..., keepdims=keepdims))
     elif p == 0:
         norm = add_over((size != 0).astype(size.dtype), axes, keepdims)
     elif p == 1:

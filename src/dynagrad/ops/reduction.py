@@ -10,6 +10,7 @@ import numpy as np
 
 from .batching import behind
 from .cumulative import cumprod, shift
+from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
 
@@ -57,13 +58,14 @@ def add_over(x, axes, keepdims):
     if is_half(x.dtype):
         return np.asarray(add_over(x.astype(np.float32), axes, keepdims).astype(x.dtype))
     if x.size <= FEW or x.dtype.kind in "biu":
-        return np.add.reduce(x, axes, dtype=x.dtype, out=..., keepdims=keepdims)
+        return in_rows(np.add.reduce(x, axes, dtype=x.dtype, out=..., keepdims=keepdims))
     if axes is None or len(axes) == x.ndim:
         total = np.asarray(_add_all(x))
         return total.reshape((1,) * x.ndim) if keepdims else total
     total = x
     for axis in sorted(axes, reverse=True):
         total = _add_along(total, axis)
+    total = in_rows(total)
     if keepdims:
         return total
     kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
@@ -291,8 +293,8 @@ def product(x, *, axis, keepdims):
         axis = None
     if is_half(x.dtype):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
-        return np.asarray(wide.astype(x.dtype))
-    return np.multiply.reduce(x, axis, dtype=x.dtype, out=..., keepdims=keepdims)
+        return in_rows(np.asarray(wide.astype(x.dtype)))
+    return in_rows(np.multiply.reduce(x, axis, dtype=x.dtype, out=..., keepdims=keepdims))
 
 
 def _others(x, axis):
@@ -475,7 +477,7 @@ def logsumexp_over(x, *, axes, keepdims):
     top = np.maximum.reduce(x.real, axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, top.dtype.type(0))
     terms = add_over(np.exp(x - top), axes, keepdims)
-    return np.asarray(np.log(terms) + top.reshape(terms.shape))
+    return in_rows(np.asarray(np.log(terms) + top.reshape(terms.shape)))
 
 
 def _logsumexp_vjp(g, x, out, *, axes, keepdims):
@@ -497,19 +499,19 @@ general(logsumexp_over, _logsumexp_vjp, jvp=_logsumexp_jvp, batch=LEADING)
 @primitive
 def any_over(x, *, axes, keepdims):
     """Whether an element over `axes` is not zero."""
-    return np.logical_or.reduce(x, axes, out=..., keepdims=keepdims)
+    return in_rows(np.logical_or.reduce(x, axes, out=..., keepdims=keepdims))
 
 
 @primitive
 def all_over(x, *, axes, keepdims):
     """Whether every element over `axes` is not zero."""
-    return np.logical_and.reduce(x, axes, out=..., keepdims=keepdims)
+    return in_rows(np.logical_and.reduce(x, axes, out=..., keepdims=keepdims))
 
 
 @primitive
 def count_nonzero(x, *, axes):
     """The number of elements over `axes` that are not zero."""
-    return np.add.reduce(x != 0, axes, dtype=np.int64, out=...)
+    return in_rows(np.add.reduce(x != 0, axes, dtype=np.int64, out=...))
 
 
 constant(any_over, batch=LEADING)

@@ -81,6 +81,8 @@ class Rule(NamedTuple):
     #: the call on values with a leading batch dimension: ALIGNED, LEADING or a function
     batch: Any
     kernel: Callable
+    #: the result's memory is ordered by the operands' strides (see ops.layout)
+    ordered: bool
 
 
 RULES: dict[Callable, Rule] = {}
@@ -103,11 +105,11 @@ def same(g):
     return g
 
 
-def elementwise(fun: Callable, *vjps: Callable | None, kernel: Callable | None = None) -> None:
+def elementwise(fun: Callable, *vjps: Callable | None, **options) -> None:
     """A function of corresponding elements. Its jvp is the rule applied to the tangent, its
-    batching is the call.
+    batching is the call. `in_rows=True`: the result is C-contiguous whatever the operands are.
     """
-    _register(fun, "elementwise", vjps, kernel=kernel, fresh=same not in vjps)
+    _register(fun, "elementwise", vjps, fresh=same not in vjps, **options)
 
 
 def linear(fun: Callable, *vjps: Callable | None, fresh: bool = False, **options) -> None:
@@ -188,11 +190,14 @@ def _register(
     fresh: bool = False,
     jvp: Callable | tuple[Callable | None, ...] | None = None,
     batch: Any = None,
+    in_rows: bool = False,
 ) -> None:
     if fun in RULES:
         raise ValueError(f"{fun.__name__} has a rule already")
     params, variadic = _inputs(fun)
     joint = joint or variadic
+    if batch is None and _matches_elements(fun, kind):
+        batch = ALIGNED
     saves: dict[str, set[int]] = {}
     names = [_parameters(vjp) if vjp is not None else ((), (), ()) for vjp in vjps]
     for number, (_, saved, _) in enumerate(names):
@@ -216,8 +221,9 @@ def _register(
         results=results,
         fresh=fresh,
         jvps=None if jvp is None else _pushes(jvp, params, fun),
-        batch=ALIGNED if batch is None and _matches_elements(fun, kind) else batch,
+        batch=batch,
         kernel=kernel or getattr(fun, "__wrapped__", fun),
+        ordered=batch is ALIGNED and kind != "linear" and not in_rows,
     )
 
 

@@ -11,6 +11,7 @@ from .creation import zeros
 from .cumulative import placed, taken
 from .extremes import evenly, evenly_jvp, picked, picked_jvp
 from .joining import stack
+from .layout import arranged, contiguous, memory_axes
 from .rule import ALIGNED, constant, general, primitive
 from .shape import reshape, select
 
@@ -40,7 +41,11 @@ def sort(x, *, axis, descending):
     """The elements in order along a dimension, and where they stood."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    return _with_order(x, _order(x, axis, descending), axis)
+    values, places = _with_order(x, _order(x, axis, descending), axis)
+    if x.flags.c_contiguous:
+        return values, places
+    axes = memory_axes(x.shape, x.strides)
+    return arranged(values, axes), arranged(places, axes)
 
 
 @primitive
@@ -89,7 +94,7 @@ def kth(x, *, k, axis, keepdims):
     """The k-th least element along a dimension, counted from 1, and where it stands."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    return _select(x, k - 1, axis, keepdims)
+    return _select(contiguous(x), k - 1, axis, keepdims)
 
 
 @primitive
@@ -97,7 +102,7 @@ def median_along(x, *, axis, keepdims):
     """The lower median along a dimension and where it stands; the first nan if there is one."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    n = x.shape[axis]
+    x, n = contiguous(x), x.shape[axis]
     nans = np.add.reduce(x != x, axis, keepdims=True)
     return _select(x, np.where(nans > 0, n - nans, (n - 1) // 2), axis, keepdims)
 
@@ -107,6 +112,7 @@ def nanmedian_along(x, *, axis, keepdims):
     """The lower median along a dimension of what is not nan, and where it stands."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
+    x = contiguous(x)
     numbers = np.add.reduce(x == x, axis, keepdims=True)
     return _select(x, np.maximum((numbers - 1) // 2, 0), axis, keepdims)
 

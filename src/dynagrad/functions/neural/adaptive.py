@@ -7,7 +7,7 @@ import numpy as np
 from ...core.apply import apply
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
-from ...ops.conversion import memory_axes
+from ...ops.layout import memory_axes
 from ...ops.neural import planes as ops
 from ...ops.neural.pooling import Window, max_and_taps
 from ...ops.neural.resampling import Axis, resample

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..batching import aligned
 from ..contraction import swap
-from ..conversion import empty_like
+from ..layout import empty_like
 from ..reduction import is_half, sum_over
 from ..rule import LEADING, general, primitive
 from ..shape import cast

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..batching import as_rows, batch_size, behind, leading
 from ..elementwise import in_single, is_half, rsqrt
+from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import general, primitive
 from ..shape import reshape
@@ -21,6 +22,7 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
         return in_single(
             standardize, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=parameter
         )
+    x = contiguous(x)
     n = math.prod([x.shape[i] for i in axes])
     d = x - np.add.reduce(x, axes, keepdims=True) / n
     variance = np.add.reduce(d * d, axes, keepdims=True) / n

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..batching import as_rows
-from ..conversion import empty_in_order, memory_axes
+from ..layout import empty_in_order, memory_axes
 from ..reduction import is_half
 from ..rule import linear, primitive
 from ..shape import reshape

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..elementwise import in_single, is_half
+from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import LEADING, general, primitive
 
@@ -14,6 +15,7 @@ def softmax(x, *, axis):
         return in_single(softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
+    x = contiguous(x)
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
     e /= np.add.reduce(e, axis, keepdims=True)
     return e
@@ -26,6 +28,7 @@ def log_softmax(x, *, axis):
         return in_single(log_softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
+    x = contiguous(x)
     d = x - np.maximum.reduce(x, axis, keepdims=True)
     d -= np.log(np.add.reduce(np.exp(d), axis, keepdims=True))
     return d
