@@ -20,12 +20,7 @@ from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
 from .carriers.carrier import Carrier, lift
 from .complaints import broadcast_error, not_a_tensor, not_for, refuse
-from .complaints import legacy_name as legacy_name
-from .complaints import refuse_out as refuse_out
 from .dtype import FLOATING, category, number_dtype, result_type
-from .out import check_cast as check_cast
-from .out import refuse_overlap as refuse_overlap
-from .out import resize_out as resize_out
 from .out import write_out
 from .overrides import ask_overrides, overrides
 from .quiet import WARNED, compute

@@ -14,8 +14,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..ops.shape import copy, sum_to
-from .apply import broadcast_error, float32
+from .apply import float32
 from .carriers.carrier import Carrier
+from .complaints import broadcast_error
 from .hooks import (
     after,
     after_leaf,
@@ -126,6 +127,12 @@ def run(
                     grads[edge] = held + r
                 except WARNED:
                     grads[edge] = quietly(np.add, held, r)
+                except ValueError:  # a leaf whose shape was changed in place, under no_grad
+                    raise RuntimeError(
+                        f"Function {node.name()} returned an invalid gradient at index "
+                        f"{edges.index(edge)} - got {list(r.shape)} but expected shape compatible "
+                        f"with {list(held.shape)}"
+                    ) from None
                 if waiting is None or edge not in waiting:
                     continue
             elif type(edge) is AccumulateGrad:

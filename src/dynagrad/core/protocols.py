@@ -7,11 +7,11 @@ from typing import Any
 from numpy import ndarray
 
 from ..ops.rule import RULES
-from .apply import apply, node_class, of_number, promoted, scalar
+from .apply import apply, of_number, promoted, scalar
 from .carriers.carrier import Carrier, is_for_tensors
 from .dtype import promote
 from .storage import owner
-from .tape import Node
+from .tape import Node, node_class
 from .tensor import Tensor, base_of, family_of, wrap
 from .watch import PLAIN
 

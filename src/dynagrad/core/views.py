@@ -20,18 +20,11 @@ from ..ops.complex import real_part
 from ..ops.conversion import fill
 from ..ops.rule import RULES
 from ..ops.shape import as_strided, write_strided
-from .apply import (
-    broadcast_error,
-    check_cast,
-    not_a_tensor,
-    note,
-    recording,
-    refuse_overlap,
-    to_dtype,
-)
+from .apply import note, recording, to_dtype
 from .carriers.carrier import detached_array, joined, lift
 from .carriers.memory import copied, store
-from .out import refuse_partial
+from .complaints import broadcast_error, not_a_tensor
+from .out import check_cast, refuse_overlap, refuse_partial
 from .quiet import WARNED, compute, quietly
 from .storage import address, as_pairs, geometry, owner, strides_of
 from .tape import (

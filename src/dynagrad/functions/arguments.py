@@ -10,9 +10,10 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..core.apply import not_a_tensor, refuse_out, write_out
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
+from ..core.complaints import not_a_tensor, refuse_out
+from ..core.out import write_out
 from ..core.tensor import Tensor
 
 #: what a Tensor may hold

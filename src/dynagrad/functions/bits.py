@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, write_out
+from ..core.apply import apply
+from ..core.complaints import not_a_tensor
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from ..core.apply import apply, binary, legacy_name, promoted, write_out
+from ..core.apply import apply, binary, promoted
 from ..core.carriers.carrier import Carrier
+from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import copy_

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from ..core.apply import apply, to_dtype, wrap, write_out
+from ..core.apply import apply, to_dtype
 from ..core.dtype import COMPLEX, FLOATING, category, from_numpy_dtype, number_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tensor import Tensor, ViewAsComplex, ViewAsReal
+from ..core.tensor import Tensor, ViewAsComplex, ViewAsReal, wrap
 from ..core.views import copy_, view
 from ..ops import complex as ops
 from ..ops import shape

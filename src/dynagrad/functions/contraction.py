@@ -6,17 +6,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import (
-    apply,
-    float32,
-    float64,
-    legacy_name,
-    new,
-    not_a_tensor,
-    promoted,
-    recording,
-    write_out,
-)
+from ..core.apply import apply, float32, float64, new, promoted, recording
+from ..core.complaints import legacy_name, not_a_tensor
+from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, quietly
 from ..core.tape import Node, caller, node_class, tick

@@ -8,9 +8,10 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..core.apply import apply, broadcast_error
+from ..core.apply import apply
 from ..core.carriers.carrier import joined
 from ..core.carriers.memory import store
+from ..core.complaints import broadcast_error
 from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, strided
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype

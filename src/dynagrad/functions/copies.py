@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy import ndarray
 
-from ..core.apply import write_out
 from ..core.dtype import COMPLEX, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import Meta, Node, Output, node_class
 from ..core.tensor import Tensor, edge_of, record, wrap

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, write_out
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, broadcast_error, legacy_name
-from ..core.complaints import type_name
+from ..core.apply import apply
+from ..core.complaints import broadcast_error, legacy_name, type_name
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor

@@ -11,11 +11,8 @@ from ..core.apply import (
     OPERANDS,
     apply,
     binary,
-    broadcast_error,
     float32,
     float64,
-    node_class,
-    not_a_tensor,
     of_number,
     promoted,
     recording,
@@ -23,12 +20,13 @@ from ..core.apply import (
     to_dtype,
     unary,
     with_number,
-    write_out,
 )
-from ..core.complaints import not_for, refuse
+from ..core.complaints import broadcast_error, not_a_tensor, not_for, refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
+from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED
+from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..core.watch import PLAIN, overriding

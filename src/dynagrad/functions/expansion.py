@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import broadcast_error, legacy_name
+from ..core.complaints import broadcast_error, legacy_name
 from ..core.dtype import Size
 from ..core.overrides import overridable
 from ..core.tape import node_class

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..core.apply import apply, legacy_name, write_out
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, node_class
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
+from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import factorization as ops
 from ..ops.rule import RULES

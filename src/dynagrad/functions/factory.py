@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name, refuse_overlap, resize_out
 from ..core.carriers.memory import store
+from ..core.complaints import legacy_name
 from ..core.dtype import (
     BOOL,
     COMPLEX,
@@ -23,6 +23,7 @@ from ..core.dtype import (
     numpy_dtype,
     strided,
 )
+from ..core.out import refuse_overlap, resize_out
 from ..core.quiet import compute, warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES

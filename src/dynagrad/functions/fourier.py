@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, to_dtype, write_out
+from ..core.apply import apply, to_dtype
+from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of, number_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import view

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..core.apply import apply, write_out
+from ..core.apply import apply
 from ..core.dtype import FLOATING, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..ops import fractions as ops
 from .arguments import tensor

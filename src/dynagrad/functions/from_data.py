@@ -5,12 +5,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, legacy_name, wrap
+from ..core.apply import apply
 from ..core.carriers.carrier import Carrier, detached_array
+from ..core.complaints import legacy_name
 from ..core.dtype import category, complex_of, from_numpy_dtype, promote
 from ..core.overrides import explained
 from ..core.quiet import WARNED, warn
-from ..core.tensor import Tensor, edge_of, new
+from ..core.tensor import Tensor, edge_of, new, wrap
 from ..core.views import detached
 from ..core.watch import overriding, watched_call, watchers
 from .conversion import Clone, to

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.apply import not_a_tensor
+from ..core.complaints import not_a_tensor
 from ..core.dtype import BOOL, FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor

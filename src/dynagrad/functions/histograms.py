@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name
+from ..core.apply import apply
 from ..core.carriers.carrier import Carrier
+from ..core.complaints import legacy_name
 from ..core.overrides import explained, overridable
 from ..core.tensor import Tensor
 from ..ops import histograms as ops

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, legacy_name, recording, scalar, to_dtype
+from ..core.apply import apply, recording, scalar, to_dtype
 from ..core.carriers.carrier import joined
 from ..core.carriers.memory import store
+from ..core.complaints import legacy_name
 from ..core.overrides import ask_overrides
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, promoted, recording, write_out
+from ..core.apply import apply, promoted, recording
 from ..core.complaints import type_name
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import Meta, node_class
 from ..core.tensor import Tensor, edge_of, record, wrap

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, node_class, promoted, wrap
+from ..core.apply import apply, promoted
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
 from ..core.views import copy_
 from ..ops import linalg as ops
 from ..ops import shape as shapes

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, node_class, wrap
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
 from ..ops import lu as ops
 from ..ops.rule import RULES
 from . import shape

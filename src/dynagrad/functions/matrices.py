@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..core.apply import apply, legacy_name, refuse_out, resize_out, wrap, write_out
+from ..core.apply import apply
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
 from ..core.carriers.dual import DualLevel
+from ..core.complaints import legacy_name, refuse_out
 from ..core.dtype import FLOATING, category
+from ..core.out import resize_out, write_out
 from ..core.tape import node_class
-from ..core.tensor import Tensor, edge_of
+from ..core.tensor import Tensor, edge_of, wrap
 from ..ops import lu as ops
 from ..ops.rule import RULES
 from ..ops.triangular import columns, lies_by_columns

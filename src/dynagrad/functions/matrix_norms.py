@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import to_dtype, wrap
+from ..core.apply import to_dtype
 from ..core.dtype import numpy_dtype
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from . import comparison, elementwise, extremes, parts, shape
 from . import reduction as reductions
 from .arguments import bounds, many_dims, tensor

@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
-from ..core.apply import apply, legacy_name, promoted, write_out
+from ..core.apply import apply, promoted
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category, numpy_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor

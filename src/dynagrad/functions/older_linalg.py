@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import wrap
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from . import elementwise, shape
 from . import linalg as newer
 from . import lu as factors

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name, write_out
+from ..core.complaints import legacy_name
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from .arguments import fixed, tensor

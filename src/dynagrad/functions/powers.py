@@ -2,17 +2,10 @@
 
 import numpy as np
 
-from ..core.apply import (
-    OPERANDS,
-    apply,
-    legacy_name,
-    not_a_tensor,
-    to_dtype,
-    unary,
-    with_number,
-    write_out,
-)
+from ..core.apply import OPERANDS, apply, to_dtype, unary, with_number
+from ..core.complaints import legacy_name, not_a_tensor
 from ..core.dtype import COMPLEX, FLOATING, category, result_type
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops

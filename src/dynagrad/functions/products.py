@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, broadcast_error, node_class, promoted, to_dtype, write_out
+from ..core.apply import apply, promoted, to_dtype
+from ..core.complaints import broadcast_error
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.quiet import warn
+from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..ops import contraction as ops

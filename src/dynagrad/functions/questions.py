@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name
+from ..core.complaints import legacy_name
 from ..core.overrides import overridable
 from ..core.storage import owner, strides_of
 from ..core.tensor import Tensor, edge_of, family_of

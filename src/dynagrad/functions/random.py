@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import broadcast_error, note, recording, refuse_out
+from ..core.apply import note, recording
 from ..core.carriers.memory import store
+from ..core.complaints import broadcast_error, refuse_out
 from ..core.dtype import FLOATING, category, preserve_format
 from ..core.overrides import explained, overridable
 from ..core.tape import Node, node_class

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name
+from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
 from ..core.overrides import explained
 from ..core.quiet import warn

@@ -11,19 +11,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import (
-    apply,
-    check_cast,
-    float32,
-    float64,
-    legacy_name,
-    new,
-    recording,
-    refuse_out,
-    to_dtype,
-    write_out,
-)
+from ..core.apply import apply, float32, float64, new, recording, to_dtype
+from ..core.complaints import legacy_name, refuse_out
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
+from ..core.out import check_cast, write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, compute, warn
 from ..core.tape import LIBRARY, Meta, caller, node_class, tick

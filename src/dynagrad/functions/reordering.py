@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import int64, numpy_dtype
 from ..core.overrides import explained, overridable
 from ..core.tape import node_class

@@ -4,9 +4,10 @@ import builtins
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, unary, write_out
-from ..core.complaints import refuse
+from ..core.apply import apply, unary
+from ..core.complaints import not_a_tensor, refuse
 from ..core.dtype import COMPLEX, FLOATING, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import rounding as ops

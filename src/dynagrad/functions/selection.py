@@ -5,19 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import (
-    OPERANDS,
-    apply,
-    broadcast_error,
-    legacy_name,
-    not_a_tensor,
-    promoted,
-    wrap,
-    write_out,
-)
+from ..core.apply import OPERANDS, apply, promoted
+from ..core.complaints import broadcast_error, legacy_name, not_a_tensor
 from ..core.dtype import COMPLEX, category
+from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops import elementwise as ops
 from .arguments import fixed
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, write_out
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.quiet import compute
 from ..core.tape import node_class
@@ -385,13 +387,13 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
 # --- distinct values and counts -------------------------------------------------------------------
 
 
-def _distinct(name: str, fun: Callable, input, dim, return_inverse, return_counts) -> Any:
+def _distinct(name: str, cls: Any, input, dim, return_inverse, return_counts) -> Any:
     x = tensor(name, input)
     axis = None if dim is None else one_dim(dim, x._a.ndim, name)
     check_ordered("unique" if axis is None else "unique_dim", x)
     if x._a.ndim == 0 and axis is not None:
-        x, axis = wrap(x._a.reshape(1)), None
-    results = [wrap(r) for r in compute(RULES[fun], [x._a], {"axis": axis})]
+        x, axis = view(x, (1,)), None
+    results = apply(cls, x, axis=axis)
     wanted = [True, return_inverse, return_counts]
     chosen = [r for r, is_wanted in zip(results, wanted, strict=True) if is_wanted]
     return tuple(chosen) if len(chosen) > 1 else chosen[0]
@@ -402,7 +404,8 @@ def _distinct(name: str, fun: Callable, input, dim, return_inverse, return_count
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements, or slices along `dim`, in order; on request where each element's value
     is among them, and how often it occurs."""
-    return _distinct("unique", ops.unique, input, dim, return_inverse, return_counts)
+    cls = Unique if dim is None else UniqueDim
+    return _distinct("unique", cls, input, dim, return_inverse, return_counts)
 
 
 @overridable
@@ -410,8 +413,8 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """One of each run of equal elements, or slices along `dim`; on request each one's run, and the
     lengths of the runs."""
-    fun = ops.unique_consecutive
-    return _distinct("unique_consecutive", fun, input, dim, return_inverse, return_counts)
+    cls = UniqueConsecutive
+    return _distinct("unique_consecutive", cls, input, dim, return_inverse, return_counts)
 
 
 @overridable

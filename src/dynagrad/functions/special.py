@@ -1,17 +1,9 @@
 """The error function, its inverse, and the gamma function's relatives under PyTorch's names."""
 
-from ..core.apply import (
-    OPERANDS,
-    apply,
-    broadcast_error,
-    legacy_name,
-    not_a_tensor,
-    promoted,
-    to_dtype,
-    unary,
-    write_out,
-)
+from ..core.apply import OPERANDS, apply, promoted, to_dtype, unary
+from ..core.complaints import broadcast_error, legacy_name, not_a_tensor
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, node_class, to_dtype, wrap
+from ..core.apply import apply, to_dtype
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tape import node_class
+from ..core.tensor import Tensor, wrap
 from ..ops import spectral as ops
 from ..ops.rule import RULES
 from . import shape

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..core.apply import apply, legacy_name
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, broadcast_error
+from ..core.apply import apply
+from ..core.complaints import broadcast_error
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor

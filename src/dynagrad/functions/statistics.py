@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import apply, legacy_name, wrap
+from ..core.apply import apply
+from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, FLOATING, category
 from ..core.overrides import overridable
 from ..core.quiet import warn
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops import statistics as ops
 from .arguments import holds, many_dims, one_dim, tensor, write_same
 from .complex import complex as complex_of

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name, wrap
 from ..core.carriers.batched import Batched, BatchLevel
 from ..core.carriers.carrier import Carrier, detached_array, here
 from ..core.carriers.dual import Dual
-from ..core.complaints import type_name
+from ..core.complaints import legacy_name, type_name
 from ..core.dtype import BY_NAME, FLOATING, category, from_numpy_dtype, get_default_dtype
 from ..core.overrides import ask_overrides, override_disabled
 from ..core.quiet import warn
@@ -27,6 +26,7 @@ from ..core.tensor import (
     note_cut,
     set_requires_grad,
     with_edge,
+    wrap,
 )
 from ..core.views import detached
 from ..core.watch import OWN, PLAIN, overriding, take_as_own, watched_call, watchers

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from ..core.apply import apply, not_a_tensor, promoted, to_dtype, unary, write_out
+from ..core.apply import apply, promoted, to_dtype, unary
+from ..core.complaints import not_a_tensor
 from ..core.dtype import FLOATING, category, number_dtype
+from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..ops import transcendental as ops

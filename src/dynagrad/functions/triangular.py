@@ -1,7 +1,9 @@
 """Triangular equations under PyTorch's names."""
 
-from ..core.apply import apply, legacy_name, node_class, promoted
+from ..core.apply import apply, promoted
+from ..core.complaints import legacy_name
 from ..core.overrides import overridable
+from ..core.tape import node_class
 from ..ops import triangular as ops
 from ..ops.rule import RULES
 from .arguments import tensor

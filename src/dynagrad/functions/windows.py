@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import legacy_name
+from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category, float32, float64, get_default_dtype, strided
 from ..core.overrides import explained
 from ..core.tensor import Tensor

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ..core.apply import wrap
 from ..core.quiet import warn
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from .optimizer import Optimizer
 from .updates import number
 

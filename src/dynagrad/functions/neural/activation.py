@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import apply, legacy_name, not_a_tensor, promoted, unary, write_out
-from ...core.complaints import type_name
+from ...core.apply import apply, promoted, unary
+from ...core.complaints import legacy_name, not_a_tensor, type_name
 from ...core.dtype import FLOATING, category
+from ...core.out import write_out
 from ...core.overrides import ask_overrides, overridable
 from ...core.random import default_generator
 from ...core.tape import node_class

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, to_dtype, wrap
+from ...core.apply import apply, to_dtype
 from ...core.carriers.carrier import Carrier
+from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
-from ...core.tensor import Tensor, edge_of
+from ...core.tensor import Tensor, edge_of, wrap
 from ...errors import C_NAMES
 from ...ops.neural import attention as ops
 from ...ops.reduction import is_half

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, not_a_tensor, promoted, recording, wrap
+from ...core.apply import apply, promoted, recording
+from ...core.complaints import legacy_name, not_a_tensor
 from ...core.dtype import FLOATING, Size, category
 from ...core.overrides import overridable
 from ...core.quiet import WARNED, quietly
 from ...core.tape import Meta
-from ...core.tensor import Tensor, edge_of, family_of
+from ...core.tensor import Tensor, edge_of, family_of, wrap
 from ...core.watch import PLAIN
 from ...ops.neural import classes as ops
 from ...ops.neural.classes import nll

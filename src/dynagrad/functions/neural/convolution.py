@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import apply, legacy_name
-from ...core.complaints import type_name
+from ...core.apply import apply
+from ...core.complaints import legacy_name, type_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import convolution as ops

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, wrap
+from ...core.apply import apply
+from ...core.complaints import legacy_name
 from ...core.overrides import overridable
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...ops.neural import ctc as ops
 from .. import elementwise, selection, shape
 from .. import reduction as reductions

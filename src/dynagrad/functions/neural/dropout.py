@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, wrap
+from ...core.apply import apply
+from ...core.complaints import legacy_name
 from ...core.dtype import FLOATING, category
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.random import default_generator
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...core.views import inplace as write_in_place
 from .. import elementwise, geometry, shape
 from ..arguments import tensor

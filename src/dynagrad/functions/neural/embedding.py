@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name, wrap
+from ...core.apply import apply
 from ...core.carriers.carrier import detached_array
+from ...core.complaints import legacy_name
 from ...core.overrides import overridable
-from ...core.tensor import Tensor, family_of
+from ...core.tensor import Tensor, family_of, wrap
 from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
 from ...ops.reduction import is_half

@@ -6,20 +6,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.apply import (
-    apply,
-    float32,
-    float64,
-    getframe,
-    legacy_name,
-    new,
-    node_class,
-    recording,
-    write_out,
-)
+from ...core.apply import apply, float32, float64, getframe, new, recording
+from ...core.complaints import legacy_name
+from ...core.out import write_out
 from ...core.overrides import ask_overrides, overridable
 from ...core.quiet import WARNED
-from ...core.tape import LIBRARY, Meta, caller, tick
+from ...core.tape import LIBRARY, Meta, caller, node_class, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view
 from ...core.watch import PLAIN, overriding

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, broadcast_error, legacy_name, promoted, to_dtype, wrap
+from ...core.apply import apply, promoted, to_dtype
+from ...core.complaints import broadcast_error, legacy_name
 from ...core.dtype import FLOATING, Size, category, number_dtype
 from ...core.overrides import overridable
 from ...core.quiet import warn
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...core.watch import PLAIN
 from ...ops.elementwise import drop
 from ...ops.neural import loss as ops

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import to_dtype, wrap, write_out
+from ...core.apply import to_dtype
+from ...core.out import write_out
 from ...core.overrides import overridable
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...core.views import detached
 from ...ops.reduction import is_half
 from .. import elementwise, powers, shape

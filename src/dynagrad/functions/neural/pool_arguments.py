@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import legacy_name
-from ...core.complaints import type_name
+from ...core.complaints import legacy_name, type_name
 from ...core.tensor import Tensor
 from ...ops.neural.pooling import Window
 

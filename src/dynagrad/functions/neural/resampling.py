@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name
-from ...core.complaints import type_name
+from ...core.apply import apply
+from ...core.complaints import legacy_name, type_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor

@@ -1,6 +1,7 @@
 """Images at arbitrary points under PyTorch's names."""
 
-from ...core.apply import apply, legacy_name
+from ...core.apply import apply
+from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...ops.neural import sampling_points as ops

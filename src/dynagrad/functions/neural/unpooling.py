@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, legacy_name
+from ...core.apply import apply
+from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import planes as ops
