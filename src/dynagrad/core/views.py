@@ -156,8 +156,12 @@ def _dead_end(t: Tensor) -> AccumulateGrad:
     are recorded, and the cotangents that arrive are dropped.
     """
     edge = leaf_edge(t)
-    edge.leaf = lambda: None
+    edge.leaf = _nobody
     return edge
+
+
+def _nobody() -> None:
+    """What stands for the leaf of a dead end."""
 
 
 def _late_view(cls: type[Node], x: Tensor, kw: dict) -> Tensor:
@@ -193,6 +197,8 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
         if node is not None:
             t._e = Output(node, number)
             t._e.family = family
+        elif edge is not None:
+            t._e = _dead_end(t)
         if type(array) is not ndarray:
             array.level.keep(t)
         made.append(t)
@@ -244,7 +250,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
     operation.
     """
     name = kw.pop("name", None) or f"{op.__name__}_"
-    needs = check_inplace(t, name, args)
+    needs = check_inplace(t, name, (*args, *kw.values()))
     given = t
     if not PLAIN and (needs or type(t._a) is not ndarray):
         # what is packed now, or recorded below a batch, must not be overwritten below
@@ -416,9 +422,15 @@ def _reads(node: Node, cell: Any) -> bool:
 
 
 def copy_(
-    t: Tensor, source: Tensor, name: str = "copy_", cls: type[Node] = CopyBackwards
+    t: Tensor,
+    source: Tensor,
+    name: str = "copy_",
+    cls: type[Node] = CopyBackwards,
+    others: tuple | None = None,
 ) -> Tensor:
-    """Write `source`, broadcast and converted, into `t`; `cls`: another node with this rule."""
+    """Write `source`, broadcast and converted, into `t`; `cls` records it as made from t's old
+    values and from `others` (None: from `source`).
+    """
     if not PLAIN:
         source = joined(source, t)
     a, b = t._a, source._a
@@ -435,7 +447,7 @@ def copy_(
 
     # A view's old values are cut out of its base's gradient by CopySlices.
     old = t if base_of(t) is None else a
-    return write(cls, t, kernel, (old, source), {}, name)
+    return write(cls, t, kernel, (old, *((source,) if others is None else others)), {}, name)
 
 
 def as_strided_view(x: Tensor, size: tuple, stride: tuple, offset: int) -> Tensor:
