@@ -33,6 +33,7 @@ from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
 from ..ops.rule import RULES
+from .quick import behind, of_three, of_two
 
 __all__ = [
     "add",
@@ -252,19 +253,37 @@ def positive(input):
     return input
 
 
+#: what multiplies a floating tensor without a conversion of dtypes
+NUMBERS = frozenset({int, float})
 Addcmul = node("AddcmulBackward0", ops.addcmul)
 Addcdiv = node("AddcdivBackward0", ops.addcdiv)
 
 
-@overridable
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2, elementwise."""
+    if out is None and type(value) in NUMBERS:
+        result = of_three(Addcmul, input, tensor1, tensor2, {"value": value})
+        if result is not None:
+            return result
+    return _addcmul(input, tensor1, tensor2, value=value, out=out)
+
+
+@behind(addcmul)
+def _addcmul(input, tensor1, tensor2, *, value=1, out=None):
     return of_operands(Addcmul, "addcmul", (input, tensor1, tensor2), out, value=plain(value))
 
 
-@overridable
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2, elementwise; at least one of the two must be floating."""
+    if out is None and type(value) in NUMBERS:
+        result = of_three(Addcdiv, input, tensor1, tensor2, {"value": value})
+        if result is not None:
+            return result
+    return _addcdiv(input, tensor1, tensor2, value=value, out=out)
+
+
+@behind(addcdiv)
+def _addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     if builtins.max(category(x._a.dtype) for x in (tensor1, tensor2)) < FLOATING:
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported. Use addcdiv on floating "
@@ -278,9 +297,20 @@ Lerp = node("LerpBackward1", ops.lerp)
 LerpNumber = node("LerpBackward0", ops.lerp_number)
 
 
-@overridable
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input), elementwise; the tensors must have one dtype."""
+    if out is None:
+        if type(weight) in NUMBERS:
+            result = of_two(LerpNumber, input, end, {"weight": weight})
+        else:
+            result = of_three(Lerp, input, end, weight)
+        if result is not None:
+            return result
+    return _lerp(input, end, weight, out=out)
+
+
+@behind(lerp)
+def _lerp(input, end, weight, *, out=None):
     if not isinstance(weight, OPERANDS):
         raise not_a_tensor("lerp", 3, "weight", weight)
     for name, x in (("end", end), ("weight", weight)):

@@ -14,6 +14,7 @@ from ..core.tensor import Tensor, wrap
 from ..ops import elementwise as ops
 from .arguments import fixed
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
+from .quick import behind, of_one, of_three, of_two
 
 __all__ = [
     "clamp",
@@ -48,31 +49,63 @@ def _ordered(name, *inputs):
             )
 
 
-@overridable
 def maximum(input, other, *, out=None):
     """The larger element of two tensors; nan wins. At a tie each side gets half of the gradient."""
+    if out is None:
+        result = of_two(Maximum, input, other, kinds="fiub")
+        if result is not None:
+            return result
+    return _maximum(input, other, out=out)
+
+
+@behind(maximum)
+def _maximum(input, other, *, out=None):
     _ordered("maximum", input, other)
     return of_tensors(Maximum, "maximum", (input, other), out)
 
 
-@overridable
 def minimum(input, other, *, out=None):
     """The smaller element of two tensors; nan wins. At a tie each side gets half of the
     gradient."""
+    if out is None:
+        result = of_two(Minimum, input, other, kinds="fiub")
+        if result is not None:
+            return result
+    return _minimum(input, other, out=out)
+
+
+@behind(minimum)
+def _minimum(input, other, *, out=None):
     _ordered("minimum", input, other)
     return of_tensors(Minimum, "minimum", (input, other), out)
 
 
-@overridable
 def fmax(input, other, *, out=None):
     """The larger element of two tensors; a number wins over nan."""
+    if out is None:
+        result = of_two(Fmax, input, other, kinds="fiub")
+        if result is not None:
+            return result
+    return _fmax(input, other, out=out)
+
+
+@behind(fmax)
+def _fmax(input, other, *, out=None):
     _ordered("fmax", input, other)
     return of_tensors(Fmax, "fmax", (input, other), out)
 
 
-@overridable
 def fmin(input, other, *, out=None):
     """The smaller element of two tensors; a number wins over nan."""
+    if out is None:
+        result = of_two(Fmin, input, other, kinds="fiub")
+        if result is not None:
+            return result
+    return _fmin(input, other, out=out)
+
+
+@behind(fmin)
+def _fmin(input, other, *, out=None):
     _ordered("fmin", input, other)
     return of_tensors(Fmin, "fmin", (input, other), out)
 
@@ -87,12 +120,22 @@ ClampMin = node("ClampMinBackward1", ops.clamp_low)
 ClampMax = node("ClampMaxBackward1", ops.clamp_high)
 ClampMinNumber = node("ClampMinBackward0", ops.clamp_number)
 ClampMaxNumber = node("ClampMaxBackward0", ops.clamp_number)
+#: limits of floating tensors that leave their dtype alone
+LIMITS = frozenset({int, float, type(None)})
 
 
-@overridable
 def clamp(input, min=None, max=None, *, out=None):
     """input limited to [min, max]: two numbers or two tensors, one of which may be None; nan
     stays."""
+    if out is None and type(min) in LIMITS and type(max) in LIMITS and min is not max:
+        result = of_one(ClampNumber, input, {"low": min, "high": max})
+        if result is not None:
+            return result
+    return _clamp(input, min, max, out=out)
+
+
+@behind(clamp)
+def _clamp(input, min=None, max=None, *, out=None):
     if not isinstance(input, Tensor):
         raise not_a_tensor("clamp", 1, "input", input)
     if min is None and max is None:
@@ -165,10 +208,18 @@ clamp_max_ = in_place(clamp_max)
 Where = node("WhereBackward0", ops.where)
 
 
-@overridable
 def where(condition, input=None, other=None, *, out=None) -> Any:
     """input where the condition holds, else other, elementwise; where(condition): the indices at
     which it holds."""
+    if out is None:
+        result = of_three(Where, condition, input, other, first="b")
+        if result is not None:
+            return result
+    return _where(condition, input, other, out=out)
+
+
+@behind(where)
+def _where(condition, input=None, other=None, *, out=None) -> Any:
     if not isinstance(condition, Tensor):
         raise TypeError(
             f"where(): argument 'condition' (position 1) must be Tensor, not "

@@ -4,18 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from ...core.apply import apply, to_dtype, wrap, write_out
+from ...core.apply import apply, to_dtype
 from ...core.dtype import numpy_dtype
-from ...core.overrides import overridable
+from ...core.out import write_out
 from ...core.quiet import warn
 from ...core.random import default_generator
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...core.views import detached
+from ...core.watch import PLAIN
 from ...ops.neural import softmax as ops
 from ...ops.shape import cast
 from .. import elementwise
 from ..arguments import one_dim, tensor
 from ..extremes import argmax
+from ..quick import behind, of_one
 from ..sampling import drawn
 from .activation import View, floating, node
 
@@ -35,6 +37,14 @@ def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Te
     return apply(cls, x, axis=axis)
 
 
+def _quick(cls: Any, x: Any, dim: int) -> Tensor | None:
+    """softmax or its logarithm along a dimension that exists; None: ask the general half."""
+    if type(x) not in PLAIN:
+        return None
+    ndim = x._a.ndim
+    return of_one(cls, x, {"axis": dim % ndim}) if ndim and -ndim <= dim < ndim else None
+
+
 def implicit_dim(name: str, ndim: int) -> int:
     """The dimension that softmax takes where none is given, with PyTorch's warning."""
     warn(
@@ -44,21 +54,40 @@ def implicit_dim(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-@overridable
 def torch_softmax(input, dim, dtype=None, *, out=None):
     """exp(input) / sum(exp(input)) along `dim`."""
+    if type(dim) is int and dtype is None and out is None:
+        result = _quick(Softmax, input, dim)
+        if result is not None:
+            return result
+    return _softmax(input, dim, dtype, out=out)
+
+
+torch_softmax.__name__ = "softmax"
+
+
+@behind(torch_softmax)
+def _softmax(input, dim, dtype=None, *, out=None):
     result = _along(Softmax, "softmax", "softmax", input, dim, dtype)
     return result if out is None else write_out("softmax", out, result)
 
 
-@overridable
 def torch_log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(input)) along `dim`."""
+    if type(dim) is int and dtype is None and out is None:
+        result = _quick(LogSoftmax, input, dim)
+        if result is not None:
+            return result
+    return _log_softmax(input, dim, dtype, out=out)
+
+
+torch_log_softmax.__name__ = "log_softmax"
+
+
+@behind(torch_log_softmax)
+def _log_softmax(input, dim, dtype=None, *, out=None):
     result = _along(LogSoftmax, "log_softmax", "log_softmax", input, dim, dtype)
     return result if out is None else write_out("log_softmax", out, result)
-
-
-torch_softmax.__name__, torch_log_softmax.__name__ = "softmax", "log_softmax"
 
 
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
