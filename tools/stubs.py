@@ -51,7 +51,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self, overload
 from .dtype import device as _device, dtype as _dtype, layout as _layout
 '''
-VARIABLES, imported = "AsStrided: type[Node]\nnew: Any", dict[str, str]()
+VARIABLES, imported = (
+    "AsStrided: type[Node]\nViewAsReal: type[Node]\nViewAsComplex: type[Node]\nnew: Any",
+    dict[str, str](),
+)
 
 
 def spelled(annotation: Any) -> str:

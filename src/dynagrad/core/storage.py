@@ -41,7 +41,7 @@ def geometry(view: Any, base: Any) -> dict[str, Any]:
     }
 
 
-def as_pairs(array: np.ndarray) -> np.ndarray:
+def as_pairs(array: Any) -> np.ndarray:
     """Complex memory as pairs of real numbers, in a last dimension of two."""
     real = array.real
     strides = (*array.strides, real.itemsize)

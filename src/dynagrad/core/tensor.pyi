@@ -1094,6 +1094,8 @@ class Tensor:
     def svd(self, /, some: Any = True, compute_uv: Any = True, *, out: Any = None) -> Any: ...
 
 AsStrided: type[Node]
+ViewAsReal: type[Node]
+ViewAsComplex: type[Node]
 new: Any
 
 def wrap(array: Any) -> Tensor: ...
