@@ -273,6 +273,7 @@ SAMPLES: dict[str, list[Call]] = {
     + [call(apart(4, 3), axis=0, descending=False), call(real(), axis=0, descending=True)],
     "topk": [call(apart(3, 4), k=2, axis=1, largest=x) for x in (False, True)]
     + [call(apart(4, 3), k=2, axis=0, largest=True), call(real(), k=1, axis=0, largest=True)],
+    **dict.fromkeys(("unique", "unique_consecutive"), [call(apart(2, 4), axis=None)]),
     "kth": [
         call(a, k=2, axis=0, keepdims=k) for a in (apart(3), apart(3, 4)) for k in (False, True)
     ]
@@ -520,7 +521,6 @@ CONSTANTS: dict[str, list[Call]] = {
     "quantile_places": [call(real(2, 3), how=how) for how in ("floor", "ceil", "nearest")],
     "searchsorted": [call(ordered(5), real(2, 3), right=right) for right in (True, False)]
     + [call(ordered(2, 5), real(2, 3), right=False)],
-    **dict.fromkeys(("unique", "unique_consecutive"), [call(whole(2, 4, below=3), axis=None)]),
     "bincount": [call(given([0, 3, 1, 1]), length=5), call(given([0, 3, 1, 1]), real(4), length=5)],
     "histogram": [
         call(real(9), bins=4, low=-1.0, high=1.5),
@@ -549,7 +549,7 @@ BY_DEFINITION = {
 ONCE = {"ctc"}
 
 #: rules that raise, because PyTorch has no derivative
-REFUSING = {"floor_divide", "heaviside", "remainder_of_number"}
+REFUSING = {"floor_divide", "heaviside", "remainder_of_number", "unique", "unique_consecutive"}
 
 
 for file in sorted((Path(__file__).parent / "samples").glob("[a-z]*.py")):

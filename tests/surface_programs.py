@@ -31,6 +31,9 @@ VALUES = [5, -10, 3, 15, -5, 9, -2, 7, -14, 2, 11, -6, 0, 12, -1, 4]
 
 # x, y, z: tensors; n: a small number; d: a dimension of x; k: a number for y's place; i: indices
 # into dimension d of x; m: a mask of x's shape; t: the library; F: its nn.functional
+#
+# Two are written so that PyTorch promises what they do: polar's derivative by a negative length has
+# the wrong sign there, and kron does not notice that an operand is overwritten.
 POINTWISE = """
 t.add(x, y) | x - y | x * y | x / y | x + n | n - x | x * 0.5 | x / (n + 1) | -x | x ** 2 | 2 ** x | x ** y
 x // y | x % y | x // 2 | t.fmod(x, y) | t.remainder(x, n + 1) | t.floor_divide(x, y) | t.true_divide(x, y)
@@ -43,7 +46,7 @@ t.where(x > 0, x, y) | t.where(m, x, 0.5) | t.where(m, 1, x) | t.lerp(x, y, 0.25
 t.hypot(x, y) | t.atan2(x, y) | t.copysign(x, y) | t.copysign(x, -1) | t.heaviside(x, y) | t.xlogy(x, y) | t.logaddexp(x, y) | t.ldexp(x, y)
 x > y | x <= y | x == y | x != y | x > 0 | x == n | x.isnan() | x.isfinite() | t.isclose(x, y) | x.logical_not() | t.logical_and(x, y) | t.logical_xor(x, y)
 x & y | x | y | x ^ y | ~x | x << 1 | x >> n | t.gcd(x, y) | t.bitwise_and(x, n)
-x.real | x.imag | x.conj() | t.conj_physical(x) | t.complex(x, y) | t.polar(x, y) | x.isreal() | t.view_as_real(x)
+x.real | x.imag | x.conj() | t.conj_physical(x) | t.complex(x, y) | t.polar(x.abs(), y) | x.isreal() | t.view_as_real(x)
 F.relu(x) | F.gelu(x) | F.silu(x) | F.softplus(x) | F.leaky_relu(x, 0.1) | F.elu(x) | F.hardtanh(x) | F.hardsigmoid(x) | F.logsigmoid(x) | F.softsign(x) | F.threshold(x, 0.1, 20.0) | F.hardshrink(x) | F.mish(x)
 """
 REDUCING = """
@@ -69,7 +72,7 @@ x.scatter_add(d, x.argsort(dim=d, stable=True), x) | x.scatter_reduce(d, x.argso
 t.searchsorted(t.tensor([-1.0, 0.0, 1.0], dtype=t.float64), x.detach()) | t.isin(x, y) | t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0] | F.one_hot(i) | F.embedding(i, x)
 """
 PRODUCTS = """
-x @ y | x.mm(y) | x.mv(y) | x.dot(y) | t.outer(x, y) | t.matmul(x.mT, x) | t.einsum('ij,kj->ik', x, y) | t.addmm(z, x, y) | t.bmm(x, y) | t.inner(x, y) | t.tensordot(x, y, 1) | t.kron(x, y) | F.linear(x, y) | t.linalg.cross(x, y) | t.cdist(x, y) | F.mse_loss(x, y) | F.l1_loss(x, y, reduction='none') | F.smooth_l1_loss(x, y) | F.layer_norm(x, x.shape[-1:]) | t.addmv(z, x, y) | t.baddbmm(z, x, y) | t.vdot(x, y)
+x @ y | x.mm(y) | x.mv(y) | x.dot(y) | t.outer(x, y) | t.matmul(x.mT, x) | t.einsum('ij,kj->ik', x, y) | t.addmm(z, x, y) | t.bmm(x, y) | t.inner(x, y) | t.tensordot(x, y, 1) | t.kron(x.clone(), y.clone()) | F.linear(x, y) | t.linalg.cross(x, y) | t.cdist(x, y) | F.mse_loss(x, y) | F.l1_loss(x, y, reduction='none') | F.smooth_l1_loss(x, y) | F.layer_norm(x, x.shape[-1:]) | t.addmv(z, x, y) | t.baddbmm(z, x, y) | t.vdot(x, y)
 """
 WRITING = """
 x.add_(y) | x.mul_(y) | x.sub_(y, alpha=2) | x.div_(y) | x.add_(1) | x.mul_(0.5) | x.pow_(2) | x.floor_divide_(2) | x.remainder_(2) | x.neg_() | x.abs_() | x.tanh_() | x.sin_() | x.exp_() | x.sigmoid_() | x.sqrt_() | x.floor_() | x.round_() | x.relu_() | x.reciprocal_() | x.square_()
@@ -188,6 +191,10 @@ class Side:
             return error
         return list(found) if isinstance(found, tuple | list) else [found]
 
+    def lacks(self, t: Any) -> bool:
+        """Whether a result shall join the pool: it is small, and not there yet."""
+        return t.numel() <= 400 and t.dim() <= 6 and not any(r is t for r in self.pool)
+
 
 def is_view_of_many(x: torch.Tensor) -> bool:
     """Whether several of its elements lie in one place."""
@@ -199,6 +206,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.theirs, self.mine = Side(torch), Side(dynagrad)
+        self.done: list[Step] = []
         #: the versions that tensors had when they joined: what a function does inside is its own
         self.joined = [(0, 0)] * len(self.mine.pool)
 
@@ -237,13 +245,19 @@ class Pair:
             return False
         if "detach_" in step.text and (x._base is not None or len(sharing) > 1):
             return False
+        # It leaves a result the history of the values that it has overwritten.
+        if "logical_not_" in step.text and x.requires_grad and not base.is_leaf:
+            return False
         _ = _usable(x)
         return True
 
     def step(self, step: Step) -> None:
         """One step on both sides, compared."""
         before = [t._version for t in self.mine.pool]
+        self.done.append(step)
         theirs, mine = self.theirs.run(step), self.mine.run(step)
+        if any(t.requires_grad and t.dtype not in DIFFERENTIABLE for t in self.theirs.pool):
+            raise Abandoned
         if isinstance(theirs, Exception):
             if not isinstance(mine, Exception):
                 if _lacks_kernel(theirs):  # more dtypes are served here
@@ -273,7 +287,7 @@ class Pair:
                   ((self.mine, x), (self.theirs, y))]  # fmt: skip
         if places[0] != places[1]:
             raise Discrepancy(f"the result is tensor {places[0]} instead of {places[1]}")
-        if not places[0] and y.numel() <= 400 and y.dim() <= 6:
+        if self.theirs.lacks(y):
             self.joined.append((x._version, y._version))
             self.mine.pool.append(x)
             self.theirs.pool.append(y)
@@ -310,6 +324,11 @@ class Pair:
     def gradients(self) -> None:
         """The gradients of all leaves, of everything that can be reached."""
         found = [_gradients(self.theirs), _gradients(self.mine)]
+        writes = "modified by an inplace|has been modified inplace"
+        if re.search(writes, str(found[0])) and not isinstance(found[1], Exception):
+            found[0] = self.undisturbed()  # what formulas save is each library's own business
+            if isinstance(found[0], Exception):
+                return
         theirs, mine = found
         if isinstance(theirs, Exception) and not PROMISED.search(str(theirs)):
             return  # a formula of PyTorch's that does not take these dtypes or shapes
@@ -326,13 +345,31 @@ class Pair:
             if h is not None:
                 close(g, h, f"gradient of leaf {k}", slack=100)
 
+    def undisturbed(self) -> Any:
+        """PyTorch's gradients where writes do not touch what operations have saved."""
+        side = Side(torch)
+        with torch.autograd.graph.allow_mutation_on_saved_tensors():
+            for step in self.done:
+                found = side.run(step)
+                for t in [] if isinstance(found, Exception) else found:
+                    if isinstance(t, torch.Tensor) and side.lacks(t):
+                        side.pool.append(t)
+            return _gradients(side)
+
 
 #: errors of a backward pass that PyTorch's documentation promises
 PROMISED = re.compile("modified by an inplace operation|no_grad mode|does not require grad")
 
 
+#: what has gradients; PyTorch lets some writes make integers require them
+DIFFERENTIABLE = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+DIFFERENTIABLE |= {torch.complex128, torch.complex64}
+
+
 class Abandoned(Exception):
-    """A write that PyTorch has no kernel for was done here: the two can go no further."""
+    """A write that PyTorch has no kernel for was done here, or one there that makes no sense: the
+    two can go no further.
+    """
 
 
 def _overlaps(x: torch.Tensor) -> bool:
@@ -376,7 +413,9 @@ def _said(error: BaseException) -> str:
 
 def _lacks_kernel(error: BaseException) -> bool:
     """Whether PyTorch has just not built this operation for the dtype."""
-    lacks = r"not implemented for|not supported|unsupported|does not support|Unsupported|not support"
+    lacks = (
+        r"not implemented for|not supported|unsupported|does not support|Unsupported|not support"
+    )
     return bool(re.search(lacks, str(error)))
 
 

@@ -8,10 +8,11 @@ from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, category
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tensor import Tensor
+from ..core.tape import AccumulateGrad, grad_mode
+from ..core.tensor import Tensor, base_of, edge_of
 from ..core.views import copy_
 from ..ops import comparison as ops
-from ..ops.conversion import fill
+from ..ops.conversion import discard
 from .arguments import holds, tensor
 from .elementwise import node, of_tensors
 
@@ -269,15 +270,39 @@ def logical_not(input, *, out=None):
 
 
 def _written(op, kind):
-    """The in-place variant of an operation whose results are flags: they are written as numbers of
-    the tensor's own dtype; the derivative by the old values is 0.
+    """The in-place variant of a comparison, whose results are written as numbers of the tensor's own
+    dtype; the derivatives by the old values and by the other operand are 0.
     """
-    cls = node(f"{kind}Backward1", fill)
+    of_number, of_two = node(f"{kind}Backward0", discard), node(f"{kind}Backward1", discard)
 
     def variant(input, *args, **kw):
-        result = op(input, *args, **kw)
-        return copy_(input, result, f"{op.__name__}_", cls)
+        flags = op(input, *args, **kw)
+        others = tuple([x for x in (*args, *kw.values()) if isinstance(x, Tensor)])
+        return copy_(input, flags, f"{op.__name__}_", of_two if others else of_number, others)
 
+    return _as_variant(variant, op)
+
+
+def _written_logical(op, kind):
+    """The in-place variant of a logical operation: as above, but a leaf may be written, which it
+    stays, as in PyTorch.
+    """
+    cls = node(f"{kind}Backward1", discard)
+
+    def variant(input, *args, **kw):
+        flags = op(input, *args, **kw)
+        base = base_of(input)
+        root = edge_of(input if base is None else base)
+        token = grad_mode.set(grad_mode.get() and type(root) is not AccumulateGrad)
+        try:
+            return copy_(input, flags, f"{op.__name__}_", cls, ())
+        finally:
+            grad_mode.reset(token)
+
+    return _as_variant(variant, op)
+
+
+def _as_variant(variant, op):
     variant.__name__ = variant.__qualname__ = f"{op.__name__}_"
     variant.__doc__ = f"`{op.__name__}`, written into the tensor's own memory. Returns the tensor."
     variant.__module__ = op.__module__
@@ -290,7 +315,7 @@ lt_ = less_ = _written(lt, "Lt")
 le_ = less_equal_ = _written(le, "Le")
 gt_ = greater_ = _written(gt, "Gt")
 ge_ = greater_equal_ = _written(ge, "Ge")
-logical_and_ = _written(logical_and, "LogicalAnd")
-logical_or_ = _written(logical_or, "LogicalOr")
-logical_xor_ = _written(logical_xor, "LogicalXor")
-logical_not_ = _written(logical_not, "LogicalNot")
+logical_and_ = _written_logical(logical_and, "LogicalAnd")
+logical_or_ = _written_logical(logical_or, "LogicalOr")
+logical_xor_ = _written_logical(logical_xor, "LogicalXor")
+logical_not_ = _written_logical(logical_not, "LogicalNot")

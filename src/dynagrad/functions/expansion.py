@@ -93,7 +93,7 @@ def sum_to_size(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
 
 @overridable
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors expanded to their common shape, views."""
+    """The tensors expanded to their common shape: views, but for those that have it already."""
     if len(tensors) == 1 and isinstance(tensors[0], list | tuple):
         tensors = tuple(tensors[0])
     shapes = [
@@ -103,7 +103,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     if error is not None:
         raise error
     shape = np.broadcast_shapes(*shapes)
-    return tuple([_expand(x, shape) for x in tensors])
+    return tuple([x if x._a.shape == shape else _expand(x, shape) for x in tensors])
 
 
 def broadcast_shapes(*shapes: Any) -> Size:

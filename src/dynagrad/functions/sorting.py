@@ -1,6 +1,5 @@
 """Sorting, selection by rank, quantiles, distinct values and counts under PyTorch's names."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.quiet import compute
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape
@@ -21,7 +19,7 @@ from .elementwise import add, mul, sub
 from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
 from .return_types import return_type
-from .shape import contiguous
+from .shape import contiguous, view
 
 __all__ = [
     "argsort",
@@ -51,6 +49,9 @@ MedianAlong = node_class("MedianBackward1", RULES[ops.median_along])
 NanmedianAll = node_class("NanmedianBackward0", RULES[ops.nanmedian_of])
 NanmedianAlong = node_class("NanmedianBackward1", RULES[ops.nanmedian_along])
 Mode = node_class("ModeBackward0", RULES[ops.mode])
+Unique = node_class("Unique2Backward0", RULES[ops.unique])
+UniqueDim = node_class("UniqueDimBackward0", RULES[ops.unique])
+UniqueConsecutive = node_class("UniqueConsecutiveBackward0", RULES[ops.unique_consecutive])
 
 SortResult = return_type("sort", "values", "indices")
 TopkResult = return_type("topk", "values", "indices")

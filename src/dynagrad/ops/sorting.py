@@ -9,6 +9,7 @@ import numpy as np
 from .batching import along_axis, batch_size, leading, merged
 from .creation import zeros
 from .cumulative import placed, taken
+from .elementwise import underivable
 from .extremes import evenly, evenly_jvp, picked, picked_jvp
 from .joining import stack
 from .layout import arranged, contiguous, memory_axes
@@ -331,7 +332,17 @@ def _span(x):
     return (low - 1, high + 1) if low == high else (low, high)
 
 
-constant(unique, results=3, batch=_no_batch)
-constant(unique_consecutive, results=3, batch=_no_batch)
+general(
+    unique,
+    lambda g0, *, axis: underivable("_unique2" if axis is None else "unique_dim"),
+    results=3,
+    batch=_no_batch,
+)
+general(
+    unique_consecutive,
+    lambda g0: underivable("unique_consecutive"),
+    results=3,
+    batch=_no_batch,
+)
 constant(bincount, batch=_count_batch)
 constant(histogram, batch=_histogram_batch)
