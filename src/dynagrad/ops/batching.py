@@ -7,7 +7,7 @@ Each takes `values`, and `flags` that tell which of them have the batch as first
 import math
 from typing import Any
 
-from .shape import broadcast_to, reshape, transpose
+from .shape import broadcast_to, of_rank, reshape, transpose
 
 
 def batch_size(values, flags):
@@ -15,17 +15,13 @@ def batch_size(values, flags):
     return next(v.shape[0] for v, flag in zip(values, flags, strict=True) if flag)
 
 
-def of_rank(v, rank):
-    """A batch with dimensions of size 1 behind the batch's, up to `rank` for each example."""
-    if v.ndim > rank:
-        return v
-    return reshape(v, shape=(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]))
-
-
-def aligned(values, flags):
-    """The values with dimensions of size 1 behind the batch's, so that all have the same rank."""
-    rank = max([getattr(v, "ndim", 0) - flag for v, flag in zip(values, flags, strict=True)])
-    return [of_rank(v, rank) if flag else v for v, flag in zip(values, flags, strict=True)]
+def aligned(values, flags, own=None):
+    """The values with dimensions of size 1 behind the batch's, so that all have the same rank, not
+    counting the last dimensions of their `own` (numbers, one a value).
+    """
+    given = list(zip(values, flags, own or (0,) * len(values), strict=True))
+    rank = max([getattr(v, "ndim", 0) - flag - n for v, flag, n in given])
+    return [of_rank(v, rank + n) if flag else v for v, flag, n in given]
 
 
 def with_batch(v, flag, size) -> Any:
@@ -95,6 +91,11 @@ def shaped(result, shape):
     if type(result) is tuple:
         return tuple([reshape(r, shape=shape) for r in result])
     return reshape(result, shape=shape)
+
+
+def over_all(reduce):
+    """`batch=` of functions of all elements: of each example by `reduce`, over dimensions."""
+    return lambda fun, values, flags, kw: reduce(merged(values[0]), axes=(1,), keepdims=False)
 
 
 def along_axis(fun, values, flags, kw):

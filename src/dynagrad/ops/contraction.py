@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .batching import batch_size, of_rank, with_batch
+from .batching import as_rows, batch_size, of_rank, with_batch
 from .elementwise import in_single, is_half
 from .reduction import sum_over
 from .rule import ALIGNED, LEADING, general, linear, multilinear, primitive, same
@@ -230,8 +230,7 @@ def _affine_batch(fun, values, flags, kw):
     bias, x, y = values
     if flags[0] or flags[2] or bias.ndim > 1:
         return _with_bias(bias, x, y, flags, kw)
-    rows = reshape(x, shape=(x.shape[0] * x.shape[1], x.shape[2]))
-    return reshape(fun(bias, rows, y), shape=(*x.shape[:2], y.shape[1]))
+    return reshape(fun(bias, as_rows(x), y), shape=(*x.shape[:2], y.shape[1]))
 
 
 general(

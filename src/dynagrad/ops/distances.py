@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 
-from .batching import aligned
 from .contraction import swap
 from .elementwise import keep
 from .indexing import index, unindex
 from .norms import absolute_power, signed_power, vector_norm
 from .reduction import divide_or_zero, sum_over
-from .rule import LEADING, general, primitive
+from .rule import ALIGNED, LEADING, general, primitive
 from .shape import reshape
 
 #: the largest number of coordinate differences held at once
@@ -82,11 +81,7 @@ def _cdist_y(t, x, y, out, *, p):
     return -_pushed(t, _differences(x, y), out, p)
 
 
-def _aligned_batch(fun, values, flags, kw):
-    return fun(*aligned(values, flags), **kw)
-
-
-general(cdist, _cdist_vjp, joint=True, jvp=(_cdist_x, _cdist_y), batch=_aligned_batch)
+general(cdist, _cdist_vjp, joint=True, jvp=(_cdist_x, _cdist_y), batch=ALIGNED)
 
 
 @primitive
@@ -128,17 +123,13 @@ general(
     _euclidean_vjp,
     joint=True,
     jvp=(_euclidean_x, _euclidean_y),
-    batch=_aligned_batch,
+    batch=ALIGNED,
 )
 
 
 @primitive
 def pdist(x, *, p):
     """The p-norms of x_i - x_j for i < j, row by row, (P (P - 1) / 2,)."""
-    return _norms_of_pairs(x, p)
-
-
-def _norms_of_pairs(x, p):
     i, j = np.triu_indices(x.shape[-2], 1)
     result = np.zeros((*x.shape[:-2], len(i)), x.dtype)
     step = max(BLOCK // max(math.prod(x.shape[:-2]) * x.shape[-1], 1), 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .batching import along_axis, merged, shaped
+from .batching import along_axis, merged, over_all, shaped
 from .indexing import gather, ungather
 from .layout import in_rows
 from .reduction import kept_shape, real_dtype, spread, sum_over
@@ -87,17 +87,12 @@ def evenly_jvp(t, x, out):
     return sum_over(t * share, axes=None, keepdims=False)
 
 
-def _batch_of_all(over):
-    """Each example's extreme is one over all dimensions but the batch's."""
-    return lambda fun, values, flags, kw: over(merged(values[0]), axes=(1,), keepdims=False)
-
-
 constant(tie_share, batch=LEADING)
 general(amax_over, _amax_vjp, jvp=_amax_jvp, batch=LEADING)
 general(amin_over, _amax_vjp, jvp=_amax_jvp, batch=LEADING)
 general(aminmax_over, _aminmax_vjp, results=2, jvp=_aminmax_jvp, batch=LEADING)
-general(maximum_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(amax_over))
-general(minimum_of, evenly, jvp=evenly_jvp, batch=_batch_of_all(amin_over))
+general(maximum_of, evenly, jvp=evenly_jvp, batch=over_all(amax_over))
+general(minimum_of, evenly, jvp=evenly_jvp, batch=over_all(amin_over))
 
 
 def picked(g0, x_meta, out1, *, axis, keepdims):

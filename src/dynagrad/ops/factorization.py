@@ -239,7 +239,7 @@ linear(
     unreflectors,
     lambda g, x_meta: reflectors(g, count=x_meta.shape[-1], unit=0),
     fresh=True,
-    batch=lambda fun, values, flags, kw: fun(*values, **kw),
+    batch=ALIGNED,
 )
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .batching import behind
+from .batching import behind, over_all
 from .cumulative import cumprod, shift
 from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
@@ -167,11 +167,6 @@ def _spread_batch(fun, values, flags, kw):
     return fun(x, shape=shape, axes=axes, keepdims=kw["keepdims"])
 
 
-def _total_batch(fun, values, flags, kw):
-    (x,) = values
-    return sum_over(x, axes=behind(None, x.ndim - 1), keepdims=False)
-
-
 linear(
     spread,
     lambda g, *, axes, keepdims: sum_over(g, axes=axes, keepdims=keepdims),
@@ -192,7 +187,7 @@ linear(
 linear(
     total,
     lambda g, x_meta: spread(g, shape=x_meta.shape, axes=None, keepdims=False),
-    batch=_total_batch,
+    batch=over_all(sum_over),
 )
 
 
@@ -249,14 +244,9 @@ def _mean_as_vjp(g, x_meta, *, axes, keepdims):
     return expand_back(g, x_meta, axes, keepdims)
 
 
-def _average_batch(fun, values, flags, kw):
-    (x,) = values
-    return mean_over(x, axes=behind(None, x.ndim - 1), keepdims=False)
-
-
 linear(mean_over, _mean_vjp, batch=LEADING)
 linear(mean_as, _mean_as_vjp, batch=LEADING)
-linear(average, _average_vjp, batch=_average_batch)
+linear(average, _average_vjp, batch=over_all(mean_over))
 
 
 @primitive

@@ -60,8 +60,10 @@ def broadcast_to(x, *, shape):
     return restrided(x, shape, tuple(strides[::-1]))
 
 
-def _of_rank(v, rank):
+def of_rank(v, rank):
     """A batch with dimensions of size 1 behind the batch's, up to `rank` for each example."""
+    if v.ndim > rank:
+        return v
     return reshape(v, shape=(v.shape[0], *(1,) * (rank + 1 - v.ndim), *v.shape[1:]))
 
 
@@ -77,7 +79,7 @@ def _sum_batch(fun, values, flags, kw):
 def _broadcast_batch(fun, values, flags, kw):
     (x,) = values
     shape = kw["shape"]
-    return fun(_of_rank(x, len(shape)), **{**kw, "shape": (x.shape[0], *shape)})
+    return fun(of_rank(x, len(shape)), **{**kw, "shape": (x.shape[0], *shape)})
 
 
 linear(sum_to, lambda g, x_meta: broadcast_to(g, shape=x_meta.shape), batch=_sum_batch)
@@ -284,7 +286,7 @@ def _strided_batch(fun, values, flags, kw):
     if not count:
         return reshape(x, shape=(0, *(size if fun is as_strided else shape)))
     rest = [
-        broadcast_to(y if not flags[1] else _of_rank(y, len(size)), shape=moved["size"])
+        broadcast_to(y if not flags[1] else of_rank(y, len(size)), shape=moved["size"])
         for y in rest
     ]
     return fun(x, *rest, **moved)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .batching import of_rank
+from .batching import aligned
 from .contraction import swap
 from .indexing import getitem
 from .rule import ALIGNED, general, linear, primitive
@@ -40,15 +40,7 @@ def matrix_batch(*dims):
     PyTorch has.
     """
 
-    def batch(fun, values, flags, kw):
-        sizes = [v.ndim - f - d for v, f, d in zip(values, flags, dims, strict=True)]
-        most = max(sizes)
-        values = [
-            of_rank(v, most + d) if f else v for v, f, d in zip(values, flags, dims, strict=True)
-        ]
-        return fun(*values, **kw)
-
-    return batch
+    return lambda fun, values, flags, kw: fun(*aligned(values, flags, dims), **kw)
 
 
 def rows_of(x, first, end):

@@ -6,11 +6,10 @@ derivative but computed again, as in Dao et al., "FlashAttention" (2022).
 
 import numpy as np
 
-from ..batching import aligned
 from ..contraction import swap
 from ..layout import empty_like
 from ..reduction import is_half, sum_over
-from ..rule import LEADING, general, primitive
+from ..rule import ALIGNED, LEADING, general, primitive
 from ..shape import cast
 from .softmax import softmax
 
@@ -102,5 +101,5 @@ general(
     _attention_vjp,
     joint=True,
     jvp=(_pushed_q, _pushed_k, _pushed_v, _pushed_mask),
-    batch=lambda fun, values, flags, kw: fun(*aligned(values, flags), **kw),
+    batch=ALIGNED,
 )

@@ -5,12 +5,12 @@ Imports NumPy only.
 
 import numpy as np
 
-from ..batching import batch_size, with_batch
+from ..batching import as_rows, batch_size, moved, with_batch
 from ..elementwise import keep
 from ..indexing import gather, ungather
 from ..reduction import is_half, sum_over
 from ..rule import constant, general, linear, multilinear, primitive
-from ..shape import cast, reshape, transpose
+from ..shape import cast, reshape
 
 # `padding` is the number of a row, or None; an array of numbers where tables of a batch are one.
 
@@ -38,16 +38,6 @@ def add_rows(x, index, *, rows, padding):
     return result
 
 
-def _batch_last(x, rank):
-    """The batch's dimension behind the `rank` ones that follow it."""
-    return transpose(x, axes=(*range(1, rank + 1), 0, *range(rank + 1, x.ndim)))
-
-
-def _batch_first(x, rank):
-    """The dimension behind the first `rank` ones in front of them."""
-    return transpose(x, axes=(rank, *range(rank), *range(rank + 1, x.ndim)))
-
-
 def _in_one_table(index, padding, rows, size):
     """Indices, and the padding's, into the tables of all examples as one."""
     starts = np.arange(size) * rows
@@ -62,19 +52,18 @@ def _take_batch(fun, values, flags, kw):
     if not flags[0]:
         return fun(table, index, padding=padding)
     if not flags[1]:
-        return _batch_first(fun(_batch_last(table, 1), index, padding=padding), index.ndim)
+        return moved(fun(moved(table, 0, 1), index, padding=padding), index.ndim, 0)
     size, rows = table.shape[:2]
     index, padding = _in_one_table(index, padding, rows, size)
-    table = reshape(table, shape=(size * rows, *table.shape[2:]))
-    return fun(table, index, padding=padding)
+    return fun(as_rows(table), index, padding=padding)
 
 
 def _add_batch(fun, values, flags, kw):
     x, index = values
     rows, padding = kw["rows"], kw["padding"]
     if not flags[1]:
-        table = fun(_batch_last(x, index.ndim), index, rows=rows, padding=padding)
-        return _batch_first(table, 1)
+        table = fun(moved(x, 0, index.ndim), index, rows=rows, padding=padding)
+        return moved(table, 1, 0)
     size = batch_size(values, flags)
     index, padding = _in_one_table(index, padding, rows, size)
     x = with_batch(x, flags[0], size)
@@ -189,7 +178,7 @@ def _bag_weight(g, weight_meta, scale, index, bag):
     return add_rows(rows, index, rows=weight_meta.shape[0], padding=None)
 
 
-def _bag_scale(g, weight, scale_meta, index, bag):
+def _bag_scale(g, weight, index, bag):
     rows = take_rows(g, bag, padding=None) * take_rows(weight, index, padding=None)
     return sum_over(rows, axes=(1,), keepdims=False)
 
@@ -200,9 +189,8 @@ def _bag_batch(fun, values, flags, kw):
     *tables, index, bag = [with_batch(v, flag, size) for v, flag in zip(values, flags, strict=True)]
     rows, bags = tables[0].shape[1], kw["bags"]
     lead = np.arange(size)[:, None]
-    flat = [reshape(v, shape=(v.shape[0] * v.shape[1], *v.shape[2:])) for v in tables]
     index, bag = [reshape(v, shape=(-1,)) for v in (index + lead * rows, bag + lead * bags)]
-    result = fun(*flat, index, bag, bags=size * bags)
+    result = fun(*map(as_rows, tables), index, bag, bags=size * bags)
     return reshape(result, shape=(size, bags, *result.shape[1:]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..reduction import is_half
-from ..rule import general, linear, primitive
+from ..rule import ALIGNED, general, linear, primitive
 from .resampling import laid_out
 
 # --- with a number --------------------------------------------------------------------------------
@@ -142,21 +142,17 @@ def _folded(x, axis, n, before, after, mode):
     return result
 
 
-def _as_it_is(fun, values, flags, kw):
-    return fun(*values, **kw)
-
-
 linear(
     pad_edges,
     lambda g, x_meta, *, widths, mode: add_edges(
         g, widths=widths, mode=mode, sizes=x_meta.shape[-len(widths) :]
     ),
     fresh=True,
-    batch=_as_it_is,
+    batch=ALIGNED,
 )
 linear(
     add_edges,
     lambda g, *, widths, mode: pad_edges(g, widths=widths, mode=mode),
     fresh=True,
-    batch=_as_it_is,
+    batch=ALIGNED,
 )

@@ -9,11 +9,10 @@ from itertools import product
 
 import numpy as np
 
-from ..batching import leading
 from ..creation import zeros
 from ..indexing import add_at
 from ..reduction import is_half
-from ..rule import constant, linear, primitive
+from ..rule import ALIGNED, LEADING, constant, linear, primitive
 from .resampling import laid_out
 
 # --- by number ------------------------------------------------------------------------------------
@@ -63,23 +62,19 @@ def max_back(x, like, i, *, rank):
     return laid_out(into_planes(x, i, like.shape[-rank:], add=True), like)
 
 
-def _leading_batch(fun, values, flags, kw):
-    return fun(*leading(values, flags), **kw)
-
-
 linear(
     pick_planes,
     lambda g, i, x_meta, *, rank: unpick_planes(g, i, sizes=x_meta.shape[-rank:]),
     None,
     fresh=True,
-    batch=_leading_batch,
+    batch=LEADING,
 )
 linear(
     unpick_planes,
     lambda g, i, *, sizes: pick_planes(g, i, rank=len(sizes)),
     None,
     fresh=True,
-    batch=_leading_batch,
+    batch=LEADING,
 )
 linear(
     max_back,
@@ -87,14 +82,14 @@ linear(
     lambda g, like_meta: zeros(shape=like_meta.shape, dtype=like_meta.dtype, like=g),
     None,
     fresh=True,
-    batch=_leading_batch,
+    batch=LEADING,
 )
 linear(
     unpool_planes,
     lambda g, i, *, sizes: pick_planes(g, i, rank=len(sizes)),
     None,
     fresh=True,
-    batch=_leading_batch,
+    batch=LEADING,
 )
 
 
@@ -187,5 +182,5 @@ def fractional_max_places(x, samples, *, kernel, sizes):
     return _best(candidates())
 
 
-constant(adaptive_max_places, batch=lambda fun, values, flags, kw: fun(*values, **kw))
-constant(fractional_max_places, batch=_leading_batch)
+constant(adaptive_max_places, batch=ALIGNED)
+constant(fractional_max_places, batch=LEADING)

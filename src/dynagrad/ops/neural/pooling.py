@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..batching import leading
 from ..reduction import is_half
-from ..rule import constant, general, linear, primitive
+from ..rule import ALIGNED, LEADING, constant, general, linear, primitive
 from ..shape import restrided
 from .planes import into_planes, pick_planes
 from .resampling import laid_out
@@ -45,11 +44,6 @@ class Window(NamedTuple):
         """The elements that this tap has in all windows, the padding counted."""
         start = tap * self.dilation
         return slice(start, start + (self.count - 1) * self.stride + 1, self.stride)
-
-
-def _alone(fun, values, flags, kw):
-    """`batch=` of functions of one array, in which the batch is one more leading dimension."""
-    return fun(*values, **kw)
 
 
 def _padded(x, windows, value):
@@ -214,10 +208,6 @@ def from_taps(x, taps, *, windows, sizes):
     return result
 
 
-def _taps_batch(fun, values, flags, kw):
-    return fun(*leading(values, flags), **kw)
-
-
 def _at_taps(t, taps, windows):
     sizes = t.shape[-len(windows) :]
     return pick_planes(t, places_of_taps(taps, windows=windows, sizes=sizes), rank=len(windows))
@@ -233,21 +223,21 @@ general(
     lambda g0, x, out1, *, windows: _max_gradient(g0, x, out1, windows),
     results=2,
     jvp=lambda t, out1, *, windows: (_at_taps(t, out1, windows), None),
-    batch=_alone,
+    batch=ALIGNED,
 )
 general(
     max_windows,
     lambda g, x, *, windows: _max_gradient(g, x, max_and_taps(x, windows=windows)[1], windows),
     jvp=lambda t, x, *, windows: _at_taps(t, max_and_taps(x, windows=windows)[1], windows),
-    batch=_alone,
+    batch=ALIGNED,
 )
-constant(places_of_taps, batch=_alone)
+constant(places_of_taps, batch=ALIGNED)
 linear(
     from_taps,
     lambda g, taps, *, windows: _at_taps(g, taps, windows),
     None,
     fresh=True,
-    batch=_taps_batch,
+    batch=LEADING,
 )
 
 
@@ -330,7 +320,7 @@ linear(
         sizes=x_meta.shape[-len(windows) :],
     ),
     fresh=True,
-    batch=_alone,
+    batch=ALIGNED,
 )
 linear(
     spread_avg,
@@ -338,5 +328,5 @@ linear(
         g, windows=windows, include=include, divisor=divisor
     ),
     fresh=True,
-    batch=_alone,
+    batch=ALIGNED,
 )

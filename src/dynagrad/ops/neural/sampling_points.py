@@ -11,7 +11,7 @@ import numpy as np
 from ..batching import rowwise
 from ..joining import stack
 from ..reduction import is_half, sum_over
-from ..rule import constant, general, linear, multilinear, primitive
+from ..rule import ALIGNED, constant, general, linear, multilinear, primitive
 from ..shape import cast, reshape
 from .resampling import CUBIC, cubic
 
@@ -282,11 +282,11 @@ linear(
     affine_grid,
     lambda g, *, sizes, align: add_affine_grid(g, sizes=sizes, align=align),
     fresh=True,
-    batch=lambda fun, values, flags, kw: fun(values[0], **kw),
+    batch=ALIGNED,
 )
 linear(
     add_affine_grid,
     lambda g, *, sizes, align: affine_grid(g, sizes=sizes, align=align),
     fresh=True,
-    batch=lambda fun, values, flags, kw: fun(values[0], **kw),
+    batch=ALIGNED,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..rule import linear, primitive
+from ..rule import ALIGNED, linear, primitive
 from ..shape import inverse
 from .resampling import laid_out
 
@@ -30,5 +30,5 @@ linear(
         last=x_meta.shape[len(x_meta.shape) - rank :],
     ),
     fresh=True,
-    batch=lambda fun, values, flags, kw: fun(*values, **kw),
+    batch=ALIGNED,
 )
