@@ -266,7 +266,7 @@ OUT_RULES: dict[str, OutRule] = {
         "gather scatter scatter_add scatter_reduce index_add index_copy index_reduce "
         "slice_scatter take_along_dim max.values max.indices min.values min.indices sort.values "
         "sort.indices topk.values topk.indices sum.dtype nansum.dtype prod.dtype mean.dtype "
-        "cumsum.dtype cumprod.dtype",
+        "cumsum.dtype cumprod.dtype linalg_matrix_power.product",
         OUT_EXACT,
     ),
     **_alike("signbit isposinf isneginf", "{name} does not support non-boolean outputs."),
@@ -280,6 +280,7 @@ OUT_RULES: dict[str, OutRule] = {
         "dot vdot matmul linalg_matmul",
         "result dtype {out} does not match input dtype {own}",
     ),
+    "multi_dot": OutRule("multi_dot(): expected out tensor to have dtype {c_own} but got {c_out}"),
     **_alike(
         "tensordot inner",
         "tensordot: Expected the output tensor to have dtype {own}, but got an output tensor with "
@@ -288,7 +289,8 @@ OUT_RULES: dict[str, OutRule] = {
     "mv": OutRule("addmv input tensors must have the same dtype, but got {out}, {own}, and {own}"),
     "addbmm": OutRule("self and mat2 must have the same dtype, but got {out} and {own}"),
     **_alike(
-        "diff.copy logcumsumexp cummax.values cummax.indices cummin.values cummin.indices",
+        "diff.copy logcumsumexp cummax.values cummax.indices cummin.values cummin.indices "
+        "native_batch_norm",
         "expected scalar_type {own} but found {out}",
     ),
     **_alike(

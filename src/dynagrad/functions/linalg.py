@@ -200,7 +200,10 @@ def tensorsolve(A, B, dims=None, *, out=None):
 @overridable
 def matrix_power(A, n, *, out=None):
     """The product of n copies of a square matrix; of its inverse for negative n."""
-    return put("linalg_matrix_power", out, _power(A, n), exact=False)
+    # Repeated squares are copied into `out=`, which converts; a product is computed in it.
+    is_copied = n in (0, 1) or (abs(n) > 2 and abs(n) & (abs(n) - 1) == 0)
+    name = "linalg_matrix_power" if is_copied else "linalg_matrix_power.product"
+    return put(name, out, _power(A, n), exact=False)
 
 
 def _power(A: Any, n: int) -> Tensor:
