@@ -114,9 +114,10 @@ def erfc64(x):
 
 
 class Lines(NamedTuple):
-    """A function on [-limit, limit] as straight lines around the multiples of 1 / steps."""
+    """A function from `low` to `high` as straight lines around the multiples of 1 / steps."""
 
-    limit: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     #: a number whose neighbours in float32 are 1 / steps away: x + shift is x rounded to the
     #: nearest multiple, counted by the lowest bits
     shift: np.ndarray
@@ -126,7 +127,8 @@ class Lines(NamedTuple):
 
 
 def lines(fun, steps, limit, ends):
-    """The table of a function, given in float64, which has the values `ends` beyond the limit."""
+    """The table of a function, given in float64, on [-limit, limit]; it has the values
+    `ends` beyond."""
     middle = np.arange(-limit * steps, limit * steps + 1) / steps
     low, high = fun(middle - 0.5 / steps), fun(middle + 0.5 / steps)
     slope = (high - low) * steps
@@ -135,14 +137,14 @@ def lines(fun, steps, limit, ends):
     table = np.empty(middle.size, np.complex64)
     table.real, table.imag = np.where(intercept == 0, -0.0, intercept), slope  # for -0.0 itself
     table[0], table[-1] = ends
-    shift = np.float32(1.5 * 2**23 / steps)
-    first = shift.view(np.int32) - np.int32(limit * steps)
-    return Lines(np.float32(limit), shift, first, table)
+    shift = np.array(1.5 * 2**23 / steps, np.float32)
+    first = np.array(shift.view(np.int32) - limit * steps, np.int32)
+    return Lines(np.array(-limit, np.float32), np.array(limit, np.float32), shift, first, table)
 
 
 def read_off(x, out, held):
     """The tabulated function of a float32 array, written to `out`."""
-    x.clip(-held.limit, held.limit, out)
+    x.clip(held.low, held.high, out)
     places = np.add(out, held.shift, out=...).view(np.int32)
     places -= held.first
     # nan is rounded to a place beyond the table: the last line's slope of 0 keeps it nan

@@ -24,7 +24,7 @@ _BITS = {np.dtype(f): np.dtype(i) for f, i in (("f2", "i2"), ("f4", "i4"), ("f8"
 def relu(x):
     """max(x, 0); nan stays."""
     zero = _ZERO.get(x.dtype, 0)
-    if x.size < LONG or x.dtype.kind != "f":
+    if x.size < 512 or x.dtype.kind != "f":
         return np.maximum(x, zero)
     return x.clip(zero, _INF[x.dtype])  # a seventh of what np.maximum takes for a number
 
@@ -169,7 +169,7 @@ def softplus(x, *, beta, threshold):
         return in_single(softplus, x, beta=beta, threshold=threshold)
     if beta == 1 and threshold >= 17 and x.dtype == np.float32:
         # above 17 the sum is x in float32
-        return in_blocks(_softplus32_into, x) if x.size >= LONG else _smooth(x)
+        return in_blocks(_softplus32_into, x)
     t = x * beta
     return np.where(t > threshold, x, _smooth(t) / beta)
 
@@ -187,14 +187,15 @@ def _softplus32_into(x, out):
     """_smooth with log1p(e) = log(w) + (e - (w - 1)) / w for w = 1 + e, rounded: a third of what
     np.log1p takes.
     """
-    e = np.abs(x)
+    one = ONES[x.dtype]
+    e = np.abs(x, out=...)
     np.exp(np.negative(e, e), e)
-    w = e + 1
-    e -= np.subtract(w, 1, out)
+    w = np.add(e, one, out=...)
+    e -= np.subtract(w, one, out)
     e /= w
     np.log(w, w)
     w += e
-    np.add(w, x.clip(0, np.inf, out), out)
+    np.add(w, relu(x), out)
 
 
 def _softplus_vjp(g, x, *, beta, threshold):
