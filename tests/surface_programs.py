@@ -238,7 +238,7 @@ class Pair:
         # Views of a view made under no_grad, and hidden writes to memory that graphs know, have
         # no promised history.
         sharing = [t for t in pool if t.untyped_storage().data_ptr() == memory]
-        hidden = step.silent or not x.requires_grad or "data" in step.text
+        hidden = step.silent or not x.requires_grad or "logical_not_" in step.text
         base = x if x._base is None else x._base
         views = [t for t in sharing if t._base is not None and t.requires_grad]
         if any(t._base is not base or (hidden and t._base.is_leaf) for t in views):

@@ -270,7 +270,7 @@ def logical_not(input, *, out=None):
 
 
 def _written(op, kind):
-    """The in-place variant of a comparison, whose results are written as numbers of the tensor's own
+    """The in-place variant of a comparison: the flags are written as numbers of the tensor's own
     dtype; the derivatives by the old values and by the other operand are 0.
     """
     of_number, of_two = node(f"{kind}Backward0", discard), node(f"{kind}Backward1", discard)

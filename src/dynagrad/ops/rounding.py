@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .complex import conj
 from .elementwise import drop, in_single, is_half, keep, missing, nothing
 from .rule import ALIGNED, elementwise, general, primitive, same
 
@@ -60,34 +61,27 @@ def sgn(x):
     return result
 
 
-@primitive
-def conj(x):
-    """The complex conjugate; a real array itself."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
-
-
-def _sgn_vjp(g, x, x_meta):
-    if x_meta.dtype.kind != "c":
-        return nothing(g)
-    # s = x / |x|, d|x| = Re(conj(s) dx): ds = (dx - s d|x|) / |x|, transposed
-    s, size = sgn(x), np.absolute(x)
-    inner = g * s
-    along = (inner + conj(inner)) / 2
-    return drop((g - along * conj(s)) / (size + np.equal(size, 0)), np.equal(size, 0))
-
-
-def _sgn_jvp(t, x, x_meta):
-    if x_meta.dtype.kind != "c":
-        return nothing(t)
-    s, size = sgn(x), np.absolute(x)
+def _across(t, s, size):
+    """(t - s Re(conj(s) t)) / size, and 0 where that is 0: for s = x / |x| the derivative of s."""
     inner = t * conj(s)
     along = (inner + conj(inner)) / 2
     return drop((t - along * s) / (size + np.equal(size, 0)), np.equal(size, 0))
 
 
+def _sgn_vjp(g, x, x_meta):
+    if x_meta.dtype.kind != "c":
+        return nothing(g)
+    return _across(g, conj(sgn(x)), np.absolute(x))
+
+
+def _sgn_jvp(t, x, x_meta):
+    if x_meta.dtype.kind != "c":
+        return nothing(t)
+    return _across(t, sgn(x), np.absolute(x))
+
+
 elementwise(sign, lambda g: nothing(g))
 general(sgn, _sgn_vjp, jvp=_sgn_jvp, batch=ALIGNED)
-elementwise(conj, lambda g: np.conjugate(g))
 elementwise(np.absolute, lambda g, x: g * conj(sgn(x)))
 
 
@@ -97,9 +91,8 @@ def copysign(x, y):
     return np.copysign(x, y)
 
 
-elementwise(
-    copysign, lambda g, x, y: drop(g * copysign(sign(x), y) * sign(x), x == 0), lambda g: nothing(g)
-)
+# sign is 0 at 0, where PyTorch's derivative is 0 too
+elementwise(copysign, lambda g, x, out: g * (sign(x) * sign(out)), lambda g: nothing(g))
 
 
 @primitive
@@ -108,10 +101,7 @@ def copysign_number(x, *, number):
     return np.copysign(x, x.dtype.type(number))
 
 
-elementwise(
-    copysign_number,
-    lambda g, x, *, number: drop(g * copysign_number(sign(x), number=number) * sign(x), x == 0),
-)
+elementwise(copysign_number, lambda g, x, out: g * (sign(x) * sign(out)))
 
 
 # --- quotients without remainder, and remainders --------------------------------------------------
