@@ -146,11 +146,11 @@ def read_off(x, out, held):
     """The tabulated function of a float32 array, written to `out`."""
     x.clip(held.low, held.high, out)
     places = np.add(out, held.shift, out=...).view(np.int32)
-    places -= held.first
+    np.subtract(places, held.first, places)
     # nan is rounded to a place beyond the table: the last line's slope of 0 keeps it nan
     found = held.table.take(places.astype(np.intp), mode="clip")
-    out *= found.imag
-    out += found.real
+    np.multiply(out, found.imag, out)
+    np.add(out, found.real, out)
 
 
 @cache

@@ -17,7 +17,10 @@ def in_blocks(kernel, x):
     the results together."""
     if x.size <= BLOCK:
         result = np.empty_like(x)
-        kernel(x, result)
+        if x.ndim > 1 and x.flags.c_contiguous:  # strided passes take a third in one dimension
+            kernel(x.reshape(-1), result.reshape(-1))
+        else:
+            kernel(x, result)
         return result
     x = np.asarray(x, order="A") if x.flags.forc else np.array(x, order="C")
     result = np.empty_like(x)

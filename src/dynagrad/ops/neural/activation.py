@@ -169,7 +169,7 @@ def softplus(x, *, beta, threshold):
         return in_single(softplus, x, beta=beta, threshold=threshold)
     if beta == 1 and threshold >= 17 and x.dtype == np.float32:
         # above 17 the sum is x in float32
-        return in_blocks(_softplus32_into, x)
+        return np.logaddexp(x, _ZERO[x.dtype]) if x.size < 64 else in_blocks(_softplus32_into, x)
     t = x * beta
     return np.where(t > threshold, x, _smooth(t) / beta)
 
