@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+from numpy import ndarray
+
 from ..core.apply import apply
-from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, category
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor
+from ..core.watch import PLAIN
 from ..ops import extremes as ops
 from ..ops.rule import RULES
-from .arguments import many_dims, numpy_names, one_dim, tensor, truth
+from .arguments import many_dims, no_kernel, numpy_names, one_dim, tensor, truth
 from .reduction import constant_of
 from .return_types import return_type
 from .selection import maximum, minimum
+from .shortcut import direct, direct_pair, made, shortcut
 
 __all__ = [
     "amax",
@@ -66,10 +69,8 @@ def check_ordered(name: str, x: Tensor, *, refuse_bool: bool = False) -> None:
     """NotImplementedError for complex elements, which have no order, and for bools on request."""
     kind = category(x._a.dtype)
     if kind == COMPLEX or (refuse_bool and kind == BOOL):
-        raise NotImplementedError(
-            f"\"{name}\" not implemented for '{legacy_name(x._a.dtype)}'\nit needs elements with "
-            "an order; convert first, as in x.abs() or x.int()"
-        )
+        advice = "It needs elements with an order; convert first, as in x.abs() or x.int()"
+        raise no_kernel(name, x._a.dtype, advice)
 
 
 def put_pair(name: str, kind: Any, pair: tuple, out: Any) -> Any:
@@ -93,6 +94,20 @@ def put_pair(name: str, kind: Any, pair: tuple, out: Any) -> Any:
 # --- max and min ----------------------------------------------------------------------------------
 
 
+def _short_extreme(all_node: Any, along_node: Any, kind: Any) -> Callable[..., Any]:
+    def short(input, dim=None, keepdim=False):
+        a = input._a
+        if a.dtype.kind not in "fiu" or not a.size or type(keepdim) is not bool:
+            return None
+        if dim is None:
+            return direct(all_node, input, {})
+        if type(dim) is not int or not -a.ndim <= dim < a.ndim:
+            return None
+        return direct_pair(along_node, kind, input, {"axis": dim % a.ndim, "keepdims": keepdim})
+
+    return short
+
+
 def _extreme(name: str, all_node, along_node, binary, kind, args: tuple) -> Any:
     input, dim, keepdim, out, other = args
     x = tensor(name, input)
@@ -113,6 +128,7 @@ def _extreme(name: str, all_node, along_node, binary, kind, args: tuple) -> Any:
     return put_pair(name, kind, pair, out)
 
 
+@shortcut(_short_extreme(MaxAll, MaxAlong, MaxResult))
 @overridable
 @numpy_names
 def max(input, dim=None, keepdim=False, *, out=None, other=None):
@@ -125,6 +141,7 @@ def max(input, dim=None, keepdim=False, *, out=None, other=None):
     return _extreme("max", *nodes, MaxResult, (input, dim, keepdim, out, other))
 
 
+@shortcut(_short_extreme(MinAll, MinAlong, MinResult))
 @overridable
 @numpy_names
 def min(input, dim=None, keepdim=False, *, out=None, other=None):
@@ -147,6 +164,19 @@ def _axes(name: str, x: Tensor, dim: Any) -> tuple[int, ...]:
     return axes
 
 
+def _short_amost(cls: Any) -> Callable[..., Any]:
+    def short(input, dim=(), keepdim=False):
+        a = input._a
+        n = a.ndim
+        if type(dim) is not int or not -n <= dim < n or not a.size or type(keepdim) is not bool:
+            return None
+        if a.dtype.kind not in "fiu":
+            return None
+        return direct(cls, input, {"axes": (dim % n,), "keepdims": keepdim})
+
+    return short
+
+
 def _amost(name: str, cls: Any, input, dim, keepdim, out) -> Tensor:
     x = tensor(name, input)
     axes = _axes(name, x, dim)
@@ -155,6 +185,7 @@ def _amost(name: str, cls: Any, input, dim, keepdim, out) -> Tensor:
     return result if out is None else write_out(name, out, result)
 
 
+@shortcut(_short_amost(Amax))
 @overridable
 @numpy_names
 def amax(input, dim=(), keepdim=False, *, out=None):
@@ -162,6 +193,7 @@ def amax(input, dim=(), keepdim=False, *, out=None):
     return _amost("amax", Amax, input, dim, keepdim, out)
 
 
+@shortcut(_short_amost(Amin))
 @overridable
 @numpy_names
 def amin(input, dim=(), keepdim=False, *, out=None):
@@ -192,6 +224,24 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     return AminmaxResult(*(write_out("aminmax", o, r) for o, r in zip(out, pair, strict=True)))
 
 
+def _short_place(fun: Callable) -> Callable[..., Any]:
+    kernel = RULES[fun].kernel
+
+    def short(input, dim=None, keepdim=False):
+        a = input._a
+        if type(input) not in PLAIN or type(a) is not ndarray or a.dtype.kind not in "fiu":
+            return None
+        if dim is not None:
+            if type(dim) is not int or not -a.ndim <= dim < a.ndim:
+                return None
+            dim %= a.ndim
+        if not a.size or type(keepdim) is not bool:
+            return None
+        return made(kernel(a, axis=dim, keepdims=keepdim))
+
+    return short
+
+
 def _place(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     x = tensor(name, input)
     kind = category(x._a.dtype)
@@ -210,6 +260,7 @@ def _place(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     return result if out is None else write_out(name, out, result)
 
 
+@shortcut(_short_place(ops.argmax))
 @overridable
 @numpy_names
 def argmax(input, dim=None, keepdim=False, *, out=None):
@@ -217,6 +268,7 @@ def argmax(input, dim=None, keepdim=False, *, out=None):
     return _place("argmax", ops.argmax, input, dim, keepdim, out)
 
 
+@shortcut(_short_place(ops.argmin))
 @overridable
 @numpy_names
 def argmin(input, dim=None, keepdim=False, *, out=None):

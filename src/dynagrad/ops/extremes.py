@@ -3,7 +3,7 @@
 import numpy as np
 
 from .batching import along_axis, merged, over_all, shaped
-from .indexing import gather, ungather
+from .indexing import gather, starts, ungather
 from .layout import in_rows
 from .reduction import kept_shape, real_dtype, spread, sum_over
 from .rule import LEADING, constant, general, primitive
@@ -25,16 +25,53 @@ def tie_share(x, y, *, axes, keepdims, nan_ties=False, absolute=False):
     return np.asarray(share.astype(real_dtype(x.dtype)))
 
 
+#: the dtypes whose argmax is quicker than maximum.reduce along rows, and their sizes of arrays of
+#: which that is true as a whole
+_PLACED = {np.dtype(name) for name in ("float32", "float64", "int64")}
+_FEW = 4096
+
+
+def _in_rows(x, axis, place):
+    """The extremes of the rows of a matrix and where they are, by argmax or argmin.
+
+    These find the first nan, if there is one, as maximum and minimum do; they need half the time.
+    None where they would not do.
+    """
+    if x.ndim != 2 or axis != 1 or not x.flags.c_contiguous or x.dtype not in _PLACED:
+        return None
+    places = place(x, 1)
+    return x.take(places + starts(*x.shape)), places
+
+
+_argmax, _argmin = np.ndarray.argmax, np.ndarray.argmin
+
+
+def _over(x, axes, keepdims, reduce, place):
+    """The extremes over `axes`."""
+    if axes is not None and len(axes) == 1:
+        found = _in_rows(x, axes[0], place)
+        if found is not None:
+            return found[0].reshape(-1, 1) if keepdims else found[0]
+    return in_rows(np.asarray(reduce(x, axes, None, None, keepdims)))
+
+
+def _of_all(x, reduce, place):
+    """The extreme of all elements."""
+    if 0 < x.size <= _FEW and x.dtype in _PLACED:
+        return np.array(x.item(place(x)), x.dtype)
+    return np.asarray(reduce(x, None))
+
+
 @primitive
 def amax_over(x, *, axes, keepdims):
     """The greatest element over `axes`; nan if there is one."""
-    return in_rows(np.maximum.reduce(x, axes, out=..., keepdims=keepdims))
+    return _over(x, axes, keepdims, np.maximum.reduce, _argmax)
 
 
 @primitive
 def amin_over(x, *, axes, keepdims):
     """The least element over `axes`; nan if there is one."""
-    return in_rows(np.minimum.reduce(x, axes, out=..., keepdims=keepdims))
+    return _over(x, axes, keepdims, np.minimum.reduce, _argmin)
 
 
 @primitive
@@ -47,13 +84,13 @@ def aminmax_over(x, *, axes, keepdims):
 @primitive
 def maximum_of(x):
     """The greatest of all elements, whose derivative nans share too."""
-    return np.maximum.reduce(x, None, out=...)
+    return _of_all(x, np.maximum.reduce, _argmax)
 
 
 @primitive
 def minimum_of(x):
     """The least of all elements, whose derivative nans share too."""
-    return np.minimum.reduce(x, None, out=...)
+    return _of_all(x, np.minimum.reduce, _argmin)
 
 
 def _amax_vjp(g, x, out, *, axes, keepdims):
@@ -115,13 +152,23 @@ def picked_jvp(t, x_meta, out1, *, axis, keepdims):
     return reshape(gather(t, places, axis=axis), shape=out1.shape), None
 
 
+def _along(x, axis, keepdims, reduce, place):
+    """The extremes along a dimension and where each first is."""
+    found = _in_rows(x, axis, place)
+    if found is None:
+        value = np.asarray(reduce(x, axis, None, None, keepdims))
+        return in_rows(value), in_rows(np.asarray(place(x, axis, keepdims=keepdims)))
+    if keepdims:
+        return found[0].reshape(-1, 1), found[1].reshape(-1, 1)
+    return found
+
+
 @primitive
 def max_along(x, *, axis, keepdims):
     """The greatest elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    value = in_rows(np.maximum.reduce(x, axis, out=..., keepdims=keepdims))
-    return value, in_rows(np.asarray(np.argmax(x, axis, keepdims=keepdims)))
+    return _along(x, axis, keepdims, np.maximum.reduce, _argmax)
 
 
 @primitive
@@ -129,20 +176,19 @@ def min_along(x, *, axis, keepdims):
     """The least elements along a dimension (nan if there is one) and where each first is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    value = in_rows(np.minimum.reduce(x, axis, out=..., keepdims=keepdims))
-    return value, in_rows(np.asarray(np.argmin(x, axis, keepdims=keepdims)))
+    return _along(x, axis, keepdims, np.minimum.reduce, _argmin)
 
 
 @primitive
 def argmax(x, *, axis, keepdims):
     """The place of the first greatest element along a dimension, or in row-major order (None)."""
-    return np.asarray(np.argmax(x, axis if x.ndim else None, keepdims=keepdims))
+    return np.asarray(x.argmax(axis if x.ndim else None, keepdims=keepdims))
 
 
 @primitive
 def argmin(x, *, axis, keepdims):
     """The place of the first least element along a dimension, or in row-major order (None)."""
-    return np.asarray(np.argmin(x, axis if x.ndim else None, keepdims=keepdims))
+    return np.asarray(x.argmin(axis if x.ndim else None, keepdims=keepdims))
 
 
 def _place_batch(fun, values, flags, kw):

@@ -4,6 +4,7 @@ Imports NumPy only.
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,12 +204,34 @@ linear(
 # --- one index for every element --------------------------------------------------------------
 
 
+def starts(count, step):
+    """The numbers of the first elements of `count` rows of length `step`, a constant."""
+    return _few_starts(count, step) if count <= 4096 else np.arange(count) * step
+
+
+@lru_cache(256)
+def _few_starts(count, step):
+    return np.arange(count) * step
+
+
+@lru_cache(256)
+def _columns(count):
+    """The numbers 0 ... count - 1, a constant."""
+    return np.arange(count)
+
+
 def _grid(shape, i, axis):
     """The row-major numbers, in an array of `shape`, of the elements (.., i[..], ..) along
     `axis`.
     """
     if not shape:
         return np.zeros(i.shape, np.int64)
+    if len(shape) == 2:
+        count, step = i.shape[1 - axis], shape[1]
+        if axis == 1:
+            return i + starts(count, step).reshape(-1, 1) if count > 1 else i
+        places = i * step if step != 1 else i
+        return places + (_columns(count) if count <= 4096 else np.arange(count))
     places: Any = 0
     step = 1
     for d in range(len(shape) - 1, -1, -1):
