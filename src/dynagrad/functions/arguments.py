@@ -12,13 +12,14 @@ from numpy import ndarray
 from .. import errors
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
-from ..core.complaints import not_a_tensor, refuse_out
+from ..core.complaints import legacy_name, not_a_tensor, refuse_out, type_name
 from ..core.out import write_out
 from ..core.tensor import Tensor
 
 #: what a Tensor may hold
 ARRAYS = (ndarray, Carrier)
 _least, _largest = np.minimum.reduce, np.maximum.reduce  # half the cost of the methods
+_FEW = 4096  # up to this number of elements argmin and argmax cost less
 
 
 def tensor(name: str, value: Any, position: int = 1, argument: str = "input") -> Tensor:
@@ -78,6 +79,46 @@ def sizes(shape: tuple, name: str = "", argument: str = "size") -> tuple[int, ..
     return tuple(found)
 
 
+def one_size(value: Any) -> int | None:
+    """A size given as an int, a NumPy integer or a tensor with one integer; None if it is none."""
+    kind = type(value)
+    if kind is int:
+        return value
+    if isinstance(value, Tensor):
+        a = value._a
+        return int(a.item()) if a.size == 1 and a.dtype.kind in "iu" else None
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return None
+    return int(value)
+
+
+def whole(name: str, value: Any, argument: str, position: int = 0) -> int:
+    """`value`, which must be an int, or a tensor with one; TypeError otherwise."""
+    n = one_size(value)
+    if n is None:
+        place = f" (position {position})" if position else ""
+        raise TypeError(
+            f"{name}(): argument '{argument}'{place} must be int, not {type_name(value)}"
+        )
+    return n
+
+
+def check_expands(have: tuple, want: tuple) -> None:
+    """Raise PyTorch's error unless shape `have` can be expanded to `want`."""
+    if len(have) > len(want):
+        raise RuntimeError(
+            f"The number of sizes provided ({len(want)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({len(have)}): shape {list(have)} does not fit {list(want)}"
+        )
+    for k in range(1, len(have) + 1):
+        if have[-k] not in (1, want[-k]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({want[-k]}) must match the existing size "
+                f"({have[-k]}) at non-singleton dimension {len(want) - k}.  Target sizes: "
+                f"{list(want)}.  Tensor sizes: {list(have)}"
+            )
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 #: NumPy's names of parameters, which PyTorch takes as well
 SPELLINGS = {"axis": "dim", "keepdims": "keepdim"}
@@ -112,7 +153,25 @@ def c_name(d: np.dtype) -> str:
 
 def c_type(d: np.dtype) -> str:
     """A dtype as messages about numbers that do not fit call it."""
-    return f"{d.name}_t" if d.kind in "iu" else c_name(d)
+    return f"{d.name}_t" if d.kind in "iu" and d.name != "int32" else c_name(d)
+
+
+# --- dtypes that are refused ----------------------------------------------------------------------
+
+
+def no_kernel(
+    kernel: str, d: np.dtype, advice: str = "Convert it first, as in x.float()."
+) -> NotImplementedError:
+    """PyTorch's error for a routine, which it calls `kernel`, that does not serve a dtype."""
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{legacy_name(d)}'\n{advice}")
+
+
+def check_scalar_type(wanted: np.dtype, given: np.dtype, advice: str) -> None:
+    """Raise PyTorch's error unless two operands, which are not promoted, have one dtype."""
+    if wanted != given:
+        raise RuntimeError(
+            f"expected scalar type {legacy_name(wanted)} but found {legacy_name(given)}\n{advice}"
+        )
 
 
 def kept(array: Any, *sources: Any) -> Any:
@@ -143,11 +202,26 @@ def apart(out: Tensor, *inputs: Any) -> None:
 # --- values inside of transforms ------------------------------------------------------------------
 
 
+def held_by(carrier: Any) -> Any:
+    """What a carrier holds: an array, or the carrier of the next level."""
+    return payload(carrier.value if isinstance(carrier, Batched) else carrier.primal)
+
+
+def innermost(array: Any) -> Any:
+    """The array below all carriers: of a batch, all examples."""
+    while isinstance(array, Carrier):
+        array = held_by(array)
+    return array
+
+
 def bounds(array: Any) -> tuple[Any, Any]:
     """The least and the greatest element, of all examples of a batch; (0, -1) if there is none."""
-    while isinstance(array, Carrier):
-        array = payload(array.value if isinstance(array, Batched) else array.primal)  # pyright: ignore
-    return (_least(array, None), _largest(array, None)) if array.size else (0, -1)
+    array = innermost(array)
+    if not array.size:
+        return 0, -1
+    if array.size <= _FEW:
+        return array.item(array.argmin()), array.item(array.argmax())
+    return _least(array, None), _largest(array, None)
 
 
 def holds(array: Any, everywhere: bool) -> bool:
@@ -163,12 +237,9 @@ def settled(array: Any) -> Any:
     """
     held = array
     while isinstance(held, Carrier):
-        if isinstance(held, Batched):
-            if held.is_batched:
-                return array
-            held = payload(held.value)
-        else:
-            held = held.primal  # pyright: ignore
+        if isinstance(held, Batched) and held.is_batched:
+            return array
+        held = held_by(held)
     return held
 
 

@@ -19,6 +19,7 @@ from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.elementwise import is_half
 from ..ops.rule import RULES
+from .arguments import check_expands, check_scalar_type, no_kernel
 
 __all__ = [
     "addbmm",
@@ -55,6 +56,7 @@ Addr = node_class("AddrBackward0", RULES[ops.addr])
 View = node_class("ViewBackward0", RULES[shapes.reshape])
 UnsafeView = node_class("UnsafeViewBackward0", RULES[shapes.reshape])
 NO_FLIP = (False, False)
+NO_PROMOTION = "Products do not promote: convert one operand, as in x.to(y.dtype)."
 
 
 # --- checks ---------------------------------------------------------------------------------------
@@ -70,9 +72,7 @@ def tensors(name: str, *named: tuple[str, object]) -> None:
 def no_bool(name: str, x: Tensor) -> None:
     """Raise for bool tensors, for which PyTorch has no products."""
     if x._a.dtype.kind == "b":
-        raise NotImplementedError(
-            f"\"{name}\" not implemented for 'Bool'\nConvert the tensors first, as in x.int()."
-        )
+        raise no_kernel(name, x._a.dtype, "Convert the tensors first, as in x.int().")
 
 
 def _ctype(x: Tensor) -> str:
@@ -87,7 +87,7 @@ def same_dtype(x: Tensor, y: Tensor) -> None:
     if x._a.dtype != y._a.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_ctype(x)} != {_ctype(y)}\n"
-            "Products do not promote: convert one operand, as in x.to(y.dtype)."
+            + NO_PROMOTION
         )
 
 
@@ -105,7 +105,8 @@ def flips(x: Tensor, y: Tensor) -> tuple[bool, bool]:
     return (f.f_contiguous and not f.c_contiguous, h.f_contiguous and not h.c_contiguous)
 
 
-def _result(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+def put(name: str, out: Tensor | None, result: Tensor) -> Tensor:
+    """The result, or `out` after it was written there."""
     return result if out is None else write_out(name, out, result)
 
 
@@ -137,7 +138,7 @@ def dot(input, tensor, *, out=None):
     """The sum of input * tensor for two vectors: sum_i input_i tensor_i."""
     tensors("dot", ("input", input), ("tensor", tensor))
     _check_vectors("dot", input, tensor)
-    return _result("dot", out, matrix_product(Dot, input, tensor))
+    return put("dot", out, matrix_product(Dot, input, tensor))
 
 
 @overridable
@@ -145,7 +146,7 @@ def vdot(input, other, *, out=None):
     """The sum of conj(input) * other for two vectors."""
     tensors("vdot", ("input", input), ("other", other))
     _check_vectors("vdot", input, other)
-    return _result("vdot", out, apply(Vdot, input, other))
+    return put("vdot", out, apply(Vdot, input, other))
 
 
 @overridable
@@ -170,7 +171,7 @@ def mv(input, vec, *, out=None):
             f"{legacy_name(a.dtype)}, and {double}"
         )
     no_bool("addmv_impl_cpu", input)
-    return _result("mv", out, matrix_product(Mv, input, vec))
+    return put("mv", out, matrix_product(Mv, input, vec))
 
 
 @overridable
@@ -187,7 +188,7 @@ def mm(input, mat2, *, out=None):
         raise cannot_multiply(a.shape[0], a.shape[1], b.shape)
     same_dtype(input, mat2)
     no_bool("addmm_impl_cpu_", input)
-    return _result("mm", out, apply(Mm, input, mat2, flip=flips(input, mat2)))
+    return put("mm", out, apply(Mm, input, mat2, flip=flips(input, mat2)))
 
 
 def _check_batches(x: Tensor, y: Tensor, names: tuple[str, str] = ("batch1", "batch2")) -> None:
@@ -200,16 +201,8 @@ def _check_batches(x: Tensor, y: Tensor, names: tuple[str, str] = ("batch1", "ba
             "Expected size for first two dimensions of batch2 tensor to be: "
             f"[{a.shape[0]}, {a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}]."
         )
-    _same_scalar_type(x, y)
+    check_scalar_type(x._a.dtype, y._a.dtype, NO_PROMOTION)
     no_bool("bmm", x)
-
-
-def _same_scalar_type(x: Tensor, y: Tensor) -> None:
-    if x._a.dtype != y._a.dtype:
-        raise RuntimeError(
-            f"expected scalar type {legacy_name(x._a.dtype)} but found {legacy_name(y._a.dtype)}"
-            "\nProducts do not promote: convert one operand, as in x.to(y.dtype)."
-        )
 
 
 def matrix_product(cls: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -222,7 +215,7 @@ def bmm(input, mat2, *, out=None):
     """Products of the matrices of two batches: (b, n, k) and (b, k, m) give (b, n, m)."""
     tensors("bmm", ("input", input), ("mat2", mat2))
     _check_batches(input, mat2)
-    return _result("bmm", out, matrix_product(Bmm, input, mat2))
+    return put("bmm", out, matrix_product(Bmm, input, mat2))
 
 
 def noted(
@@ -297,7 +290,7 @@ def _matmul(input, other, out):
         result = _few_columns(input, other)
     else:
         result = _many(input, other)
-    return _result("matmul", out, result)
+    return put("matmul", out, result)
 
 
 def _few_columns(x: Tensor, y: Tensor) -> Tensor:
@@ -355,7 +348,7 @@ def _many(x: Tensor, y: Tensor) -> Tensor:
             "Expected size for first two dimensions of batch2 tensor to be: "
             f"[{n}, {a.shape[-1]}] but got: [{n}, {b.shape[-2]}]."
         )
-    _same_scalar_type(x, y)
+    check_scalar_type(x._a.dtype, y._a.dtype, NO_PROMOTION)
     no_bool("bmm", x)
     return matrix_product(Folded if a.ndim == 2 else Batched, x, y)
 
@@ -374,22 +367,6 @@ def _check_addend(name: str, bias: Tensor, x: Tensor, y: Tensor, shape: tuple) -
             )
     no_bool(f"{name}_impl_cpu_", x)
     check_expands(bias._a.shape, shape)
-
-
-def check_expands(have: tuple, want: tuple) -> None:
-    """Raise PyTorch's error unless shape `have` can be expanded to `want`."""
-    if len(have) > len(want):
-        raise RuntimeError(
-            f"The number of sizes provided ({len(want)}) must be greater or equal to the number of "
-            f"dimensions in the tensor ({len(have)}): shape {list(have)} does not fit {list(want)}"
-        )
-    for k in range(1, len(have) + 1):
-        if have[-k] not in (1, want[-k]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({want[-k]}) must match the existing size "
-                f"({have[-k]}) at non-singleton dimension {len(want) - k}.  Target sizes: "
-                f"{list(want)}.  Tensor sizes: {list(have)}"
-            )
 
 
 def _numbers(bias: Tensor, beta: float, alpha: float) -> dict:
@@ -411,7 +388,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
         raise cannot_multiply(a.shape[0], a.shape[1], b.shape)
     _check_addend("addmm", input, mat1, mat2, (a.shape[0], b.shape[1]))
     kw = _numbers(input, beta, alpha)
-    return _result("addmm", out, apply(Addmm, input, mat1, mat2, **kw, flip=flips(mat1, mat2)))
+    return put("addmm", out, apply(Addmm, input, mat1, mat2, **kw, flip=flips(mat1, mat2)))
 
 
 @overridable
@@ -430,7 +407,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
         )
     _check_addend("addmv", input, mat, vec, (a.shape[0],))
     kw = _numbers(input, beta, alpha)
-    return _result("addmv", out, apply(Addmv, input, mat, vec, **kw))
+    return put("addmv", out, apply(Addmv, input, mat, vec, **kw))
 
 
 @overridable
@@ -446,7 +423,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     _check_batches(batch1, batch2)
     _check_addend("addbmm", input, batch1, batch2, (a.shape[1], b.shape[2]))
     kw = _numbers(input, beta, alpha)
-    return _result("addbmm", out, apply(Addbmm, input, batch1, batch2, **kw))
+    return put("addbmm", out, apply(Addbmm, input, batch1, batch2, **kw))
 
 
 @overridable
@@ -457,7 +434,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     a, b = batch1._a, batch2._a
     _check_addend("baddbmm", input, batch1, batch2, (*a.shape[:2], b.shape[2]))
     kw = _numbers(input, beta, alpha)
-    return _result("baddbmm", out, apply(Baddbmm, input, batch1, batch2, **kw, flip=NO_FLIP))
+    return put("baddbmm", out, apply(Baddbmm, input, batch1, batch2, **kw, flip=NO_FLIP))
 
 
 @overridable
@@ -479,7 +456,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     if input._a.dtype.kind == "b":
         beta, alpha = bool(beta), bool(alpha)
     kw = _numbers(input, beta, alpha)
-    return _result("addr", out, apply(Addr, input, vec1, vec2, **kw))
+    return put("addr", out, apply(Addr, input, vec1, vec2, **kw))
 
 
 def addmm_(input, mat1, mat2, *, beta=1, alpha=1):

@@ -15,7 +15,7 @@ from ..core.tensor import Tensor, edge_of, record, wrap
 from ..ops.shape import contiguous
 from . import complex as complex_views
 from . import expansion, parts, shape, splitting
-from .arguments import tensor, write_same
+from .arguments import tensor, whole, write_same
 from .tensor_methods import detach
 
 __all__ = [
@@ -146,7 +146,7 @@ def narrow_copy(
 ) -> Tensor:
     """`narrow` in new memory."""
     rank = tensor("narrow_copy", input)._a.ndim
-    start = parts.whole(start, "narrow_copy", "start")
+    start = whole("narrow_copy", start, "start")
     if dim >= rank > 0:
         raise RuntimeError(
             "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.\n"

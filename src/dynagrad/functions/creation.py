@@ -10,6 +10,7 @@ from ..core.overrides import explained, overridable
 from ..ops import creation as ops
 from ..ops.layout import empty_in_order
 from ..ops.layout import empty_like as memory_like
+from .arguments import one_size, whole
 from .arguments import tensor as need_tensor
 from .factory import (
     axes_of,
@@ -19,7 +20,6 @@ from .factory import (
     into,
     made,
     number,
-    one_size,
     shape_of,
     type_of,
 )
@@ -228,12 +228,7 @@ def eye(
     check_options("eye", device, layout, pin_memory)
     checked = []
     for position, (argument, value) in enumerate((("n", n), ("m", n if m is None else m)), start=1):
-        count = one_size(value)
-        if count is None:
-            kind = type(value).__name__
-            raise TypeError(
-                f"eye(): argument '{argument}' (position {position}) must be int, not {kind}"
-            )
+        count = whole("eye", value, argument, position)
         if count < 0:
             raise RuntimeError(f"{argument} must be greater or equal to 0, got {count}")
         checked.append(count)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import apply
-from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category, numpy_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
@@ -15,7 +14,7 @@ from ..core.views import inplace
 from ..ops import cumulative as ops
 from ..ops.rule import RULES
 from ..ops.shape import copy
-from .arguments import numpy_names, one_dim, tensor
+from .arguments import no_kernel, numpy_names, one_dim, tensor
 from .elementwise import sub
 from .extremes import check_ordered, put_pair
 from .joining import cat
@@ -47,9 +46,7 @@ def _summand(name: str, input: Any, dtype: Any, out: Any) -> Tensor:
     """The operand of a running sum or product in the dtype in which it is computed."""
     x = converted(name, tensor(name, input), dtype, out)
     if x._a.dtype.kind == "b":
-        raise NotImplementedError(
-            f"\"{name}_out_cpu\" not implemented for 'Bool'\nCompute in another dtype, as int64"
-        )
+        raise no_kernel(f"{name}_out_cpu", x._a.dtype, "Compute in another dtype, as int64")
     return x
 
 
@@ -100,10 +97,7 @@ def logcumsumexp(input, dim, *, out=None):
     """log of the running sums of exp(x) along `dim`, without overflow."""
     x = tensor("logcumsumexp", input)
     if category(x._a.dtype) < FLOATING:
-        raise NotImplementedError(
-            f"\"logcumsumexp_out_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\n"
-            "Convert it first, as in x.float()"
-        )
+        raise no_kernel("logcumsumexp_out_cpu", x._a.dtype)
     result = apply(Logcumsumexp, x, axis=one_dim(dim, x._a.ndim, "logcumsumexp"))
     return result if out is None else write_out("logcumsumexp", out, result)
 

@@ -13,7 +13,7 @@ from ..core.tensor import Tensor
 from ..ops import distances as ops
 from ..ops.rule import RULES
 from . import shape
-from .arguments import tensor
+from .arguments import check_scalar_type, no_kernel, tensor
 
 __all__ = ["cdist", "pdist"]
 
@@ -54,11 +54,7 @@ def cdist(x1, x2, p=2.0, compute_mode=IF_NECESSARY):
     if not p >= 0:
         raise RuntimeError(f"cdist only supports non-negative p values\nGiven was {p}.")
     _whole_precision("cdist", a.dtype)
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"expected scalar type {legacy_name(a.dtype)} but found {legacy_name(b.dtype)}\n"
-            "Convert one of them, as in x2.to(x1.dtype)."
-        )
+    check_scalar_type(a.dtype, b.dtype, "Convert one of them, as in x2.to(x1.dtype).")
     error = broadcast_error("cdist", [a.shape[:-2], b.shape[:-2]])
     if error is not None:
         raise error
@@ -85,10 +81,7 @@ def _norm_number(name: str, p: Any, position: int) -> float:
 
 def _whole_precision(name: str, dtype: np.dtype) -> None:
     if dtype not in (np.float32, np.float64):
-        raise NotImplementedError(
-            f"\"{name}\" not implemented for '{legacy_name(dtype)}'\nConvert first, as in "
-            "x.float()."
-        )
+        raise no_kernel(name, dtype)
 
 
 @overridable

@@ -11,7 +11,7 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import shape as ops
 from ..ops.rule import RULES
-from .arguments import sizes, tensor
+from .arguments import check_expands, sizes, tensor
 from .reduction import sum as total
 from .shape import plain_sizes, view, view_by
 
@@ -52,13 +52,7 @@ def _expand(input: Tensor, size: tuple[int, ...]) -> Tensor:
         size = size[:lead] + tuple(
             [m if n == -1 else n for n, m in zip(size[lead:], have, strict=True)]
         )
-    for d, m in enumerate(have, start=lead):
-        if m != 1 and m != size[d]:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({size[d]}) must match the existing size "
-                f"({m}) at non-singleton dimension "
-                f"{d}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
-            )
+    check_expands(have, size)
     return view_by(Expand, input, shape=size)
 
 

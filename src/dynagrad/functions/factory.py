@@ -28,24 +28,12 @@ from ..core.quiet import compute, warn
 from ..core.tensor import Tensor, family_of, set_requires_grad, wrap
 from ..ops.rule import RULES
 from ..ops.shape import cast
+from .arguments import c_type, one_size
 
 INT64 = np.dtype("int64")
 _PYTHON_TYPES = (float, int, bool, complex)
 
 # --- sizes -----------------------------------------------------------------------------------
-
-
-def one_size(value: Any) -> int | None:
-    """A size given as an int, a NumPy integer or a tensor with one integer; None if it is none."""
-    kind = type(value)
-    if kind is int:
-        return value
-    if isinstance(value, Tensor):
-        a = value._a
-        return int(a.item()) if a.size == 1 and a.dtype.kind in "iu" else None
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        return None
-    return int(value)
 
 
 def shape_of(name: str, given: tuple, size: Any = None, *, position: int = 1) -> tuple[int, ...]:
@@ -242,13 +230,12 @@ def fitting(given: Any, d: np.dtype) -> Any:
         fits = abs(value) <= (float(np.finfo(d).max) if d.kind == "f" else _BFLOAT16_MAX)
     if not fits:
         raise RuntimeError(
-            f"value cannot be converted to type {_C_NAMES.get(d.name, f'{d.name}_t')} without "
+            f"value cannot be converted to type {c_type(d)} without "
             f"overflow\n{given!r} was given for a tensor of dtype torch.{d.name}."
         )
     return value
 
 
-_C_NAMES = {"float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
 _BFLOAT16_MAX = float.fromhex("0x1.fep127")
 
 

@@ -14,10 +14,9 @@ from ..core.views import view
 from ..ops import fourier as ops
 from ..ops import shape
 from ..ops.neural.padding import pad_constant
-from .arguments import one_dim, tensor
+from .arguments import one_dim, one_size, tensor, whole
 from .complex import conj, conj_physical
 from .elementwise import node
-from .factory import one_size
 
 __all__ = [
     "fft",
@@ -80,20 +79,11 @@ def _norm(given: Any, inverse: bool = False) -> str:
     return ops.OPPOSITE[norm] if inverse else norm
 
 
-def _points(name: str, n: Any, default: int, position: int = 2) -> int:
+def _points(name: str, n: Any, default: int) -> int:
     """The number of points given as `n=`, or the default."""
-    if n is None:
-        n = default
-    elif one_size(n) is None:
-        raise TypeError(
-            f"fft_{name}(): argument 'n' (position {position}) must be int, not {type(n).__name__}"
-        )
-    n = int(n)
-    if n < 1:
-        raise RuntimeError(
-            f"Invalid number of data points ({n}) specified\nA transform takes at least one."
-        )
-    return n
+    points = default if n is None else whole(f"fft_{name}", n, "n", 2)
+    _check_points([points])
+    return points
 
 
 def _axis(name: str, x: Tensor, dim: Any) -> int:

@@ -7,8 +7,8 @@ import numpy as np
 from ..core.dtype import FLOATING, category
 from ..core.overrides import explained, overridable
 from ..core.tensor import Tensor
-from .arguments import one_dim, tensor
-from .factory import check_options, default_float, into, made, one_size, type_of
+from .arguments import one_dim, tensor, whole
+from .factory import check_options, default_float, into, made, type_of
 from .fourier import whole_numbers
 from .ranges import arange
 from .reordering import roll
@@ -38,11 +38,7 @@ def ifftshift(input, dim=None):
 def _frequencies(name: str, n: Any, d: Any, count: Any, out: Any, options: dict) -> Tensor:
     given, requires_grad = options.pop("dtype"), options.pop("requires_grad")
     check_options(f"fft_{name}", options["device"], options["layout"], options["pin_memory"])
-    points = one_size(n)
-    if points is None:
-        raise TypeError(
-            f"fft_{name}(): argument 'n' (position 1) must be int, not {type(n).__name__}"
-        )
+    points = whole(f"fft_{name}", n, "n", 1)
     dtype = type_of(f"fft_{name}", given, default_float() if out is None else out._a.dtype)
     if category(dtype) < FLOATING:
         raise RuntimeError(f"{name} requires a floating point or complex dtype")

@@ -1,12 +1,11 @@
 """The incomplete gamma functions, the multivariate one and Hurwitz's zeta under PyTorch's names."""
 
-import numpy as np
-
 from ..core.complaints import not_a_tensor
 from ..core.dtype import BOOL, FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import gamma as ops
+from .arguments import whole
 from .elementwise import in_place, node
 from .special import of_reals, unserved
 
@@ -46,10 +45,7 @@ def mvlgamma(input, p, *, out=None):
     p (p - 1) / 4 log(pi) + the sum of lgamma(input - k / 2) for k < p."""
     if not isinstance(input, Tensor):
         raise not_a_tensor("mvlgamma", 1, "input", input)
-    if not isinstance(p, int | np.integer):
-        raise TypeError(
-            f"mvlgamma(): argument 'p' (position 2) must be int, not {type(p).__name__}"
-        )
+    p = whole("mvlgamma", p, "p", 2)
     if category(input._a.dtype) == BOOL:
         raise RuntimeError(
             "The input tensor may not be a boolean tensor.\nmvlgamma takes numbers; convert it "

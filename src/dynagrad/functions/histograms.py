@@ -8,13 +8,11 @@ import numpy as np
 
 from ..core.apply import apply
 from ..core.carriers.carrier import Carrier
-from ..core.complaints import legacy_name
 from ..core.overrides import explained, overridable
 from ..core.tensor import Tensor
 from ..ops import histograms as ops
-from .arguments import c_name, settled, tensor, write_same
+from .arguments import c_name, no_kernel, one_size, settled, tensor, write_same
 from .elementwise import no_overload, node
-from .factory import one_size
 from .ranges import linspace
 from .return_types import return_type
 
@@ -27,10 +25,7 @@ HistogramDDResult = return_type("histogramdd", "hist", "bin_edges")
 
 def _check_served(x: Tensor) -> None:
     if x._a.dtype not in (np.float32, np.float64):
-        raise NotImplementedError(
-            f"\"histogramdd\" not implemented for '{legacy_name(x._a.dtype)}'\nIt takes float32 "
-            "and float64 tensors; convert first, as in x.float()."
-        )
+        raise no_kernel("histogramdd", x._a.dtype)
 
 
 def _plain(t: Tensor) -> np.ndarray:
@@ -167,7 +162,7 @@ def histogram(
 
 
 @overridable
-def histogramdd(input, bins, range=None, weight=None, density=False):
+def histogramdd(input, bins: Any, range=None, weight=None, density=False):
     """How many points, the last dimension of `input`, lie in each bin of a grid, and its edges.
 
     bins: how many along all or along each dimension, or a tensor of edges for each.

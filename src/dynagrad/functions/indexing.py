@@ -24,7 +24,7 @@ from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
 from ..ops.elementwise import where
 from ..ops.rule import RULES
-from .arguments import ARRAYS, bounds, kept, settled
+from .arguments import ARRAYS, bounds, c_type, check_expands, kept, settled
 from .conversion import fill_
 from .expansion import expand
 from .shape import view as shape_view
@@ -447,7 +447,7 @@ def _number(value: Any, a: Any) -> ndarray:
         )
     if isinstance(value, complex | np.complexfloating) and a.dtype.kind != "c":
         raise RuntimeError(
-            f"value cannot be converted to type {_c_name(a.dtype)} without overflow: {value}"
+            f"value cannot be converted to type {c_type(a.dtype)} without overflow: {value}"
         )
     if isinstance(value, np.generic):
         value = value.item()
@@ -461,12 +461,6 @@ def number_for(value: Any, a: Any) -> Tensor:
 
 def _kind(value: Any) -> str:
     return "numpy.ndarray" if isinstance(value, ndarray) else type(value).__name__
-
-
-def _c_name(d: np.dtype) -> str:
-    return {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int"}.get(
-        d.name, d.name
-    )
 
 
 def fitting(source: Tensor, shape: tuple) -> Tensor:
@@ -487,14 +481,7 @@ def fitting(source: Tensor, shape: tuple) -> Tensor:
             f"provided ({len(shape)}) must be greater or equal to the number of dimensions "
             f"in the tensor ({len(have)})"
         )
-    lead = len(shape) - len(have)
-    for d, n in enumerate(have, start=lead):
-        if n not in (1, shape[d]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({shape[d]}) must match the existing size "
-                f"({n}) at non-singleton dimension "
-                f"{d}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
-            )
+    check_expands(have, shape)
     return source
 
 

@@ -15,8 +15,9 @@ from ..core.tensor import Tensor, edge_of, new, wrap
 from ..core.views import detached, view
 from ..ops.conversion import alias
 from ..ops.rule import RULES
+from .arguments import one_size
 from .conversion import get_dtype_name, to
-from .factory import check_options, default_float, need_gradients, one_size, shape_of, warn_once
+from .factory import check_options, default_float, need_gradients, shape_of, warn_once
 from .from_data import array_of
 
 __all__ = [

@@ -8,8 +8,7 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import apply
-from ..core.carriers.batched import Batched
-from ..core.carriers.carrier import Carrier, payload
+from ..core.carriers.carrier import Carrier
 from ..core.carriers.dual import DualLevel
 from ..core.complaints import legacy_name, refuse_out
 from ..core.dtype import FLOATING, category
@@ -19,7 +18,7 @@ from ..core.tensor import Tensor, edge_of, wrap
 from ..ops import lu as ops
 from ..ops.rule import RULES
 from ..ops.triangular import columns, lies_by_columns
-from .arguments import bounds, tensor
+from .arguments import bounds, innermost, no_kernel, tensor
 
 ZeroPivot = node_class("ZeroPivot", RULES[ops.zero_pivot])
 
@@ -68,10 +67,7 @@ def computed(name: str, x: Tensor, kernel: str = "", integers: bool = False) -> 
         )
     if not number or dtype.itemsize == 2:
         if kernel:
-            raise NotImplementedError(
-                f"\"{kernel}\" not implemented for '{legacy_name(dtype)}'\nConvert the matrix "
-                "first, as in x.float()."
-            )
+            raise no_kernel(kernel, dtype)
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {legacy_name(dtype)}")
     return x
 
@@ -122,9 +118,7 @@ def check_info(name: str, info: Tensor, reason: str, error: type = LinAlgError) 
     low, high = bounds(info._a)
     if not low and high <= 0:
         return
-    held: Any = info._a
-    while isinstance(held, Carrier):
-        held = payload(held.value if isinstance(held, Batched) else held.primal)  # pyright: ignore
+    held = innermost(info._a)
     found = np.flatnonzero(held)
     if not len(found):
         return

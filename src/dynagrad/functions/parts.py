@@ -14,7 +14,7 @@ from ..core.views import as_strided_view
 from ..ops import shape
 from ..ops.layout import empty_like
 from ..ops.rule import RULES
-from .arguments import one_dim, sizes, tensor, write_same
+from .arguments import one_dim, sizes, tensor, whole, write_same
 from .conversion import fill_
 from .shape import view_by
 
@@ -35,15 +35,6 @@ Diagonal = node_class("DiagonalBackward0", RULES[shape.diagonal])
 Unfold = node_class("UnfoldBackward0", RULES[shape.unfold])
 
 
-def whole(value: Any, name: str, argument: str) -> int:
-    """An int, or an integer tensor without dimensions, as an int."""
-    if isinstance(value, Tensor) and value._a.ndim == 0 and value._a.dtype.kind in "iu":
-        return int(value._a)
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return int(value)
-    raise TypeError(f"{name}(): argument '{argument}' must be int, not {type(value).__name__}")
-
-
 @overridable
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """The part [start, start + length) along a dimension, a view; a negative start counts from
@@ -58,7 +49,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
             "start must be an 0-dim integral Tensor.\nIt has shape "
             f"{list(start._a.shape)} and dtype {start.dtype!r}."
         )
-    start, length, n = whole(start, "narrow", "start"), whole(length, "narrow", "length"), have[dim]
+    start, length, n = whole("narrow", start, "start"), whole("narrow", length, "length"), have[dim]
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative. Got {length}")
     if not -n <= start <= n:
@@ -96,7 +87,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not have:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     dim = one_dim(dim, len(have), "select")
-    index = whole(index, "select", "index")
+    index = whole("select", index, "index", 2)
     if not -have[dim] <= index < have[dim]:
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(have)} at "

@@ -9,6 +9,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
+from .arguments import no_kernel
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
 __all__ = [
@@ -35,9 +36,7 @@ def power(input, other):
         return NotImplemented
     if isinstance(other, Tensor):
         if input._a.dtype.kind == other._a.dtype.kind == "b":
-            raise NotImplementedError(
-                "\"pow\" not implemented for 'Bool'; convert first, as in x.int()"
-            )
+            raise no_kernel("pow", input._a.dtype, "Convert one first, as in x.int().")
         return of_operands(Pow, "pow", (input, other))
     x = with_common(input, other)
     if category(x._a.dtype) < FLOATING and plain(other) < 0:

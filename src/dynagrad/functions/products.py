@@ -7,7 +7,6 @@ import numpy as np
 
 from ..core.apply import apply, promoted, to_dtype
 from ..core.complaints import broadcast_error
-from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.tape import node_class
@@ -17,8 +16,8 @@ from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import elementwise
-from .arguments import one_dim
-from .contraction import View, dot, mm, mv, tensors
+from .arguments import check_scalar_type, one_dim
+from .contraction import NO_PROMOTION, View, dot, mm, mv, put, tensors
 from .reduction import sum as total
 
 __all__ = [
@@ -45,10 +44,6 @@ PermuteDims = node_class("PermuteBackward0", RULES[shapes.transpose])
 #: stands for `...` among the labels of an operand
 ELLIPSIS = -1
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def _out(name: str, out: Tensor | None, result: Tensor) -> Tensor:
-    return result if out is None else write_out(name, out, result)
 
 
 # --- einsum ---------------------------------------------------------------------------------------
@@ -221,8 +216,7 @@ def einsum(*arguments):
     output = _output_labels(groups, output, covered)
     sizes = _label_sizes(operands, groups)
     for x in operands[1:]:
-        if x._a.dtype != operands[0]._a.dtype:
-            _promotion_error(operands[0], x)
+        check_scalar_type(operands[0]._a.dtype, x._a.dtype, NO_PROMOTION)
     if len(operands) == 1 and set(groups[0]) == set(output):
         kw = {"labels": _small(groups[0], groups[0]), "output": _small(groups[0], output)}
         return view(Permute, operands[0], ops.diagonals(operands[0]._a, **kw), kw)
@@ -236,16 +230,6 @@ def einsum(*arguments):
         cls = EinsumMul if set(every) <= set(output) else Einsum
     inputs = tuple(_small(every, labels) for _, labels in pairs)
     return apply(cls, *[x for x, _ in pairs], inputs=inputs, output=_small(every, output))
-
-
-def _promotion_error(x: Tensor, y: Tensor) -> None:
-    names = [t.dtype.name for t in (x, y)]
-    legacy = {"float32": "Float", "float64": "Double", "int64": "Long"}
-    first, second = (legacy.get(n, n.capitalize()) for n in names)
-    raise RuntimeError(
-        f"expected scalar type {first} but found {second}\neinsum does not promote: convert one "
-        "operand, as in x.to(y.dtype)."
-    )
 
 
 @overridable
@@ -281,13 +265,13 @@ def tensordot(a, b, dims: Any = 2, out=None):
             )
     first, second = [one_dim(i, n) for i in first], [one_dim(j, m) for j in second]
     if a._a.dtype != b._a.dtype:
-        _promotion_error(a, b)
+        raise RuntimeError(f"both inputs should have same dtype\n{NO_PROMOTION}")
     labels = [n + j for j in range(m)]
     for i, j in zip(first, second, strict=True):
         labels[j] = i
     kept = [i for i in range(n) if i not in first] + [n + j for j in range(m) if j not in second]
     inputs = (tuple(range(n)), tuple(labels))
-    return _out("tensordot", out, apply(Einsum, a, b, inputs=inputs, output=tuple(kept)))
+    return put("tensordot", out, apply(Einsum, a, b, inputs=inputs, output=tuple(kept)))
 
 
 # --- products of two tensors ----------------------------------------------------------------------
@@ -305,7 +289,7 @@ def inner(input, other, *, out=None):
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(a.shape)} and {list(b.shape)}"
         )
-    return _out("inner", out, tensordot(input, other, ([-1], [-1])))
+    return put("inner", out, tensordot(input, other, ([-1], [-1])))
 
 
 @overridable
@@ -316,7 +300,7 @@ def outer(input, vec2, *, out=None):
         if x._a.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._a.ndim}-D")
     column = view(View, input, input._a[:, None], {"shape": (input._a.size, 1)})
-    return _out("outer", out, elementwise.mul(column, vec2))
+    return put("outer", out, elementwise.mul(column, vec2))
 
 
 ger = outer
@@ -335,7 +319,7 @@ def kron(input, other, *, out=None):
     x = view(UnsafeView, input, a.reshape(wide), {"shape": wide})
     y = view(UnsafeView, other, b.reshape(tall), {"shape": tall})
     shape = tuple(n * m for n, m in zip(first, second, strict=True))
-    return _out("kron", out, apply(UnsafeView, elementwise.mul(x, y), shape=shape))
+    return put("kron", out, apply(UnsafeView, elementwise.mul(x, y), shape=shape))
 
 
 def _cross(input, other, dim, out):
@@ -351,7 +335,7 @@ def _cross(input, other, dim, out):
     error = broadcast_error("cross", [a.shape, b.shape])
     if error is not None:
         raise error
-    return _out("cross", out, apply(Cross, input, other, axis=axis))
+    return put("cross", out, apply(Cross, input, other, axis=axis))
 
 
 @overridable
@@ -419,7 +403,7 @@ def multi_dot(tensors, *, out=None):
     if not columns:
         sizes = [*sizes[: last + 1], tensors[-1]._a.shape[0], 1]
     result = _chain(tensors, sizes, 0, last, _cheapest(sizes))
-    return _out("multi_dot", out, apply(View, result, shape=result._a.shape))
+    return put("multi_dot", out, apply(View, result, shape=result._a.shape))
 
 
 def chain_matmul(*matrices, out=None):

@@ -19,6 +19,7 @@ from ..ops.layout import empty_like as memory_like
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from .arguments import tensor as need_tensor
+from .arguments import whole
 from .creation import like
 from .factory import (
     INT64,
@@ -27,7 +28,6 @@ from .factory import (
     into,
     made,
     need_gradients,
-    one_size,
     shape_of,
     type_of,
 )
@@ -107,16 +107,6 @@ def randn(
     return made(drawn(lambda shape: stream.randn(shape, d), sizes), requires_grad)
 
 
-def _integer(name: str, value: Any, position: int, argument: str) -> int:
-    n = one_size(value)
-    if n is None:
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, not "
-            f"{type(value).__name__}\nConvert it first: int(value)."
-        )
-    return n
-
-
 def _bounds(name: str, given: tuple, low: Any, high: Any) -> tuple[int, int]:
     """The bounds in f(high), f(low, high), f(high=...), f(low=..., high=...)."""
     if len(given) == 1:
@@ -124,7 +114,7 @@ def _bounds(name: str, given: tuple, low: Any, high: Any) -> tuple[int, int]:
     elif len(given) == 2:
         low, high = given
     low = 0 if low is None else low
-    return _integer(name, low, 1, "low"), _integer(name, high, len(given) or 1, "high")
+    return whole(name, low, "low", 1), whole(name, high, "high", len(given) or 1)
 
 
 @explained
@@ -174,7 +164,7 @@ def randperm(
 ):
     """The integers 0 to n - 1 in random order; int64 by default."""
     check_options("randperm", device, layout, pin_memory)
-    count = _integer("randperm", n, 1, "n")
+    count = whole("randperm", n, "n", 1)
     d = type_of("randperm", dtype, INT64 if out is None else out._a.dtype)
     stream = draws("randperm", generator)
     array = drawn(lambda shape: permutations(lambda: stream.randperm(count, d), shape), (count,))
@@ -311,7 +301,7 @@ def poisson(input, generator=None):
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices of the last dimension, drawn in proportion to the weights in each row of `input`."""
     need_tensor("multinomial", input)
-    count = _integer("multinomial", num_samples, 2, "num_samples")
+    count = whole("multinomial", num_samples, "num_samples", 2)
     stream = draws("multinomial", generator)
 
     def draw(weights):

@@ -16,8 +16,8 @@ from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to
+from .arguments import whole
 from .generator import draws
-from .random import _integer
 from .sampling import drawn_from, each_its_own, fill_in_place
 
 DISCARD = RULES[ops.discard]
@@ -85,8 +85,8 @@ def random_(self, *bounds, to=None, generator=None, **other):
     elif bounds:
         to = bounds[0]
     cls = Random if to is None and low is None else RandomTo if low is None else RandomFromTo
-    first = None if low is None else _integer("random_", low, 1, "from")
-    last = None if to is None else _integer("random_", to, 2 if first is not None else 1, "to")
+    first = None if low is None else whole("random_", low, "from", 1)
+    last = None if to is None else whole("random_", to, "to", 1 if first is None else 2)
     if first is None and last is not None:
         first = 0
     stream = draws("random_", generator)

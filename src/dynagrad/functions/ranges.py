@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.complaints import legacy_name
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
 from ..core.overrides import explained
 from ..core.quiet import warn
 from ..core.random.box_muller import _fma64
 from ..core.tensor import Tensor
+from .arguments import no_kernel
 from .factory import INT64, check_options, default_float, fitting, into, made, number, type_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "range",
 ]
 
+OTHER_DTYPE = "Make the range in another dtype and convert it."
 F32, F64 = np.dtype("float32"), np.dtype("float64")
 
 # --- arithmetic ------------------------------------------------------------------------------
@@ -156,13 +157,6 @@ def _check_range(start: Any, end: Any, step: Any) -> None:
         )
 
 
-def _no_kernel(name: str, d: np.dtype) -> NotImplementedError:
-    return NotImplementedError(
-        f"\"{name}\" not implemented for '{legacy_name(d)}'\n"
-        "Make the range in another dtype and convert it."
-    )
-
-
 @explained
 def arange(
     *bounds,
@@ -188,7 +182,7 @@ def arange(
     if out is not None and isinstance(out, Tensor):
         d = out._a.dtype
     if category(d) == COMPLEX or d == np.bool_:
-        raise _no_kernel("arange_cpu", d)
+        raise no_kernel("arange_cpu", d, OTHER_DTYPE)
     if d == INT64:
         start, end, step = (int(v) if math.isfinite(v) else v for v in (start, end, step))
         if not step and not integers:
@@ -230,7 +224,7 @@ def range(  # noqa: A001 - PyTorch's name
     d = type_of("range", dtype, default_float() if out is None else out._a.dtype)
     _check_range(start, end, step)
     if category(d) == COMPLEX or d == np.bool_:
-        raise _no_kernel("range_cpu", d)
+        raise no_kernel("range_cpu", d, OTHER_DTYPE)
     n = math.floor((end - start) / step) + 1
     if category(d) == FLOATING:
         values = (start + step * np.arange(n)).astype(d)
@@ -261,7 +255,7 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
         default = complex_of(default)
     d = type_of(name, dtype, default) if out is None else out._a.dtype
     if d == np.bool_:
-        raise _no_kernel(f"{name}_cpu", d)
+        raise no_kernel(f"{name}_cpu", d, OTHER_DTYPE)
     return (*bounds, int(steps), d)
 
 

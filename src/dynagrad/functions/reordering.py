@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import apply
-from ..core.complaints import legacy_name
 from ..core.dtype import int64, numpy_dtype
 from ..core.overrides import explained, overridable
 from ..core.tape import node_class
@@ -16,7 +15,7 @@ from ..ops import joining as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
 from . import shape
-from .arguments import fixed, many_dims, one_dim, sizes, tensor, write_same
+from .arguments import fixed, many_dims, no_kernel, one_dim, sizes, tensor, write_same
 from .expansion import expand
 
 __all__ = [
@@ -125,10 +124,8 @@ _COUNTS = (
 
 def _check_counts(counts: np.ndarray, n: int) -> None:
     if counts.dtype.kind not in "iu" or counts.itemsize < 4:
-        raise NotImplementedError(
-            '"repeat_interleave_cpu" not implemented for '
-            f"'{legacy_name(counts.dtype)}': repeats must be int32 or int64"
-        )
+        advice = "Repeats must be int32 or int64."
+        raise no_kernel("repeat_interleave_cpu", counts.dtype, advice)
     if counts.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if counts.size != n:

@@ -11,6 +11,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import rounding as ops
+from .arguments import no_kernel
 from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
 
 __all__ = [
@@ -72,11 +73,7 @@ Frac = node("FracBackward0", ops.frac)
 
 def _floating_only(name: str, input: Tensor) -> None:
     if category(input._a.dtype) != FLOATING:
-        raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{input._a.dtype}'\n{name} takes real floating "
-            "tensors; "
-            "convert first, as in x.float()"
-        )
+        raise no_kernel(f"{name}_cpu", input._a.dtype)
 
 
 @overridable

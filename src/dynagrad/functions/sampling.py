@@ -20,6 +20,7 @@ from ..core.tensor import Tensor
 from ..core.views import write
 from ..core.watch import PLAIN
 from ..ops.layout import empty_like
+from .arguments import held_by
 
 
 def each_its_own() -> list[BatchLevel]:
@@ -126,7 +127,7 @@ def _check_own(a: Any) -> None:
     while isinstance(a, Carrier):
         if isinstance(a, Batched) and a.is_batched:
             known.add(a.level)
-        a = payload(a.value if isinstance(a, Batched) else a.primal)  # pyright: ignore
+        a = held_by(a)
     if any(level not in known for level in each_its_own()):
         raise RuntimeError(
             "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will "

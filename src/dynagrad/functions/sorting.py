@@ -14,7 +14,7 @@ from ..core.tensor import Tensor, wrap
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
 from ..ops.rule import RULES
-from .arguments import apart, bounds, numpy_names, one_dim, tensor, truth
+from .arguments import apart, bounds, no_kernel, numpy_names, one_dim, tensor, truth, whole
 from .elementwise import add, mul, sub
 from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
@@ -61,18 +61,6 @@ NanmedianResult = return_type("nanmedian", "values", "indices")
 ModeResult = return_type("mode", "values", "indices")
 
 
-def whole_number(name: str, value: Any, argument: str, position: int) -> int:
-    """`value`, which must be an integer; TypeError otherwise."""
-    if isinstance(value, Tensor) and value._a.ndim == 0 and value._a.dtype.kind in "iu":
-        return int(value._a)
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, "
-            f"not {type(value).__name__}"
-        )
-    return int(value)
-
-
 # --- sorting --------------------------------------------------------------------------------------
 
 
@@ -117,7 +105,7 @@ _NO_COMPLEX_TOPK = " topk does not support complex"  # PyTorch's words begin wit
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     """The k greatest (or least) elements along `dim` and where they stand; always in order."""
     x = tensor("topk", input)
-    k = whole_number("topk", k, "k", 2)
+    k = whole("topk", k, "k", 2)
     axis = one_dim(dim, x._a.ndim, "topk")
     n = x._a.shape[axis] if x._a.ndim else 1
     if not 0 <= k <= n:
@@ -145,7 +133,7 @@ def _choice(name: str, cls: Any, kind: Any, x: Tensor, dim: Any, keepdim: Any, o
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """The k-th least element along `dim`, counted from 1, and where it stands."""
     x = tensor("kthvalue", input)
-    k = whole_number("kthvalue", k, "k", 2)
+    k = whole("kthvalue", k, "k", 2)
     axis = one_dim(dim, x._a.ndim, "kthvalue")
     check_some("kthvalue", x, axis)
     n = x._a.shape[axis] if x._a.ndim else 1
@@ -329,9 +317,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
 def _insertion(name: str, x: Tensor, v: Any, out_int32: bool, right: bool, out: Any) -> Tensor:
     v = v._a if isinstance(v, Tensor) else np.array(v)
     if v.dtype.kind == "b" and x._a.dtype.kind == "b":
-        raise NotImplementedError(
-            "\"searchsorted_out_cpu\" not implemented for 'Bool'\nConvert both first, as in x.int()"
-        )
+        raise no_kernel("searchsorted_out_cpu", v.dtype, "Convert both first, as in x.int()")
     found = constant_of(ops.searchsorted, x._a, v, right=right)
     result = wrap(found._a.astype(np.int32 if out_int32 else np.int64, copy=False))
     return result if out is None else write_out(name, out, result)
@@ -423,10 +409,8 @@ def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, 2, ... occurs in a vector, or the sum of its elements' weights."""
     x = tensor("bincount", input)
     if category(x._a.dtype) != INTEGER:
-        raise NotImplementedError(
-            f"\"bincount_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nbincount counts "
-            "integers; convert first, as in x.long()"
-        )
+        advice = "bincount counts integers; convert first, as in x.long()"
+        raise no_kernel("bincount_cpu", x._a.dtype, advice)
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     least = bounds(x._a)[0]
@@ -459,10 +443,8 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     if low > high:
         raise RuntimeError(f"torch.histc: max must be larger than min, but got [{low:g}, {high:g}]")
     if category(x._a.dtype) != FLOATING:
-        raise NotImplementedError(
-            f"\"histogram_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\nhistc needs "
-            "floating elements; convert first, as in x.float()"
-        )
+        advice = "histc needs floating elements; convert first, as in x.float()"
+        raise no_kernel("histogram_cpu", x._a.dtype, advice)
     limits = {"low": None, "high": None} if low == high else {"low": low, "high": high}
     result = constant_of(ops.histogram, x._a, bins=bins, **limits)
     return result if out is None else write_out("histc", out, result)

@@ -1,12 +1,13 @@
 """The error function, its inverse, and the gamma function's relatives under PyTorch's names."""
 
 from ..core.apply import OPERANDS, apply, promoted, to_dtype, unary
-from ..core.complaints import broadcast_error, legacy_name, not_a_tensor
+from ..core.complaints import broadcast_error, not_a_tensor
 from ..core.dtype import COMPLEX, FLOATING, category, number_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops
+from .arguments import no_kernel
 from .elementwise import in_place, no_overload, node
 
 __all__ = [
@@ -46,10 +47,8 @@ def of_reals(cls, name, inputs, out=None, *, halves=True, **kw):
 def unserved(name, dtype):
     """PyTorch's error for a dtype that a function does not take."""
     kernel = name.removeprefix("special_")
-    return NotImplementedError(
-        f"\"{kernel}_cpu\" not implemented for '{legacy_name(dtype)}'\n"
-        f"{kernel} takes float32 and float64 tensors, among others; convert first, as in x.float()"
-    )
+    advice = f"{kernel} takes float32 and float64 tensors, among others; convert it: x.float()"
+    return no_kernel(f"{kernel}_cpu", dtype, advice)
 
 
 @unary(ops.erf)

@@ -9,12 +9,12 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..ops import shape
-from .arguments import holds, tensor
+from .arguments import holds, tensor, whole
 from .complex import view_as_complex, view_as_real
 from .creation import ones
 from .elementwise import node
 from .extremes import amin
-from .factory import one_size, warn_once
+from .factory import warn_once
 from .fourier import C2C, C2R, R2C, Slice, WholeR2C
 from .geometry import squeeze_, transpose_
 from .neural.padding import constant_pad_nd, pad
@@ -54,20 +54,10 @@ def _shown(value: Any) -> str:
     return str(int(value)) if isinstance(value, bool | int) else str(value)
 
 
-def _whole(name: str, argument: str, position: int, value: Any) -> int:
-    n = one_size(value)
-    if n is None:
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, not "
-            f"{type(value).__name__}"
-        )
-    return n
-
-
 def _lengths(name: str, n_fft: Any, hop_length: Any, win_length: Any) -> tuple[int, int, int]:
-    points = _whole(name, "n_fft", 2, n_fft)
-    hop = points >> 2 if hop_length is None else _whole(name, "hop_length", 3, hop_length)
-    width = points if win_length is None else _whole(name, "win_length", 4, win_length)
+    points = whole(name, n_fft, "n_fft", 2)
+    hop = points >> 2 if hop_length is None else whole(name, hop_length, "hop_length", 3)
+    width = points if win_length is None else whole(name, win_length, "win_length", 4)
     return points, hop, width
 
 
@@ -343,14 +333,14 @@ def _overlapped(
 ) -> tuple[Tensor, int]:
     """The signal, and how many values are missing at its end."""
     frames = y._a.shape[1]
-    whole = points + hop * (frames - 1)
-    kw = {"axis": 1, "size": points, "step": hop, "total": whole}
+    total = points + hop * (frames - 1)
+    kw = {"axis": 1, "size": points, "step": hop, "total": total}
     squares = (window**2).expand((1, frames, points))
     start = points // 2 if center else 0
-    end = whole - start
+    end = total - start
     if length is not None:
-        end = start + _whole("istft", "length", 9, length)
-    stop = max(min(end, whole), start)
+        end = start + whole("istft", length, "length", 9)
+    stop = max(min(end, total), start)
     signal = _cut(apply(Overlaps, y, **kw), 1, start, stop)
     envelope = _cut(apply(Overlaps, squares, **kw), 1, start, stop)
     if holds((amin(abs(envelope.detach())) < 1e-11)._a, False):
@@ -358,4 +348,4 @@ def _overlapped(
             "window overlap add min: 1\nSome values of the signal are under no window; use a "
             "smaller hop_length, a window without zeros, or center=True."
         )
-    return signal / envelope, end - whole
+    return signal / envelope, end - total

@@ -13,8 +13,8 @@ from ..core.tensor import Tensor
 from ..core.views import views
 from ..ops import joining
 from ..ops.rule import RULES
-from .arguments import holds, one_dim, sizes, tensor
-from .parts import slice_by, whole
+from .arguments import holds, one_dim, sizes, tensor, whole
+from .parts import slice_by
 
 __all__ = [
     "chunk",
@@ -64,7 +64,7 @@ def split(
     if isinstance(split_size_or_sections, list | tuple):
         return split_with_sizes(tensor, split_size_or_sections, dim)
     axis = _splittable("split", tensor, dim)
-    size, n = whole(split_size_or_sections, "split", "split_size"), tensor._a.shape[axis]
+    size, n = whole("split", split_size_or_sections, "split_size"), tensor._a.shape[axis]
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if not size and n:
@@ -145,7 +145,7 @@ def tensor_split(
         ]
         starts, stops = [0, *ends], [*ends, n]
     else:
-        count = whole(indices_or_sections, "tensor_split", "sections")
+        count = whole("tensor_split", indices_or_sections, "sections")
         if count <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {count}")
         small, more = divmod(n, count)

@@ -11,14 +11,13 @@ from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.tensor import Tensor, wrap
 from ..ops import statistics as ops
-from .arguments import holds, many_dims, one_dim, tensor, write_same
+from .arguments import holds, many_dims, no_kernel, one_dim, tensor, whole, write_same
 from .complex import complex as complex_of
 from .complex import conj, imag, real
+from .contraction import mm
 from .elementwise import in_place, no_overload, node
 from .extremes import amin
-from .factory import one_size
 from .joining import cat
-from .products import mm
 
 __all__ = [
     "corrcoef",
@@ -76,9 +75,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         )
     if category(x._a.dtype) == BOOL:
         raise RuntimeError("cov(): bool dtype is not supported for input")
-    if one_size(correction) is None:
-        kind = type(correction).__name__
-        raise TypeError(f"cov(): argument 'correction' must be int, not {kind}")
+    correction = whole("cov", correction, "correction")
     x = x.view(1, -1) if x._a.ndim < 2 else x
     observations = x._a.shape[1]
     w: Any = None if fweights is None else _weights("fweights", fweights, observations)
@@ -361,8 +358,6 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
             if not x._a.shape[d]:
                 raise IndexError(f"hash_tensor: Expected reduction dim {d} to have non-zero size.")
     if category(x._a.dtype) == COMPLEX:
-        raise NotImplementedError(
-            f"\"xor_sum_cpu\" not implemented for '{legacy_name(x._a.dtype)}'"
-        )
+        raise no_kernel("xor_sum_cpu", x._a.dtype, "Hash x.real and x.imag.")
     result = apply(XorBits, wrap(x._a), axes=axes, keepdims=bool(keepdim))
     return result if out is None else write_same("hash_tensor", out, result)

@@ -11,6 +11,7 @@ from ..core.tensor import Tensor, wrap
 from ..ops import transcendental as ops
 from ..ops.complex import real_part
 from ..ops.elementwise import where
+from .arguments import no_kernel
 from .elementwise import in_place, node, of_operands, of_tensors, plain
 
 __all__ = [
@@ -250,11 +251,7 @@ def logit(input, eps=None, *, out=None):
 def _floats(name, *inputs):
     for x in inputs:
         if isinstance(x, Tensor) and category(x._a.dtype) < FLOATING:
-            raise NotImplementedError(
-                f"\"{name}_cpu\" not implemented for '{x._a.dtype}'\n{name} takes floating "
-                "tensors; "
-                "convert first, as in x.float()"
-            )
+            raise no_kernel(f"{name}_cpu", x._a.dtype)
 
 
 @overridable
@@ -264,7 +261,7 @@ def logaddexp(input, other, *, out=None):
         if not isinstance(x, Tensor):
             raise not_a_tensor("logaddexp", position, argument, x)
     _floats("logaddexp", input, other)
-    if any(isinstance(x, Tensor) and x._a.dtype.kind == "c" for x in (input, other)):
+    if any(x._a.dtype.kind == "c" for x in (input, other)):
         result = _complex_logaddexp(*promoted((input, other)))
         return result if out is None else write_out("logaddexp", out, result)
     return of_tensors(Logaddexp, "logaddexp", (input, other), out)

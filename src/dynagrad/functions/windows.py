@@ -15,9 +15,10 @@ from ..core.dtype import FLOATING, category, float32, float64, get_default_dtype
 from ..core.overrides import explained
 from ..core.tensor import Tensor
 from ..ops.bessel import i0 as bessel_i0
+from .arguments import whole
 from .bessel import i0
 from .creation import ones
-from .factory import check_options, default_float, made, number, one_size, type_of
+from .factory import check_options, default_float, made, number, type_of
 from .from_data import tensor as tensor_of
 from .ranges import arange, linspace
 from .transcendental import cos, exp, sin
@@ -197,12 +198,7 @@ def _window(name: str, window_length: Any, periodic: Any, formula: Any, options:
     window is periodic.
     """
     check_options(name, options["device"], options["layout"], options["pin_memory"])
-    length = one_size(window_length)
-    if length is None:
-        raise TypeError(
-            f"{name}(): argument 'window_length' (position 1) must be int, not "
-            f"{type(window_length).__name__}"
-        )
+    length = whole(name, window_length, "window_length", 1)
     d = type_of(name, options["dtype"], default_float())
     if category(d) < FLOATING:
         raise RuntimeError(f"{name} expects floating point dtypes, got: {legacy_name(d)}")

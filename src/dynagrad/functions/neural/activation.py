@@ -22,7 +22,7 @@ from ...ops.elementwise import where
 from ...ops.neural import activation as ops
 from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
-from ..arguments import one_dim, settled, tensor
+from ..arguments import no_kernel, one_dim, settled, tensor
 from ..elementwise import NUMBERS
 from ..quick import behind, of_one
 from ..sampling import drawn, each_its_own
@@ -83,10 +83,7 @@ def floating(kernel: str, name: str, x: Any, *, complex_too: bool = False) -> Te
     x = tensor(name, x)
     kind = category(x._a.dtype)
     if kind < FLOATING or (kind > FLOATING and not complex_too):
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{legacy_name(x._a.dtype)}'\n{name} needs a "
-            "floating dtype; convert first, as in x.float()."
-        )
+        raise no_kernel(kernel, x._a.dtype)
     return x
 
 
@@ -110,9 +107,7 @@ def real(name: str, x: Any) -> Tensor:
             f"clamp is not supported for complex types\n{name} needs real numbers: x.real, x.abs()."
         )
     if x._a.dtype.kind == "b":
-        raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for 'Bool'\nConvert first, as in x.float()."
-        )
+        raise no_kernel(f"{name}_cpu", x._a.dtype)
     return x
 
 

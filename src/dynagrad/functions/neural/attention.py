@@ -11,16 +11,15 @@ from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor, edge_of, wrap
-from ...errors import C_NAMES
+from ...ops.elementwise import is_half
 from ...ops.neural import attention as ops
-from ...ops.reduction import is_half
 from .. import elementwise, expansion, joining, shape
 from .. import reduction as reductions
-from ..arguments import tensor
+from ..arguments import c_name, tensor
 from ..contraction import baddbmm, bmm, matmul
 from ..selection import where
 from .activation import node
-from .dropout import dropout
+from .dropout import check_probability, dropout
 from .linear import linear
 from .padding import pad
 from .softmax import torch_softmax
@@ -67,7 +66,7 @@ def scaled_dot_product_attention(
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -> None:
     a, b, c = q._a, k._a, v._a
     if not a.dtype == b.dtype == c.dtype:
-        names = [_dtype_name(x) for x in (a, b, c)]
+        names = [c_name(x.dtype) for x in (a, b, c)]
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
             f"{names[0]} key.dtype: {names[1]} and value.dtype: {names[2]} instead."
@@ -79,11 +78,11 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -
         )
     if mask is not None:
         m = tensor("scaled_dot_product_attention", mask, 4, "attn_mask")._a
-        half_query = is_half(a.dtype) and m.dtype == np.float32
+        half_query = is_half(a) and m.dtype == np.float32
         if m.dtype.kind != "b" and m.dtype != a.dtype and not half_query:
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                f"attn_mask.dtype: {_dtype_name(m)} and  query.dtype: {_dtype_name(a)} instead."
+                f"attn_mask.dtype: {c_name(m.dtype)} and  query.dtype: {c_name(a.dtype)} instead."
             )
         if causal:
             raise RuntimeError(
@@ -95,13 +94,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, causal: bool) -
             f"expected scalar type Float but found {legacy_name(a.dtype)}\nConvert query, key and "
             "value first, as in x.float()."
         )
-    if not p >= 0 or p > 1:
-        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
-
-
-def _dtype_name(a: Any) -> str:
-    name: str = a.dtype.name
-    return C_NAMES.get(name, name)
+    check_probability(p, RuntimeError)
 
 
 def _more_heads(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +118,7 @@ def _repeated(x: Tensor, heads: int) -> Tensor:
 
 def _additive(q: Tensor, k: Tensor, mask: Any, causal: bool) -> Tensor | None:
     """The mask as numbers to be added to the scores: 0 or -inf where it was true or false."""
-    dtype = np.dtype(np.float32) if is_half(q._a.dtype) else q._a.dtype
+    dtype = np.dtype(np.float32) if is_half(q._a) else q._a.dtype
     if causal:
         allowed = np.tri(q._a.shape[-2], k._a.shape[-2], dtype=bool)
         return wrap(np.where(allowed, dtype.type(0), dtype.type(-_INF)))
@@ -154,7 +147,7 @@ def _fits_kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float)
 
 def _step_by_step(q, k, v, mask, p, scale):
     given = q._a.dtype
-    if is_half(given):
+    if is_half(q._a):
         q, k, v = [to_dtype(x, np.dtype(np.float32)) for x in (q, k, v)]
     root = math.sqrt(abs(scale))
     q = elementwise.mul(q, -root if scale < 0 else root)

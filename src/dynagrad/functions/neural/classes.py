@@ -20,7 +20,7 @@ from ...ops.norms import vector_norm as norm_op
 from ...ops.reduction import sum_over
 from .. import elementwise, expansion, powers, selection, shape
 from .. import reduction as reductions
-from ..arguments import bounds, one_dim, tensor
+from ..arguments import bounds, check_scalar_type, one_dim, tensor
 from ..contraction import noted
 from ..norms import VectorNorm
 from .activation import floating, node, shown
@@ -49,6 +49,7 @@ MultilabelMargin = node("MultilabelMarginLossBackward0", ops.multilabel_margin)
 shown(1, Nll, Nll2d, MultiMargin, MultilabelMargin)
 Norm = node("NormBackward1", norm_op)
 INT64 = np.dtype(np.int64)
+CLASS_NUMBERS = "Targets are class numbers: convert them, as in target.long()."
 
 
 # --- classes --------------------------------------------------------------------------------------
@@ -62,8 +63,7 @@ def _class_numbers(target: Tensor) -> Tensor:
     if kind == np.uint8:
         return wrap(target._a.astype(INT64))
     raise RuntimeError(
-        f"expected target dtype to be Long or Byte, but got {legacy_name(kind)}\nTargets are class "
-        "numbers: convert them, as in target.long()."
+        f"expected target dtype to be Long or Byte, but got {legacy_name(kind)}\n{CLASS_NUMBERS}"
     )
 
 
@@ -99,11 +99,8 @@ def _check_nll(x: Tensor, target: Tensor, weight: Tensor | None) -> None:
                 f"weight tensor should be defined either for all {classes} classes or no classes "
                 f"but got weight tensor of shape: {list(weight._a.shape)}"
             )
-        if weight._a.dtype != a.dtype:
-            raise RuntimeError(
-                f"expected scalar type {legacy_name(a.dtype)} but found "
-                f"{legacy_name(weight._a.dtype)}\nConvert the weight, as in weight.to(x.dtype)."
-            )
+        advice = "Convert the weight, as in weight.to(x.dtype)."
+        check_scalar_type(a.dtype, weight._a.dtype, advice)
 
 
 @overridable
@@ -318,11 +315,7 @@ def multi_margin_loss(
         raise RuntimeError(
             f"inconsistent weight size, expected {x._a.shape[1]} but got {list(weight._a.shape)}"
         )
-    if t._a.dtype != INT64:
-        raise RuntimeError(
-            f"expected scalar type Long but found {legacy_name(t._a.dtype)}\nTargets are class "
-            "numbers: convert them, as in target.long()."
-        )
+    check_scalar_type(INT64, t._a.dtype, CLASS_NUMBERS)
     least, largest = bounds(t._a)
     if least < 0 or largest >= x._a.shape[1]:
         raise RuntimeError(

@@ -7,11 +7,12 @@ import numpy as np
 from numpy import ndarray
 
 from ...core.apply import apply
-from ...core.complaints import legacy_name, type_name
+from ...core.complaints import type_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import convolution as ops
 from .. import shape
+from ..arguments import c_name, check_scalar_type, no_kernel
 from .activation import node
 
 __all__ = [
@@ -28,21 +29,6 @@ __all__ = [
 Convolution = node("ConvolutionBackward0", ops.convolve)
 Transposed = node("ConvolutionBackward0", ops.convolve_back)
 
-#: dtypes as PyTorch's messages about a bias write them
-C_NAMES = {
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-    "bool": "bool",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short int",
-    "int32": "int",
-    "int64": "long int",
-}
 SIDES = ("depth", "height", "width")
 
 
@@ -88,16 +74,13 @@ def _tensors(name: str, input: Any, weight: Any, bias: Any) -> None:
 
 def _check_dtypes(x: Any, w: Any, bias: Tensor | None) -> None:
     if bias is not None and bias._a.dtype != x.dtype:
-        given, other = (C_NAMES.get(d.name, d.name) for d in (x.dtype, bias._a.dtype))
+        given, other = c_name(x.dtype), c_name(bias._a.dtype)
         raise RuntimeError(
             f"Input type ({given}) and bias type ({other}) should be the same\nConvolutions do not "
             "promote: convert the bias, as in bias.to(input.dtype)."
         )
-    if w.dtype != x.dtype:
-        raise RuntimeError(
-            f"expected scalar type {legacy_name(x.dtype)} but found {legacy_name(w.dtype)}\n"
-            "Convolutions do not promote: convert the input, as in input.to(weight.dtype)."
-        )
+    advice = "Convolutions do not promote: convert the input, as in input.to(weight.dtype)."
+    check_scalar_type(x.dtype, w.dtype, advice)
 
 
 def _check_served(x: Any, dilation: tuple, transposed: bool) -> None:
@@ -113,10 +96,7 @@ def _check_served(x: Any, dilation: tuple, transposed: bool) -> None:
         return
     else:
         kernel = "slow_conv2d_cpu" if rank == 2 else "compute_columns3d"
-    raise NotImplementedError(
-        f"\"{kernel}\" not implemented for '{legacy_name(x.dtype)}'\nConvert first, as in "
-        "x.float()."
-    )
+    raise no_kernel(kernel, x.dtype)
 
 
 def _check_settings(stride, padding, dilation, groups, output_padding) -> None:

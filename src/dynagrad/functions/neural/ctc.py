@@ -11,8 +11,9 @@ from ...core.tensor import Tensor, wrap
 from ...ops.neural import ctc as ops
 from .. import elementwise, selection, shape
 from .. import reduction as reductions
-from ..arguments import settled, tensor
+from ..arguments import no_kernel, settled, tensor
 from .activation import node, shown
+from .loss import reduction_of
 
 __all__ = ["ctc_loss"]
 
@@ -37,7 +38,7 @@ def ctc_loss(
     mean is of losses divided by the targets' lengths; zero_infinity makes the loss of targets that
     are too long 0. Source: Graves et al., "Connectionist temporal classification" (2006).
     """
-    from_reduction(reduction)
+    reduction = reduction_of(None, None, reduction)
     x, y = tensor("ctc_loss", log_probs, 1, "log_probs"), tensor("ctc_loss", targets, 2, "targets")
     single = x._a.ndim == 2
     if single:
@@ -61,19 +62,11 @@ def ctc_loss(
     return shape.squeeze(loss, 0) if single else loss
 
 
-def from_reduction(reduction: Any) -> None:
-    """ValueError for an unknown reduction."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-
-
 def _check(x: Tensor, y: Tensor, blank: int) -> None:
     a = x._a
     if a.dtype not in (np.float32, np.float64):
-        raise NotImplementedError(
-            f"\"ctc_loss_cpu\" not implemented for '{legacy_name(a.dtype)}'\nThe log-probabilities "
-            "must be float32 or float64: convert them, as in x.float()."
-        )
+        advice = "The log-probabilities must be float32 or float64: convert them, as in x.float()."
+        raise no_kernel("ctc_loss_cpu", a.dtype, advice)
     if y._a.dtype.kind not in "iu":
         raise RuntimeError(
             "Expected tensor for argument #2 'targets' to have one of the following scalar types: "

@@ -24,6 +24,7 @@ LOWEST = 1.7580993408473766
 
 
 def check_probability(p: float, error: type[Exception] = ValueError) -> None:
+    """Raise unless `p` lies in [0, 1]."""
     if not 0 <= p <= 1:
         raise error(f"dropout probability has to be between 0 and 1, but got {p:g}")
 

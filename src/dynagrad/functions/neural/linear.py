@@ -15,10 +15,10 @@ from ...core.tape import LIBRARY, Meta, caller, node_class, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view
 from ...core.watch import PLAIN, overriding
-from ...errors import C_NAMES
 from ...ops import contraction as ops
 from ...ops.rule import RULES
 from .. import elementwise
+from ..arguments import c_name, check_expands
 from ..contraction import (
     Batched,
     Mm,
@@ -27,7 +27,6 @@ from ..contraction import (
     View,
     as_rows,
     cannot_multiply,
-    check_expands,
     matrix_product,
     mv,
     no_bool,
@@ -91,7 +90,7 @@ def linear(input, weight, bias: Any = None, *, out: Any = None):
 
 def _into(out: Any, result: Tensor) -> Tensor:
     if isinstance(out, Tensor) and out._a.dtype != result._a.dtype:
-        wanted, given = [C_NAMES[t._a.dtype.name] for t in (result, out)]
+        wanted, given = [c_name(t._a.dtype) for t in (result, out)]
         raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {given} instead")
     return write_out("linear", out, result)
 

@@ -17,7 +17,7 @@ from ...ops.neural import loss as ops
 from ...ops.shape import copy
 from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
-from ..arguments import bounds, tensor
+from ..arguments import bounds, no_kernel, tensor
 from .activation import LogSigmoid, node, shown
 
 Mse = node("MseLossBackward0", ops.mse)
@@ -92,10 +92,7 @@ def pair(name: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
         x, y = expansion.broadcast_tensors(x, y)
     x, y = promoted((x, y))
     if category(x._a.dtype) < FLOATING:
-        raise NotImplementedError(
-            f"\"{name}_cpu\" not implemented for '{legacy_name(x._a.dtype)}'\n"
-            "Convert the tensors first, as in x.float()."
-        )
+        raise no_kernel(f"{name}_cpu", x._a.dtype)
     return x, y
 
 
@@ -201,10 +198,7 @@ def binary_cross_entropy(
                 "The target must have the input's dtype: convert it, as in y.to(x.dtype)."
             )
     if a.dtype.kind not in "fV":
-        raise NotImplementedError(
-            f"\"binary_cross_entropy\" not implemented for '{legacy_name(a.dtype)}'\n"
-            "Probabilities are floating numbers."
-        )
+        raise no_kernel("binary_cross_entropy", a.dtype, "Probabilities are floating numbers.")
     result = apply(Bce, x, y, weight, reduction=reduction)
     # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
     r = result._a

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.complaints import legacy_name, type_name
+from ...core.complaints import type_name
 from ...core.tensor import Tensor
 from ...ops.neural.pooling import Window
+from ..arguments import no_kernel
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
@@ -65,9 +66,7 @@ def refuse_dtype(kernel: str, x: Tensor, kinds: str = "fV", names: tuple[str, ..
     """Raise NotImplementedError unless x's dtype is of these kinds or names."""
     d = x._a.dtype
     if d.kind not in kinds and d.name not in names:
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{legacy_name(d)}'\nConvert first, as in x.float()."
-        )
+        raise no_kernel(kernel, d)
 
 
 def window_of(n: int, size: int, stride: int, pad: int, dilation: int, ceil: bool) -> Window:

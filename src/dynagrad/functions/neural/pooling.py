@@ -3,15 +3,13 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from ...core.apply import apply, recording
 from ...core.overrides import overridable
 from ...core.tensor import Tensor, edge_of
 from ...ops.neural import planes
 from ...ops.neural import pooling as ops
 from .. import elementwise, powers, rounding, shape
-from ..arguments import tensor, write_same
+from ..arguments import tensor, whole, write_same
 from .activation import node, relu, shown
 from .padding import pad
 from .pool_arguments import (
@@ -195,10 +193,7 @@ def _avg_pool(name, input, kernel_size, stride, padding, ceil, include, divisor,
     x = tensor(name, input)
     kernel = one_each(name, "kernel_size", kernel_size, rank, 2)
     if divisor is not None:
-        if not isinstance(divisor, int | np.integer) or isinstance(divisor, bool):
-            raise TypeError(
-                f"{name}(): argument 'divisor_override' must be int, not {type(divisor).__name__}"
-            )
+        divisor = whole(name, divisor, "divisor_override")
         if divisor == 0:
             raise RuntimeError("divisor must be not zero")
     windows = _windows(name, x, kernel, stride, padding, 1, ceil)

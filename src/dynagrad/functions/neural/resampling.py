@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply
-from ...core.complaints import legacy_name, type_name
+from ...core.complaints import type_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor
 from ...ops.neural import resampling as ops
-from ..arguments import tensor
+from ..arguments import no_kernel, tensor
 from .activation import node
 
 ALIGNING = ("linear", "bilinear", "bicubic", "trilinear")
@@ -130,24 +130,22 @@ def _sizes(spatial: tuple, size: Any, factor: Any, recompute: Any) -> tuple[list
     return sizes, [None] * len(sizes) if recompute else factors
 
 
+#: what messages call an argument: the other side, its value, its form
+_WORDS = {
+    "size": ("output", "output size of", "output size in (o1, o2, ...,oK)"),
+    "scale_factor": ("scale_factor", "scale_factor of shape", "scale_factor in (s1, s2, ...,sK)"),
+}
+
+
 def _each(name: str, given: Any, spatial: tuple, kind: Any) -> list:
     """An argument for each spatial dimension, from a sequence or one value."""
     if isinstance(given, list | tuple):
         if len(given) != len(spatial):
-            what = "output size of" if name == "size" else "scale_factor of shape"
-            where = (
-                "output size in (o1, o2, ...,oK)"
-                if name == "size"
-                else "scale_factor in (s1, s2, ...,sK)"
-            )
+            other, what, form = _WORDS[name]
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input "
+                f"Input and {other} must have the same number of spatial dimensions, but got input "
                 f"with spatial dimensions of {list(spatial)} and {what} {given}. Please provide "
-                f"input tensor in (N, C, d1, d2, ...,dK) format and {where} format."
-                if name == "size"
-                else "Input and scale_factor must have the same number of spatial dimensions, but "
-                f"got input with spatial dimensions of {list(spatial)} and {what} {given}. Please "
-                f"provide input tensor in (N, C, d1, d2, ...,dK) format and {where} format."
+                f"input tensor in (N, C, d1, d2, ...,dK) format and {form} format."
             )
     else:
         given = [given] * len(spatial)
@@ -199,10 +197,7 @@ def _refuse_dtype(x: Tensor, kernel: str, wide: str) -> None:
         return
     name = "index_ranges_weights" if wide else f"indices_weights_{kernel.partition('-')[0]}"
     name = "adaptive_avg_pool2d" if kernel == "area" else f"compute_{name}"
-    raise NotImplementedError(
-        f"\"{name}\" not implemented for '{legacy_name(dtype)}'\ninterpolate needs a floating "
-        "dtype; convert first, as in x.float()."
-    )
+    raise no_kernel(name, dtype)
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):

@@ -1,11 +1,10 @@
 """Images at arbitrary points under PyTorch's names."""
 
 from ...core.apply import apply
-from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...ops.neural import sampling_points as ops
-from ..arguments import tensor
+from ..arguments import check_scalar_type, no_kernel, tensor
 from .activation import node
 
 __all__ = ["affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"]
@@ -18,6 +17,11 @@ AffineGrid = node("AffineGridGeneratorBackward0", ops.affine_grid)
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")
+_CORNERS = (
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
+    "Please specify align_corners=True if the old behavior is desired. See the documentation of "
+    "grid_sample for details."
+)
 
 
 @overridable
@@ -37,11 +41,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             f"'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
-            "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
-            "documentation of grid_sample for details."
-        )
+        warn(_CORNERS)
     return _grid_sample("grid_sampler", input, grid, mode, padding_mode, bool(align_corners))
 
 
@@ -99,15 +99,9 @@ def _grid_sample(name, input, grid, mode, padding, align, wanted=None):
     if ndim == 5 and mode == "bicubic":
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
     if a.dtype.kind not in "fV":
-        raise NotImplementedError(
-            f'"grid_sampler_{ndim - 2}d_cpu_kernel_impl" not implemented for '
-            f"'{legacy_name(a.dtype)}'\nConvert first, as in x.float()."
-        )
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"expected scalar type {legacy_name(a.dtype)} but found {legacy_name(b.dtype)}\n"
-            "input and grid must have the same dtype: convert one, as in grid.to(input.dtype)."
-        )
+        raise no_kernel(f"grid_sampler_{ndim - 2}d_cpu_kernel_impl", a.dtype)
+    advice = "input and grid must have the same dtype: convert one, as in grid.to(input.dtype)."
+    check_scalar_type(a.dtype, b.dtype, advice)
     return apply(GridSampler[ndim - 2], x, points_, mode=mode, padding=padding, align=bool(align))
 
 
@@ -119,11 +113,7 @@ def affine_grid(theta, size, align_corners=None):
     """
     t = tensor("affine_grid", theta)
     if align_corners is None:
-        warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
-            "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
-            "documentation of grid_sample for details."
-        )
+        warn(_CORNERS)
     if t._a.dtype.kind not in "fV":
         raise ValueError(f"Expected theta to have floating point type, but got {t.dtype}")
     if len(size) not in (4, 5):

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from ...core.apply import apply
-from ...core.complaints import type_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import shuffling as ops
-from ..arguments import tensor
+from ..arguments import tensor, whole
 from .activation import node
 
 PixelShuffle = node("PixelShuffleBackward0", ops.rearrange)
@@ -18,13 +15,10 @@ ChannelShuffle = node("ChannelShuffleBackward0", ops.rearrange)
 
 
 def _positive(name: str, argument: str, given: Any) -> int:
-    if not isinstance(given, int | np.integer) or isinstance(given, bool):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position 2) must be int, not {type_name(given)}"
-        )
-    if given <= 0:
-        raise RuntimeError(f"{name} expects a positive {argument}, but got {given}")
-    return int(given)
+    n = whole(name, given, argument, 2)
+    if n <= 0:
+        raise RuntimeError(f"{name} expects a positive {argument}, but got {n}")
+    return n
 
 
 def _image(name: str, x: Tensor) -> tuple[int, ...]:
@@ -85,11 +79,7 @@ def channel_shuffle(input, groups):
         raise RuntimeError(
             f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(sizes)}"
         )
-    if not isinstance(groups, int | np.integer) or isinstance(groups, bool):
-        raise TypeError(
-            "channel_shuffle(): argument 'groups' (position 2) must be int, not "
-            f"{type_name(groups)}"
-        )
+    groups = whole("channel_shuffle", groups, "groups", 2)
     if groups <= 0:
         raise RuntimeError(
             f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
@@ -100,7 +90,7 @@ def channel_shuffle(input, groups):
             f"Number of channels must be divisible by groups. Got {channels} channels and {groups} "
             "groups."
         )
-    split = (int(groups), channels // groups, *rest)
+    split = (groups, channels // groups, *rest)
     axes = (1, 0, *range(2, len(split)))
     return apply(ChannelShuffle, x, rank=len(split) - 1, split=split, axes=axes, last=sizes[1:])
 

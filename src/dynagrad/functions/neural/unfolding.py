@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply
-from ...core.complaints import legacy_name, type_name
+from ...core.complaints import type_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import unfolding as ops
-from ..arguments import sizes, tensor
+from ..arguments import no_kernel, sizes, tensor
 from .activation import node
 from .convolution import sides
 
@@ -54,10 +54,7 @@ def _count(shape, kernel, dilation, padding, stride) -> tuple[int, ...]:
 
 def _check_floating(kernel: str, x: Any) -> None:
     if x.dtype.kind in "iu":
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{legacy_name(x.dtype)}'\nConvert first, as in "
-            "x.float()."
-        )
+        raise no_kernel(kernel, x.dtype)
 
 
 @overridable
