@@ -22,6 +22,7 @@ from .arguments import bounds, c_name, c_type, fixed, kept, one_dim, settled, te
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .parts import slice_by
+from .shortcut import direct_of, shortcut, within
 
 __all__ = [
     "argwhere",
@@ -79,6 +80,18 @@ def _out_of_bounds(
     return lambda i: kind(f"{prefix}index {i} is out of bounds for dimension {d} with size {n}")
 
 
+def _short_select(input: Tensor, dim: Any, index: Tensor) -> Tensor | None:
+    have, i = input._a.shape, index._a
+    rank = len(have)
+    if type(dim) is not int or not -rank <= dim < rank or i.ndim != 1:
+        return None
+    dim %= rank
+    return (
+        direct_of(IndexSelect, (input, index), {"axes": (dim,)}) if within(i, have[dim]) else None
+    )
+
+
+@shortcut(_short_select)
 @overridable
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices number index[0], index[1], ...

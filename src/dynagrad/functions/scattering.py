@@ -19,6 +19,7 @@ from .arguments import bounds, kept, one_dim, tensor, write_same
 from .expansion import expand
 from .indexing import number_for
 from .rounding import remainder
+from .shortcut import direct_of, shortcut, within
 
 __all__ = [
     "gather",
@@ -90,6 +91,29 @@ def _index(
     return axis, i
 
 
+def _short_index(input: Tensor, dim: Any, index: Tensor) -> int:
+    """The dimension of an ordinary call, whose index fits the input; -1 for any other."""
+    a, i = input._a, index._a
+    rank = a.ndim
+    if type(dim) is not int or not -rank <= dim < rank or i.ndim != rank:
+        return -1
+    dim %= rank
+    have = a.shape
+    if not within(i, have[dim]):
+        return -1
+    if i.shape != have:
+        for d, n in enumerate(i.shape):
+            if d != dim and n > have[d]:
+                return -1
+    return dim
+
+
+def _short_gather(input: Tensor, dim: Any, index: Tensor) -> Tensor | None:
+    axis = _short_index(input, dim, index)
+    return None if axis < 0 else direct_of(Gather, (input, index), {"axis": axis})
+
+
+@shortcut(_short_gather)
 @overridable
 def gather(
     input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
@@ -194,6 +218,14 @@ def scatter(
     return r if out is None else write_same("scatter", out, r, index, src)
 
 
+def _short_scatter_add(input: Tensor, dim: Any, index: Tensor, src: Tensor) -> Tensor | None:
+    if src._a.shape != index._a.shape or src._a.dtype is not input._a.dtype:
+        return None
+    axis = _short_index(input, dim, index)
+    return None if axis < 0 else direct_of(ScatterAdd, (input, index, src), {"axis": axis})
+
+
+@shortcut(_short_scatter_add)
 @overridable
 def scatter_add(
     input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None

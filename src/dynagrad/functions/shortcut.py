@@ -32,7 +32,7 @@ def shortcut(short: Callable[..., Any]) -> Callable[[F], F]:
         @wraps(general)
         def public(*args, **kwargs):
             try:
-                result = short(*args, **kwargs)
+                result = short(*args, **kwargs) if kwargs else short(*args)
                 if result is not None:
                     return result
             except UNUSUAL:
@@ -75,14 +75,15 @@ def direct(cls: type[Node], x: Tensor, kw: dict[str, Any]) -> Tensor | None:
 def direct_of(cls: type[Node], inputs: tuple, kw: dict[str, Any]) -> Tensor | None:
     """The same of several tensors."""
     arrays = []
-    is_free = True
     for x in inputs:
         if type(x) not in PLAIN:
             return None
-        if is_free and not untracked(x):
-            is_free = False
-        arrays.append(x._a)
-    return made(cls.rule.kernel(*arrays, **kw)) if is_free else apply(cls, *inputs, **kw)
+        a, v = x._a, x._v
+        if x._e is None and (v is None or not v.rebased) and type(a) is ndarray:
+            arrays.append(a)
+    if len(arrays) == len(inputs):
+        return made(cls.rule.kernel(*arrays, **kw))
+    return apply(cls, *inputs, **kw)
 
 
 def direct_pair(cls: type[Node], kind: Any, x: Tensor, kw: dict[str, Any]) -> Any:

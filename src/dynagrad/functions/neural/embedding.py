@@ -9,11 +9,12 @@ from ...core.carriers.carrier import detached_array
 from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.tensor import Tensor, family_of, wrap
+from ...ops.elementwise import is_half
 from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
-from ...ops.reduction import is_half
 from .. import shape
 from ..arguments import bounds, fixed, tensor
+from ..shortcut import direct_of, shortcut, within
 from .activation import node, shown
 
 __all__: list[str] = []
@@ -43,6 +44,18 @@ def _check_index(name: str, index: Tensor, rows: int) -> None:
         )
 
 
+def _short_embedding(
+    input: Tensor, weight: Tensor, padding_idx=None, max_norm=None, norm_type=2.0, by_uses=False, *_
+) -> Tensor | None:
+    shape = weight._a.shape
+    if padding_idx is not None or max_norm is not None or by_uses or len(shape) != 2:
+        return None
+    if not within(input._a, shape[0]):
+        return None
+    return direct_of(Embedding, (weight, input), {"padding": None})
+
+
+@shortcut(_short_embedding)
 @overridable
 def embedding(
     input,
@@ -81,7 +94,7 @@ def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
         norms = vector_norm(rows, p=float(p), axes=(1,), keepdims=True, dtype=None).astype(float)
         long = norms[:, 0] > max_norm
         scales = max_norm / (norms[long] + 1e-7)
-        if is_half(rows.dtype):
+        if is_half(rows):
             shorter = (rows[long].astype(np.float32) * scales.astype(np.float32)).astype(rows.dtype)
         else:
             shorter = rows[long] * scales.astype(rows.dtype)
@@ -143,7 +156,7 @@ def embedding_bag(
         scale = None if scale is None else scale[wrap(kept)]
     if mode == "max":
         return apply(LargestOfBag, w, index, bag, bags=count)
-    kind = np.dtype(np.float32) if is_half(w._a.dtype) else w._a.dtype
+    kind = np.dtype(np.float32) if is_half(w._a) else w._a.dtype
     if scale is None:
         sizes = np.bincount(bag, minlength=count) if mode == "mean" else np.ones(count)
         scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
