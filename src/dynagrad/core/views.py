@@ -331,10 +331,12 @@ def written(t: Tensor, edge: Any, needs: bool) -> None:
     """
     family = family_of(t)
     family.cell.bump()
+    if not needs and not family.has_views:
+        return
     base = base_of(t)
     root = t if base is None else base
     if not needs:
-        if family.has_views and root._e is not None and type(root._e) is not AccumulateGrad:
+        if root._e is not None and type(root._e) is not AccumulateGrad:
             _remember(
                 family, root
             )  # as in PyTorch, views of recorded tensors get a new history even so

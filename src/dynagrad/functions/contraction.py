@@ -19,7 +19,8 @@ from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.elementwise import is_half
 from ..ops.rule import RULES
-from .arguments import check_expands, check_scalar_type, no_kernel
+from .arguments import check_expands, check_scalar_type, no_kernel, no_such_dim
+from .shortcut import direct_of, shortcut
 
 __all__ = [
     "addbmm",
@@ -154,6 +155,8 @@ def mv(input, vec, *, out=None):
     """The product of a matrix (n, m) and a vector (m)."""
     tensors("mv", ("input", input), ("vec", vec))
     a, b = input._a, vec._a
+    if a.ndim == 0:
+        raise no_such_dim(0, 0)
     if a.ndim != 2 or b.ndim != 1:
         raise RuntimeError(
             f"vector + matrix @ vector expected, got 1, {a.ndim}, {b.ndim}\n"
@@ -210,6 +213,15 @@ def matrix_product(cls: Any, x: Tensor, y: Tensor) -> Tensor:
     return apply(IN_SINGLE[cls] if is_half(x._a) else cls, x, y)
 
 
+def _short_bmm(input: Tensor, mat2: Tensor) -> Tensor | None:
+    a, b = input._a, mat2._a
+    if a.ndim != 3 or b.ndim != 3 or a.dtype is not b.dtype or a.dtype.kind != "f" or is_half(a):
+        return None
+    n, _, m = a.shape
+    return direct_of(Bmm, (input, mat2), {}) if b.shape[0] == n and b.shape[1] == m else None
+
+
+@shortcut(_short_bmm)
 @overridable
 def bmm(input, mat2, *, out=None):
     """Products of the matrices of two batches: (b, n, k) and (b, k, m) give (b, n, m)."""
@@ -401,6 +413,8 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
             f"vector + matrix @ vector expected, got {input._a.ndim}, {a.ndim}, {b.ndim}"
         )
     if a.shape[1] != b.shape[0]:
+        if input._a.ndim == 0:
+            raise no_such_dim(0, 0)
         raise RuntimeError(
             f"size mismatch, got input ({input._a.size}), mat ({a.shape[0]}x{a.shape[1]}), "
             f"vec ({b.shape[0]})\nThe vector's size must equal the matrix's columns."
@@ -430,8 +444,12 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (batch1 @ batch2) for batches of matrices."""
     tensors("baddbmm", ("input", input), ("batch1", batch1), ("batch2", batch2))
-    _check_batches(batch1, batch2)
     a, b = batch1._a, batch2._a
+    for array, dim in ((a, 0), (a, 1), (b, 2)):
+        if array.ndim <= dim:
+            raise no_such_dim(dim, array.ndim)
+    check_expands(input._a.shape, (*a.shape[:2], b.shape[2]))
+    _check_batches(batch1, batch2)
     _check_addend("baddbmm", input, batch1, batch2, (*a.shape[:2], b.shape[2]))
     kw = _numbers(input, beta, alpha)
     return put("baddbmm", out, apply(Baddbmm, input, batch1, batch2, **kw, flip=NO_FLIP))

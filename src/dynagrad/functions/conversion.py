@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import errors
 from ..core.apply import apply
 from ..core.carriers.carrier import joined
 from ..core.carriers.memory import store
-from ..core.complaints import broadcast_error
+from ..core.complaints import broadcast_error, legacy_name
 from ..core.dtype import CPU, FLOATING, category, from_numpy_dtype, promote, strided
 from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
@@ -34,6 +33,7 @@ from .factory import (
     type_of,
     warn_of_lost_part,
 )
+from .shortcut import made, shortcut, untracked
 
 __all__ = [
     "can_cast",
@@ -108,9 +108,17 @@ def to(self, *args, device=None, dtype=None, non_blocking=False, copy=False, mem
 def _cast_to(name: str, dtype: str):
     """A method without arguments, such as `x.double()`."""
 
+    d = np.dtype(dtype) if dtype != "bfloat16" else BFLOAT16.numpy
+
+    def short(self):
+        a = self._a
+        if type(self) not in PLAIN or a.dtype.kind != "f" or d.kind != "f" or a.dtype is d:
+            return None
+        return made(a.astype(d)) if untracked(self) and a.flags.c_contiguous else None
+
+    @shortcut(short)
     @overridable
     def method(self, memory_format=None):
-        d = np.dtype(dtype) if dtype != "bfloat16" else BFLOAT16.numpy
         return _recast(self, d, False, axes_of(memory_format, self._a.ndim))
 
     method.__name__ = method.__qualname__ = name
@@ -238,8 +246,7 @@ def zero_(input):
 
 def get_dtype_name(self) -> str:
     """The tensor's type in the old spelling: 'torch.FloatTensor'."""
-    name = from_numpy_dtype(self._a.dtype).name
-    return f"torch.{errors.LEGACY_NAMES[name]}Tensor"
+    return f"torch.{legacy_name(self._a.dtype)}Tensor"
 
 
 def yes(self) -> bool:

@@ -412,7 +412,7 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
     if alpha != 1:
         if type(alpha) is not float and type(alpha) is not int:
             return False
-        b = b * alpha
+        b = b * scalar(alpha, dtype)
     _write(fun, a, b)
     written(t, None, False)
     return True

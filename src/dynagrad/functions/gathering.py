@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply
+from ..core.apply import apply, scalar
 from ..core.complaints import broadcast_error, legacy_name
 from ..core.overrides import overridable
 from ..core.tape import node_class
@@ -356,6 +356,14 @@ def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str
     return m
 
 
+def _short_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor | None:
+    a, m = input._a, mask._a
+    if type(value) is not float or a.dtype.kind != "f" or m.dtype.kind != "b" or a.shape != m.shape:
+        return None
+    return direct_of(MaskedFill0, (input, mask, wrap(scalar(value, a.dtype))), {})
+
+
+@shortcut(_short_fill)
 @overridable
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with a number (or a 0-d tensor) where the mask holds; input and mask broadcast."""

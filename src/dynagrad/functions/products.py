@@ -12,6 +12,7 @@ from ..core.quiet import warn
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import view
+from ..core.watch import PLAIN
 from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.rule import RULES
@@ -19,6 +20,7 @@ from . import elementwise
 from .arguments import check_scalar_type, one_dim
 from .contraction import NO_PROMOTION, View, dot, mm, mv, put, tensors
 from .reduction import sum as total
+from .shortcut import made, shortcut, untracked
 
 __all__ = [
     "chain_matmul",
@@ -215,8 +217,11 @@ def einsum(*arguments):
     covered = _spread_ellipsis(operands, groups)
     output = _output_labels(groups, output, covered)
     sizes = _label_sizes(operands, groups)
-    for x in operands[1:]:
-        check_scalar_type(operands[0]._a.dtype, x._a.dtype, NO_PROMOTION)
+    for k, x in enumerate(operands):
+        if any(_is_contracted(operands, groups, output, label, k) for label in groups[k]):
+            check_scalar_type(operands[0]._a.dtype, x._a.dtype, NO_PROMOTION)
+    if len({x._a.dtype for x in operands}) > 1:
+        operands = promoted(operands)
     if len(operands) == 1 and set(groups[0]) == set(output):
         kw = {"labels": _small(groups[0], groups[0]), "output": _small(groups[0], output)}
         return view(Permute, operands[0], ops.diagonals(operands[0]._a, **kw), kw)
@@ -230,6 +235,17 @@ def einsum(*arguments):
         cls = EinsumMul if set(every) <= set(output) else Einsum
     inputs = tuple(_small(every, labels) for _, labels in pairs)
     return apply(cls, *[x for x, _ in pairs], inputs=inputs, output=_small(every, output))
+
+
+def _is_contracted(operands: list, groups: list, output: list, label: int, k: int) -> bool:
+    """Whether operand k meets those before it in a matrix product over `label`; elsewhere they are
+    multiplied by elements, which converts them.
+    """
+    if label in output or any(label in group for group in groups[k + 1 :]):
+        return False
+    every = zip(operands, groups, strict=True)
+    sizes = [x._a.shape[g.index(label)] for x, g in every if label in g]
+    return len(sizes) > 1 and sizes[-1] > 1 and max(sizes[:-1]) > 1
 
 
 @overridable
@@ -292,6 +308,16 @@ def inner(input, other, *, out=None):
     return put("inner", out, tensordot(input, other, ([-1], [-1])))
 
 
+def _short_outer(input: Tensor, vec2: Tensor) -> Tensor | None:
+    if type(input) not in PLAIN or type(vec2) not in PLAIN:
+        return None
+    a, b = input._a, vec2._a
+    if a.ndim != 1 or b.ndim != 1 or a.dtype is not b.dtype or a.dtype.kind != "f":
+        return None
+    return made(a[:, None] * b) if untracked(input) and untracked(vec2) else None
+
+
+@shortcut(_short_outer)
 @overridable
 def outer(input, vec2, *, out=None):
     """All products of the elements of two vectors: input_i vec2_j."""
@@ -323,7 +349,6 @@ def kron(input, other, *, out=None):
 
 
 def _cross(input, other, dim, out):
-    input, other = promoted((input, other))
     a, b = input._a, other._a
     rank = max(a.ndim, b.ndim)
     axis = one_dim(dim, rank) - rank
@@ -335,6 +360,7 @@ def _cross(input, other, dim, out):
     error = broadcast_error("cross", [a.shape, b.shape])
     if error is not None:
         raise error
+    check_scalar_type(a.dtype, b.dtype, NO_PROMOTION)
     return put("cross", out, apply(Cross, input, other, axis=axis))
 
 

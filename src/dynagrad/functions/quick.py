@@ -1,5 +1,5 @@
 """Quick paths before general functions, for the calls that programs make most: plain tensors of one
-dtype and one shape, given as PyTorch documents it. Imports core only.
+dtype and one shape.
 
 A public function asks `of_one`, `of_two` or `of_three` first. Where they answer None, its general
 half, made by `behind`, checks everything, promotes, and gives PyTorch's errors. What needs a node,
@@ -9,15 +9,15 @@ a view's news or another order in memory is left to `apply`.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy import ndarray
 
-from ..core.apply import apply, new
+from ..core.apply import apply
 from ..core.overrides import overridable
 from ..core.quiet import WARNED, compute
 from ..core.tape import Node
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
+from .shortcut import made
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: the metadata of primitives without any
@@ -51,7 +51,7 @@ def of_one(cls: type[Node], x: Any, kw: dict[str, Any] = NONE, kinds: str = "f")
             r = rule.kernel(a, **kw)
         except WARNED:
             r = compute(rule, [a], kw)
-        return _made(r)
+        return made(r)
     return apply(cls, x, **kw)
 
 
@@ -73,7 +73,7 @@ def of_two(
             r = rule.kernel(a, b, **kw)
         except WARNED:
             r = compute(rule, [a, b], kw)
-        return _made(r)
+        return made(r)
     return apply(cls, x, y, **kw)
 
 
@@ -100,13 +100,5 @@ def of_three(
             r = rule.kernel(a, b, c, **kw)
         except WARNED:
             r = compute(rule, [a, b, c], kw)
-        return _made(r)
+        return made(r)
     return apply(cls, x, y, z, **kw)
-
-
-def _made(r: Any) -> Tensor:
-    t = new(Tensor)
-    t._a = r if type(r) is ndarray else np.asarray(r)
-    t._e = None
-    t._v = None
-    return t

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .creation import zeros
+from .elementwise import select as chosen
 from .index_batching import (
     basic_batch,
     clear_batch,
@@ -508,7 +509,7 @@ def masked(x, mask, *, keep):
 @primitive
 def fill_where(x, mask, v):
     """`v`, a number, where the mask holds, `x` elsewhere; x and mask broadcast."""
-    return contiguous(np.where(mask, v, x))
+    return contiguous(chosen(mask, v, x))
 
 
 linear(

@@ -12,12 +12,15 @@ from ...core.complaints import type_name
 from ...core.dtype import Size
 from ...core.overrides import overridable
 from ...core.tensor import Tensor, family_of
+from ...core.watch import PLAIN
+from ...ops.elementwise import is_half
 from ...ops.neural import normalization as ops
-from ...ops.reduction import is_half, sum_over
+from ...ops.reduction import sum_over
 from ...ops.shape import cast
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
+from ..shortcut import made, shortcut, untracked
 from .activation import node, shown
 
 __all__ = [
@@ -51,6 +54,33 @@ def ints(name: str, argument: str, given: Any, hint: str) -> tuple[int, ...]:
 ROW_SHAPE = "Give the last sizes of the input, as in x.shape[-1:]."
 
 
+def _directly(x: Any, weight: Any, bias: Any, shape: tuple, kw: dict[str, Any]) -> Tensor | None:
+    """A normalization of which nothing is recorded, of x in this shape; None for other tensors."""
+    arrays = [None, None]
+    for place, t in enumerate((weight, bias)):
+        if t is not None:
+            if type(t) not in PLAIN or not untracked(t) or t._a.shape != kw["parameter"]:
+                return None
+            arrays[place] = t._a
+    a = x._a
+    if type(x) not in PLAIN or not untracked(x) or a.dtype.kind != "f" or not a.size:
+        return None
+    r = ops.standardize.__wrapped__(a.reshape(shape), *arrays, **kw)
+    return made(r.reshape(a.shape))
+
+
+def _short_layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    have, sizes = input._a.shape, tuple(normalized_shape)
+    n = len(sizes)
+    if not n or have[-n:] != sizes:
+        return None
+    first = len(have) - n
+    axes = tuple(range(first, len(have)))
+    kw = {"axes": axes, "eps": eps, "affine": (1,) * first + sizes, "parameter": sizes}
+    return _directly(input, weight, bias, have, kw)
+
+
+@shortcut(_short_layer_norm)
 @overridable
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions, normalized_shape."""
@@ -141,7 +171,7 @@ def _update(a: Any, axes: tuple, mean: Tensor | None, var: Tensor | None, moment
 def _statistics(a: Any, axes: tuple) -> tuple[Any, Any]:
     """Mean and variance over some dimensions, which stay with size 1, without derivative."""
     a = detached_array(a)
-    if is_half(a.dtype):
+    if is_half(a):
         a = cast(a, dtype=np.dtype(np.float32))
     n = math.prod([a.shape[i] for i in axes])
     now = _total(a, axes) / n
@@ -166,6 +196,18 @@ def _move(held: Tensor, value: Any, momentum: float) -> None:
     family_of(held).cell.bump()
 
 
+def _short_group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
+    n, channels, *rest = input._a.shape
+    each = channels // num_groups
+    if each * num_groups != channels:
+        return None
+    axes = tuple(range(2, 3 + len(rest)))
+    affine = (1, num_groups, each, *[1] * len(rest))
+    kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (channels,)}
+    return _directly(input, weight, bias, (n, num_groups, each, *rest), kw)
+
+
+@shortcut(_short_group_norm)
 @overridable
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) over groups of channels (dimension 1), scaled by channel."""
@@ -234,7 +276,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     sizes = ints("rms_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
     _check_rows(x, sizes, weight=weight)
     n, given = len(sizes), x._a.dtype
-    if is_half(given):
+    if is_half(x._a):
         x = to_dtype(x, np.dtype(np.float32))
     eps = float(np.finfo(x._a.dtype).eps) if eps is None else eps
     dims = tuple(range(x._a.ndim - n, x._a.ndim))

@@ -33,6 +33,7 @@ from ..contraction import (
     tensors,
 )
 from ..products import einsum
+from ..shortcut import made, untracked
 
 #: the transposition of a weight; its cotangent comes from a product, so it is new memory
 T = node_class("TBackward0", RULES[ops.swap])
@@ -52,7 +53,8 @@ def linear(input, weight, bias: Any = None, *, out: Any = None):
     if out is not None:
         return _into(out, linear(input, weight, bias))
     if type(input) not in PLAIN or type(weight) not in PLAIN or type(bias) not in PLAIN:
-        return _general(input, weight, bias)
+        result = _short_product(input, weight) if bias is None else None
+        return _general(input, weight, bias) if result is None else result
     x, w, b = input._a, weight._a, bias._a
     dtype = x.dtype
     if (
@@ -86,6 +88,18 @@ def linear(input, weight, bias: Any = None, *, out: Any = None):
         return result
     result._e = _note(getframe(1), (eb, ex, ew), (input, weight), (b, x, y))
     return result
+
+
+def _short_product(input: Any, weight: Any) -> Tensor | None:
+    """linear without bias of two plain matrices, of which nothing is recorded; or None."""
+    if type(input) not in PLAIN or type(weight) not in PLAIN:
+        return None
+    if not untracked(input) or not untracked(weight):
+        return None
+    x, w = input._a, weight._a
+    if x.ndim != 2 or w.ndim != 2 or x.dtype is not w.dtype or x.shape[1] != w.shape[1]:
+        return None
+    return made(_product(x, w)) if x.dtype is float32 or x.dtype is float64 else None
 
 
 def _into(out: Any, result: Tensor) -> Tensor:

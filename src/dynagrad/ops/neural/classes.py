@@ -20,12 +20,21 @@ def _rows(n):
     return rows
 
 
+@lru_cache(16)
+def _starts(rows, columns):
+    """The places of the rows of a matrix in its memory."""
+    starts = np.arange(rows) * columns
+    starts.flags.writeable = False
+    return starts
+
+
 def _targets(target, classes, ignore):
     """Targets that can index, and which of them count (None: all)."""
     if target.size == 0:
         return target, None
     # a negative number is a large one without its sign
-    if np.maximum.reduce(target.view(np.uint64), None) < classes and not 0 <= ignore < classes:
+    unsigned = target.view(np.uint64)
+    if unsigned.item(unsigned.argmax()) < classes and not 0 <= ignore < classes:
         return target, None
     counts = target != ignore
     wrong = target[counts & ((target < 0) | (target >= classes))]
@@ -58,7 +67,7 @@ def nll(x, target, weight, *, reduction, ignore):
         return loss.reshape(target.shape) if reduction == "none" else loss
     t, counts = _targets(target, x.shape[1], ignore)
     if x.ndim == 2 and weight is None and counts is None:
-        picked = x[_rows(len(t)), t]
+        picked = x.reshape(-1).take(_starts(*x.shape) + t)
         if reduction == "none":
             return np.negative(picked)
         total = np.add.reduce(picked)
