@@ -15,6 +15,7 @@ import torch
 import dynagrad
 
 from .entries import UNSPECIFIED, at, counterpart, key_of, tolerance
+from .memory import unwatched
 from .translate import (
     NARROW,
     WIDER,
@@ -357,6 +358,10 @@ def saved(trial: Trial) -> None:
     function = counterpart(trial.op.op, trial.op.name)
     for sample in trial.samples(requires_grad=True):
         args, kwargs = ours([(sample.input, *sample.args), sample.kwargs])
+        for views in (False, True):
+            text = _unwatched(trial, function, args, kwargs, views)
+            if text:
+                raise Different(text)
         untouched = _after_a_write(trial, function, args, kwargs, sample, None)
         if isinstance(untouched.value, list):
             for victim in range(sum(is_tensor(t) for t in flat([args, kwargs]))):
@@ -371,6 +376,27 @@ def saved(trial: Trial) -> None:
                     # a view whose base was written adds up in another order
                     if not dynagrad.allclose(g.nan_to_num(), h.nan_to_num(), 1e-9, 1e-12):
                         raise Different(f"tensor {victim} overwritten: another gradient, no error")
+
+
+def _unwatched(trial: Trial, function: Any, args: Any, kwargs: Any, views: bool) -> str:
+    """Words on memory of an argument or a result that the graph keeps without its version."""
+    held: list[Any] = []
+
+    def fresh(value: Any) -> Any:
+        if is_tensor(value):
+            t = value.detach().clone().requires_grad_(value.requires_grad)
+            held.append(t := t.view_as(t) if views else t.clone())
+            return t
+        if type(value) in (list, tuple):
+            return type(value)(fresh(v) for v in value)
+        return {k: fresh(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def run() -> Any:
+        trial.sow()
+        results = [t for t in flat(function(*fresh(args), **fresh(kwargs))) if is_tensor(t)]
+        return unwatched(results, held + results)
+
+    return Outcome(run).value or ""  # another row compares errors
 
 
 def _after_a_write(

@@ -10,11 +10,21 @@ from ..core.complaints import legacy_name
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
+from ..core.views import detached
 from ..ops import lu as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import bounds, tensor
-from .matrices import check_equation, check_info, computed, matrices, put, put_all, same_dtype
+from .matrices import (
+    check_equation,
+    check_info,
+    computed,
+    matrices,
+    put,
+    put_all,
+    same_dtype,
+    two_dims,
+)
 from .return_types import return_type
 
 LuFactor = node_class("LinalgLuFactorExBackward0", RULES[ops.lu_factor])
@@ -35,13 +45,17 @@ ZERO = (
 )
 
 
-def _factored(name: str, A: Any, pivot: bool, cls: Any = LuFactor) -> tuple[Tensor, ...]:
-    x = tensor(name, A)
+def _check_rank(name: str, x: Tensor) -> None:
     if x._a.ndim < 2:
         raise RuntimeError(
             f"{name}: Expected tensor with 2 or more dimensions. Got size: "
             f"{list(x._a.shape)} instead"
         )
+
+
+def _factored(name: str, A: Any, pivot: bool, cls: Any = LuFactor) -> tuple[Tensor, ...]:
+    x = tensor(name, A)
+    _check_rank(name, x)
     computed(name, x, "lu_cpu", integers=True)
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
@@ -52,7 +66,7 @@ def _factored(name: str, A: Any, pivot: bool, cls: Any = LuFactor) -> tuple[Tens
 def lu(A, *, pivot=True, out=None):
     """A permutation P, a unit lower triangle L and an upper triangle U with A = P L U."""
     p, lower, upper = _factored("linalg.lu", A, pivot, Lu)
-    return put_all("linalg_lu", LuResult, out, (wrap(p._a), lower, upper))
+    return put_all("linalg_lu", LuResult, out, (detached(p), lower, upper))
 
 
 @overridable
@@ -83,8 +97,7 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
         raise RuntimeError(f"{name}: pivots should be a Tensor of scalar type torch.int32")
     same_dtype(name, "LU", x, "B", y)
     matrices(f"torch.{name}", x, square=True, kernel="lu_solve_cpu", integers=True)
-    if y._a.ndim < 2:
-        raise RuntimeError(f"{name}: The input tensor B must have at least 2 dimensions.")
+    two_dims(name, y, "B")
     check_equation(name, x, y._a, left)
     if order._a.shape[-1:] != x._a.shape[-1:]:
         raise RuntimeError(
@@ -109,11 +122,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     """P, L and U from what lu_factor returns; empty ones for what is not asked for."""
     x = tensor("lu_unpack", LU_data, 1, "LU_data")
     pivots = tensor("lu_unpack", LU_pivots, 2, "LU_pivots")
-    if x._a.ndim < 2:
-        raise RuntimeError(
-            "torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: "
-            f"{list(x._a.shape)} instead"
-        )
+    _check_rank("torch.lu_unpack", x)
     p = lower = upper = wrap(np.empty(0, x._a.dtype))
     if unpack_pivots:
         if pivots._a.dtype != np.int32:
