@@ -38,7 +38,7 @@ REAL_ONLY = {
         maximum minimum fmax fmin clamp clamp_number clamp_low clamp_high round_decimals amax_over
         max_windows max_and_taps
         amin_over aminmax_over maximum_of minimum_of max_along min_along sort topk kth median_along
-        nanmedian_along median_of nanmedian_of mode cummax cummin xlogy nansum_over limit
+        nanmedian_along median_of nanmedian_of mode cummax cummin xlogy nansum_over
     """,
     "special functions of real numbers": """
         erf erfc erfinv lgamma digamma polygamma normal_cdf multigammaln i0 i0e i1 i1e erfcx ndtr

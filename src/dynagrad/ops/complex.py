@@ -28,6 +28,15 @@ elementwise(imag_part, lambda g, x_meta: cast(g, dtype=x_meta.dtype) * -1j)
 
 
 @primitive
+def conj(x):
+    """The complex conjugate; a real array itself."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+elementwise(conj, lambda g: np.conjugate(g))
+
+
+@primitive
 def complex_of_parts(x, y):
     """x + i y."""
     result = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64))

@@ -7,8 +7,8 @@ import numpy as np
 from .batching import as_rows, batch_size, of_rank, with_batch
 from .elementwise import in_single, is_half
 from .reduction import sum_over
-from .rule import ALIGNED, LEADING, general, linear, multilinear, primitive, same
-from .shape import broadcast_to, copy, reshape, sum_to, transpose
+from .rule import ALIGNED, general, linear, multilinear, primitive, same
+from .shape import broadcast_to, copy, reshape, sum_to, transpose, undiagonal
 
 
 @primitive
@@ -388,34 +388,13 @@ def trace(x):
     return np.add.reduce(x.diagonal(0, -2, -1), -1, dtype=dtype)
 
 
-@primitive
-def embed_corner(x, *, shape):
-    """Zeros of `shape`, matrices, with `x` on the diagonal from their first corner."""
-    result = np.zeros(shape, x.dtype)
-    i = np.arange(x.shape[-1])
-    result[..., i, i] = x
-    return result
-
-
-@primitive
-def corner_diagonal(x):
-    """The diagonals of matrices."""
-    return x.diagonal(0, -2, -1)
-
-
 def _trace_vjp(g, x_meta):
     shape = x_meta.shape
-    lead, n = shape[:-2], min(shape[-2:])
-    return embed_corner(broadcast_to(reshape(g, shape=(*lead, 1)), shape=(*lead, n)), shape=shape)
+    rows, columns = len(shape) - 2, len(shape) - 1
+    repeated = broadcast_to(_column(g), shape=(*shape[:-2], min(shape[-2:])))
+    return undiagonal(repeated, offset=0, axis1=rows, axis2=columns, shape=shape)
 
 
-linear(embed_corner, lambda g: corner_diagonal(g), batch=LEADING)
-linear(
-    corner_diagonal,
-    lambda g, x_meta: embed_corner(g, shape=x_meta.shape),
-    fresh=True,
-    batch=ALIGNED,
-)
 linear(trace, _trace_vjp, fresh=True, batch=ALIGNED)
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..extras import optional
+from .complex import conj
 from .contraction import swap
 from .joining import cat
 from .reduction import sum_over
@@ -15,7 +16,6 @@ from .shape import reshape
 from .triangular import (
     columns,
     columns_of,
-    conjugated,
     last,
     matrix_batch,
     solve_triangle,
@@ -59,22 +59,22 @@ constant(cholesky_info, batch=ALIGNED)
 def _cholesky_vjp(g, out, *, upper):
     # I. Murray, "Differentiation of the Cholesky decomposition" (2016), equation 10, made Hermitian
     if upper:
-        g, out = swap(conjugated(g)), swap(conjugated(out))
+        g, out = swap(conj(g)), swap(conj(out))
     inner = np.matmul(swap(out), g)
     inner = triangle(inner, diagonal=1, upper=False) + swap(
-        conjugated(triangle(inner, diagonal=0, upper=False))
+        conj(triangle(inner, diagonal=0, upper=False))
     )
     left = solve_triangle(swap(out), inner * 0.5, upper=True, unit=False)
-    return swap(solve_triangle(swap(conjugated(out)), swap(left), upper=True, unit=False))
+    return swap(solve_triangle(swap(conj(out)), swap(left), upper=True, unit=False))
 
 
 def _cholesky_jvp(t, out, *, upper):
     if upper:
-        out = swap(conjugated(out))
+        out = swap(conj(out))
     half = solve_triangle(out, t, upper=False, unit=False)
-    inner = swap(solve_triangle(conjugated(out), swap(half), upper=False, unit=False))
+    inner = swap(solve_triangle(conj(out), swap(half), upper=False, unit=False))
     t = np.matmul(out, triangle(inner, diagonal=0.5, upper=False))
-    return swap(conjugated(t)) if upper else t
+    return swap(conj(t)) if upper else t
 
 
 general(cholesky, _cholesky_vjp, jvp=_cholesky_jvp, batch=ALIGNED)
@@ -83,7 +83,7 @@ general(cholesky, _cholesky_vjp, jvp=_cholesky_jvp, batch=ALIGNED)
 @primitive
 def cholesky_solve(x, y, *, upper):
     """The z with A z = y from the Cholesky factor x of A."""
-    adjoint = conjugated(swap(x))
+    adjoint = conj(swap(x))
     lower, upper_one = (adjoint, x) if upper else (x, adjoint)
     w = solve_triangle(lower, y, upper=False, unit=False)
     return solve_triangle(upper_one, w, upper=True, unit=False)
@@ -92,12 +92,12 @@ def cholesky_solve(x, y, *, upper):
 def _of_factor(g, x, upper):
     """The cotangent of a Cholesky factor from that of A, as PyTorch has it: in both triangles."""
     if upper:
-        return np.matmul(conjugated(x), g + swap(conjugated(g)))
-    return np.matmul(g + swap(conjugated(g)), conjugated(x))
+        return np.matmul(conj(x), g + swap(conj(g)))
+    return np.matmul(g + swap(conj(g)), conj(x))
 
 
 def _cholesky_solve_vjp(g, x, out, *, upper, needs):
-    gy = cholesky_solve(conjugated(x), g, upper=upper)
+    gy = cholesky_solve(conj(x), g, upper=upper)
     gx = None
     if needs[0]:
         gx = _of_factor(-np.matmul(gy, swap(out)), x, upper)
@@ -119,9 +119,9 @@ def _cholesky_inverse_vjp(g, x, out, *, upper):
 
 
 def _cholesky_inverse_jvp(t, x, out, *, upper):
-    factor = swap(conjugated(x))
+    factor = swap(conj(x))
     moved = np.matmul(factor, t) if upper else np.matmul(t, factor)
-    return -np.matmul(np.matmul(out, moved + swap(conjugated(moved))), out)
+    return -np.matmul(np.matmul(out, moved + swap(conj(moved))), out)
 
 
 general(cholesky_inverse, _cholesky_inverse_vjp, jvp=_cholesky_inverse_jvp, batch=ALIGNED)
@@ -144,7 +144,7 @@ def qr(x, *, mode):
 def _hermitian_from_lower(m):
     """The Hermitian matrix whose upper triangle is the transposed lower triangle of `m`."""
     below = triangle(m, diagonal=0.5, upper=False)
-    return swap(below) + conjugated(below)
+    return swap(below) + conj(below)
 
 
 def _check_mode(mode, shape):
@@ -172,10 +172,10 @@ def _qr_vjp(g0, g1, x_meta, out0, out1, *, mode):
     if n > m:
         g_rest, r_rest = columns_of(g1, m, n), columns_of(r, m, n)
         g1, r = columns_of(g1, 0, m), columns_of(r, 0, m)
-        beside = np.matmul(conjugated(q), g_rest)
-        g0 = g0 + np.matmul(conjugated(np.matmul(q, r_rest)), swap(conjugated(g_rest)))
+        beside = np.matmul(conj(q), g_rest)
+        g0 = g0 + np.matmul(conj(np.matmul(q, r_rest)), swap(conj(g_rest)))
     inner = np.matmul(r, swap(g1)) - np.matmul(swap(g0), q)
-    right = g0 + np.matmul(conjugated(q), _hermitian_from_lower(inner))
+    right = g0 + np.matmul(conj(q), _hermitian_from_lower(inner))
     whole = swap(solve_triangle(r, swap(right), upper=True, unit=False))
     return whole if beside is None else cat(whole, beside, axis=last(whole))
 
@@ -186,13 +186,13 @@ def _qr_jvp(t, x_meta, out0, out1, *, mode):
     q, square = out0, columns_of(out1, 0, min(m, n))
     first = solve_triangle(swap(square), swap(columns_of(t, 0, min(m, n))), upper=False, unit=False)
     first = swap(first)
-    inner = np.matmul(swap(conjugated(q)), first)
+    inner = np.matmul(swap(conj(q)), first)
     below = triangle(inner, diagonal=0.5, upper=False)
-    turn = below - swap(conjugated(below))
+    turn = below - swap(conj(below))
     rest = first - np.matmul(q, inner)
     return (
         np.matmul(q, turn) + rest,
-        np.matmul(swap(conjugated(q)), t) - np.matmul(turn, out1),
+        np.matmul(swap(conj(q)), t) - np.matmul(turn, out1),
     )
 
 
@@ -253,13 +253,13 @@ def reflect(x, tau, y, *, adjoint):
     transformations, revisited" (2006), theorem 2, here for any tau.
     """
     v = reflectors(x, count=tau.shape[-1], unit=1)
-    bar = conjugated(v)
+    bar = conj(v)
     scale = tau[..., None]
     weights = np.triu(np.matmul(swap(bar), v), 1) * scale
     inner = np.matmul(swap(bar), y)
     if adjoint:
-        inner = solve_triangle(conjugated(swap(weights)), inner, upper=False, unit=True)
-        inner = inner * conjugated(scale)
+        inner = solve_triangle(conj(swap(weights)), inner, upper=False, unit=True)
+        inner = inner * conj(scale)
     else:
         inner = solve_triangle(weights, scale * inner, upper=True, unit=True)
     return columns(y - np.matmul(v, inner))
@@ -270,19 +270,19 @@ def _reflect_vjp(g, x, x_meta, tau, y, *, adjoint, needs):
     if not math.prod(x_meta.shape) * math.prod(tau.shape):
         return None, None, g * 1.0
     v = reflectors(x, count=tau.shape[-1], unit=1)
-    bar = conjugated(v)
+    bar = conj(v)
     scale = reshape(tau, shape=(*tau.shape, 1))
     above = triangle(np.matmul(swap(bar), v), diagonal=0, upper=True)
     weights = above * scale
     inner = np.matmul(swap(bar), y)
     pulled = -np.matmul(swap(v), g)
     if adjoint:
-        factor = conjugated(weights)
+        factor = conj(weights)
         solved = solve_triangle(swap(factor), inner, upper=False, unit=True)
-        out = solved * conjugated(scale)
-        g_inner = solve_triangle(factor, pulled * conjugated(scale), upper=True, unit=True)
-        g_weights = -np.matmul(conjugated(solved), swap(conjugated(g_inner)))
-        g_scale = conjugated(_row_sums(pulled * solved))
+        out = solved * conj(scale)
+        g_inner = solve_triangle(factor, pulled * conj(scale), upper=True, unit=True)
+        g_weights = -np.matmul(conj(solved), swap(conj(g_inner)))
+        g_scale = conj(_row_sums(pulled * solved))
     else:
         out = solve_triangle(weights, scale * inner, upper=True, unit=True)
         solved = solve_triangle(swap(weights), pulled, upper=False, unit=True)
@@ -295,7 +295,7 @@ def _reflect_vjp(g, x, x_meta, tau, y, *, adjoint, needs):
     g_weights = triangle(g_weights, diagonal=0, upper=True)
     g_above = g_weights * scale
     g_adjoint = np.matmul(g_inner, swap(y)) + np.matmul(g_above, swap(v))
-    gv = np.matmul(bar, g_above) + swap(conjugated(g_adjoint)) - np.matmul(g, swap(out))
+    gv = np.matmul(bar, g_above) + swap(conj(g_adjoint)) - np.matmul(g, swap(out))
     gx = unreflectors(gv, shape=x_meta.shape[-2:])
     return gx, g_scale + _row_sums(g_weights * above), gy
 

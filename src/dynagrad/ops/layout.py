@@ -74,6 +74,20 @@ def in_rows(result):
     return result.copy() if result.ndim > 1 and not result.flags.c_contiguous else result
 
 
+def channels_last(x):
+    """A copy of x (N, C, ...) with its channels as the fastest dimension in memory."""
+    result = empty_in_order(x.shape, x.dtype, (0, *range(2, x.ndim), 1))
+    result[...] = x
+    return result
+
+
+def channels_as(result, x):
+    """`result` with its channels as the fastest dimension in memory, if x has them there."""
+    if x.ndim > 3 and memory_axes(x.shape, x.strides) == (0, *range(2, x.ndim), 1):
+        return channels_last(result)
+    return np.ascontiguousarray(result)
+
+
 def in_order(result, operands):
     """What an elementwise function has made of the operands, moved where PyTorch orders it
     otherwise.

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
+from .complex import conj
 from .contraction import swap
 from .joining import cat
 from .rule import ALIGNED, LEADING, constant, general, linear, multilinear, primitive
 from .triangular import (
     columns,
     columns_of,
-    conjugated,
     filled_triangle,
     last,
     matrix_batch,
@@ -219,23 +219,23 @@ def lu_solve(x, pivots, y, *, adjoint):
     if not adjoint:
         w = solve_triangle(x, exchange(y, pivots, back=False), upper=False, unit=True)
         return solve_triangle(x, w, upper=True, unit=False)
-    x = conjugated(swap(x))
+    x = conj(swap(x))
     w = solve_triangle(x, y, upper=False, unit=False)
     return columns(exchange(solve_triangle(x, w, upper=True, unit=True), pivots, back=True))
 
 
 def _lu_solve_vjp(g, x, pivots, y, out, *, adjoint, needs):
-    gy = lu_solve(conjugated(x), pivots, g, adjoint=not adjoint)
+    gy = lu_solve(conj(x), pivots, g, adjoint=not adjoint)
     if not needs[0]:
         return None, None, gy
-    bar = conjugated(x)
+    bar = conj(x)
     if adjoint:
         # U^H z = y, L^H w = z, out = P w
         w = exchange(out, pivots, back=False)
         z = solve_triangle(swap(bar), y, upper=False, unit=False)
         gz = solve_triangle(bar, exchange(g, pivots, back=False), upper=False, unit=True)
-        gl = -np.matmul(conjugated(w), swap(conjugated(gz)))
-        gu = -np.matmul(conjugated(z), swap(conjugated(gy)))
+        gl = -np.matmul(conj(w), swap(conj(gz)))
+        gu = -np.matmul(conj(z), swap(conj(gy)))
     else:
         # L w = P^T y, U out = w
         w = solve_triangle(x, exchange(y, pivots, back=False), upper=False, unit=True)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .batching import aligned, behind
+from .elementwise import is_half
 from .extremes import tie_share
 from .layout import in_rows
 from .reduction import (
@@ -13,11 +14,10 @@ from .reduction import (
     ROW,
     add_over,
     divide_or_zero,
-    is_half,
     real_dtype,
-    real_part,
     spread,
     sum_over,
+    to_real,
 )
 from .rule import LEADING, elementwise, general, primitive
 from .shape import cast
@@ -78,7 +78,7 @@ def vector_norm(x, *, p, axes, keepdims, dtype):
     result_dtype = real_dtype(x.dtype if dtype is None else dtype)
     if dtype is not None:
         x = x.astype(dtype)
-    if is_half(x.dtype):
+    if is_half(x):
         x = x.astype(np.float32)
     size = np.abs(x) if x.dtype.kind == "c" or p != 2 else x
     if p == math.inf:
@@ -135,7 +135,7 @@ def _norm_jvp(t, x, out, dtype, p, axes, keepdims):
         slope = np.conjugate(x) if is_complex else x
     else:
         slope = _direction(x, out, is_complex, p, axes, keepdims)
-    t = real_part(sum_over(t * slope, axes=axes, keepdims=keepdims), dtype)
+    t = to_real(sum_over(t * slope, axes=axes, keepdims=keepdims), dtype)
     if p in (1, math.inf, -math.inf):
         return t
     return divide_or_zero(t, out if p == 2 else absolute_power(out, exponent=p - 1))

@@ -10,6 +10,7 @@ import numpy as np
 
 from .batching import behind, over_all
 from .cumulative import cumprod, shift
+from .elementwise import is_half
 from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
@@ -36,11 +37,6 @@ def _ones(n, dtype):
     return found
 
 
-def is_half(dtype):
-    """Whether a dtype has 16 bits (float16, bfloat16): such values are added up in float32."""
-    return dtype.itemsize == 2 and dtype.kind in "fV"
-
-
 _REAL = {np.dtype("complex64"): FLOAT32, np.dtype("complex128"): FLOAT64}
 
 
@@ -55,7 +51,7 @@ def add_over(x, axes, keepdims):
     NumPy adds pairwise along the fastest dimension only; across others the error would grow with
     the number of terms. There long dimensions are added in blocks of about the square root.
     """
-    if is_half(x.dtype):
+    if is_half(x):
         return np.asarray(add_over(x.astype(np.float32), axes, keepdims).astype(x.dtype))
     if x.size <= FEW or x.dtype.kind in "biu":
         return in_rows(np.add.reduce(x, axes, dtype=x.dtype, out=..., keepdims=keepdims))
@@ -195,7 +191,7 @@ linear(
 def mean_over(x, *, axes, keepdims):
     """The sum over `axes` divided by the number of terms."""
     n = count(x.shape, axes)
-    if is_half(x.dtype):
+    if is_half(x):
         return np.asarray((add_over(x.astype(np.float32), axes, keepdims) / n).astype(x.dtype))
     return np.asarray(add_over(x, axes, keepdims) / n)
 
@@ -281,7 +277,7 @@ def product(x, *, axis, keepdims):
     """The product along a dimension, or of all elements (axis None)."""
     if x.ndim == 0:
         axis = None
-    if is_half(x.dtype):
+    if is_half(x):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
     return in_rows(np.multiply.reduce(x, axis, dtype=x.dtype, out=..., keepdims=keepdims))
@@ -350,7 +346,7 @@ elementwise(
 
 def _moments(x, axes, keepdims, correction):
     """Variance and mean by two passes, halves in float32 (and still so in the result)."""
-    if is_half(x.dtype):
+    if is_half(x):
         x = x.astype(np.float32)
     n = count(x.shape, axes)
     mean = np.asarray(add_over(x, axes, True) / n)
@@ -379,6 +375,7 @@ def std_over(x, *, axes, keepdims, correction):
 def var_mean_over(x, *, axes, keepdims, correction):
     """Variance and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
+    mean = np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)  # as in std_mean_over
     return var.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
 
 
@@ -387,6 +384,8 @@ def std_mean_over(x, *, axes, keepdims, correction):
     """Standard deviation and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
     std = np.asarray(np.sqrt(var))
+    # PyTorch's recurrence (Welford's) knows no infinite mean
+    mean = np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)
     return std.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
 
 
@@ -431,11 +430,11 @@ def _var_jvp(t, x, x_meta, *, axes, keepdims, correction):
 
 def _std_jvp(t, x, x_meta, out, *, axes, keepdims, correction):
     t = _var_jvp(t, x, x_meta, axes=axes, keepdims=keepdims, correction=correction)
-    return divide_or_zero(real_part(t, x_meta.dtype), out * 2)
+    return divide_or_zero(to_real(t, x_meta.dtype), out * 2)
 
 
-def real_part(t, dtype):
-    """The tangent of a real result of an input of this dtype, from that of a complex one."""
+def to_real(t, dtype):
+    """The tangent of a real result of inputs of this dtype, from one that is as complex as they."""
     return cast(t, dtype=real_dtype(dtype)) if dtype.kind == "c" else t
 
 
@@ -461,7 +460,7 @@ general(std_mean_over, _std_mean_vjp, jvp=_std_mean_jvp, results=2, batch=LEADIN
 @primitive
 def logsumexp_over(x, *, axes, keepdims):
     """log(sum(exp(x))) over `axes`, with the greatest term taken out before exp."""
-    if is_half(x.dtype):
+    if is_half(x):
         wide = logsumexp_over(x.astype(np.float32), axes=axes, keepdims=keepdims)
         return np.asarray(wide.astype(x.dtype))
     top = np.maximum.reduce(x.real, axes, keepdims=True, initial=-np.inf)

@@ -91,8 +91,12 @@ def copysign(x, y):
     return np.copysign(x, y)
 
 
-# sign is 0 at 0, where PyTorch's derivative is 0 too
-elementwise(copysign, lambda g, x, out: g * (sign(x) * sign(out)), lambda g: nothing(g))
+def _copysign_vjp(g, x, out):
+    """out / x, which is 1 or -1; 0 at 0, and nan for infinities, as in PyTorch."""
+    return g * drop(out / x, np.equal(x, 0))
+
+
+elementwise(copysign, _copysign_vjp, lambda g: nothing(g))
 
 
 @primitive
@@ -101,7 +105,7 @@ def copysign_number(x, *, number):
     return np.copysign(x, x.dtype.type(number))
 
 
-elementwise(copysign_number, lambda g, x, out: g * (sign(x) * sign(out)))
+elementwise(copysign_number, _copysign_vjp)
 
 
 # --- quotients without remainder, and remainders --------------------------------------------------

@@ -17,7 +17,7 @@ from .transcendental import in_blocks
 
 def polynomial(t, coefficients):
     """The polynomial with these coefficients, highest power first (Horner's scheme, in place)."""
-    result = np.full(t.shape, coefficients[0])
+    result = np.full_like(t, coefficients[0])
     for c in coefficients[1:]:
         result *= t
         result += c

@@ -7,16 +7,15 @@ import math
 import numpy as np
 
 from .batching import batch_size, with_batch
-from .complex import real_part
+from .complex import conj, real_part
 from .contraction import swap
 from .linalg import solve
-from .reduction import sum_over
-from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
+from .reduction import divide_or_zero, sum_over
+from .rule import ALIGNED, LEADING, constant, general, linear, primitive
 from .shape import reshape
 from .triangular import (
     columns,
     columns_of,
-    conjugated,
     diagonal_matrix,
     diagonal_of,
     last,
@@ -70,14 +69,14 @@ general(
 def _eigh_vjp(g0, g1, out0, out1):
     # M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
     # differentiation" (2008), section 3.1, made symmetric as the input is; where the vectors are
-    # complex the left factor is conjugated, since rules are transposed.
+    # complex the left factor is conj, since rules are transposed.
     inner = diagonal_matrix(g0) + over_gaps(np.matmul(swap(out1), g1), out0)
-    whole = np.matmul(np.matmul(conjugated(out1), inner), swap(out1))
-    return (whole + swap(conjugated(whole))) * 0.5
+    whole = np.matmul(np.matmul(conj(out1), inner), swap(out1))
+    return (whole + swap(conj(whole))) * 0.5
 
 
 def _eigh_jvp(t, out0, out1):
-    inner = np.matmul(np.matmul(swap(conjugated(out1)), t), out1)
+    inner = np.matmul(np.matmul(swap(conj(out1)), t), out1)
     return real_part(diagonal_of(inner)), np.matmul(out1, over_gaps(inner, out0))
 
 
@@ -99,8 +98,8 @@ def _eig_vjp(g0, g1, x_meta, out0, out1):
     v = swap(out1)
     inner = np.matmul(v, g1)
     along = diagonal_of(inner)
-    along = reshape(along + conjugated(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
-    inner = inner - np.matmul(v, conjugated(out1)) * along * 0.5
+    along = reshape(along + conj(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
+    inner = inner - np.matmul(v, conj(out1)) * along * 0.5
     whole = np.matmul(diagonal_matrix(g0) + over_gaps(inner, out0), v)
     whole = solve(v, whole, vector=False)
     return whole if x_meta.dtype.kind == "c" else real_part(whole)
@@ -109,8 +108,8 @@ def _eig_vjp(g0, g1, x_meta, out0, out1):
 def _eig_jvp(t, out0, out1):
     inner = solve(out1, np.matmul(t, out1), vector=False)
     moved = np.matmul(out1, over_gaps(inner, out0))
-    along = diagonal_of(np.matmul(swap(conjugated(out1)), moved))
-    along = reshape(along + conjugated(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
+    along = diagonal_of(np.matmul(swap(conj(out1)), moved))
+    along = reshape(along + conj(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
     return diagonal_of(inner), moved - out1 * along * 0.5
 
 
@@ -142,16 +141,6 @@ def svd(x, *, full):
     return columns(u), s, columns(v)
 
 
-@primitive
-def reciprocal_or_zero(x):
-    """1 / x, and 0 at 0."""
-    with np.errstate(all="ignore"):
-        return np.where(x == 0, x.dtype.type(0), 1 / x)
-
-
-elementwise(reciprocal_or_zero, lambda g, out: -g * (out * out))
-
-
 def _svd_vjp(g0, g1, g2, x_meta, out0, out1, out2, *, full):
     # J. Townsend, "Differentiating the singular value decomposition" (2016), equations 31-36, with
     # adjoints for transposes. The vectors of a complex matrix are determined up to a common phase
@@ -161,27 +150,26 @@ def _svd_vjp(g0, g1, g2, x_meta, out0, out1, out2, *, full):
     if full:
         g0, out0 = columns_of(g0, 0, k), columns_of(out0, 0, k)
         g2, out2 = rows_of(g2, 0, k), rows_of(out2, 0, k)
-    u, s, v = out0, out1, conjugated(swap(out2))
-    gu, gv = g0, conjugated(swap(g2))
+    u, s, v = out0, out1, conj(swap(out2))
+    gu, gv = g0, conj(swap(g2))
     row = reshape(s, shape=(*s.shape[:-1], 1, s.shape[-1]))
-    inv = reciprocal_or_zero(row)
     square = s * s
     pu, pv = np.matmul(swap(u), gu), np.matmul(swap(v), gv)
-    skew_u, skew_v = pu - swap(conjugated(pu)), pv - swap(conjugated(pv))
+    skew_u, skew_v = pu - swap(conj(pu)), pv - swap(conj(pv))
     middle = (
         over_gaps(skew_u, square) * row
         + swap(swap(over_gaps(skew_v, square)) * row)
         + diagonal_matrix(g1)
     )
     if x_meta.dtype.kind == "c":
-        middle = middle + diagonal_matrix(diagonal_of(skew_u) * reciprocal_or_zero(s) * 0.5)
-    u_bar = conjugated(u)
+        middle = middle + diagonal_matrix(divide_or_zero(diagonal_of(skew_u), s) * 0.5)
+    u_bar = conj(u)
     whole = np.matmul(np.matmul(u_bar, middle), swap(v))
     if u.shape[-2] > u.shape[-1]:
-        whole = whole + np.matmul((gu - np.matmul(u_bar, pu)) * inv, swap(v))
+        whole = whole + np.matmul(divide_or_zero(gu - np.matmul(u_bar, pu), row), swap(v))
     if v.shape[-2] > v.shape[-1]:
-        rest = gv - np.matmul(conjugated(v), pv)
-        whole = whole + np.matmul(u_bar * inv, swap(conjugated(rest)))
+        rest = gv - np.matmul(conj(v), pv)
+        whole = whole + np.matmul(divide_or_zero(u_bar, row), swap(conj(rest)))
     return whole
 
 
@@ -231,16 +219,16 @@ def pinv(x, *, atol, rtol, hermitian):
 def _pinv_of(g, x, out):
     # G. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
     # problems whose variables separate" (1973), equation 4.12, transposed
-    pt, bar = swap(out), conjugated(out)
-    gt = swap(conjugated(g))
-    rows = gt - np.matmul(conjugated(np.matmul(x, out)), gt)
-    across = gt - np.matmul(gt, conjugated(np.matmul(out, x)))
+    pt, bar = swap(out), conj(out)
+    gt = swap(conj(g))
+    rows = gt - np.matmul(conj(np.matmul(x, out)), gt)
+    across = gt - np.matmul(gt, conj(np.matmul(out, x)))
     result = np.matmul(rows, np.matmul(bar, pt)) + np.matmul(np.matmul(pt, bar), across)
     return result - np.matmul(np.matmul(pt, g), pt)
 
 
 def _pinv_jvp(t, x, out):
-    adjoint, out_adjoint = swap(conjugated(t)), swap(conjugated(out))
+    adjoint, out_adjoint = swap(conj(t)), swap(conj(out))
     rows = adjoint - np.matmul(adjoint, np.matmul(x, out))
     across = adjoint - np.matmul(np.matmul(out, x), adjoint)
     result = np.matmul(np.matmul(out, out_adjoint), rows)
@@ -278,7 +266,7 @@ def _lstsq_vjp(g0, g1, x, y, out0, *, rcond, needs):
     if math.prod(g1.shape):
         # the residual is least, so that it does not depend on the solution
         weights = reshape(g1, shape=(*g1.shape[:-1], 1, g1.shape[-1])) * 2
-        away = conjugated(y - np.matmul(x, out0)) * weights
+        away = conj(y - np.matmul(x, out0)) * weights
         gy = gy + away
         if needs[0]:
             gx = gx - np.matmul(away, swap(out0))

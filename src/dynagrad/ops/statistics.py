@@ -4,7 +4,7 @@ import numpy as np
 
 from .elementwise import is_half, where
 from .norms import vector_norm, vector_norm_vjp
-from .reduction import real_part, sum_over
+from .reduction import sum_over, to_real
 from .rule import LEADING, constant, general, primitive
 
 #: what PyTorch adds to a norm before it divides by it
@@ -27,7 +27,7 @@ def _renorm_vjp(g, x, x_meta, *, p, axes, maxnorm):
     """The derivative of maxnorm x / (norm + TINY); where nothing is scaled, g."""
     norm = vector_norm(x, p=p, axes=axes, keepdims=True, dtype=None)
     inverse = 1.0 / (norm + TINY)
-    along = real_part(sum_over(g * x, axes=axes, keepdims=True), x_meta.dtype)
+    along = to_real(sum_over(g * x, axes=axes, keepdims=True), x_meta.dtype)
     slope = vector_norm_vjp(along, x, x_meta, norm, p=p, axes=axes, keepdims=True, dtype=None)
     return where(np.greater(norm, maxnorm), maxnorm * inverse * (g - slope * inverse), g)
 

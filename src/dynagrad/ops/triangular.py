@@ -1,7 +1,7 @@
 """Diagonals, triangles and triangular equations of (batches of) matrices. Imports NumPy only.
 
 Rules are written transposed without conjugation: where a text has a cotangent or a factor, they
-have its conjugate; `swap` of it is then the text's adjoint, `swap(conjugated())` its transpose.
+have its conjugate; `swap` of it is then the text's adjoint, `swap(conj())` its transpose.
 Matrices that LAPACK returns lie in memory column by column, as PyTorch's do.
 """
 
@@ -13,7 +13,7 @@ from .batching import aligned
 from .contraction import swap
 from .indexing import getitem
 from .rule import ALIGNED, general, linear, primitive
-from .shape import reshape
+from .shape import diagonal_copy, reshape, undiagonal
 
 
 def last(x):
@@ -65,25 +65,15 @@ linear(column_major, lambda g: column_major(g), fresh=True, batch=ALIGNED)
 # --- diagonals and triangles ----------------------------------------------------------------------
 
 
-@primitive
 def diagonal_matrix(x):
     """Square matrices with the last dimension of `x` on their diagonals."""
-    n = x.shape[-1]
-    result = np.zeros((*x.shape, n), x.dtype)
-    i = np.arange(n)
-    result[..., i, i] = x
-    return result
+    n = last(x)
+    return undiagonal(x, offset=0, axis1=n, axis2=n + 1, shape=(*x.shape, x.shape[-1]))
 
 
-@primitive
 def diagonal_of(x):
-    """The diagonals of square matrices."""
-    i = np.arange(x.shape[-1])
-    return x[..., i, i]
-
-
-linear(diagonal_matrix, lambda g: diagonal_of(g), fresh=True, batch=ALIGNED)
-linear(diagonal_of, lambda g: diagonal_matrix(g), fresh=True, batch=ALIGNED)
+    """The diagonals of square matrices, in new memory."""
+    return diagonal_copy(x, offset=0, axis1=last(x) - 1, axis2=last(x))
 
 
 @primitive
@@ -101,17 +91,6 @@ linear(
     lambda g, *, diagonal, upper: triangle(g, diagonal=diagonal, upper=upper),
     fresh=True,
     batch=ALIGNED,
-)
-
-
-@primitive
-def conjugated(x):
-    """The conjugate of a complex array; a real one itself."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
-
-
-general(
-    conjugated, lambda g: conjugated(g), fresh=False, jvp=lambda t: conjugated(t), batch=ALIGNED
 )
 
 

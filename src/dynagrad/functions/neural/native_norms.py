@@ -9,7 +9,7 @@ from ...core.out import write_out
 from ...core.overrides import overridable
 from ...core.tensor import Tensor, wrap
 from ...core.views import detached
-from ...ops.reduction import is_half
+from ...ops.elementwise import is_half
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
@@ -22,7 +22,7 @@ FLOAT32 = np.dtype(np.float32)
 
 def _statistics(x: Tensor, dims: tuple[int, ...], eps: float, keep: bool) -> list[Tensor]:
     """The mean and 1 / sqrt(var + eps) over some dimensions; of 16 bits in float32."""
-    if is_half(x._a.dtype):
+    if is_half(x._a):
         x = to_dtype(x, FLOAT32)
     mean = reductions.mean(x, dim=dims, keepdim=keep)
     number: Any = 0

@@ -7,13 +7,12 @@ derivative but computed again, as in Dao et al., "FlashAttention" (2022).
 import numpy as np
 
 from ..contraction import swap
+from ..elementwise import in_single, is_half
 from ..layout import empty_like
-from ..reduction import is_half, sum_over
+from ..reduction import FLOAT32
 from ..rule import ALIGNED, LEADING, general, primitive
 from ..shape import cast
-from .softmax import softmax
-
-FLOAT32 = np.dtype(np.float32)
+from .softmax import softmax, softmax_vjp
 
 
 @primitive
@@ -27,29 +26,23 @@ def safe_softmax(x):
     return result
 
 
-def _of_softmax(g, p):
-    """The derivative of the softmax whose value is p, applied to g; it is symmetric."""
-    t = g * p
-    return t - p * sum_over(t, axes=(t.ndim - 1,), keepdims=True)
+def _of_softmax(g, out):
+    """The derivative of the softmax whose value is `out`, applied to g; it is symmetric."""
+    return softmax_vjp(g, out, axis=out.ndim - 1)
 
 
-def _softmax_vjp(g, out):
-    return _of_softmax(g, out)
-
-
-general(safe_softmax, _softmax_vjp, jvp=_softmax_vjp, batch=LEADING)
+general(safe_softmax, _of_softmax, jvp=_of_softmax, batch=LEADING)
 
 
 @primitive
 def attention(q, k, v, mask, *, scale):
     """softmax(scale * q @ k^T + mask) @ v, laid out in memory as q."""
-    dtype = q.dtype
-    if is_half(dtype):
-        q, k, v = q.astype(FLOAT32), k.astype(FLOAT32), v.astype(FLOAT32)
+    if is_half(q):
+        return in_single(attention, q, k, v, mask, scale=scale)
     result = np.matmul(_probabilities(q, k, mask, scale), v)
     if q.flags.c_contiguous or result.shape != q.shape:
-        return result.astype(dtype, copy=False)
-    r = empty_like(q, dtype)
+        return result
+    r = empty_like(q, result.dtype)
     r[...] = result
     return r
 
@@ -61,7 +54,7 @@ def _probabilities(q, k, mask, scale):
 
 def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
     dtype = q_meta.dtype
-    if is_half(dtype):
+    if is_half(q_meta):
         g, q, k, v = [cast(x, dtype=FLOAT32) for x in (g, q, k, v)]
     p = _probabilities(q, k, mask, scale)
     gq = gk = gv = gm = None
@@ -73,7 +66,7 @@ def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
     if needs[2]:
         gv = np.matmul(swap(p), g)
     found = (gq, gk, gv)
-    if is_half(dtype):
+    if is_half(q_meta):
         found = tuple([None if x is None else cast(x, dtype=dtype) for x in found])
     return (*found, gm if needs[3] else None)
 

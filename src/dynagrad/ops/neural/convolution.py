@@ -13,14 +13,16 @@ performance convolutional neural networks for document processing" (2006).
 
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy import float32, ndarray
+from numpy import ndarray
 
 from ..batching import batch_size, moved
-from ..reduction import is_half, sum_over
+from ..elementwise import in_single, is_half
+from ..layout import channels_last
+from ..reduction import sum_over
 from ..rule import general, multilinear, primitive
 from ..shape import reshape
 from .unfolding import add_at_taps, extent, framed, windows
@@ -32,19 +34,6 @@ BLOCK, LEAST = 1 << 19, 1024
 SHORT, LOW = 16, 256
 #: more columns than this are multiplied in the order that BLAS likes, and the result turned
 MANY = 1024
-
-
-def _wide(kernel: Callable) -> Callable:
-    """`kernel` on half precision: computed in float32 and rounded once."""
-
-    @wraps(kernel)
-    def widened(x, *rest, **kw):
-        if not is_half(x.dtype):
-            return kernel(x, *rest, **kw)
-        given = [a.astype(float32) if isinstance(a, ndarray) else a for a in (x, *rest)]
-        return kernel(*given, **kw).astype(x.dtype)
-
-    return widened
 
 
 # --- blocks of columns ----------------------------------------------------------------------------
@@ -118,7 +107,6 @@ def _matrices(w: ndarray, groups: int) -> ndarray:
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
-@_wide
 def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     n, o, kernel = x.shape[0], w.shape[0], w.shape[2:]
     rows = _matrices(w, groups)
@@ -147,7 +135,6 @@ def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     return y
 
 
-@_wide
 def _back(y, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c, kernel = y.shape[0], w.shape[0], w.shape[1] * groups, w.shape[2:]
     # as a convolution where copies cost less than sums at the windows; for volumes, the sums: in
@@ -184,7 +171,6 @@ def _reversed(w: ndarray, groups: int) -> ndarray:
     return np.ascontiguousarray(parts).reshape(groups * c, o // groups, *kernel)
 
 
-@_wide
 def _taps(x, y, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c = x.shape[0], y.shape[1], x.shape[1] // groups
     blocks = _blocks(n, y.shape[2:], c * math.prod(size) * groups)
@@ -290,8 +276,11 @@ def convolve(x, w, bias, *, stride, padding, dilation, groups, size, last=False)
     """y (N, O, *size): the sum over a window of x times w, at places `stride` apart, plus bias (O)
     if there is one; `last`: with the channels last in memory.
     """
-    y = _forward(x, w, bias, stride, padding, dilation, groups, size)
-    return _channels_last(y) if last else y
+    settings = (stride, padding, dilation, groups, size)
+    if is_half(x):
+        return in_single(convolve, x, w, bias, **_named(settings), last=last)
+    y = _forward(x, w, bias, *settings)
+    return channels_last(y) if last else y
 
 
 @primitive
@@ -299,30 +288,28 @@ def convolve_back(y, w, bias, *, stride, padding, dilation, groups, size, last=F
     """x (N, C, *size): y times w, added up at the windows, plus bias (C) if there is one; `last`:
     with the channels last in memory.
     """
-    x = _back(y, w, bias, stride, padding, dilation, groups, size)
-    return _channels_last(x) if last else x
+    settings = (stride, padding, dilation, groups, size)
+    if is_half(y):
+        return in_single(convolve_back, y, w, bias, **_named(settings), last=last)
+    x = _back(y, w, bias, *settings)
+    return channels_last(x) if last else x
 
 
 @primitive
 def convolve_taps(x, y, *, stride, padding, dilation, groups, size):
     """w (O, C / groups, *size): the sum over examples and places of a window of x times y."""
-    return _taps(x, y, stride, padding, dilation, groups, size)
+    settings = (stride, padding, dilation, groups, size)
+    if is_half(x):
+        return in_single(convolve_taps, x, y, **_named(settings))
+    return _taps(x, y, *settings)
 
 
-def _channels_last(y: ndarray) -> ndarray:
-    rank = y.ndim
-    turned = np.ascontiguousarray(y.transpose(0, *range(2, rank), 1))
-    return turned.transpose(0, rank - 1, *range(1, rank - 1))
+def _named(settings):
+    return dict(zip(("stride", "padding", "dilation", "groups", "size"), settings, strict=True))
 
 
 def _settings(stride, padding, dilation, groups, meta):
-    return {
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "groups": groups,
-        "size": meta.shape[2:],
-    }
+    return _named((stride, padding, dilation, groups, meta.shape[2:]))
 
 
 def _of_bias(g):

@@ -6,9 +6,9 @@ Imports NumPy only.
 import numpy as np
 
 from ..batching import as_rows, batch_size, moved, with_batch
-from ..elementwise import keep
+from ..elementwise import in_single, is_half, keep
 from ..indexing import gather, ungather
-from ..reduction import is_half, sum_over
+from ..reduction import sum_over
 from ..rule import constant, general, linear, multilinear, primitive
 from ..shape import cast, reshape
 
@@ -155,12 +155,10 @@ linear(
 @primitive
 def bag_sum(weight, scale, index, bag, *, bags):
     """out[b] = sum of scale[i] * weight[index[i]] over the i of bag b."""
-    rows = weight.take(index, 0)
-    if is_half(rows.dtype):
-        rows = rows.astype(np.float32)
-    rows = rows * scale[:, None].astype(rows.dtype, copy=False)
-    total = add_rows.__wrapped__(rows, bag, rows=bags, padding=None)
-    return total.astype(weight.dtype, copy=False)
+    if is_half(weight):
+        return in_single(bag_sum, weight, scale, index, bag, bags=bags)
+    rows = weight.take(index, 0) * scale[:, None].astype(weight.dtype, copy=False)
+    return add_rows.__wrapped__(rows, bag, rows=bags, padding=None)
 
 
 def _column(x):
@@ -170,7 +168,7 @@ def _column(x):
 def _bag_rows(g, scale, bag, meta):
     """The cotangents of the rows that were added up."""
     rows = take_rows(g, bag, padding=None) * _column(scale)
-    return cast(rows, dtype=meta.dtype) if is_half(meta.dtype) else rows
+    return cast(rows, dtype=meta.dtype) if is_half(meta) else rows
 
 
 def _bag_weight(g, weight_meta, scale, index, bag):

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from ..batching import aligned, behind
-from ..elementwise import in_single, is_half, keep
+from ..elementwise import in_single, is_half
 from ..reduction import mean_over, sum_over
-from ..rule import ALIGNED, elementwise, general, primitive, same
+from ..rule import elementwise, general, primitive, same
 from ..transcendental import sigmoid
-from .activation import log_sigmoid
+from .activation import hardtanh, log_sigmoid
 
 
 def reduced(values, reduction):
@@ -118,21 +118,8 @@ def huber(x, y, *, delta, scale, reduction):
     return reduced(values, reduction)
 
 
-@primitive
-def limit(x, *, low, high):
-    """x limited to [low, high]."""
-    return np.minimum(np.maximum(x, low), high)
-
-
-def _limit_vjp(g, x, *, low, high):
-    return keep(g, np.greater(x, low) & np.less(x, high))
-
-
-general(limit, _limit_vjp, jvp=_limit_vjp, batch=ALIGNED)
-
-
 def _huber_x(g, x, y, *, delta, scale, reduction):
-    d = limit(x - y, low=-delta, high=delta)
+    d = hardtanh(x - y, low=-delta, high=delta)
     return d * (share(g, x.shape, reduction) * scale)
 
 

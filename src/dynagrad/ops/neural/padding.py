@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..reduction import is_half
+from ..elementwise import in_single, is_half
+from ..layout import channels_as
 from ..rule import ALIGNED, general, linear, primitive
-from .resampling import laid_out
 
 # --- with a number --------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def pad_constant(x, *, widths, value):
     if x.flags.c_contiguous:
         result = np.full(shape, value, x.dtype)
     else:
-        result = laid_out(np.full(shape, value, x.dtype), x)
+        result = channels_as(np.full(shape, value, x.dtype), x)
     result[into] = x[source]
     return result
 
@@ -71,7 +71,7 @@ def pad_edges(x, *, widths, mode):
     first = x.ndim - len(widths)
     plans: list[Any] = [_plan(mode, n, *w) for n, w in zip(x.shape[first:], widths, strict=True)]
     if any(plan is None for plan in plans):
-        return laid_out(_taken(x, widths, mode), x)
+        return channels_as(_taken(x, widths, mode), x)
     sizes = [n + before + after for n, (before, after) in zip(x.shape[first:], widths, strict=True)]
     result = np.empty((*x.shape[:first], *sizes), x.dtype)
     result[(..., *[into for into, _, _ in plans])] = x[(..., *[source for _, source, _ in plans])]
@@ -79,7 +79,7 @@ def pad_edges(x, *, widths, mode):
         lead = (slice(None),) * axis
         for side, places in sides:  # from the result, where the dimensions before have theirs
             result[(*lead, side)] = result.take(places, axis)
-    return laid_out(result, x)
+    return channels_as(result, x)
 
 
 def _plan(mode, n, before, after):
@@ -114,14 +114,13 @@ def _taken(x, widths, mode):
 @primitive
 def add_edges(x, *, widths, mode, sizes):
     """The padding added up where its elements come from: the transpose of pad_edges."""
-    half = is_half(x.dtype)
-    r = x.astype(np.float32) if half else x
-    first = x.ndim - len(widths)
+    if is_half(x):
+        return in_single(add_edges, x, widths=widths, mode=mode, sizes=sizes)
+    r, first = x, x.ndim - len(widths)
     for axis, (before, after) in enumerate(widths, first):
         if before or after:
             r = _folded(r, axis, sizes[axis - first], before, after, mode)
-    r = r.astype(x.dtype) if half else r
-    return laid_out(r, x) if r is not x else x.copy("K")
+    return channels_as(r, x) if r is not x else x.copy("K")
 
 
 def _folded(x, axis, n, before, after, mode):

@@ -10,10 +10,11 @@ from itertools import product
 import numpy as np
 
 from ..creation import zeros
+from ..elementwise import is_half
 from ..indexing import add_at
-from ..reduction import is_half
+from ..layout import channels_as
 from ..rule import ALIGNED, LEADING, constant, linear, primitive
-from .resampling import laid_out
+from .resampling import intervals
 
 # --- by number ------------------------------------------------------------------------------------
 
@@ -28,13 +29,13 @@ def _flat_places(i, rank, area):
 def pick_planes(x, i, *, rank):
     """The elements number `i`, counted in row-major order, of the last `rank` dimensions."""
     area = math.prod(x.shape[-rank:])
-    return laid_out(x.reshape(-1).take(_flat_places(i, rank, area)).reshape(i.shape), x)
+    return channels_as(x.reshape(-1).take(_flat_places(i, rank, area)).reshape(i.shape), x)
 
 
 def into_planes(x, i, sizes, *, add):
     """Zeros with x written, or added, at places `i` of the last dimensions."""
     shape = (*x.shape[: -len(sizes)], *sizes)
-    half = is_half(x.dtype)
+    half = is_half(x)
     result = np.zeros(shape, np.float32 if half and add else x.dtype)
     places = _flat_places(i, len(sizes), math.prod(sizes))
     if add:
@@ -47,19 +48,19 @@ def into_planes(x, i, sizes, *, add):
 @primitive
 def unpick_planes(x, i, *, sizes):
     """Zeros with x added at places `i` of the last dimensions: the transpose of pick_planes."""
-    return laid_out(into_planes(x, i, sizes, add=True), x)
+    return channels_as(into_planes(x, i, sizes, add=True), x)
 
 
 @primitive
 def unpool_planes(x, i, *, sizes):
     """Zeros with x written at places `i` of the last dimensions; equal places hold one of them."""
-    return laid_out(into_planes(x, i, sizes, add=False), x)
+    return channels_as(into_planes(x, i, sizes, add=False), x)
 
 
 @primitive
 def max_back(x, like, i, *, rank):
     """Max pooling's derivative: unpick_planes in the shape of `like`, whose derivative is 0."""
-    return laid_out(into_planes(x, i, like.shape[-rank:], add=True), like)
+    return channels_as(into_planes(x, i, like.shape[-rank:], add=True), like)
 
 
 linear(
@@ -97,7 +98,7 @@ linear(
 
 
 def _comparable(x):
-    return x.astype(np.float32) if is_half(x.dtype) else x
+    return x.astype(np.float32) if is_half(x) else x
 
 
 def _best(candidates):
@@ -112,12 +113,6 @@ def _best(candidates):
     return places
 
 
-def _intervals(n, count):
-    """The starts and ends of `count` intervals which cover n elements evenly."""
-    i = np.arange(count)
-    return i * n // count, -(-(i + 1) * n // count)
-
-
 @primitive
 def adaptive_max_places(x, *, sizes):
     """Where the largest element of each interval of the last dimensions lies; `sizes`: how many
@@ -126,7 +121,7 @@ def adaptive_max_places(x, *, sizes):
     rank = len(sizes)
     spatial = x.shape[-rank:]
     x = _comparable(x)
-    cuts = [_intervals(n, count) for n, count in zip(spatial, sizes, strict=True)]
+    cuts = [intervals(n, count) for n, count in zip(spatial, sizes, strict=True)]
     lengths = [int((end - start).max(initial=1)) for start, end in cuts]
 
     def candidates():
@@ -137,7 +132,7 @@ def adaptive_max_places(x, *, sizes):
                 number = number[..., None] * n + place
             yield x[(..., *np.ix_(*at))], number
 
-    return laid_out(_best(candidates()), x)
+    return channels_as(_best(candidates()), x)
 
 
 def _starts(samples, n, size, count):

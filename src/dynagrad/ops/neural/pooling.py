@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..reduction import is_half
+from ..elementwise import in_single, is_half
+from ..layout import channels_as
 from ..rule import ALIGNED, LEADING, constant, general, linear, primitive
 from ..shape import restrided
 from .planes import into_planes, pick_planes
-from .resampling import laid_out
 
 #: more taps than this are spread by index: one pass, instead of one a tap
 FEW = 9
@@ -34,6 +34,11 @@ class Window(NamedTuple):
     before: int
     dilation: int
     count: int
+
+    @property
+    def starts(self):
+        """Where windows start, negative in the padding."""
+        return np.arange(self.count) * self.stride - self.before
 
     @property
     def reach(self):
@@ -129,8 +134,7 @@ def _first_inside(windows):
     """For each window the number of its first tap that is not padding."""
     number = np.zeros((), np.int64)
     for w in windows:
-        starts = np.arange(w.count) * w.stride - w.before
-        first = np.maximum(-(starts // w.dilation), 0)
+        first = np.maximum(-(w.starts // w.dilation), 0)
         number = number[..., None] * w.size + first
     return number
 
@@ -142,10 +146,10 @@ def _has_nan(values):
 
 
 def _max_and_taps(x, windows, wants_taps):
-    lowest = _lowest(np.dtype(np.float32) if is_half(x.dtype) else x.dtype)
-    given = _padded(x.astype(np.float32) if is_half(x.dtype) else x, windows, lowest)
+    lowest = _lowest(np.dtype(np.float32) if is_half(x) else x.dtype)
+    given = _padded(x.astype(np.float32) if is_half(x) else x, windows, lowest)
     out = _largest(given, windows)
-    result = np.array(laid_out(out, x), copy=out.base is not None or None)
+    result = np.array(channels_as(out, x), copy=out.base is not None or None)
     result = result.astype(x.dtype, copy=False)
     if not wants_taps:
         return result, None
@@ -157,7 +161,7 @@ def _max_and_taps(x, windows, wants_taps):
     if _has_nan(out):  # the last one is the largest
         for number, tap in enumerate(_taps(windows)):
             np.copyto(taps, taps.dtype.type(number), where=np.isnan(given[_all_at(windows, tap)]))
-    return result, laid_out(taps, x)
+    return result, channels_as(taps, x)
 
 
 @primitive
@@ -180,10 +184,9 @@ def places_of_taps(taps, *, windows, sizes):
     places = np.zeros((), np.int64)
     numbers = np.zeros((), np.int64)
     for w, n in zip(windows, sizes, strict=True):
-        starts = np.arange(w.count) * w.stride - w.before
-        places = places[..., None] * n + starts
+        places = places[..., None] * n + w.starts
         numbers = numbers[..., None] * n + np.arange(w.size) * w.dilation
-    return laid_out(np.add(numbers.reshape(-1).take(taps), places), taps)
+    return channels_as(np.add(numbers.reshape(-1).take(taps), places), taps)
 
 
 @primitive
@@ -196,10 +199,10 @@ def from_taps(x, taps, *, windows, sizes):
     )
     if not apart or math.prod(kernel) > FEW or x.dtype.itemsize not in _BITS:
         places = places_of_taps.__wrapped__(taps, windows=windows, sizes=sizes)
-        return laid_out(into_planes(x, places, sizes, add=True), x)
+        return channels_as(into_planes(x, places, sizes, add=True), x)
     exact = all(w.stride == w.size and w.reach == n for w, n in zip(windows, sizes, strict=True))
     shape = (*x.shape[: -len(sizes)], *sizes)
-    result = laid_out(np.empty(shape, x.dtype) if exact else np.zeros(shape, x.dtype), x)
+    result = channels_as(np.empty(shape, x.dtype) if exact else np.zeros(shape, x.dtype), x)
     # as integers: 0 times inf is 0
     bits = result.view(_BITS[x.dtype.itemsize])
     given = x.view(bits.dtype)
@@ -252,7 +255,7 @@ def _divisor(windows, sizes, include, divisor):
         return divisor
     total = np.ones((), np.int64)
     for w, n in zip(windows, sizes, strict=True):
-        start = np.arange(w.count) * w.stride - w.before
+        start = w.starts
         end = np.minimum(start + w.size, n + w.before)
         if not include:
             start, end = np.maximum(start, 0), np.minimum(end, n)
@@ -273,25 +276,27 @@ def _divided(x, divisor):
 @primitive
 def avg_windows(x, *, windows, include, divisor):
     """The mean of each window (see _divisor); windows may reach over the padding's end."""
+    if is_half(x):
+        return in_single(avg_windows, x, windows=windows, include=include, divisor=divisor)
     rank = len(windows)
-    half = is_half(x.dtype)
-    r = _padded(x.astype(np.float32) if half else x, windows, 0)
+    r = _padded(x, windows, 0)
     for axis, w in enumerate(windows):
         result = r[_along(axis, w.at(0), rank)]
         for tap in range(1, w.size):
             part = r[_along(axis, w.at(tap), rank)]
             result = result + part if tap == 1 else np.add(result, part, out=result)
         r = result
-    r = _divided(r, _divisor(windows, x.shape[-rank:], include, divisor))
-    return laid_out(r.astype(x.dtype, copy=False), x)
+    return channels_as(_divided(r, _divisor(windows, x.shape[-rank:], include, divisor)), x)
 
 
 @primitive
 def spread_avg(x, *, windows, include, divisor, sizes):
     """Each element added, divided, to all places of its window: the transpose of avg_windows."""
+    if is_half(x):
+        kw = {"windows": windows, "include": include, "divisor": divisor, "sizes": sizes}
+        return in_single(spread_avg, x, **kw)
     rank = len(windows)
-    r = x.astype(np.float32) if is_half(x.dtype) else x
-    r = _divided(r, _divisor(windows, sizes, include, divisor))
+    r = _divided(x, _divisor(windows, sizes, include, divisor))
     for axis in reversed(range(rank)):
         w, n = windows[axis], sizes[axis]
         length = max(w.before + n, w.reach)
@@ -307,7 +312,7 @@ def spread_avg(x, *, windows, include, divisor, sizes):
             else:
                 part += r
         r = result[_along(axis, slice(w.before, w.before + n), rank)]
-    return laid_out(r.astype(x.dtype, copy=False), x)
+    return channels_as(r, x)
 
 
 linear(

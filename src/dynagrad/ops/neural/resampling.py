@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..batching import as_rows
-from ..layout import empty_in_order, memory_axes
-from ..reduction import is_half
+from ..elementwise import is_half
+from ..layout import channels_as
 from ..rule import linear, primitive
 from ..shape import reshape
+from ..special import polynomial
 
 #: the parameter of Keys' cubic kernel, and the one that PyTorch takes when it widens the kernel
 CUBIC, WIDE_CUBIC = -0.75, -0.5
@@ -45,23 +46,13 @@ def resample(x, *, axes, back):
     Integers of 8 bits are rounded after each dimension.
     """
     dtype = x.dtype
-    r = x.astype(np.float32) if is_half(dtype) else x
+    r = x.astype(np.float32) if is_half(x) else x
     first = x.ndim - len(axes)
     order = range(len(axes)) if dtype.kind == "f" and not axes[0].wide else range(len(axes))[::-1]
     for i in order:
         r = _along(r, first + i, axes[i], back)
     r = r.astype(dtype, copy=r is x)
-    return r if x.flags.c_contiguous else laid_out(r, x)
-
-
-def laid_out(result, x):
-    """`result` with its channels as the fastest dimension in memory, if x has them there."""
-    last = (0, *range(2, x.ndim), 1)
-    if x.ndim < 4 or memory_axes(x.shape, x.strides) != last:
-        return np.ascontiguousarray(result)
-    r = empty_in_order(result.shape, result.dtype, last)
-    r[...] = result
-    return r
+    return r if x.flags.c_contiguous else channels_as(r, x)
 
 
 def _along(x, dim, axis, back):
@@ -175,10 +166,14 @@ def _nearest(axis):
     return np.minimum(np.floor(at * scale).astype(np.int64), axis.size - 1)
 
 
+def intervals(n, count):
+    """The starts and ends of `count` intervals which cover n elements evenly."""
+    i = np.arange(count)
+    return i * n // count, -(-(i + 1) * n // count)
+
+
 def _area(axis):
-    i = np.arange(axis.count)
-    first = i * axis.size // axis.count
-    last = -((-(i + 1) * axis.size) // axis.count)
+    first, last = intervals(axis.size, axis.count)
     k = np.arange((last - first).max(initial=1))
     inside = k < (last - first)[:, None]
     places = np.minimum(first[:, None] + k, axis.size - 1)
@@ -217,19 +212,12 @@ def cubic(d, a, order=0):
     near, far = (a + 2, -a - 3, 0, 1), (a, -5 * a, 8 * a, -4 * a)
     for _ in range(order):
         near, far = _derivative(near), _derivative(far)
-    return np.where(d <= 1, _polynomial(near, d), np.where(d < 2, _polynomial(far, d), 0))
+    return np.where(d <= 1, polynomial(d, near), np.where(d < 2, polynomial(d, far), 0))
 
 
 def _derivative(coefficients):
     n = len(coefficients) - 1
-    return tuple([c * (n - i) for i, c in enumerate(coefficients[:-1])])
-
-
-def _polynomial(coefficients, d):
-    value = np.zeros_like(d)
-    for c in coefficients:
-        value = value * d + c
-    return value
+    return tuple([c * (n - i) for i, c in enumerate(coefficients[:-1])]) or (0,)
 
 
 def _lanczos(d):

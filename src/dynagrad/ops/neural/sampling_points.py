@@ -9,13 +9,13 @@ import math
 import numpy as np
 
 from ..batching import rowwise
+from ..elementwise import in_single, is_half
+from ..indexing import add_at
 from ..joining import stack
-from ..reduction import is_half, sum_over
+from ..reduction import FLOAT32, sum_over
 from ..rule import ALIGNED, constant, general, linear, multilinear, primitive
 from ..shape import cast, reshape
 from .resampling import CUBIC, cubic
-
-FLOAT32 = np.dtype(np.float32)
 
 # Shapes: x (N, C, *sizes), grid (N, *points, D) with D = len(sizes), the last coordinate first;
 # weights and places (N, P, K) with P the number of points and K that of taps; values (N, C, P).
@@ -43,11 +43,10 @@ def spread_taps(v, weights, places, *, size):
     n, channels, _ = v.shape
     columns = v.transpose(0, 2, 1)
     result = np.zeros((n * size, channels), v.dtype)
-    flat, each = result.reshape(-1), np.arange(channels)
+    each = np.arange(channels)
     for k, at in _rows_of_taps(places, size):
         part = columns * weights[:, :, k, None]
-        # the fast loop of add.at is for flat arrays only
-        np.add.at(flat, (at[..., None] * channels + each).reshape(-1), part.reshape(-1))
+        add_at(result, at[..., None] * channels + each, part)
     return np.ascontiguousarray(result.reshape(n, size, channels).transpose(0, 2, 1))
 
 
@@ -216,13 +215,13 @@ constant(sample_places, batch=rowwise)
 @primitive
 def grid_sample(x, grid, *, mode, padding, align):
     """x (N, C, *sizes) at the points grid (N, *points, D), in [-1, 1] along each dimension."""
-    dtype, sizes = x.dtype, x.shape[2:]
-    if is_half(dtype):
-        x, grid = x.astype(FLOAT32), grid.astype(FLOAT32)
+    if is_half(x):
+        return in_single(grid_sample, x, grid, mode=mode, padding=padding, align=align)
+    sizes = x.shape[2:]
     kw = {"sizes": sizes, "mode": mode, "padding": padding, "align": align}
     weights = sample_weights(grid, orders=(0,) * len(sizes), **kw)
     result = sum_taps(_flat(x), weights, sample_places(grid, **kw))
-    return result.reshape(*x.shape[:2], *grid.shape[1:-1]).astype(dtype, copy=False)
+    return result.reshape(*x.shape[:2], *grid.shape[1:-1])
 
 
 def _flat(x):
@@ -232,7 +231,7 @@ def _flat(x):
 
 def _grid_sample_vjp(g, x, x_meta, grid, grid_meta, *, mode, padding, align, needs):
     shape, dtype = x_meta.shape, x_meta.dtype
-    if is_half(dtype):
+    if is_half(x_meta):
         g, x, grid = cast(g, dtype=FLOAT32), cast(x, dtype=FLOAT32), cast(grid, dtype=FLOAT32)
     kw = {"sizes": shape[2:], "mode": mode, "padding": padding, "align": align}
     orders = (0,) * (len(shape) - 2)

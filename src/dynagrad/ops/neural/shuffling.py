@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..layout import channels_as
 from ..rule import ALIGNED, linear, primitive
 from ..shape import inverse
-from .resampling import laid_out
 
 
 @primitive
@@ -17,7 +17,7 @@ def rearrange(x, *, rank, split, axes, last):
     result = x.reshape(*lead, *split).transpose(order).reshape(*lead, *last)
     if np.may_share_memory(result, x):
         result = result.copy()
-    return laid_out(result, x)
+    return channels_as(result, x)
 
 
 linear(
