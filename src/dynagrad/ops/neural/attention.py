@@ -9,10 +9,10 @@ import numpy as np
 from ..contraction import swap
 from ..elementwise import in_single, is_half
 from ..layout import empty_like
-from ..reduction import FLOAT32
+from ..reduction import FLOAT32, sum_over
 from ..rule import ALIGNED, LEADING, general, primitive
 from ..shape import cast
-from .softmax import softmax, softmax_vjp
+from .softmax import softmax
 
 
 @primitive
@@ -27,8 +27,11 @@ def safe_softmax(x):
 
 
 def _of_softmax(g, out):
-    """The derivative of the softmax whose value is `out`, applied to g; it is symmetric."""
-    return softmax_vjp(g, out, axis=out.ndim - 1)
+    """The derivative of the softmax whose value is `out`, applied to g; it is symmetric. Either of
+    the two may lack leading dimensions: a mask's tangent, a batch of one of them.
+    """
+    t = g * out
+    return t - out * sum_over(t, axes=(t.ndim - 1,), keepdims=True)
 
 
 general(safe_softmax, _of_softmax, jvp=_of_softmax, batch=LEADING)

@@ -94,8 +94,7 @@ def log_softmax_back(x, y, *, axis):
     return np.subtract(x, result, result)
 
 
-def softmax_vjp(g, out, *, axis):
-    """The rule of softmax, which is its forward mode too."""
+def _softmax_vjp(g, out, *, axis):
     t = g * out
     return t - out * sum_over(t, axes=(axis,), keepdims=True)
 
@@ -113,7 +112,7 @@ def _log_softmax_jvp(t, out, *, axis):
 
 
 # The Jacobian of softmax is symmetric.
-general(softmax, softmax_vjp, jvp=softmax_vjp, batch=LEADING)
+general(softmax, _softmax_vjp, jvp=_softmax_vjp, batch=LEADING)
 general(
     log_softmax,
     lambda g, out, *, axis: log_softmax_back(g, out, axis=axis),
