@@ -16,6 +16,7 @@ from ...ops.neural import softmax as ops
 from ...ops.shape import cast
 from .. import elementwise
 from ..arguments import one_dim, tensor
+from ..conversion import clone
 from ..extremes import argmax
 from ..quick import behind, of_one
 from ..sampling import drawn
@@ -33,7 +34,8 @@ def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Te
     axis = one_dim(dim, x._a.ndim, name)
     if x._a.ndim == 0:
         line = apply(View, x, shape=(1,))
-        return apply(View, apply(cls, line, axis=0), shape=())
+        # a copy: the node keeps its result, which must not be overwritten unnoticed
+        return clone(apply(View, apply(cls, line, axis=0), shape=()))
     return apply(cls, x, axis=axis)
 
 
