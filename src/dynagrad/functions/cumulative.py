@@ -21,6 +21,7 @@ from .joining import cat
 from .parts import narrow
 from .reduction import converted, of_dtype
 from .return_types import return_type
+from .shortcut import direct, shortcut
 
 __all__ = [
     "cummax",
@@ -42,30 +43,39 @@ CummaxResult = return_type("cummax", "values", "indices")
 CumminResult = return_type("cummin", "values", "indices")
 
 
-def _summand(name: str, input: Any, dtype: Any, out: Any) -> Tensor:
-    """The operand of a running sum or product in the dtype in which it is computed."""
+def _running(name: str, cls: Any, input: Any, dim: Any, dtype: Any, out: Any) -> Tensor:
+    """A running sum or product, computed in `dtype`, in out's, or integers in int64."""
     x = converted(name, tensor(name, input), dtype, out)
     if x._a.dtype.kind == "b":
         raise no_kernel(f"{name}_out_cpu", x._a.dtype, "Compute in another dtype, as int64")
-    return x
+    result = apply(cls, x, axis=one_dim(dim, x._a.ndim, name), reverse=False)
+    return result if out is None else write_out(name + of_dtype(dtype), out, result, (input,))
 
 
+def _short_running(cls: Any) -> Any:
+    def short(input, dim):
+        a = input._a
+        if a.dtype.kind != "f" or type(dim) is not int or not -a.ndim <= dim < a.ndim:
+            return None
+        return direct(cls, input, {"axis": dim % a.ndim, "reverse": False})
+
+    return short
+
+
+@shortcut(_short_running(Cumsum))
 @overridable
 @numpy_names
 def cumsum(input, dim, *, dtype=None, out=None):
     """The sums of the elements up to each one along `dim`; integers and bools give int64."""
-    x = _summand("cumsum", input, dtype, out)
-    result = apply(Cumsum, x, axis=one_dim(dim, x._a.ndim, "cumsum"), reverse=False)
-    return result if out is None else write_out("cumsum" + of_dtype(dtype), out, result, (input,))
+    return _running("cumsum", Cumsum, input, dim, dtype, out)
 
 
+@shortcut(_short_running(Cumprod))
 @overridable
 @numpy_names
 def cumprod(input, dim, *, dtype=None, out=None):
     """The products of the elements up to each one along `dim`; its derivative is right at zeros."""
-    x = _summand("cumprod", input, dtype, out)
-    result = apply(Cumprod, x, axis=one_dim(dim, x._a.ndim, "cumprod"), reverse=False)
-    return result if out is None else write_out("cumprod" + of_dtype(dtype), out, result, (input,))
+    return _running("cumprod", Cumprod, input, dim, dtype, out)
 
 
 def _own_dtype(name: str, input: Tensor, dtype: Any) -> Any:
@@ -102,26 +112,25 @@ def logcumsumexp(input, dim, *, out=None):
     return result if out is None else write_out("logcumsumexp", out, result)
 
 
+def _extreme(name: str, cls: Any, kind: Any, input: Any, dim: Any, out: Any) -> Any:
+    x = tensor(name, input)
+    if x._a.ndim and x._a.size:
+        check_ordered(f"{name}_cpu", x)
+    return put_pair(name, kind, apply(cls, x, axis=one_dim(dim, x._a.ndim, name)), out)
+
+
 @overridable
 @numpy_names
 def cummax(input, dim, *, out=None):
     """The greatest element so far along `dim` and its last place, as (values, indices)."""
-    x = tensor("cummax", input)
-    if x._a.ndim and x._a.size:
-        check_ordered("cummax_cpu", x)
-    pair = apply(Cummax, x, axis=one_dim(dim, x._a.ndim, "cummax"))
-    return put_pair("cummax", CummaxResult, pair, out)
+    return _extreme("cummax", Cummax, CummaxResult, input, dim, out)
 
 
 @overridable
 @numpy_names
 def cummin(input, dim, *, out=None):
     """The least element so far along `dim` and its last place, as (values, indices)."""
-    x = tensor("cummin", input)
-    if x._a.ndim and x._a.size:
-        check_ordered("cummin_cpu", x)
-    pair = apply(Cummin, x, axis=one_dim(dim, x._a.ndim, "cummin"))
-    return put_pair("cummin", CumminResult, pair, out)
+    return _extreme("cummin", Cummin, CumminResult, input, dim, out)
 
 
 # --- differences ----------------------------------------------------------------------------------

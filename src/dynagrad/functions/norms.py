@@ -14,6 +14,7 @@ from ..ops import norms as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, tensor, truth
 from .later import loaded
+from .shortcut import direct, shortcut
 
 __all__ = [
     "dist",
@@ -67,6 +68,13 @@ def _check_some(x: Tensor, p: float, axes: tuple[int, ...] | None) -> None:
             )
 
 
+def _short_norm(input, p="fro", dim=None):
+    if input._a.dtype.kind != "f" or dim is not None or (p != "fro" and p != 2):
+        return None
+    return direct(VectorNorm, input, {"p": 2.0, "axes": None, "keepdims": False, "dtype": None})
+
+
+@shortcut(_short_norm)
 @overridable
 @numpy_names
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):

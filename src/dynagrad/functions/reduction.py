@@ -24,6 +24,7 @@ from ..ops import reduction as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .elementwise import div
+from .shortcut import direct, made, shortcut
 
 __all__ = [
     "all",
@@ -274,6 +275,18 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return result if out is None else write_out("nanmean", out, result)
 
 
+def _short_prod(input, dim=..., keepdim=False):
+    a = input._a
+    if a.dtype.kind != "f" or type(keepdim) is not bool:
+        return None
+    if dim is ...:
+        return direct(ProdAll, input, {"axis": None, "keepdims": keepdim})
+    if type(dim) is not int or not -a.ndim <= dim < a.ndim:
+        return None
+    return direct(ProdAlong, input, {"axis": dim % a.ndim, "keepdims": keepdim})
+
+
+@shortcut(_short_prod)
 @overridable
 @numpy_names
 def prod(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
@@ -291,6 +304,26 @@ Var = node_class("VarBackward0", RULES[ops.var_over])
 Std = node_class("StdBackward0", RULES[ops.std_over])
 VarMean = node_class("VarMeanBackward0", RULES[ops.var_mean_over])
 StdMean = node_class("StdMeanBackward0", RULES[ops.std_mean_over])
+
+
+def _short_deviation(cls: Any) -> Callable[..., Any]:
+    def short(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
+        a = input._a
+        if unbiased is not None or type(keepdim) is not bool or type(correction) is not int:
+            return None
+        if a.dtype.kind != "f":
+            return None
+        if dim is None:
+            n, axes = a.size, None
+        elif type(dim) is int:
+            n, axes = a.shape[dim], (dim % a.ndim,) if a.ndim > 1 else None
+        else:
+            return None
+        if n <= correction:
+            return None
+        return direct(cls, input, {"axes": axes, "keepdims": keepdim, "correction": correction})
+
+    return short
 
 
 def _deviation(name: str, cls: Any, input, dim, unbiased, keepdim, correction) -> Any:
@@ -331,6 +364,7 @@ def _put_deviation(name: str, out: Tensor, result: Tensor, input: Tensor) -> Ten
     return write_out(f"{name}.complex" if is_complex else name, out, result)
 
 
+@shortcut(_short_deviation(Var))
 @overridable
 @numpy_names
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
@@ -339,6 +373,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=No
     return result if out is None else _put_deviation("var", out, result, input)
 
 
+@shortcut(_short_deviation(Std))
 @overridable
 @numpy_names
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=..., out=None):
@@ -366,6 +401,16 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=...):
 Logsumexp = node_class("LogsumexpBackward0", RULES[ops.logsumexp_over])
 
 
+def _short_logsumexp(input, dim, keepdim=False):
+    a = input._a
+    if a.dtype.kind != "f" or type(dim) is not int or type(keepdim) is not bool:
+        return None
+    if not -a.ndim <= dim < a.ndim:
+        return None
+    return direct(Logsumexp, input, {"axes": (dim % a.ndim,), "keepdims": keepdim})
+
+
+@shortcut(_short_logsumexp)
 @overridable
 @numpy_names
 def logsumexp(input, dim, keepdim=False, *, out=None):
@@ -382,6 +427,24 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
 # --- truth and counts -----------------------------------------------------------------------------
 
 
+def _short_truth(fun: Callable) -> Callable[..., Any]:
+    kernel = RULES[fun].kernel
+
+    def short(input, dim=None, keepdim=False):
+        a = input._a
+        if type(input) not in PLAIN or type(a) is not ndarray or type(keepdim) is not bool:
+            return None
+        if a.dtype.kind != "b" or (dim is not None and type(dim) is not int):
+            return None
+        if dim is None:
+            return made(kernel(a, axes=None, keepdims=keepdim))
+        if not -a.ndim <= dim < a.ndim:
+            return None
+        return made(kernel(a, axes=(dim % a.ndim,), keepdims=keepdim))
+
+    return short
+
+
 def _truth(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     x = tensor(name, input)
     # as PyTorch has it: these two alone take an empty tuple for no dimension
@@ -393,6 +456,7 @@ def _truth(name: str, fun: Callable, input, dim, keepdim, out) -> Tensor:
     return result if out is None else write_out(name, out, result)
 
 
+@shortcut(_short_truth(ops.any_over))
 @overridable
 @numpy_names
 def any(input, dim=None, keepdim=False, *, out=None):
@@ -400,6 +464,7 @@ def any(input, dim=None, keepdim=False, *, out=None):
     return _truth("any", ops.any_over, input, dim, keepdim, out)
 
 
+@shortcut(_short_truth(ops.all_over))
 @overridable
 @numpy_names
 def all(input, dim=None, keepdim=False, *, out=None):

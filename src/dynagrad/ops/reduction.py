@@ -11,13 +11,14 @@ import numpy as np
 from .batching import behind, over_all
 from .cumulative import cumprod, shift
 from .elementwise import is_half
+from .indexing import starts
 from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
 
 # --- adding up ------------------------------------------------------------------------------------
 
-FLOAT32, FLOAT64 = np.dtype("float32"), np.dtype("float64")
+FLOAT32, FLOAT64, BOOL = np.dtype("float32"), np.dtype("float64"), np.dtype("bool")
 #: below this number of elements plain summation loses less than the last digits
 FEW = 1024
 #: rows up to this length are added up as a product with ones: BLAS takes half of add.reduce's time
@@ -51,6 +52,10 @@ def add_over(x, axes, keepdims):
     NumPy adds pairwise along the fastest dimension only; across others the error would grow with
     the number of terms. There long dimensions are added in blocks of about the square root.
     """
+    if x.ndim == 2 and axes is not None and len(axes) == 1:
+        total = _add_matrix(x, axes[0])
+        if total is not None:
+            return total.reshape(kept_shape(x.shape, axes)) if keepdims else total
     if is_half(x):
         return np.asarray(add_over(x.astype(np.float32), axes, keepdims).astype(x.dtype))
     if x.size <= FEW or x.dtype.kind in "biu":
@@ -66,6 +71,27 @@ def add_over(x, axes, keepdims):
         return total
     kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     return total.reshape(kept) if axes else total.copy()
+
+
+def _add_matrix(x, axis):
+    """The sums of a matrix's rows or columns by BLAS, None where that is not to be had."""
+    n, dtype = x.shape[axis], x.dtype
+    if not 0 < n <= ROW or not x.flags.c_contiguous:
+        return None
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return None
+    if axis == 1:
+        return x.dot(_ones(n, dtype))
+    if n < 64:
+        return _ones(n, dtype).dot(x)
+    block = math.isqrt(n)
+    count = n // block
+    whole = count * block
+    parts = np.matmul(_ones(block, dtype), x[:whole].reshape(count, block, x.shape[1]))
+    total = _ones(count, dtype).dot(parts)
+    if whole < n:
+        total += _ones(n - whole, dtype).dot(x[whole:])
+    return total
 
 
 def _add_all(x):
@@ -187,24 +213,38 @@ linear(
 )
 
 
+#: counts as arrays of the two usual dtypes: a Python number would double the division's cost
+_counts32: dict = {}
+_counts64: dict = {}
+
+
+def _divided(total, n):
+    """A sum divided by the number of its terms."""
+    dtype = total.dtype
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return np.asarray(total / n)
+    cache = _counts32 if dtype is FLOAT32 else _counts64
+    divisor = cache.get(n)
+    if divisor is None:
+        divisor = np.array(n, dtype)
+        if len(cache) < FEW:
+            cache[n] = divisor
+    return np.divide(total, divisor, out=...)
+
+
 @primitive
 def mean_over(x, *, axes, keepdims):
     """The sum over `axes` divided by the number of terms."""
     n = count(x.shape, axes)
     if is_half(x):
         return np.asarray((add_over(x.astype(np.float32), axes, keepdims) / n).astype(x.dtype))
-    return np.asarray(add_over(x, axes, keepdims) / n)
+    return _divided(add_over(x, axes, keepdims), n)
 
 
 @primitive
 def mean_as(x, *, axes, keepdims, dtype):
     """The mean over `axes` in another dtype."""
     return mean_over(x.astype(dtype), axes=axes, keepdims=keepdims)
-
-
-#: counts as arrays of the two usual dtypes: a Python number would double the division's cost
-_counts32: dict = {}
-_counts64: dict = {}
 
 
 @primitive
@@ -217,13 +257,7 @@ def average(x):
     else:
         result = np.empty((), dtype)
         x.ravel().dot(_ones(n, dtype), result)
-    cache = _counts32 if dtype is FLOAT32 else _counts64
-    divisor = cache.get(n)
-    if divisor is None:
-        divisor = np.array(n, dtype)
-        if len(cache) < FEW:
-            cache[n] = divisor
-    return np.divide(result, divisor, out=...)
+    return _divided(result, n)
 
 
 def _mean_vjp(g, x_meta, *, axes, keepdims):
@@ -280,7 +314,25 @@ def product(x, *, axis, keepdims):
     if is_half(x):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
-    return in_rows(np.multiply.reduce(x, axis, dtype=x.dtype, out=..., keepdims=keepdims))
+    if x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32:
+        x = _halved(x)
+    return in_rows(np.asarray(np.multiply.reduce(x, axis, x.dtype, None, keepdims)))
+
+
+def _halved(x):
+    """Fewer columns with the same products of rows: NumPy multiplies one element after the other
+    along a row, waiting for each product, but the halves of all rows at once.
+    """
+    half = x.shape[1] // 2
+    y = np.multiply(x[:, :half], x[:, half : 2 * half])
+    if x.shape[1] % 2:
+        y[:, 0] *= x[:, -1]
+    while half > 16:
+        n, half = half, half // 2
+        if n % 2:
+            y[:, 0] *= y[:, n - 1]
+        np.multiply(y[:, :half], y[:, half : 2 * half], y[:, :half])
+    return y[:, :half]
 
 
 def _others(x, axis):
@@ -358,15 +410,43 @@ def _moments(x, axes, keepdims, correction):
     return var, mean.reshape(var.shape)
 
 
+def _variances(x, axes, keepdims, correction):
+    """The variances of a matrix's rows, or of few elements, with products for sums; else None."""
+    dtype = x.dtype
+    if axes is None:
+        n = x.size
+    elif x.ndim == 2 and axes == (1,):
+        n = x.shape[1]
+    else:
+        return None
+    if not correction < n <= ROW or n == 0 or not x.flags.c_contiguous:
+        return None
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return None
+    ones = _ones(n, dtype)
+    rows = x.reshape(-1, n)
+    d = rows - _divided(rows.dot(ones), n).reshape(-1, 1)
+    var = _divided(np.multiply(d, d, d).dot(ones), n - correction)
+    if keepdims:
+        return var.reshape(kept_shape(x.shape, axes))
+    return var if axes is not None else var.reshape(())
+
+
 @primitive
 def var_over(x, *, axes, keepdims, correction):
     """The variance over `axes`: sum(|x - mean|^2) / max(0, n - correction)."""
+    var = _variances(x, axes, keepdims, correction)
+    if var is not None:
+        return var
     return _moments(x, axes, keepdims, correction)[0].astype(real_dtype(x.dtype), copy=False)
 
 
 @primitive
 def std_over(x, *, axes, keepdims, correction):
     """The standard deviation over `axes`: the variance's root."""
+    var = _variances(x, axes, keepdims, correction)
+    if var is not None:
+        return np.sqrt(var, var)
     var = _moments(x, axes, keepdims, correction)[0]
     return np.asarray(np.sqrt(var).astype(real_dtype(x.dtype), copy=False))
 
@@ -457,9 +537,29 @@ general(std_mean_over, _std_mean_vjp, jvp=_std_mean_jvp, results=2, batch=LEADIN
 # --- log-sum-exp ----------------------------------------------------------------------------------
 
 
+def _logsumexp_of_rows(x):
+    """logsumexp of a matrix's rows where all their greatest terms are finite; else None."""
+    n, dtype = x.shape[1], x.dtype
+    if not 0 < n <= ROW or not x.flags.c_contiguous:
+        return None
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return None
+    top = x.take(x.argmax(1) + starts(*x.shape))
+    if not math.isfinite(top.dot(top)):
+        return None
+    terms = x - top.reshape(-1, 1)
+    result = np.exp(terms, terms).dot(_ones(n, dtype))
+    np.log(result, result)
+    return np.add(result, top, result)
+
+
 @primitive
 def logsumexp_over(x, *, axes, keepdims):
     """log(sum(exp(x))) over `axes`, with the greatest term taken out before exp."""
+    if x.ndim == 2 and axes == (1,):
+        found = _logsumexp_of_rows(x)
+        if found is not None:
+            return found.reshape(-1, 1) if keepdims else found
     if is_half(x):
         wide = logsumexp_over(x.astype(np.float32), axes=axes, keepdims=keepdims)
         return np.asarray(wide.astype(x.dtype))
@@ -488,6 +588,9 @@ general(logsumexp_over, _logsumexp_vjp, jvp=_logsumexp_jvp, batch=LEADING)
 @primitive
 def any_over(x, *, axes, keepdims):
     """Whether an element over `axes` is not zero."""
+    if axes is None and x.dtype is BOOL and x.size:
+        found = np.array(x.item(x.argmax()))
+        return found.reshape((1,) * x.ndim) if keepdims else found
     return in_rows(np.logical_or.reduce(x, axes, out=..., keepdims=keepdims))
 
 
