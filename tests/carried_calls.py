@@ -70,7 +70,7 @@ torch.logical_and(m>0, m<1) torch.logical_or(m>0, m<-1) torch.logical_xor(m>0, m
 torch.logical_not(m>0) torch.eq(m, m.round()) (m!=m.round()) (m<=0.5) (m>=s) torch.greater(m, s)
 torch.bitwise_and((m>0).int(), 3) torch.bitwise_or((m>0).int(), 2) ~(m>0) (m>0)^(m<1)
 torch.bitwise_left_shift((4*m).long(), 1) torch.bitwise_right_shift((9*m).long(), 1)
-torch.gcd((9*m).long(), 6) torch.lcm((9*m).long(), 6)
+torch.gcd((9*m).long(), L([6])) torch.lcm((9*m).long(), L([6]))
 torch.index_copy(m, 0, L([0]), m[1:2]) torch.ger(v, v) torch.positive(m)
 torch.chain_matmul(sq, m) torch.concatenate([m, m]) torch.pinverse(sq) torch.prelu(m, s.abs())
 torch.as_strided_scatter(m, v[:4].view(2,2), (2,2), (4,1)) torch.conj_physical(torch.complex(m, m))

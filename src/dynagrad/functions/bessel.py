@@ -53,77 +53,77 @@ SphericalBesselJ0 = node("NotImplemented", ops.spherical_bessel_j0)
 AiryAi = node("NotImplemented", ops.airy_ai)
 
 
+def _wide(cls, name, x, out):
+    return of_reals(cls, f"special_{name}", (x,), out, halves=False)
+
+
 @overridable
 def modified_bessel_i0(input, *, out=None):
     """The modified Bessel function of the first kind of order 0, elementwise."""
-    return of_reals(ModifiedBesselI0, "special_modified_bessel_i0", (input,), out, halves=False)
+    return _wide(ModifiedBesselI0, "modified_bessel_i0", input, out)
 
 
 @overridable
 def modified_bessel_i1(input, *, out=None):
     """The modified Bessel function of the first kind of order 1, elementwise."""
-    return of_reals(ModifiedBesselI1, "special_modified_bessel_i1", (input,), out, halves=False)
+    return _wide(ModifiedBesselI1, "modified_bessel_i1", input, out)
 
 
 @overridable
 def modified_bessel_k0(input, *, out=None):
     """The modified Bessel function of the second kind of order 0, elementwise."""
-    return of_reals(ModifiedBesselK0, "special_modified_bessel_k0", (input,), out, halves=False)
+    return _wide(ModifiedBesselK0, "modified_bessel_k0", input, out)
 
 
 @overridable
 def modified_bessel_k1(input, *, out=None):
     """The modified Bessel function of the second kind of order 1, elementwise."""
-    return of_reals(ModifiedBesselK1, "special_modified_bessel_k1", (input,), out, halves=False)
+    return _wide(ModifiedBesselK1, "modified_bessel_k1", input, out)
 
 
 @overridable
 def scaled_modified_bessel_k0(x, *, out=None):
     """e^x times the modified Bessel function of the second kind of order 0, elementwise."""
-    return of_reals(
-        ScaledModifiedBesselK0, "special_scaled_modified_bessel_k0", (x,), out, halves=False
-    )
+    return _wide(ScaledModifiedBesselK0, "scaled_modified_bessel_k0", x, out)
 
 
 @overridable
 def scaled_modified_bessel_k1(x, *, out=None):
     """e^x times the modified Bessel function of the second kind of order 1, elementwise."""
-    return of_reals(
-        ScaledModifiedBesselK1, "special_scaled_modified_bessel_k1", (x,), out, halves=False
-    )
+    return _wide(ScaledModifiedBesselK1, "scaled_modified_bessel_k1", x, out)
 
 
 @overridable
 def bessel_j0(input, *, out=None):
     """The Bessel function of the first kind of order 0, elementwise."""
-    return of_reals(BesselJ0, "special_bessel_j0", (input,), out, halves=False)
+    return _wide(BesselJ0, "bessel_j0", input, out)
 
 
 @overridable
 def bessel_j1(input, *, out=None):
     """The Bessel function of the first kind of order 1, elementwise."""
-    return of_reals(BesselJ1, "special_bessel_j1", (input,), out, halves=False)
+    return _wide(BesselJ1, "bessel_j1", input, out)
 
 
 @overridable
 def bessel_y0(input, *, out=None):
     """The Bessel function of the second kind of order 0, elementwise."""
-    return of_reals(BesselY0, "special_bessel_y0", (input,), out, halves=False)
+    return _wide(BesselY0, "bessel_y0", input, out)
 
 
 @overridable
 def bessel_y1(input, *, out=None):
     """The Bessel function of the second kind of order 1, elementwise."""
-    return of_reals(BesselY1, "special_bessel_y1", (input,), out, halves=False)
+    return _wide(BesselY1, "bessel_y1", input, out)
 
 
 @overridable
 def spherical_bessel_j0(x, *, out=None):
     """sin(x) / x, and 1 at 0, elementwise."""
-    return of_reals(SphericalBesselJ0, "special_spherical_bessel_j0", (x,), out, halves=False)
+    return _wide(SphericalBesselJ0, "spherical_bessel_j0", x, out)
 
 
 @overridable
 def airy_ai(x, *, out=None):
     """Airy's function of the first kind, elementwise."""
-    return of_reals(AiryAi, "special_airy_ai", (x,), out, halves=False)
+    return _wide(AiryAi, "airy_ai", x, out)

@@ -1,5 +1,7 @@
 """Complex numbers under PyTorch's names: parts, conjugates, angles, and tensors of pairs."""
 
+from typing import Any
+
 import numpy as np
 
 from ..core.apply import apply, to_dtype
@@ -38,14 +40,15 @@ Complex = node("ComplexBackward0", ops.complex_of_parts)
 Polar = node("PolarBackward0", ops.polar)
 
 
-def _is_complex(x: Tensor) -> bool:
-    return category(x._a.dtype) == COMPLEX
+def has_complex(x: Any) -> bool:
+    """Whether it is a tensor of complex numbers."""
+    return isinstance(x, Tensor) and category(x._a.dtype) == COMPLEX
 
 
 @overridable
 def view_as_real(input):
     """The complex tensor as a real one with a last dimension of 2: a view."""
-    if not _is_complex(tensor("view_as_real", input)):
+    if not has_complex(tensor("view_as_real", input)):
         raise RuntimeError(
             f"view_as_real is only supported for complex tensors, it was given {input._a.dtype}"
         )
@@ -86,13 +89,13 @@ def _part(input: Tensor, index: int) -> Tensor:
 @overridable
 def real(input):
     """The real parts, a view; a real tensor itself."""
-    return _part(input, 0) if _is_complex(tensor("real", input)) else input
+    return _part(input, 0) if has_complex(tensor("real", input)) else input
 
 
 @overridable
 def imag(input):
     """The imaginary parts, a view; RuntimeError for a real tensor."""
-    if not _is_complex(tensor("imag", input)):
+    if not has_complex(tensor("imag", input)):
         raise RuntimeError(
             "imag is not implemented for tensors with non-complex dtypes. A real tensor has no "
             "imaginary part to show"
@@ -117,14 +120,14 @@ def set_imag(input, value):
 @overridable
 def conj(input):
     """The complex conjugate; a real tensor itself. It is computed at once."""
-    return apply(Conj, input) if _is_complex(tensor("conj", input)) else input
+    return apply(Conj, input) if has_complex(tensor("conj", input)) else input
 
 
 @overridable
 def conj_physical(input, *, out=None):
     """The complex conjugate; a real tensor itself."""
     x = tensor("conj_physical", input)
-    result = apply(ConjPhysical, x) if _is_complex(x) else x
+    result = apply(ConjPhysical, x) if has_complex(x) else x
     return result if out is None else write_out("conj_physical", out, result)
 
 
@@ -182,7 +185,7 @@ def polar(abs, angle, *, out=None):
 
 def _check_parts(x: Tensor, y: Tensor) -> None:
     names = [from_numpy_dtype(t._a.dtype).name for t in (x, y)]
-    if not all(category(t._a.dtype) == FLOATING for t in (x, y)):
+    if not all(t._a.dtype.kind == "f" for t in (x, y)):  # no bfloat16
         raise RuntimeError(
             f"Expected both inputs to be Half, Float or Double tensors but got {names[0]} and "
             f"{names[1]}"

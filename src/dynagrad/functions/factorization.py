@@ -23,6 +23,7 @@ from .matrices import (
     no_failures,
     put,
     put_all,
+    two_dims,
 )
 from .return_types import return_type
 from .triangular import check_pair
@@ -281,9 +282,8 @@ def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     """The X with A X = B from what ldl_factor returns; needs SciPy."""
     name = "torch.linalg.ldl_solve"
     x = matrices(name, LD, square=True)
-    order, y = tensor(name, pivots, 2, "pivots"), tensor(name, B, 3, "B")
-    if y._a.ndim < 2:
-        raise RuntimeError(f"{name}: The input tensor B must have at least 2 dimensions.")
+    order = tensor(name, pivots, 2, "pivots")
+    y = two_dims(name, tensor(name, B, 3, "B"), "B")
     n = x._a.shape[-1]
     if y._a.shape[-2] != n:
         p, q = y._a.shape[-2:]

@@ -10,13 +10,12 @@ from ..core.dtype import COMPLEX, FLOATING, category, complex_of, number_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
-from ..core.views import view
 from ..ops import fourier as ops
-from ..ops import shape
 from ..ops.neural.padding import pad_constant
 from .arguments import one_dim, one_size, tensor, whole
-from .complex import conj, conj_physical
+from .complex import conj, conj_physical, has_complex
 from .elementwise import node
+from .parts import slice_by
 
 __all__ = [
     "fft",
@@ -43,14 +42,9 @@ C2C = node("FftC2CBackward0", ops.c2c)
 R2C = node("FftR2CBackward0", ops.r2c)
 WholeR2C = node("FftR2CBackward0", ops.c2c)
 C2R = node("FftC2RBackward0", ops.c2r)
-Slice = node("SliceBackward0", shape.sliced)
 Pad = node("ConstantPadNdBackward0", pad_constant)
 
 # --- what the transforms share ----------------------------------------------------------------
-
-
-def _is_complex(x: Tensor) -> bool:
-    return category(x._a.dtype) == COMPLEX
 
 
 def _floating(x: Tensor, to_complex: bool = False) -> Tensor:
@@ -100,8 +94,7 @@ def resized(x: Tensor, axes: tuple, counts: Any) -> Tensor:
         if have < n:
             widths[d] = (0, n - have)
         elif have > n:
-            kw = {"axis": d, "start": 0, "stop": n, "step": 1}
-            x = view(Slice, x, shape.sliced(x._a, **kw), kw)
+            x = slice_by(x, d, 0, n, 1)
     return apply(Pad, x, widths=tuple(widths), value=0) if any(b for _, b in widths) else x
 
 
@@ -190,7 +183,7 @@ def _spectrum(name: str, input: Any, n: Any, dim: Any, norm: Any, inverse: bool)
     points = _points(name, n, x._a.shape[axis])
     x = resized(x, (axis,), (points,))
     mode = _norm(norm)
-    if _is_complex(x):
+    if has_complex(x):
         return apply(C2C, x, axes=(axis,), inverse=inverse, norm=mode)
     mode = _norm(norm, inverse)
     whole = apply(WholeR2C, x, axes=(axis,), inverse=False, norm=mode)
@@ -207,12 +200,12 @@ def fft(input, n=None, dim=-1, norm=None, *, out=None):
 def ifft(input, n=None, dim=-1, norm=None, *, out=None):
     """The signal of a spectrum along a dimension: the inverse of fft."""
     result = _spectrum("ifft", input, n, dim, norm, True)
-    return _result("ifft", result, out, _is_complex(input))
+    return _result("ifft", result, out, has_complex(input))
 
 
 def _half_spectrum(name: str, input: Any, n: Any, dim: Any, norm: Any, inverse: bool) -> Tensor:
     x = tensor(f"fft_{name}", input)
-    if _is_complex(x):
+    if has_complex(x):
         raise RuntimeError(
             f"{name} expects a real input tensor, but got {legacy_name(x._a.dtype)}\n"
             f"Use fft.{'ifft' if inverse else 'fft'} for complex signals."
@@ -298,7 +291,7 @@ def ifft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
 
 def _half_spectrum_n(name: str, input: Any, s: Any, dim: Any, norm: Any) -> Tensor:
     x = tensor(f"fft_{name}", input)
-    if _is_complex(x):
+    if has_complex(x):
         raise RuntimeError(
             f"rfftn expects a real-valued input tensor, but got {legacy_name(x._a.dtype)}"
         )
@@ -367,7 +360,7 @@ def _inverse_hermitian_n(name: str, input: Any, s: Any, dim: Any, norm: Any) -> 
     _check_points(counts)
     if not axes:
         raise RuntimeError("ihfftn must transform at least one axis")
-    if _is_complex(x):
+    if has_complex(x):
         raise RuntimeError(
             f"Only supports floating-point dtypes, but found: {legacy_name(x._a.dtype)}"
         )

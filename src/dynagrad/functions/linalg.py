@@ -24,7 +24,16 @@ from .arguments import bounds, many_dims, tensor
 from .contraction import matmul, vdot
 from .cumulative import cumprod
 from .expansion import expand
-from .matrices import check_equation, check_info, matrices, pivots_of, put, put_all, same_dtype
+from .matrices import (
+    check_equation,
+    check_info,
+    matrices,
+    pivots_of,
+    put,
+    put_all,
+    same_dtype,
+    two_dims,
+)
 from .return_types import return_type
 
 Inv = node_class("LinalgInvExBackward0", RULES[ops.inverse])
@@ -149,8 +158,8 @@ def _solved(A: Any, B: Any, left: bool) -> tuple[Tensor, Tensor]:
     same_dtype(name, "A", x, "B", y)
     x = matrices(name, x, square=True)
     vector = y._a.ndim == 1 or (x._a.ndim - 1 == y._a.ndim and y._a.shape == x._a.shape[:-1])
-    if not vector and y._a.ndim < 2:
-        raise RuntimeError(f"{name}: The input tensor B must have at least 2 dimensions.")
+    if not vector:
+        two_dims(name, y, "B")
     check_equation(name, x, y._a, left, vector)
     if left:
         result = apply(Solve, x, y, vector=vector)

@@ -41,19 +41,25 @@ def matrices(
     `kernel`: what PyTorch's NotImplementedError calls the routine that lacks a dtype; `integers`:
     it lacks integers too (otherwise they are refused as such).
     """
-    x = tensor(name, x, argument=argument)
+    x = two_dims(name, tensor(name, x, argument=argument), argument)
     a = x._a
-    if a.ndim < 2:
-        raise RuntimeError(
-            f"{name}: The input tensor {argument} must have at least 2 dimensions.\n"
-            f"Its shape is {list(a.shape)}."
-        )
     if square and a.shape[-1] != a.shape[-2]:
         raise RuntimeError(
             f"{name}: {argument} must be batches of square matrices, but they are {a.shape[-2]} by "
             f"{a.shape[-1]} matrices"
         )
     return computed(name, x, kernel, integers)
+
+
+def two_dims(name: str, x: Tensor, argument: str = "A") -> Tensor:
+    """`x`, which must have two dimensions or more."""
+    if x._a.ndim < 2:
+        shown = f" {argument}" if argument else ""
+        raise RuntimeError(
+            f"{name}: The input tensor{shown} must have at least 2 dimensions.\n"
+            f"Its shape is {list(x._a.shape)}."
+        )
+    return x
 
 
 def computed(name: str, x: Tensor, kernel: str = "", integers: bool = False) -> Tensor:

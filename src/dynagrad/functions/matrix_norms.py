@@ -13,7 +13,7 @@ from . import comparison, elementwise, extremes, parts, shape
 from . import reduction as reductions
 from .arguments import bounds, many_dims, tensor
 from .linalg import inv_ex
-from .matrices import matrices, put
+from .matrices import matrices, put, two_dims
 from .norms import vector_norm as norm_over
 from .selection import where
 from .spectral import svdvals
@@ -26,12 +26,9 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     return put("linalg_vector_norm", out, result)
 
 
-def _two_dims(x: Tensor, dim: Any) -> tuple[int, int]:
-    if x._a.ndim < 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.\n"
-            f"Its shape is {list(x._a.shape)}."
-        )
+def _sides(x: Tensor, dim: Any) -> tuple[int, int]:
+    """The dimensions of the rows and of the columns."""
+    two_dims("linalg.matrix_norm", x)
     axes = many_dims(dim, x._a.ndim, "linalg.matrix_norm")
     if len(axes) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {list(axes)}")
@@ -44,7 +41,7 @@ def matrix_norm(A, ord: Any = "fro", dim=(-2, -1), keepdim=False, *, dtype=None,
     x = tensor("linalg.matrix_norm", A)
     if dtype is not None:
         x = to_dtype(x, numpy_dtype(dtype))
-    rows, columns = _two_dims(x, dim)
+    rows, columns = _sides(x, dim)
     if ord == "fro":
         return put("norm", out, norm_over(x, 2.0, (rows, columns), keepdim, None))
     if ord in ("nuc", 2, -2):
@@ -105,12 +102,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
 @overridable
 def cond(A, p=None, *, out=None):
     """The condition number: the norm of A times the norm of its inverse; inf for a singular A."""
-    x = tensor("linalg.cond", A)
-    if x._a.ndim < 2:
-        raise RuntimeError(
-            "linalg.cond: The input tensor must have at least 2 dimensions.\n"
-            f"Its shape is {list(x._a.shape)}."
-        )
+    x = two_dims("linalg.cond", tensor("linalg.cond", A), "")
     return put("linalg_cond", out, _condition(x, p), exact=False)
 
 

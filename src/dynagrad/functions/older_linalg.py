@@ -84,11 +84,7 @@ def lu(A, pivot=True, get_infos=False, out=None):
     """
     found = factors.lu_factor_ex(A, pivot=pivot)
     results = tuple(found) if get_infos else tuple(found)[:2]
-    if out is not None:
-        if len(out) != len(results):
-            raise TypeError(f"expected tuple of {len(results)} elements but got {len(out)}")
-        return put_all("lu", LuWithInfo if get_infos else _pair, out, results, exact=False)
-    return LuWithInfo(*results) if get_infos else results
+    return put_all("lu", LuWithInfo if get_infos else _pair, out, results, exact=False)
 
 
 def _pair(*results: Tensor) -> tuple[Tensor, ...]:

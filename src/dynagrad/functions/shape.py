@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import errors
 from ..core.apply import apply
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import payload
-from ..core.dtype import Size, dtype, from_numpy_dtype
+from ..core.complaints import legacy_name
+from ..core.dtype import Size, dtype
 from ..core.overrides import overridable
+from ..core.quiet import warn
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import detached
@@ -18,7 +19,7 @@ from ..core.views import view as make_view
 from ..core.watch import overriding, watched_call, watchers
 from ..ops import shape as ops
 from ..ops.rule import RULES
-from .arguments import many_dims, one_dim, sizes, tensor
+from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
 
 __all__ = [
     "adjoint",
@@ -151,7 +152,7 @@ def _not_viewable(a: Any, shape: tuple) -> RuntimeError:
 def _view_dtype(input: Tensor, d: Any) -> Tensor:
     a, wanted = input._a, d.numpy
     if wanted.itemsize != a.itemsize:
-        names = f"{_legacy(a.dtype)} as {_legacy(wanted)} (different element sizes)"
+        names = f"{legacy_name(a.dtype)} as {legacy_name(wanted)} (different element sizes)"
         if not a.ndim:
             raise RuntimeError(f"self.dim() cannot be 0 to view {names}")
         ratio = max(wanted.itemsize // a.itemsize, 1)
@@ -174,10 +175,6 @@ def _reread(a: Any, d: np.dtype) -> Any:
     if isinstance(a, Batched):
         return Batched(a.level, _reread(payload(a.value), d), a.is_batched)
     return a.view(d)
-
-
-def _legacy(d: np.dtype) -> str:
-    return errors.LEGACY_NAMES.get(from_numpy_dtype(d).name, d.name)
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -237,6 +234,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several, of these sizes (one may be -1): a view."""
     shape = tensor("unflatten", input)._a.shape
+    if not shape:
+        raise RuntimeError(f"unflatten got an unexpected error: {no_such_dim(0, 0)}")
     dim = one_dim(dim, len(shape), "unflatten")
     parts = plain_sizes((sizes,), "unflatten", "sizes")
     if not parts:
@@ -346,14 +345,14 @@ def numpy_T(input: Tensor) -> Tensor:
 
 def matrix_T(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, a view: `x.mT`."""
-    _check_matrices(input, "mT")
-    return transpose(input, -2, -1)
+    return input if _is_number(input, "mT") else transpose(input, -2, -1)
 
 
 @overridable
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged and conjugated: `x.mH`. A view for real tensors."""
-    _check_matrices(input, "mH")
+    if _is_number(input, "mH"):
+        return input
     r: Any = transpose(input, -2, -1)
     return np.conjugate(r) if r._a.dtype.kind == "c" else r
 
@@ -369,13 +368,17 @@ def matrix_H(input: Tensor) -> Tensor:
     return adjoint(input) if rank else numpy_T(input)
 
 
-def _check_matrices(input: Tensor, name: str) -> None:
+def _is_number(input: Tensor, name: str) -> bool:
+    """Whether the tensor is 0-d, which PyTorch returns as it is; RuntimeError for a vector."""
     rank = input._a.ndim
-    if rank < 2:
+    if rank == 0:
+        warn(f"Tensor.{name} is deprecated on 0-D tensors: it is the tensor itself.")
+    if rank == 1:
         raise RuntimeError(
             f"tensor.{name} is only supported on matrices or batches of matrices. Got "
             f"{rank}-D tensor."
         )
+    return rank == 0
 
 
 @overridable

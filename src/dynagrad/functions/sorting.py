@@ -149,32 +149,32 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     return _choice("kthvalue", Kthvalue, KthvalueResult, x, axis, keepdim, out, k=k)
 
 
+def _median(name: str, kinds: tuple, input: Any, dim: Any, keepdim: Any, out: Any) -> Any:
+    of_all, along, result = kinds
+    x = tensor(name, input)
+    if dim is None:
+        if x._a.size:
+            check_ordered("median_cpu", x, refuse_bool=True)
+        return apply(of_all, x)
+    check_some(name, x, one_dim(dim, x._a.ndim, name))
+    check_ordered("median_out", x, refuse_bool=True)
+    return _choice(name, along, result, x, dim, keepdim, out)
+
+
 @overridable
 @numpy_names
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median of all elements, or (values, indices) along `dim`; nan if one is nan."""
-    x = tensor("median", input)
-    if dim is None:
-        if x._a.size:
-            check_ordered("median_cpu", x, refuse_bool=True)
-        return apply(MedianAll, x)
-    check_some("median", x, one_dim(dim, x._a.ndim, "median"))
-    check_ordered("median_out", x, refuse_bool=True)
-    return _choice("median", MedianAlong, MedianResult, x, dim, keepdim, out)
+    kinds = (MedianAll, MedianAlong, MedianResult)
+    return _median("median", kinds, input, dim, keepdim, out)
 
 
 @overridable
 @numpy_names
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The lower median of what is not nan, of all elements or (values, indices) along `dim`."""
-    x = tensor("nanmedian", input)
-    if dim is None:
-        if x._a.size:
-            check_ordered("median_cpu", x, refuse_bool=True)
-        return apply(NanmedianAll, x)
-    check_some("nanmedian", x, one_dim(dim, x._a.ndim, "nanmedian"))
-    check_ordered("median_out", x, refuse_bool=True)
-    return _choice("nanmedian", NanmedianAlong, NanmedianResult, x, dim, keepdim, out)
+    kinds = (NanmedianAll, NanmedianAlong, NanmedianResult)
+    return _median("nanmedian", kinds, input, dim, keepdim, out)
 
 
 @overridable

@@ -17,7 +17,7 @@ from ..ops import spectral as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import tensor
-from .matrices import LinAlgError, is_differentiated, is_finite, matrices, put, put_all
+from .matrices import LinAlgError, is_differentiated, is_finite, matrices, put, put_all, two_dims
 from .return_types import return_type
 
 Eigh = node_class("LinalgEighBackward0", RULES[ops.eigh])
@@ -205,12 +205,8 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
 @overridable
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The number of singular values above max(atol, rtol * largest); `tol`: above tol."""
-    x = tensor("torch.linalg.matrix_rank", A)
-    if x._a.ndim < 2:
-        raise RuntimeError(
-            "torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.\n"
-            f"Its shape is {list(x._a.shape)}."
-        )
+    name = "torch.linalg.matrix_rank"
+    x = two_dims(name, tensor(name, A), "input")
     if category(x._a.dtype) < FLOATING or x._a.dtype.itemsize == 2:
         raise RuntimeError(
             "This function doesn't handle types other than float and double\n"

@@ -4,20 +4,21 @@ from typing import Any
 
 from ..core.apply import apply
 from ..core.complaints import legacy_name
-from ..core.dtype import COMPLEX, FLOATING, category
+from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..ops import shape
 from .arguments import holds, tensor, whole
-from .complex import view_as_complex, view_as_real
+from .complex import has_complex, view_as_complex, view_as_real
 from .creation import ones
 from .elementwise import node
 from .extremes import amin
 from .factory import warn_once
-from .fourier import C2C, C2R, R2C, Slice, WholeR2C
+from .fourier import C2C, C2R, R2C, WholeR2C
 from .geometry import squeeze_, transpose_
 from .neural.padding import constant_pad_nd, pad
+from .parts import slice_by
 from .shape import squeeze, transpose, unsqueeze
 
 __all__ = ["istft", "stft"]
@@ -59,10 +60,6 @@ def _lengths(name: str, n_fft: Any, hop_length: Any, win_length: Any) -> tuple[i
     hop = points >> 2 if hop_length is None else whole(name, hop_length, "hop_length", 3)
     width = points if win_length is None else whole(name, win_length, "win_length", 4)
     return points, hop, width
-
-
-def _is_complex(x: Any) -> bool:
-    return isinstance(x, Tensor) and category(x._a.dtype) == COMPLEX
 
 
 def _refuse_half() -> RuntimeError:
@@ -135,7 +132,7 @@ def stft(
 
 def _wants_complex(x: Tensor, window: Any, return_complex: Any) -> bool:
     if return_complex is None:
-        if not (_is_complex(x) or _is_complex(window)):
+        if not (has_complex(x) or has_complex(window)):
             raise RuntimeError(
                 "stft requires the return_complex parameter be given for real inputs, and will "
                 "further require that return_complex=True in a future PyTorch release.\n"
@@ -195,7 +192,7 @@ def _spectra(
         frames = frames * window
     norm = "ortho" if normalized else "backward"
     _transformable(frames)
-    if _is_complex(frames):
+    if has_complex(frames):
         if onesided:
             raise _refuse_half()
         out = apply(C2C, frames, axes=(2,), inverse=False, norm=norm)
@@ -231,7 +228,7 @@ def istft(
     if window is None:
         warn_once(_NO_WINDOW)
     points, hop, width = _lengths("istft", n_fft, hop_length, win_length)
-    if not _is_complex(x):
+    if not has_complex(x):
         raise RuntimeError(
             "istft requires a complex-valued input tensor matching the output from stft with "
             "return_complex=True."
@@ -315,17 +312,12 @@ def _stretches(
             raise _refuse_half()
         whole = apply(C2C, spectra, axes=(2,), inverse=True, norm=norm)
     else:
-        if _is_complex(window):
+        if has_complex(window):
             raise RuntimeError("Complex windows are incompatible with return_complex=False")
         if not half:
-            spectra = _cut(spectra, 2, 0, points // 2 + 1)
+            spectra = slice_by(spectra, 2, 0, points // 2 + 1, 1)
         whole = apply(C2R, spectra, axes=(2,), length=points, norm=norm)
     return whole * window.view(1, 1, points)
-
-
-def _cut(x: Tensor, axis: int, start: int, stop: int) -> Tensor:
-    kw = {"axis": axis, "start": start, "stop": stop, "step": 1}
-    return view(Slice, x, shape.sliced(x._a, **kw), kw)
 
 
 def _overlapped(
@@ -341,8 +333,8 @@ def _overlapped(
     if length is not None:
         end = start + whole("istft", length, "length", 9)
     stop = max(min(end, total), start)
-    signal = _cut(apply(Overlaps, y, **kw), 1, start, stop)
-    envelope = _cut(apply(Overlaps, squares, **kw), 1, start, stop)
+    signal = slice_by(apply(Overlaps, y, **kw), 1, start, stop, 1)
+    envelope = slice_by(apply(Overlaps, squares, **kw), 1, start, stop, 1)
     if holds((amin(abs(envelope.detach())) < 1e-11)._a, False):
         raise call.error(
             "window overlap add min: 1\nSome values of the signal are under no window; use a "

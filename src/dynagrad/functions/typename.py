@@ -4,9 +4,8 @@ for the rest.
 
 from typing import Any
 
-from .. import errors
-from ..core.dtype import from_numpy_dtype
 from ..core.tensor import Tensor
+from .conversion import get_dtype_name
 
 __all__ = ["typename"]
 
@@ -16,8 +15,7 @@ def typename(obj: Any) -> str:
     as torch.typename.
     """
     if isinstance(obj, Tensor):
-        name = from_numpy_dtype(obj._a.dtype).name
-        return f"torch.{errors.LEGACY_NAMES.get(name, name)}Tensor"
+        return get_dtype_name(obj)
     found = obj if hasattr(obj, "__qualname__") else type(obj)
     module = getattr(obj, "__module__", None) or type(obj).__module__
     return found.__qualname__ if module in ("", "builtins") else f"{module}.{found.__qualname__}"
