@@ -5,7 +5,7 @@ import pytest
 
 import dynagrad as torch
 from dynagrad.functions import factory
-from dynagrad.ops.conversion import memory_axes
+from dynagrad.ops.layout import memory_axes
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,15 @@ def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:
     return int(dim) % n
 
 
+def no_such_dim(dim: int, ndim: int) -> IndexError:
+    """PyTorch's error where one of its formulas asks a tensor for the size of a dimension."""
+    if ndim == 0:
+        return IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return IndexError(
+        f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+    )
+
+
 def many_dims(dim: Any, ndim: int, name: str = "") -> tuple[int, ...]:
     """Dimensions counted from the front, without repetition; an int, a tuple, or None and () for
     all of them.

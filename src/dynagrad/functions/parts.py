@@ -72,7 +72,7 @@ def sliced(name: str, input: Tensor, dim: int, start: Any, end: Any, step: int) 
     """The slice start:end:step along a dimension, a view; limits beyond its ends are cut off."""
     have = tensor(name, input)._a.shape
     if not have:
-        raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     axis = one_dim(dim, len(have), name)
     if step <= 0:
         raise RuntimeError(f"slice step must be positive\nIt was {step}.")

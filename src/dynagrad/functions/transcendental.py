@@ -11,8 +11,8 @@ from ..core.tensor import Tensor, wrap
 from ..ops import transcendental as ops
 from ..ops.complex import real_part
 from ..ops.elementwise import where
-from .arguments import no_kernel
-from .elementwise import in_place, node, of_operands, of_tensors, plain
+from .arguments import no_kernel, tensor
+from .elementwise import in_place, mul, node, of_operands, of_tensors, plain
 
 __all__ = [
     "acos",
@@ -295,7 +295,11 @@ def xlogy(input, other, *, out=None):
 @overridable
 def ldexp(input, other, *, out=None):
     """input * 2^other, elementwise."""
-    return of_tensors(Ldexp, "ldexp", (input, other), out, floating=True)
+    x, y = tensor("ldexp", input), tensor("ldexp", other, 2, "other")
+    if x._a.dtype == y._a.dtype:
+        return of_tensors(Ldexp, "ldexp", (x, y), out, floating=True)
+    # the power has the dtype of the exponent
+    return mul(x, exp2(y), out=out)
 
 
 # --- in place -------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from ...core.apply import apply
 from ...core.carriers.carrier import detached_array
 from ...core.complaints import legacy_name
 from ...core.overrides import overridable
+from ...core.tape import grad_mode
 from ...core.tensor import Tensor, family_of, wrap
 from ...ops.elementwise import is_half
 from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
 from .. import shape
-from ..arguments import bounds, fixed, tensor
+from ..arguments import bounds, fixed, no_such_dim, tensor
 from ..shortcut import direct_of, shortcut, within
 from .activation import node, shown
 
@@ -73,6 +74,8 @@ def embedding(
     """
     index = tensor("embedding", input)
     w = tensor("embedding", weight, 2, "weight")
+    if w._a.ndim == 0 and w.requires_grad and grad_mode.get():
+        raise no_such_dim(0, 0)
     if w._a.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D\nIt has shape {list(w._a.shape)}.")
     rows = w._a.shape[0]
