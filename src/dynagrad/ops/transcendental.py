@@ -9,22 +9,19 @@ from .rule import elementwise, primitive
 
 LN2, LN10 = math.log(2), math.log(10)
 #: elements in one block of a kernel of several passes, so that a block stays in the cache
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 
 
 def in_blocks(kernel, x):
     """`kernel(part, result)`, several passes over memory, run on parts of `x` that fit the cache;
     the results together."""
-    if x.size <= BLOCK:
-        result = np.empty_like(x)
-        if x.ndim > 1 and x.flags.c_contiguous:  # strided passes take a third in one dimension
-            kernel(x.reshape(-1), result.reshape(-1))
-        else:
-            kernel(x, result)
-        return result
-    x = np.asarray(x, order="A") if x.flags.forc else np.array(x, order="C")
+    if not x.flags.forc:
+        x = np.array(x, order="C")
     result = np.empty_like(x)
     source, target = x.reshape(-1, order="A"), result.reshape(-1, order="A")
+    if x.size <= BLOCK:
+        kernel(source, target)
+        return result
     for start in range(0, x.size, BLOCK):
         kernel(source[start : start + BLOCK], target[start : start + BLOCK])
     return result
