@@ -435,8 +435,6 @@ SAMPLES: dict[str, list[Call]] = {
         call(real(*s), whole(2, 3, below=4), real(4), shape=(2, 4, 3), reduction=r, ignore=1)
         for s, r in (((), "sum"), ((2, 3), "none"))
     ],
-    "pick": [call(real(3, 4), TARGETS)],
-    "place": [call(real(3), TARGETS, classes=4)],
     "multi_margin": [
         call(real(3, 4), TARGETS, w, p=p, margin=1.0, reduction=r)
         for r in LOSSES
@@ -519,8 +517,6 @@ CONSTANTS: dict[str, list[Call]] = {
         call(real(9), bins=4, low=-1.0, high=1.5),
         call(real(3, 3), bins=4, low=None, high=None),
     ],
-    "is_target": [call(real(3, 4), TARGETS)],
-    "take_weights": [call(real(4), TARGETS)],
     "target_weights": [
         call(real(3), given([2, 0, 3]), w, classes=4, ignore=i)
         for w in (None, real(4, low=0.5))

@@ -8,7 +8,7 @@ import numpy as np
 from .batching import leading, of_rank
 from .creation import zeros
 from .layout import empty_like
-from .rule import ALIGNED, LEADING, linear, primitive
+from .rule import ALIGNED, LEADING, linear, primitive, same
 from .shape import broadcast_to, cast, sum_to
 
 # --- layout ----------------------------------------------------------------------------------
@@ -46,8 +46,8 @@ def _batch_in_order(fun, values, flags, kw):
     return fun(*values, **{**kw, "axes": axes and (0, *[a + 1 for a in axes])})
 
 
-linear(clone, lambda g: g, batch=_batch_in_order)
-linear(alias, lambda g: g, batch=LEADING)
+linear(clone, same, batch=_batch_in_order)
+linear(alias, same, batch=LEADING)
 linear(to_copy, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True, batch=_batch_in_order)
 
 

@@ -400,14 +400,10 @@ elementwise(
 )
 elementwise(
     clamp,
-    lambda g, x, low, high: keep(g, _within_tensors(x, low, high)),
+    lambda g, x, low, high: keep(g, _within(x, low, high)),
     lambda g, x, low, high: keep(g, np.less(x, low) & np.less(low, high)),
     lambda g, x, low, high: keep(g, np.greater(x, high) | np.less(high, low)),
 )
-
-
-def _within_tensors(x, low, high):
-    return np.greater_equal(x, low) & np.less_equal(x, high)
 
 
 # --- integers and bits ----------------------------------------------------------------------------

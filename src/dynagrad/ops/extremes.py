@@ -57,7 +57,7 @@ def _over(x, axes, keepdims, reduce, place):
 
 def _of_all(x, reduce, place):
     """The extreme of all elements."""
-    if 0 < x.size <= _FEW and x.dtype in _PLACED:
+    if x.ndim and 0 < x.size <= _FEW and x.dtype in _PLACED:
         return np.array(x.item(place(x)), x.dtype)
     return np.asarray(reduce(x, None))
 

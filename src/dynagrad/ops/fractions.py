@@ -16,14 +16,14 @@ def frexp(x):
     return np.asarray(fraction, x.dtype), np.asarray(exponent, np.int32)
 
 
-def _scaled(g, out1, x_meta):
-    return g / np.exp2(cast(out1, dtype=x_meta.dtype))
+def _frexp_vjp(g0, out1, x_meta):
+    return g0 / np.exp2(cast(out1, dtype=x_meta.dtype))
 
 
 general(
     frexp,
-    lambda g0, out1, x_meta: _scaled(g0, out1, x_meta),
+    _frexp_vjp,
     results=2,
-    jvp=lambda t, out1, x_meta: (_scaled(t, out1, x_meta), None),
+    jvp=lambda t, out1, x_meta: (_frexp_vjp(t, out1, x_meta), None),
     batch=ALIGNED,
 )

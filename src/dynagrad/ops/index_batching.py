@@ -25,7 +25,8 @@ def basic_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
 # --- index arrays: index, unindex, clear, put -----------------------------------------------------
 
 
-def _are_neighbours(axes: tuple) -> bool:
+def are_neighbours(axes: tuple) -> bool:
+    """Whether no dimension lies between these."""
     return axes[-1] - axes[0] == len(axes) - 1
 
 
@@ -43,7 +44,7 @@ class _Layout:
     """
 
     def __init__(self, shape: tuple, places: tuple, axes: tuple):
-        self.lead = axes[0] if _are_neighbours(axes) else 0
+        self.lead = axes[0] if are_neighbours(axes) else 0
         rest = [n for d, n in enumerate(shape) if d not in axes]
         self.shape = (*rest[: self.lead], *places, *rest[self.lead :])
         self.count = len(places)
@@ -88,7 +89,7 @@ def _index_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     """Batching of index."""
     axes = kw["axes"]
     (x, i), size = values, batch_size(values, flags)
-    if flags[0] and not flags[1] and _are_neighbours(axes):
+    if flags[0] and not flags[1] and are_neighbours(axes):
         return fun(x, i, axes=tuple([a + 1 for a in axes]))
     places = i.shape[1:] if flags[1] else i.shape
     if not flags[0]:
@@ -104,7 +105,7 @@ def _unindex_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     axes, shape = kw["axes"], kw["shape"]
     (x, i), size = values, batch_size(values, flags)
     (x,) = leading([x, i], flags)[:1]
-    if not flags[1] and _are_neighbours(axes):
+    if not flags[1] and are_neighbours(axes):
         return fun(x, i, axes=tuple([a + 1 for a in axes]), shape=(size, *shape))
     layout = _Layout(shape, i.shape[1:] if flags[1] else i.shape, axes)
     own, joint = _own_places(i, flags[1], axes, shape, size)
@@ -128,7 +129,7 @@ def _put_batch(fun: Any, values: Any, flags: Any, kw: dict) -> Any:
     x, _, v = leading(values, flags)
     layout = _Layout(x.shape[1:], i.shape[1:] if flags[1] else i.shape, axes)
     v = broadcast_to(of_rank(v, len(layout.shape)), shape=(size, *layout.shape))
-    if not flags[1] and _are_neighbours(axes):
+    if not flags[1] and are_neighbours(axes):
         return fun(x, i, v, **{**kw, "axes": tuple([a + 1 for a in axes])})
     own, joint = _own_places(i, flags[1], axes, x.shape[1:], size)
     return fun(x, own, layout.into(v), **{**kw, "axes": joint})

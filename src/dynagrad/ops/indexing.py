@@ -12,6 +12,7 @@ import numpy as np
 from .creation import zeros
 from .elementwise import select as chosen
 from .index_batching import (
+    are_neighbours,
     basic_batch,
     clear_batch,
     gather_batch,
@@ -21,7 +22,7 @@ from .index_batching import (
     unindex_batch,
 )
 from .layout import arranged, contiguous, dense, memory_axes
-from .rule import ALIGNED, constant, general, linear, primitive
+from .rule import ALIGNED, constant, general, linear, primitive, same
 from .shape import cast, narrow, restrided, sum_to, widen
 
 
@@ -85,7 +86,7 @@ def index(x, i, *, axes, in_rows=True):
         return _at(x, i, axes)
     # PyTorch: an elementwise function of the index and of x, of which the index's dimensions see
     # nothing
-    neighbours = _neighbours(axes)
+    neighbours = are_neighbours(axes)
     lead = x.strides[: axes[0]] if neighbours else ()
     trail = [s for d, s in enumerate(x.strides) if d >= len(lead) and d not in axes]
     strides = [(*lead, *(0,) * i.ndim, *trail)]
@@ -100,7 +101,7 @@ def _at(x, i, axes):
     if not x.ndim:
         x = x.reshape(1)
     if len(axes) > 1:
-        if not _neighbours(axes):
+        if not are_neighbours(axes):
             return contiguous(x[_key(x, i, axes)])
         try:
             x = x.reshape((*x.shape[:first], -1, *x.shape[axes[-1] + 1 :]), copy=False)
@@ -122,7 +123,7 @@ def put(x, i, v, *, axes, accumulate, in_rows=False):
     """A copy of `x` with `v`, broadcast, written or added at places `i` of the dimensions
     `axes`; its memory is in x's order, or in that of rows.
     """
-    result = x.copy() if in_rows or x.flags.c_contiguous else dense(x)
+    result = np.array(x, order="C") if in_rows or x.flags.c_contiguous else dense(x)
     put_into(result, i, v, axes=axes, accumulate=accumulate)
     return result
 
@@ -160,10 +161,6 @@ def add_at(x, places, v):
         x[...] = flat.reshape(x.shape)
 
 
-def _neighbours(axes):
-    return axes[-1] - axes[0] == len(axes) - 1
-
-
 def _key(x, i, axes):
     """The index `i` as NumPy's index tuple."""
     if len(axes) == 1:
@@ -175,7 +172,7 @@ def _key(x, i, axes):
 def _places(shape, i, axes):
     """The row-major numbers, in an array of `shape`, of the elements that an index shows."""
     first = axes[0]
-    if _neighbours(axes):
+    if are_neighbours(axes):
         lead, trail = shape[:first], shape[axes[-1] + 1 :]
         n, k = math.prod(shape[a] for a in axes), math.prod(trail)
         places = (i * k if k != 1 else i).reshape(-1, 1) + np.arange(k)
@@ -338,7 +335,7 @@ linear(
 )
 linear(
     scatter_add,
-    lambda g: g,
+    same,
     None,
     lambda g, i, v_meta, *, axis: _uncropped(gather(g, i, axis=axis), v_meta.shape),
     batch=scatter_batch,

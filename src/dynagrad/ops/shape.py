@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from .rule import LEADING, linear, primitive
+from .rule import LEADING, linear, primitive, same
 
 #: the columns of matrices with no more rows than this are added up as a product with ones
 LONGEST = 1024
@@ -157,12 +157,11 @@ linear(
     batch=_broadcast_batch,
 )
 linear(cast, lambda g, x_meta: cast(g, dtype=x_meta.dtype), fresh=True, batch=LEADING)
-linear(copy, lambda g: g, batch=LEADING)
-linear(contiguous, lambda g: g, batch=LEADING)
+linear(copy, same, batch=LEADING)
+linear(contiguous, same, batch=LEADING)
 
 
-# --- memory geometry: what views of views come down to
-# ----------------------------------------------------------------
+# --- memory geometry: what views of views come down to --------------------------------------------
 
 
 def restrided(x, shape, strides, start=0):

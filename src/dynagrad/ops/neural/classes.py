@@ -6,6 +6,7 @@ import numpy as np
 
 from ..batching import as_rows, batch_size, behind, of_rank, rowwise, with_batch
 from ..elementwise import drop, in_single, keep, where
+from ..indexing import gather, index, starts, ungather
 from ..reduction import sum_over
 from ..rule import constant, general, linear, primitive
 from ..shape import broadcast_to, reshape
@@ -18,14 +19,6 @@ def _rows(n):
     rows = np.arange(n)
     rows.flags.writeable = False
     return rows
-
-
-@lru_cache(16)
-def _starts(rows, columns):
-    """The places of the rows of a matrix in its memory."""
-    starts = np.arange(rows) * columns
-    starts.flags.writeable = False
-    return starts
 
 
 def _targets(target, classes, ignore):
@@ -67,7 +60,7 @@ def nll(x, target, weight, *, reduction, ignore):
         return loss.reshape(target.shape) if reduction == "none" else loss
     t, counts = _targets(target, x.shape[1], ignore)
     if x.ndim == 2 and weight is None and counts is None:
-        picked = x.reshape(-1).take(_starts(*x.shape) + t)
+        picked = x.reshape(-1).take(starts(*x.shape) + t)
         if reduction == "none":
             return np.negative(picked)
         total = np.add.reduce(picked)
@@ -197,36 +190,6 @@ constant(target_weights, batch=_weights_batch)
 
 
 @primitive
-def pick(x, target):
-    """x[n, target[n]]."""
-    return x[_rows(len(target)), target]
-
-
-@primitive
-def place(x, target, *, classes):
-    """Rows of zeros with x[n] at target[n]: the transpose of pick."""
-    result = np.zeros((len(target), classes), x.dtype)
-    result[_rows(len(target)), target] = x
-    return result
-
-
-@primitive
-def is_target(x, target):
-    """Whether x[n, c] belongs to the target's class, c == target[n]."""
-    return np.arange(x.shape[1]) == target[:, None]
-
-
-linear(
-    pick,
-    lambda g, x_meta, target: place(g, target, classes=x_meta.shape[1]),
-    fresh=True,
-    batch=rowwise,
-)
-linear(place, lambda g, target: pick(g, target), fresh=True, batch=rowwise)
-constant(is_target, batch=rowwise)
-
-
-@primitive
 def multi_margin(x, target, weight, *, p, margin, reduction):
     """sum over c != t of w[t] max(0, margin - x[t] + x[c])^p / C, for each row."""
     z = np.maximum(margin - x[_rows(len(target)), target][:, None] + x, 0)
@@ -236,35 +199,18 @@ def multi_margin(x, target, weight, *, p, margin, reduction):
     return reduced(values, reduction)
 
 
-@primitive
-def take_weights(weight, target):
-    """weight[target] as a column."""
-    return weight[target][:, None]
-
-
-def _take_weights_batch(fun, values, flags, kw):
-    weight, target = values
-    size = batch_size(values, flags)
-    target = with_batch(target, flags[1], size)
-    if flags[0]:
-        of_rows = _weights_of_rows(weight, (*target.shape, weight.shape[1]))
-        return reshape(pick(of_rows, as_rows(target)), shape=(*target.shape, 1))
-    return reshape(fun(weight, as_rows(target)), shape=(*target.shape, 1))
-
-
-constant(take_weights, batch=_take_weights_batch)
-
-
 def _multi_margin_vjp(g, x, target, weight, *, p, margin, reduction):
     n, classes = x.shape
-    z = relu(x + margin - reshape(pick(x, target), shape=(n, 1)))
+    column = reshape(target, shape=(n, 1))
+    z = relu(x + margin - gather(x, column, axis=1))
     slope = 2 * z if p == 2 else where(np.greater(z, 0), z * 0 + 1, z * 0)
-    slope = drop(slope, is_target(x, target)) * (1 / classes)
+    slope = drop(slope, np.equal(column, _rows(classes))) * (1 / classes)
     if weight is not None:
-        slope = slope * take_weights(weight, target)
+        slope = slope * index(weight, column, axes=(0,))
     g = share(g, (n,), reduction)
     slope = slope * (reshape(g, shape=(n, 1)) if reduction == "none" else g)
-    return slope - place(sum_over(slope, axes=(1,), keepdims=False), target, classes=classes)
+    total = sum_over(slope, axes=(1,), keepdims=True)
+    return slope - ungather(total, column, axis=1, shape=(n, classes))
 
 
 def _multi_margin_batch(fun, values, flags, kw):
@@ -276,8 +222,7 @@ def _multi_margin_batch(fun, values, flags, kw):
     losses = fun(rows, as_rows(target), common, **{**kw, "reduction": "none"})
     losses = reshape(losses, shape=target.shape)
     if flags[2]:
-        columns = _take_weights_batch(take_weights, [weight, target], [True, True], {})
-        losses = losses * reshape(columns, shape=target.shape)
+        losses = losses * gather(weight, target, axis=1)
     return settled(losses, kw["reduction"], (1,))
 
 

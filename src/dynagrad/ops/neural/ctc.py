@@ -8,6 +8,7 @@ import numpy as np
 
 from ..batching import leading
 from ..elementwise import missing
+from ..indexing import add_at
 from ..rule import constant, general, primitive
 from ..shape import reshape, transpose
 
@@ -107,7 +108,7 @@ def ctc_slope(
     shares = np.exp(alpha + beta + loss[:, None] - steps)
     result = np.exp(log_probs)
     at = (np.arange(times * n) * classes).reshape(times, n, 1) + labels
-    np.subtract.at(result.reshape(-1), at.reshape(-1), shares.reshape(-1))
+    add_at(result, at, -shares)
     result[:, loss == np.inf] = 0 if zero_infinity else np.nan
     result[np.arange(times)[:, None] >= input_lengths] = 0
     return result
