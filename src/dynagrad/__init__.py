@@ -227,7 +227,7 @@ if TYPE_CHECKING:
         native_group_norm as native_group_norm,
         native_layer_norm as native_layer_norm,
     )
-    from .functions.neural.classes import (
+    from .functions.neural.distances import (
         cosine_similarity as cosine_similarity,
         pairwise_distance as pairwise_distance,
     )
@@ -237,7 +237,7 @@ if TYPE_CHECKING:
         grid_sampler_2d as grid_sampler_2d,
         grid_sampler_3d as grid_sampler_3d,
     )
-    from .functions.neural.layers import (
+    from .functions.neural.normalization import (
         group_norm as group_norm,
         layer_norm as layer_norm,
         rms_norm as rms_norm,
@@ -291,7 +291,7 @@ if TYPE_CHECKING:
         pixel_shuffle as pixel_shuffle,
         pixel_unshuffle as pixel_unshuffle,
     )
-    from .functions.neural.torch_names import (
+    from .functions.neural.at_root import (
         adaptive_max_pool1d as adaptive_max_pool1d,
         alpha_dropout as alpha_dropout,
         alpha_dropout_ as alpha_dropout_,
@@ -342,7 +342,7 @@ _LAZY = {
     **dict.fromkeys(("as_strided_",), "functions.geometry"),
     **dict.fromkeys(("index_put_",), "functions.gathering"),
     "get_device": "functions.conversion",
-    **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.classes"),
+    **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.distances"),
     **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
     "ctc_loss": "functions.neural.ctc",
     **dict.fromkeys(
@@ -354,7 +354,7 @@ _LAZY = {
         + ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
         "functions.neural.convolution",
     ),
-    **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.layers"),
+    **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.normalization"),
     **dict.fromkeys(
         ("affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"),
         "functions.neural.sampling_points",
@@ -432,7 +432,7 @@ _LAZY = {
             *("feature_dropout_", "max_pool1d", "max_pool1d_with_indices", "max_pool2d"),
             *("max_pool3d",),
         ),
-        "functions.neural.torch_names",
+        "functions.neural.at_root",
     ),
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",

@@ -2,7 +2,8 @@
 
 from ..core.overrides import overridable
 from ..ops import bessel as ops
-from .elementwise import in_place, node
+from .elementwise import in_place
+from .nodes import node
 from .special import of_reals
 
 I0 = node("I0Backward0", ops.i0)

@@ -8,7 +8,8 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
-from .elementwise import in_place, integers_only, node, of_operands, of_tensors
+from .elementwise import in_place, integers_only, of_operands, of_tensors
+from .nodes import node
 from .quick import behind, of_two
 
 __all__ = [

@@ -14,7 +14,8 @@ from ..core.views import copy_
 from ..ops import comparison as ops
 from ..ops.conversion import discard
 from .arguments import holds, tensor
-from .elementwise import node, of_tensors
+from .elementwise import of_tensors
+from .nodes import node
 
 __all__ = [
     "allclose",

@@ -13,7 +13,8 @@ from ..core.views import copy_, view
 from ..ops import complex as ops
 from ..ops import shape
 from .arguments import tensor
-from .elementwise import in_place, node, of_tensors
+from .elementwise import in_place, of_tensors
+from .nodes import node
 
 __all__ = [
     "angle",

@@ -26,13 +26,12 @@ from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED
-from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
-from ..ops.rule import RULES
+from .nodes import node
 from .quick import behind, of_three, of_two
 
 __all__ = [
@@ -90,11 +89,6 @@ def as_operator(op: Callable, *, reflected: bool = False) -> Callable:
     operator.__doc__ = op.__doc__
     operator.__module__ = op.__module__
     return overridable(operator)
-
-
-def node(name: str, fun: Callable) -> Any:
-    """The node class that PyTorch calls `name`, for a primitive."""
-    return node_class(name, RULES[fun])
 
 
 def of_tensors(
@@ -314,6 +308,8 @@ def _lerp(input, end, weight, *, out=None):
     if not isinstance(weight, OPERANDS):
         raise not_a_tensor("lerp", 3, "weight", weight)
     for name, x in (("end", end), ("weight", weight)):
+        if name == "weight" and isinstance(x, Tensor) and not x._a.ndim:
+            continue  # as a number, it is promoted
         if isinstance(x, Tensor) and x._a.dtype != input._a.dtype:
             raise RuntimeError(
                 f"expected dtype {input._a.dtype} for `{name}` but got dtype {x._a.dtype}\n"

@@ -14,7 +14,7 @@ from ..ops import fourier as ops
 from ..ops.neural.padding import pad_constant
 from .arguments import one_dim, one_size, tensor, whole
 from .complex import conj, conj_physical, has_complex
-from .elementwise import node
+from .nodes import node
 from .parts import slice_by
 
 __all__ = [

@@ -8,7 +8,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..ops import fractions as ops
 from .arguments import tensor
-from .elementwise import node
+from .nodes import node
 from .return_types import return_type
 
 Frexp = node("FrexpBackward0", ops.frexp)

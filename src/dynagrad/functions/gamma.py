@@ -6,7 +6,8 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import gamma as ops
 from .arguments import whole
-from .elementwise import in_place, node
+from .elementwise import in_place
+from .nodes import node
 from .special import of_reals, unserved
 
 Igamma = node("IgammaBackward0", ops.gammainc)

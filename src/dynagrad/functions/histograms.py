@@ -12,7 +12,8 @@ from ..core.overrides import explained, overridable
 from ..core.tensor import Tensor
 from ..ops import histograms as ops
 from .arguments import c_name, no_kernel, one_size, settled, tensor, write_same
-from .elementwise import no_overload, node
+from .elementwise import no_overload
+from .nodes import node
 from .ranges import linspace
 from .return_types import return_type
 

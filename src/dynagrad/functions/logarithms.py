@@ -3,7 +3,7 @@
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import logarithms as ops
-from .elementwise import node
+from .nodes import node
 from .special import of_reals
 
 Entr = node("SpecialEntrBackward0", ops.entr)

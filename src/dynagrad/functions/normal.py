@@ -2,7 +2,7 @@
 
 from ..core.overrides import overridable
 from ..ops import normal as ops
-from .elementwise import node
+from .nodes import node
 from .special import of_reals
 
 Erfcx = node("SpecialErfcxBackward0", ops.erfcx)

@@ -2,7 +2,7 @@
 
 from ..core.overrides import overridable
 from ..ops import polynomials as ops
-from .elementwise import node
+from .nodes import node
 from .special import of_reals
 
 ChebyshevPolynomialT = node("NotImplemented", ops.chebyshev_polynomial_t)

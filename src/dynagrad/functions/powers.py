@@ -10,7 +10,8 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .arguments import no_kernel
-from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
+from .elementwise import in_place, of_operands, of_tensors, plain, with_common
+from .nodes import node
 
 __all__ = [
     "float_power",

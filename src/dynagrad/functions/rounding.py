@@ -12,7 +12,8 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import rounding as ops
 from .arguments import no_kernel
-from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
+from .elementwise import in_place, of_operands, of_tensors, plain, with_common
+from .nodes import node
 
 __all__ = [
     "abs",

@@ -13,7 +13,8 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise as ops
 from .arguments import fixed
-from .elementwise import in_place, node, of_operands, of_tensors, plain, with_common
+from .elementwise import in_place, of_operands, of_tensors, plain, with_common
+from .nodes import node
 from .quick import behind, of_one, of_three, of_two
 
 __all__ = [

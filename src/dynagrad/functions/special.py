@@ -8,7 +8,8 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import special as ops
 from .arguments import no_kernel
-from .elementwise import in_place, no_overload, node
+from .elementwise import in_place, no_overload
+from .nodes import node
 
 __all__ = [
     "digamma",

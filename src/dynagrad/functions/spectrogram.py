@@ -12,12 +12,12 @@ from ..ops import shape
 from .arguments import holds, tensor, whole
 from .complex import has_complex, view_as_complex, view_as_real
 from .creation import ones
-from .elementwise import node
 from .extremes import amin
 from .factory import warn_once
 from .fourier import C2C, C2R, R2C, WholeR2C
 from .geometry import squeeze_, transpose_
 from .neural.padding import constant_pad_nd, pad
+from .nodes import node
 from .parts import slice_by
 from .shape import squeeze, transpose, unsqueeze
 

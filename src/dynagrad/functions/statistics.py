@@ -15,9 +15,10 @@ from .arguments import holds, many_dims, no_kernel, one_dim, tensor, whole, writ
 from .complex import complex as complex_of
 from .complex import conj, imag, real
 from .contraction import mm
-from .elementwise import in_place, no_overload, node
+from .elementwise import in_place, no_overload
 from .extremes import amin
 from .joining import cat
+from .nodes import node
 
 __all__ = [
     "corrcoef",

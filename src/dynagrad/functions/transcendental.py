@@ -4,7 +4,7 @@ import numpy as np
 
 from ..core.apply import apply, promoted, to_dtype, unary
 from ..core.complaints import not_a_tensor
-from ..core.dtype import FLOATING, category, number_dtype
+from ..core.dtype import FLOATING, category, number_dtype, result_type
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
@@ -12,7 +12,8 @@ from ..ops import transcendental as ops
 from ..ops.complex import real_part
 from ..ops.elementwise import where
 from .arguments import no_kernel, tensor
-from .elementwise import in_place, mul, node, of_operands, of_tensors, plain
+from .elementwise import in_place, mul, of_operands, of_tensors, plain
+from .nodes import node
 
 __all__ = [
     "acos",
@@ -249,9 +250,9 @@ def logit(input, eps=None, *, out=None):
 
 
 def _floats(name, *inputs):
-    for x in inputs:
-        if isinstance(x, Tensor) and category(x._a.dtype) < FLOATING:
-            raise no_kernel(f"{name}_cpu", x._a.dtype)
+    dtype = result_type([x._a for x in inputs])
+    if category(dtype) < FLOATING:
+        raise no_kernel(f"{name}_cpu", dtype)
 
 
 @overridable

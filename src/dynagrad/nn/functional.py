@@ -55,17 +55,10 @@ from ..functions.neural.attention import (
     scaled_dot_product_attention,
 )
 from ..functions.neural.classes import (
-    cosine_embedding_loss,
-    cosine_similarity,
     cross_entropy,
-    margin_ranking_loss,
     multi_margin_loss,
     multilabel_margin_loss,
     nll_loss,
-    normalize,
-    pairwise_distance,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
 )
 from ..functions.neural.convolution import (
     conv1d,
@@ -77,6 +70,15 @@ from ..functions.neural.convolution import (
     conv_transpose3d,
 )
 from ..functions.neural.ctc import ctc_loss
+from ..functions.neural.distances import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    margin_ranking_loss,
+    normalize,
+    pairwise_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from ..functions.neural.dropout import (
     alpha_dropout,
     dropout,
@@ -86,7 +88,6 @@ from ..functions.neural.dropout import (
     feature_alpha_dropout,
 )
 from ..functions.neural.embedding import embedding, embedding_bag
-from ..functions.neural.layers import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from ..functions.neural.linear import bilinear, linear
 from ..functions.neural.linear_cross_entropy import linear_cross_entropy
 from ..functions.neural.loss import (
@@ -102,6 +103,13 @@ from ..functions.neural.loss import (
     poisson_nll_loss,
     smooth_l1_loss,
     soft_margin_loss,
+)
+from ..functions.neural.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
 )
 from ..functions.neural.padding import pad
 from ..functions.neural.pooling import (

@@ -1,6 +1,5 @@
 """Activation functions under PyTorch's names."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from ...core.dtype import FLOATING, category
 from ...core.out import write_out
 from ...core.overrides import ask_overrides, overridable
 from ...core.random import default_generator
-from ...core.tape import node_class
 from ...core.tensor import Tensor
 from ...core.views import inplace as write_in_place
 from ...core.views import view
@@ -20,10 +18,10 @@ from ...core.watch import PLAIN
 from ...ops import shape as shapes
 from ...ops.elementwise import where
 from ...ops.neural import activation as ops
-from ...ops.rule import RULES
 from .. import elementwise, rounding, transcendental
 from ..arguments import no_kernel, one_dim, settled, tensor
 from ..elementwise import NUMBERS
+from ..nodes import node, shown
 from ..quick import behind, of_one
 from ..sampling import drawn, each_its_own
 
@@ -41,18 +39,6 @@ __all__ = [
     "threshold",
     "threshold_",
 ]
-
-
-def node(name: str, fun: Callable) -> Any:
-    """The node class that PyTorch calls `name`, for a primitive."""
-    return node_class(name, RULES[fun])
-
-
-def shown(count: int, *classes: Any) -> None:
-    """Let `next_functions` of these nodes list their first inputs only, as PyTorch's do."""
-    for cls in classes:
-        listed = cls.next_functions.fget
-        cls.next_functions = property(lambda self, listed=listed: listed(self)[:count])
 
 
 LeakyRelu = node("LeakyReluBackward0", ops.leaky_relu)

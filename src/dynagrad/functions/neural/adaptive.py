@@ -14,8 +14,8 @@ from ...ops.neural.resampling import Axis, resample
 from .. import random, shape
 from .. import reduction as reductions
 from ..arguments import tensor
+from ..nodes import node, shown
 from ..parts import as_strided, narrow
-from .activation import node, shown
 from .pool_arguments import check_lines, refuse_dtype, the_one, whole_numbers
 from .pooling import TapPlaces
 

@@ -17,8 +17,8 @@ from .. import elementwise, expansion, joining, shape
 from .. import reduction as reductions
 from ..arguments import c_name, tensor
 from ..contraction import baddbmm, bmm, matmul
+from ..nodes import node
 from ..selection import where
-from .activation import node
 from .dropout import check_probability, dropout
 from .linear import linear
 from .padding import pad

@@ -13,7 +13,7 @@ from ...core.tensor import Tensor
 from ...ops.neural import convolution as ops
 from .. import shape
 from ..arguments import c_name, check_scalar_type, no_kernel
-from .activation import node
+from ..nodes import node
 
 __all__ = [
     "conv1d",

@@ -12,7 +12,7 @@ from ...ops.neural import ctc as ops
 from .. import elementwise, selection, shape
 from .. import reduction as reductions
 from ..arguments import no_kernel, settled, tensor
-from .activation import node, shown
+from ..nodes import node, shown
 from .loss import reduction_of
 
 __all__ = ["ctc_loss"]

@@ -15,8 +15,8 @@ from ...core.tensor import Tensor, wrap
 from ...core.views import inplace as write_in_place
 from .. import elementwise, geometry, shape
 from ..arguments import tensor
+from ..nodes import node
 from ..sampling import drawn, drawn_like
-from .activation import node
 
 NativeDropout = node("NativeDropoutBackward0", np.multiply)
 #: what selu comes to for small arguments, with its sign changed

@@ -15,8 +15,8 @@ from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
 from .. import shape
 from ..arguments import bounds, fixed, no_such_dim, tensor
+from ..nodes import node, shown
 from ..shortcut import direct_of, shortcut, within
-from .activation import node, shown
 
 __all__: list[str] = []
 

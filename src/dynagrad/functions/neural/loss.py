@@ -18,7 +18,8 @@ from ...ops.shape import copy
 from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
 from ..arguments import bounds, no_kernel, tensor
-from .activation import LogSigmoid, node, shown
+from ..nodes import node, shown
+from .activation import LogSigmoid
 
 Mse = node("MseLossBackward0", ops.mse)
 SmoothL1 = node("SmoothL1LossBackward0", ops.huber)
@@ -142,7 +143,8 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     """|input - target|, averaged by default; `weight` weighs elements."""
     reduction = reduction_of(size_average, reduce, reduction)
     x, y = tensor("l1_loss", input), tensor("l1_loss", target, 2, "target")
-    same_size(x, y)
+    if not same_size(x, y):
+        x, y = expansion.broadcast_tensors(x, y)
     losses = rounding.abs(elementwise.sub(x, y))
     return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
 

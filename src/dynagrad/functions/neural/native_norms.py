@@ -13,7 +13,7 @@ from ...ops.elementwise import is_half
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
-from .layers import batch_norm, layer_norm, normalized_groups
+from .normalization import batch_norm, layer_norm, normalized_groups
 
 __all__ = ["native_batch_norm", "native_group_norm", "native_layer_norm"]
 

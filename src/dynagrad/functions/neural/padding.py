@@ -7,7 +7,7 @@ from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import padding as ops
 from ..arguments import tensor
-from .activation import node
+from ..nodes import node
 from .pool_arguments import refuse_dtype, whole_numbers
 
 Pad = node("ConstantPadNdBackward0", ops.pad_constant)

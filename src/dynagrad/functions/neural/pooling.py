@@ -10,7 +10,8 @@ from ...ops.neural import planes
 from ...ops.neural import pooling as ops
 from .. import elementwise, powers, rounding, shape
 from ..arguments import tensor, whole, write_same
-from .activation import node, relu, shown
+from ..nodes import node, shown
+from .activation import relu
 from .padding import pad
 from .pool_arguments import (
     check_lines,

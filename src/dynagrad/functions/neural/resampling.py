@@ -12,7 +12,7 @@ from ...core.quiet import warn
 from ...core.tensor import Tensor
 from ...ops.neural import resampling as ops
 from ..arguments import no_kernel, tensor
-from .activation import node
+from ..nodes import node
 
 ALIGNING = ("linear", "bilinear", "bicubic", "trilinear")
 WIDE = ("bilinear", "bicubic", "lanczos")

@@ -5,7 +5,7 @@ from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...ops.neural import sampling_points as ops
 from ..arguments import check_scalar_type, no_kernel, tensor
-from .activation import node
+from ..nodes import node
 
 __all__ = ["affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"]
 

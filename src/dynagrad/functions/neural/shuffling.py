@@ -7,7 +7,7 @@ from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import shuffling as ops
 from ..arguments import tensor, whole
-from .activation import node
+from ..nodes import node
 
 PixelShuffle = node("PixelShuffleBackward0", ops.rearrange)
 PixelUnshuffle = node("PixelUnshuffleBackward0", ops.rearrange)

@@ -18,9 +18,10 @@ from .. import elementwise
 from ..arguments import one_dim, tensor
 from ..conversion import clone
 from ..extremes import argmax
+from ..nodes import node
 from ..quick import behind, of_one
 from ..sampling import drawn
-from .activation import View, floating, node
+from .activation import View, floating
 
 Softmax = node("SoftmaxBackward0", ops.softmax)
 LogSoftmax = node("LogSoftmaxBackward0", ops.log_softmax)

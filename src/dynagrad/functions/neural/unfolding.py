@@ -11,7 +11,7 @@ from ...core.overrides import overridable
 from ...core.tensor import Tensor
 from ...ops.neural import unfolding as ops
 from ..arguments import no_kernel, sizes, tensor
-from .activation import node
+from ..nodes import node
 from .convolution import sides
 
 Im2Col = node("Im2ColBackward0", ops.im2col)

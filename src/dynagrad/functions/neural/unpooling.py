@@ -12,7 +12,7 @@ from ...core.tensor import Tensor
 from ...ops.neural import planes as ops
 from .. import shape
 from ..arguments import bounds, tensor
-from .activation import node, shown
+from ..nodes import node, shown
 from .pool_arguments import refuse_dtype, stride_or_size, volume, whole_numbers
 
 MaxUnpool = {rank: node(f"MaxUnpool{rank}DBackward0", ops.unpool_planes) for rank in (2, 3)}

@@ -20,8 +20,8 @@ from ...ops.shape import cast
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
+from ..nodes import node, shown
 from ..shortcut import made, shortcut, untracked
-from .activation import node, shown
 
 __all__ = [
     "group_norm",
