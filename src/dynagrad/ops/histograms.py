@@ -4,6 +4,7 @@ import numpy as np
 
 from .elementwise import missing
 from .rule import general, primitive
+from .sorting import one_by_one
 
 
 @primitive
@@ -29,4 +30,9 @@ def binned(x, weight, *, edges, density):
     return hist
 
 
-general(binned, lambda g: missing("histogram"), lambda g: missing("histogram"))
+general(
+    binned,
+    lambda g: missing("histogram"),
+    lambda g: missing("histogram"),
+    batch=one_by_one,
+)

@@ -287,7 +287,7 @@ def _no_batch(fun, values, flags, kw):
     )
 
 
-def _one_by_one(fun, values, flags, kw):
+def one_by_one(fun, values, flags, kw):
     """Counting takes a pass over each example's values anyway."""
     size = batch_size(values, flags)
     results = [
@@ -309,7 +309,7 @@ def _one_by_one(fun, values, flags, kw):
 
 def _count_batch(fun, values, flags, kw):
     if batch_size(values, flags):
-        return _one_by_one(fun, values, flags, kw)
+        return one_by_one(fun, values, flags, kw)
     weighted = len(values) > 1 and values[1] is not None
     dtype = np.dtype("float64" if weighted else "int64")
     return zeros(shape=(0, kw["length"]), dtype=dtype, like=values[0])
@@ -317,7 +317,7 @@ def _count_batch(fun, values, flags, kw):
 
 def _histogram_batch(fun, values, flags, kw):
     if batch_size(values, flags):
-        return _one_by_one(fun, values, flags, kw)
+        return one_by_one(fun, values, flags, kw)
     return reshape(values[0], shape=(0, kw["bins"]))
 
 

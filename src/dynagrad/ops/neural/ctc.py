@@ -52,8 +52,9 @@ def ctc(log_probs, labels, input_lengths, target_lengths, *, blank, zero_infinit
         start = np.arange(places) < np.where(target_lengths > 0, 2, 1)[:, None]
         alpha[0] = np.where(start, steps[0], -np.inf)
     skips = _skips(labels, blank)
-    for t in range(1, times):
-        alpha[t] = _step(alpha[t - 1], skips) + steps[t]
+    with np.errstate(divide="ignore"):  # log(0)
+        for t in range(1, times):
+            alpha[t] = _step(alpha[t - 1], skips) + steps[t]
     each, last = np.arange(n), 2 * target_lengths
     if times:
         end = alpha[input_lengths - 1, each]
@@ -123,10 +124,11 @@ def _beta(steps, labels, input_lengths, target_lengths, blank):
     end = (place == last) | (place == last - 1)
     # the recursion is alpha's on the reversed labels
     skips = _skips(labels[:, ::-1], blank)
-    for t in range(times - 1, -1, -1):
-        lead = _step(behind[:, ::-1], skips)[:, ::-1]
-        lead = np.where((input_lengths == t + 1)[:, None], np.where(end, 0, -np.inf), lead)
-        behind = beta[t] = lead + steps[t]
+    with np.errstate(divide="ignore"):  # log(0)
+        for t in range(times - 1, -1, -1):
+            lead = _step(behind[:, ::-1], skips)[:, ::-1]
+            lead = np.where((input_lengths == t + 1)[:, None], np.where(end, 0, -np.inf), lead)
+            behind = beta[t] = lead + steps[t]
     return beta
 
 
