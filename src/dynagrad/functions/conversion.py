@@ -33,7 +33,7 @@ from .factory import (
     type_of,
     warn_of_lost_part,
 )
-from .shortcut import made, shortcut, untracked
+from .shortcut import direct, made, shortcut, untracked
 
 __all__ = [
     "can_cast",
@@ -147,6 +147,11 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 # --- copies ----------------------------------------------------------------------------------
 
 
+def _short_clone(input):
+    return direct(Clone, input, {"axes": None})
+
+
+@shortcut(_short_clone)
 @overridable
 def clone(input, *, memory_format=None):
     """A copy with its own memory, through which gradients flow."""

@@ -18,7 +18,7 @@ from ..core.complaints import legacy_name
 from ..core.overrides import ask_overrides
 from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
-from ..core.views import copy_, inplace, write, written
+from ..core.views import check_inplace, copy_, inplace, write, written
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
@@ -28,6 +28,7 @@ from .arguments import ARRAYS, bounds, c_type, check_expands, kept, settled
 from .conversion import fill_
 from .expansion import expand
 from .shape import view as shape_view
+from .shortcut import INT64, made, untracked
 
 Alias = node_class("AliasBackward0", RULES[ops.getitem])
 Select = node_class("SelectBackward0", RULES[ops.getitem])
@@ -36,6 +37,7 @@ Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
 Index = node_class("IndexBackward0", RULES[ops.index])
 FillWhere = node_class("MaskedFillBackward1", RULES[ops.fill_where])
 IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
+BOOL = np.dtype("bool")
 _MASK_UNDER_VMAP = (
     "vmap: We do not support batching operators that can support dynamic shape. Attempting to "
     "batch over indexing with a boolean mask.\nUse torch.where(mask, x, other) or masked_fill, "
@@ -68,13 +70,33 @@ def getitem(self: Tensor, index: Any) -> Any:
             return make_view(Select, self, self._a[key], {"index": key})
         except IndexError:
             raise _number_error(index, 0, self._a.shape) from None
-    r = _basic(self, index)
+    r = _taken(self, index) if type(index) in PLAIN else None
+    if r is None:
+        r = _basic(self, index)
     if r is not None:
         return r
     r, at = _parse(self, index)
     if at is None:
         return r
     return apply(Index, r, kept(at.places, *_as_tuple(index)), axes=at.axes, in_rows=False)
+
+
+def _taken(self: Tensor, index: Tensor) -> Tensor | None:
+    """The rows by number, or the elements by mask, of a plain tensor; None for anything else."""
+    if type(self) not in PLAIN or not untracked(self) or not untracked(index):
+        return None
+    a, i = self._a, index._a
+    if not (a.ndim and i.ndim and a.flags.c_contiguous and i.flags.c_contiguous):
+        return None
+    kind = i.dtype
+    if kind is BOOL:
+        return made(a.take(i.reshape(-1).nonzero()[0])) if i.shape == a.shape else None
+    if kind is not INT64 or not i.size:
+        return None
+    try:
+        return made(a.take(i, 0))
+    except IndexError:
+        return None
 
 
 def _basic(self: Tensor, index: Any) -> Tensor | None:
@@ -402,7 +424,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             _fill_where(self, index, source)
             return
         if target is None:
-            target, at = _parse(self, index)
+            try:
+                target, at = _parse(self, index)
+            except IndexError:
+                _complain_of_others(self, index, source)
+                raise
         if at is None and target._a.shape == self._a.shape:
             target = self  # all of it: PyTorch writes the tensor itself then, not a view of it
     if at is None:
@@ -419,6 +445,23 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 setitem.__name__ = "__setitem__"
+
+
+def _complain_of_others(t: Tensor, index: Any, source: Tensor) -> None:
+    """Raise what PyTorch, which looks last whether indices are in range, finds before."""
+    items = [
+        wrap(np.zeros(i._a.shape, np.int64))
+        if isinstance(i, Tensor) and i._a.dtype.kind in "iu"
+        else i
+        for i in (index if type(index) is tuple else (index,))
+    ]
+    try:
+        target, at = _parse(t, tuple(items))
+    except IndexError:
+        return
+    if at is not None:
+        check_inplace(target, "index_put_", (source,))
+        checked_values(target, at, source)
 
 
 def _differing_mask(index: Any) -> bool:

@@ -11,12 +11,14 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import Meta, node_class
 from ..core.tensor import Tensor, edge_of, record, wrap
+from ..core.watch import PLAIN
 from ..ops import indexing
 from ..ops import joining as ops
 from ..ops.rule import RULES
 from . import shape
 from .arguments import apart, one_dim, tensor
 from .expansion import expand
+from .shortcut import made, shortcut
 
 __all__ = [
     "block_diag",
@@ -84,6 +86,37 @@ def _join(cls: type, tensors: Any, axis: int) -> Tensor:
     return r
 
 
+def _short_join(cls: Any, extra: int) -> Any:
+    kernel = cls.rule.kernel
+
+    def short(tensors, dim=0):
+        kind = type(tensors)
+        if (kind is not list and kind is not tuple) or type(dim) is not int:
+            return None
+        first = tensors[0]._a
+        dtype, rank = first.dtype, first.ndim + extra
+        if not -rank <= dim < rank or not first.ndim:
+            return None
+        arrays, is_free = [], True
+        for x in tensors:
+            if type(x) not in PLAIN:
+                return None
+            a, v = x._a, x._v
+            if type(a) is not ndarray or a.dtype is not dtype or (v is not None and v.rebased):
+                return None
+            if a.ndim != first.ndim or not a.flags.c_contiguous:
+                return None
+            if x._e is not None:
+                is_free = False
+            arrays.append(a)
+        if is_free:
+            return made(kernel(*arrays, axis=dim % rank))
+        return _join(cls, tensors, dim % rank)
+
+    return short
+
+
+@shortcut(_short_join(Cat, 0))
 @overridable
 def cat(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along an existing dimension; dtypes promote.
@@ -163,6 +196,7 @@ def concatenate(
     return cat(tensors, axis if dim is None else dim, out=out)
 
 
+@shortcut(_short_join(Stack, 1))
 @overridable
 def stack(tensors: Any, dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape side by side along a new dimension; dtypes promote."""

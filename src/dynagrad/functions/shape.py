@@ -16,10 +16,11 @@ from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import detached
 from ..core.views import view as make_view
-from ..core.watch import overriding, watched_call, watchers
+from ..core.watch import PLAIN, overriding, watched_call, watchers
 from ..ops import shape as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
+from .shortcut import shortcut
 
 __all__ = [
     "adjoint",
@@ -65,6 +66,20 @@ def view_by(cls: type, x: Tensor, **kw: Any) -> Tensor:
 # --- the same elements in row-major order -----------------------------------------------------
 
 
+def _short_reshape(input: Tensor, *sizes: Any) -> Tensor | None:
+    a = input._a
+    if type(input) not in PLAIN or type(a) is not ndarray or not a.flags.c_contiguous:
+        return None
+    if len(sizes) == 1 and type(sizes[0]) is tuple:
+        sizes = sizes[0]
+    for n in sizes:
+        if type(n) is not int or n < -1:
+            return None
+    r = a.reshape(sizes)
+    return make_view(View, input, r, {"shape": r.shape})
+
+
+@shortcut(_short_reshape)
 @overridable
 def view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory under another shape, in row-major order; one size may be -1. Never copies.
@@ -182,6 +197,7 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return view(input, tensor("view_as", other, 1, "other")._a.shape)
 
 
+@shortcut(_short_reshape)
 @overridable
 def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in row-major order under another shape: a view where strides allow, else a

@@ -11,6 +11,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
+from ..core.watch import PLAIN
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
 from ..ops.rule import RULES
@@ -20,6 +21,7 @@ from .extremes import check_ordered, check_some, put_pair
 from .reduction import constant_of
 from .return_types import return_type
 from .shape import contiguous, view
+from .shortcut import direct_pair, made, shortcut
 
 __all__ = [
     "argsort",
@@ -64,6 +66,22 @@ ModeResult = return_type("mode", "values", "indices")
 # --- sorting --------------------------------------------------------------------------------------
 
 
+def _is_ordinary(a: Any, dim: Any, flag: Any) -> bool:
+    """Whether an array of ordered numbers has the dimension, and the flag is one."""
+    if type(dim) is not int or type(flag) is not bool or a.dtype.kind not in "fiu":
+        return False
+    return -a.ndim <= dim < a.ndim
+
+
+def _short_sort(input, dim=-1, descending=False):
+    a = input._a
+    if not _is_ordinary(a, dim, descending):
+        return None
+    keywords = {"axis": dim % a.ndim, "descending": descending}
+    return direct_pair(SortPlain, SortResult, input, keywords)
+
+
+@shortcut(_short_sort)
 @overridable
 @numpy_names
 def sort(input, dim=-1, descending=False, stable=None, *, out=None):
@@ -83,6 +101,16 @@ def sort(input, dim=-1, descending=False, stable=None, *, out=None):
     return put_pair("sort", SortResult, apply(cls, x, axis=axis, descending=descending), out)
 
 
+def _short_argsort(input, dim=-1, descending=False):
+    a = input._a
+    if type(input) not in PLAIN or type(a) is not np.ndarray:
+        return None
+    if not _is_ordinary(a, dim, descending):
+        return None
+    return made(SortPlain.rule.kernel(a, axis=dim % a.ndim, descending=descending)[1])
+
+
+@shortcut(_short_argsort)
 @overridable
 @numpy_names
 def argsort(input, dim=-1, descending=False, *, stable=False):
@@ -100,6 +128,15 @@ def msort(input, *, out=None):
 _NO_COMPLEX_TOPK = " topk does not support complex"  # PyTorch's words begin with a blank
 
 
+def _short_topk(input, k, dim=-1, largest=True, sorted=True):
+    a = input._a
+    if not _is_ordinary(a, dim, largest) or type(k) is not int or not 0 <= k <= a.shape[dim]:
+        return None
+    keywords = {"k": k, "axis": dim % a.ndim, "largest": largest}
+    return direct_pair(Topk, TopkResult, input, keywords)
+
+
+@shortcut(_short_topk)
 @overridable
 @numpy_names
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):

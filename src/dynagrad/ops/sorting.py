@@ -4,6 +4,8 @@ All sorting is stable, with nan after every number, as PyTorch's is. Differentia
 return (values, indices); their derivative goes to the elements that the indices name.
 """
 
+import math
+
 import numpy as np
 
 from .batching import along_axis, batch_size, leading, merged
@@ -11,6 +13,7 @@ from .creation import zeros
 from .cumulative import placed, taken
 from .elementwise import underivable
 from .extremes import evenly, evenly_jvp, picked, picked_jvp
+from .indexing import gather, starts
 from .joining import stack
 from .layout import arranged, contiguous, memory_axes
 from .rule import ALIGNED, constant, general, primitive
@@ -24,9 +27,38 @@ def _keys(x):
     return x.astype(np.float32) if x.dtype.kind == "V" else x
 
 
+#: what is sorted with the places packed behind it: 32 bits or less
+_PACKED = {np.dtype(t) for t in ("float32", "float16", "int32", "int16", "int8", "uint8", "bool")}
+
+
+def _packed_order(x, descending):
+    """The stable order of rows by sorting 64-bit numbers: the element above, its place below.
+
+    Sorting numbers is several times quicker in NumPy than sorting places by what they show.
+    """
+    if x.dtype.kind == "f":
+        x = x.astype(np.float32, copy=False) + np.float32(0)  # -0.0 is equal to 0.0
+        keys = x.view(np.int32)
+        keys ^= (keys >> 31) & np.int32(0x7FFFFFFF)  # in the order of the numbers
+        is_nan = x != x
+        if is_nan.any():
+            keys[is_nan] = 0x7FFFFFFF
+    else:
+        keys = x.astype(np.int32, copy=False)
+    packed = (~keys if descending else keys).astype(np.int64)
+    packed <<= 32
+    packed |= np.arange(x.shape[-1])
+    packed.sort(-1)
+    packed &= 0xFFFFFFFF
+    return packed
+
+
 def _order(x, axis, descending):
     """The stable order along a dimension; descending: nan first, equal elements as they stand."""
     x = _keys(x)
+    n = x.shape[axis]
+    if n >= 64 and x.size >= 4096 and axis == x.ndim - 1 and n < 2**31 and x.dtype in _PACKED:
+        return _packed_order(x, descending)
     if not descending:
         return np.argsort(x, axis, "stable")
     backwards = np.argsort(np.flip(x, axis), axis, "stable")
@@ -34,7 +66,8 @@ def _order(x, axis, descending):
 
 
 def _with_order(x, order, axis):
-    return np.take_along_axis(x, order, axis), np.ascontiguousarray(order)
+    order = np.ascontiguousarray(order)
+    return gather.__wrapped__(x, order, axis=axis), order
 
 
 @primitive
@@ -49,12 +82,40 @@ def sort(x, *, axis, descending):
     return arranged(values, axes), arranged(places, axes)
 
 
+_FLOATS = {np.dtype("float32"), np.dtype("float64")}
+
+
+def _few_of_many(x, k, largest):
+    """topk along rows, one place after the other; None where infinite numbers or nan are found."""
+    if x.dtype not in _FLOATS or x.size == 0:
+        return None
+    out_of_reach = -math.inf if largest else math.inf
+    rest = x.reshape(-1, x.shape[-1]).copy()
+    rows = starts(*rest.shape)
+    flat, found = rest.reshape(-1), []
+    for _ in range(k):
+        places = rest.argmax(1) if largest else rest.argmin(1)
+        found.append(places)
+        flat[places + rows] = out_of_reach
+    order = np.array(found).T.reshape(*x.shape[:-1], k)
+    values, order = _with_order(x, order, x.ndim - 1)
+    return (values, order) if math.isfinite(np.add.reduce(values, None)) else None
+
+
 @primitive
 def topk(x, *, k, axis, largest):
     """The k greatest (or least) elements along a dimension in order, and where they stand."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
     n = x.shape[axis]
+    if 0 < k <= 8 <= n // 4 and axis == x.ndim - 1 and x.flags.c_contiguous:
+        found = _few_of_many(x, k, largest)
+        if found is not None:
+            return found
+    elif n <= 32 and axis == x.ndim - 1 and largest and x.dtype in _FLOATS and x.size:
+        flat = x.reshape(-1)
+        if not math.isnan(flat.dot(flat)):
+            return _with_order(x, np.negative(x).argsort(axis, "stable")[..., :k], axis)
     lead = (slice(None),) * axis
     if n < 512 or k > n // 8:
         return _with_order(x, _order(x, axis, largest)[(*lead, slice(k))], axis)
