@@ -83,6 +83,13 @@ PINNED = [
     ("transform", "grad",
      ("transform", "hessian", ("unary", "solve", ("input", 2)), ("input", 1), ("input", 0), 5),
      ("input", 0), ("input", 0), 0),
+    # linearize of writes over saved values
+    ("block", "module",
+     ("transform", "linearize",
+      ("transform", "vmap", ("block", "write", ("input", 1), 5), ("unary", "where", ("input", 1)),
+       ("input", 1), 2),
+      ("input", 0), ("input", 0), 4),
+     5),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Which saved values could be overwritten unnoticed: looked up in the graph, whatever the values."""
+"""Which saved values could be overwritten unnoticed: looked up in the graph of a call."""
 
 from collections.abc import Iterator
 from typing import Any

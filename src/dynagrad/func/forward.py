@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd.forward_ad import check_tangent, packed
+from ..autograd.grad_mode import enable_grad
+from ..autograd.saved import saved_tensors_hooks
 from ..core.carriers.carrier import Level, new_level
 from ..core.carriers.dual import DualLevel, primal_part, tangent_part
+from ..core.carriers.memory import copied
 from ..core.pytree import flatten, tree_map, unflatten
 from ..core.tensor import Tensor, wrap
+from ..core.watch import enter
 from ..functions.shape import movedim, reshape
 from ..functions.splitting import split
 from .arguments import (
@@ -168,6 +172,22 @@ def hessian(func: Callable, argnums: Any = 0) -> Callable:
     return jacfwd(jacrev(func, argnums), argnums)
 
 
+class _Copies(saved_tensors_hooks):
+    """Operations save copies, also where hooks of users are forbidden."""
+
+    def __init__(self):
+        super().__init__(self.copied, lambda t: t)
+
+    def __enter__(self) -> Any:
+        enter(self)
+
+    @staticmethod
+    def copied(t: Tensor) -> Tensor:
+        """The values with what levels below record of them, and no history here."""
+        with enable_grad():
+            return wrap(copied(t._a))
+
+
 def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
     """`func(*primals)` and the linear function of tangents jvp_fn(*tangents) = J @ tangents.
 
@@ -175,7 +195,10 @@ def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
     each. It works under vmap too. Source: torch.func.linearize.
     """
     numbers = tuple(range(len(primals)))
-    call = Recording(func, primals, numbers, {})
+    # Forward mode reads no value late: what func overwrites is not missed. So what is saved for the
+    # vjp is copied.
+    with _Copies():
+        call = Recording(func, primals, numbers, {})
     outputs, out_spec = flatten(call.result)
     checked_outputs(outputs, "linearize(f, *primals)")
     inputs, in_spec = flatten(primals)
