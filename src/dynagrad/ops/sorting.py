@@ -38,9 +38,9 @@ def _packed_order(x, descending):
     """
     if x.dtype.kind == "f":
         x = x.astype(np.float32, copy=False) + np.float32(0)  # -0.0 is equal to 0.0
+        is_nan = x != x
         keys = x.view(np.int32)
         keys ^= (keys >> 31) & np.int32(0x7FFFFFFF)  # in the order of the numbers
-        is_nan = x != x
         if is_nan.any():
             keys[is_nan] = 0x7FFFFFFF
     else:
@@ -92,14 +92,15 @@ def _few_of_many(x, k, largest):
     out_of_reach = -math.inf if largest else math.inf
     rest = x.reshape(-1, x.shape[-1]).copy()
     rows = starts(*rest.shape)
-    flat, found = rest.reshape(-1), []
-    for _ in range(k):
-        places = rest.argmax(1) if largest else rest.argmin(1)
-        found.append(places)
-        flat[places + rows] = out_of_reach
+    flat, found = rest.reshape(-1), [rest.argmax(1) if largest else rest.argmin(1)]
+    while len(found) < k:
+        flat[found[-1] + rows] = out_of_reach
+        found.append(rest.argmax(1) if largest else rest.argmin(1))
+    least = flat.take(found[-1] + rows)  # infinite where there was nothing left to find
     order = np.array(found).T.reshape(*x.shape[:-1], k)
     values, order = _with_order(x, order, x.ndim - 1)
-    return (values, order) if math.isfinite(np.add.reduce(values, None)) else None
+    total = np.add.reduce(values, None) + np.add.reduce(least)
+    return (values, order) if math.isfinite(total) else None
 
 
 @primitive
