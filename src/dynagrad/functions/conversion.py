@@ -116,14 +116,12 @@ def _cast_to(name: str, dtype: str):
             return None
         return made(a.astype(d)) if untracked(self) and a.flags.c_contiguous else None
 
-    @shortcut(short)
-    @overridable
     def method(self, memory_format=None):
         return _recast(self, d, False, axes_of(memory_format, self._a.ndim))
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as torch.{dtype}; itself if it is so already."
-    return method
+    return shortcut(short)(overridable(method))
 
 
 @overridable

@@ -43,7 +43,7 @@ def alias(x):
 def _batch_in_order(fun, values, flags, kw):
     """The batch is the slowest dimension in memory."""
     axes = kw["axes"]
-    return fun(*values, **{**kw, "axes": axes and (0, *[a + 1 for a in axes])})
+    return fun(*values, **{**kw, "axes": None if axes is None else (0, *[a + 1 for a in axes])})
 
 
 linear(clone, same, batch=_batch_in_order)

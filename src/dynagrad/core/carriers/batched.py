@@ -79,9 +79,9 @@ class Batched(Carrier):
         if not batched:
             result = compute(rule, values, kw)
             if rule.kind == "constant":  # numbers for control flow, and what may be written later
-                held = payload(result)
-                is_float = getattr(held, "dtype", None) is not None and held.dtype.kind in "fcV"
-                return Batched(level, _array(held), False) if is_float else held
+                if type(result) is tuple:
+                    return tuple([_same_for_all(level, r) for r in result])
+                return _same_for_all(level, result)
         elif rule.batch is ALIGNED:
             result = compute(rule, aligned(values, flags), kw)
         elif rule.batch is LEADING:
@@ -171,6 +171,13 @@ def leave(x: Tensor, level: Level) -> Tensor:
     value = x._a if edge_of(x) is None else x
     found = broadcast_to(value, shape=(level.size, *x._a.shape))
     return found if isinstance(found, Tensor) else wrap(found)
+
+
+def _same_for_all(level: Level, value: Any) -> Any:
+    """What a constant operation gave for values without batch, without a history."""
+    held = payload(value)
+    is_float = getattr(held, "dtype", None) is not None and held.dtype.kind in "fcV"
+    return Batched(level, _array(held), False) if is_float else held
 
 
 def _array(value: Any) -> Any:

@@ -272,11 +272,13 @@ def _pushed(p: Any, t: Any, rule: Rule, primals: list, kw: dict, results: tuple)
 
 def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results: tuple) -> list:
     """The transpose of a vjp, a linear function of the cotangent, by reverse mode through it."""
+    held = [x for x in (*primals, *results) if isinstance(x, Carrier)]
+    present = {level for x in held for level in x.levels}
     leaves = []
     for r in results:
         u = None
         if r.dtype.kind in "fcV":
-            u = wrap(zeros(shape=r.shape, dtype=r.dtype, like=r))
+            u = wrap(_on_levels(zeros(shape=r.shape, dtype=r.dtype, like=r), present))
             u._e = leaf_edge(u)
         leaves.append(u)
     node = new(default_node(rule.fun))
@@ -309,6 +311,16 @@ def _by_transposing(rule: Rule, primals: list, tangents: list, kw: dict, results
     targets = {u._e: False for u in leaves if u is not None}
     found = run(roots, weights, retain=False, create=False, targets=targets)
     return [None if u is None else found.get(u._e) for u in leaves]
+
+
+def _on_levels(array: Any, present: set[Level]) -> Any:
+    """An array as a constant of all these levels. A leaf must have those of the saved values: it
+    would be lifted to a batch's level when it meets them, and its history would stay below.
+    """
+    own = array.levels if isinstance(array, Carrier) else ()
+    for level in sorted(present.difference(own), key=attrgetter("order")):
+        array = inserted(array, level)
+    return array
 
 
 def _constant(value: Any) -> Any:
