@@ -87,6 +87,7 @@ def test_products_and_running_sums_of_rows(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(x.cumsum(1).numpy(), wide.cumsum(1).astype("float32"), rtol=2e-7)
     x = torch.from_numpy(a).requires_grad_()
     x.cumsum(1).sum().backward()
+    assert x.grad is not None
     expected = np.broadcast_to(np.arange(shape[1], 0, -1), shape)
     np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-6)
 

@@ -3,11 +3,13 @@
 import numpy as np
 
 from .batching import along_axis, merged, over_all, shaped
+from .elementwise import keep
 from .indexing import gather, starts, ungather
 from .layout import in_rows
-from .reduction import kept_shape, real_dtype, spread, sum_over
+from .reduction import spread, sum_over
 from .rule import LEADING, constant, general, primitive
 from .shape import reshape
+from .sums import kept_shape, real_dtype
 
 
 @primitive
@@ -106,7 +108,8 @@ def _aminmax_vjp(g0, g1, x, out0, out1, *, axes, keepdims):
 def evenly(g, x, out):
     """The rule of a choice among all elements: an even share for each element equal to it."""
     g = spread(g, shape=x.shape, axes=None, keepdims=False)
-    return g * tie_share(x, out, axes=None, keepdims=False, nan_ties=True)
+    share = tie_share(x, out, axes=None, keepdims=False, nan_ties=True)
+    return keep(g * share, np.not_equal(share, 0))  # 0 elsewhere, even where g is nan
 
 
 def _amax_jvp(t, x, out, *, axes, keepdims):

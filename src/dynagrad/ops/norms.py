@@ -8,19 +8,10 @@ from .batching import aligned, behind
 from .elementwise import is_half
 from .extremes import tie_share
 from .layout import in_rows
-from .reduction import (
-    FLOAT32,
-    FLOAT64,
-    ROW,
-    add_over,
-    divide_or_zero,
-    real_dtype,
-    spread,
-    sum_over,
-    to_real,
-)
+from .reduction import divide_or_zero, spread, sum_over, to_real
 from .rule import LEADING, elementwise, general, primitive
 from .shape import cast
+from .sums import FLOAT32, FLOAT64, ROW, add_over, real_dtype
 
 
 @primitive

@@ -11,132 +11,25 @@ import numpy as np
 from .batching import behind, over_all
 from .cumulative import cumprod, shift
 from .elementwise import is_half
-from .indexing import starts
 from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
+from .sums import (
+    BOOL,
+    FEW,
+    add_all,
+    add_over,
+    count,
+    divided,
+    halved,
+    kept_shape,
+    logsumexp_of_rows,
+    ones_of,
+    real_dtype,
+    variances_of_rows,
+)
 
 # --- adding up ------------------------------------------------------------------------------------
-
-FLOAT32, FLOAT64, BOOL = np.dtype("float32"), np.dtype("float64"), np.dtype("bool")
-#: below this number of elements plain summation loses less than the last digits
-FEW = 1024
-#: rows up to this length are added up as a product with ones: BLAS takes half of add.reduce's time
-#: on few elements and a third on many, and its partial sums are as accurate
-ROW = 4096
-_ROW_OF_ONES = {d: np.ones(ROW, d) for d in (FLOAT32, FLOAT64)}
-_ones32: dict = {}
-_ones64: dict = {}
-
-
-def _ones(n, dtype):
-    """The vector of n ones, n at most ROW."""
-    cache = _ones32 if dtype is FLOAT32 else _ones64
-    found = cache.get(n)
-    if found is None:
-        found = cache[n] = _ROW_OF_ONES[dtype][:n]
-    return found
-
-
-_REAL = {np.dtype("complex64"): FLOAT32, np.dtype("complex128"): FLOAT64}
-
-
-def real_dtype(dtype):
-    """The dtype of absolute values."""
-    return _REAL.get(dtype, dtype)
-
-
-def add_over(x, axes, keepdims):
-    """np.add.reduce, as accurate in every direction as NumPy is along contiguous memory.
-
-    NumPy adds pairwise along the fastest dimension only; across others the error would grow with
-    the number of terms. There long dimensions are added in blocks of about the square root.
-    """
-    if x.ndim == 2 and axes is not None and len(axes) == 1:
-        total = _add_matrix(x, axes[0])
-        if total is not None:
-            return total.reshape(kept_shape(x.shape, axes)) if keepdims else total
-    if is_half(x):
-        return np.asarray(add_over(x.astype(np.float32), axes, keepdims).astype(x.dtype))
-    if x.size <= FEW or x.dtype.kind in "biu":
-        return in_rows(np.add.reduce(x, axes, dtype=x.dtype, out=..., keepdims=keepdims))
-    if axes is None or len(axes) == x.ndim:
-        total = np.asarray(_add_all(x))
-        return total.reshape((1,) * x.ndim) if keepdims else total
-    total = x
-    for axis in sorted(axes, reverse=True):
-        total = _add_along(total, axis)
-    total = in_rows(total)
-    if keepdims:
-        return total
-    kept = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-    return total.reshape(kept) if axes else total.copy()
-
-
-def _add_matrix(x, axis):
-    """The sums of a matrix's rows or columns by BLAS, None where that is not to be had."""
-    n, dtype = x.shape[axis], x.dtype
-    if not 0 < n <= ROW or not x.flags.c_contiguous:
-        return None
-    if dtype is not FLOAT32 and dtype is not FLOAT64:
-        return None
-    if axis == 1:
-        return x.dot(_ones(n, dtype))
-    if n < 64:
-        return _ones(n, dtype).dot(x)
-    block = math.isqrt(n)
-    count = n // block
-    whole = count * block
-    parts = np.matmul(_ones(block, dtype), x[:whole].reshape(count, block, x.shape[1]))
-    total = _ones(count, dtype).dot(parts)
-    if whole < n:
-        total += _ones(n - whole, dtype).dot(x[whole:])
-    return total
-
-
-def _add_all(x):
-    """The sum of many elements."""
-    if not x.flags.forc:
-        x = np.ascontiguousarray(x)
-    if x.size < 16 * ROW or x.dtype not in _ROW_OF_ONES:
-        return np.add.reduce(x, None)
-    flat = x.reshape(-1, order="A")
-    rows = x.size // ROW
-    parts = flat[: rows * ROW].reshape(rows, ROW).dot(_ROW_OF_ONES[x.dtype])
-    return np.add.reduce(parts) + np.add.reduce(flat[rows * ROW :])
-
-
-def _add_along(x, axis):
-    n = x.shape[axis]
-    if axis == x.ndim - 1 and 0 < n <= ROW and x.flags.c_contiguous and x.dtype in _ROW_OF_ONES:
-        rows = x.reshape(-1, n).dot(_ROW_OF_ONES[x.dtype][:n])
-        return rows.reshape(*x.shape[:-1], 1)
-    fastest = min((s for s, m in zip(x.strides, x.shape, strict=True) if m > 1), default=0)
-    if n < 64 or x.strides[axis] == fastest:
-        return np.add.reduce(x, axis, keepdims=True)
-    block = math.isqrt(n)
-    count = n // block
-    lead = (slice(None),) * axis
-    head = x[(*lead, slice(0, count * block))]
-    head = head.reshape(*x.shape[:axis], count, block, *x.shape[axis + 1 :])
-    total = np.add.reduce(np.add.reduce(head, axis + 1), axis, keepdims=True)
-    if count * block < n:
-        total += np.add.reduce(x[(*lead, slice(count * block, n))], axis, keepdims=True)
-    return total
-
-
-def count(shape, axes):
-    """The number of elements that one result of a reduction is made of."""
-    if axes is None:
-        return math.prod(shape)
-    return math.prod([shape[i] for i in axes])
-
-
-def kept_shape(shape, axes):
-    """A reduction's shape under keepdims=True."""
-    if axes is None:
-        return (1,) * len(shape)
-    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
 @primitive
@@ -171,10 +64,10 @@ def total(x):
     """The sum of all elements of a float32 or float64 array: sum_over without its choices."""
     n = x.size
     if n > FEW:
-        return np.asarray(_add_all(x))
+        return np.asarray(add_all(x))
     dtype = x.dtype
     result = np.empty((), dtype)
-    x.ravel().dot(_ones(n, dtype), result)
+    x.ravel().dot(ones_of(n, dtype), result)
     return result
 
 
@@ -213,32 +106,13 @@ linear(
 )
 
 
-#: counts as arrays of the two usual dtypes: a Python number would double the division's cost
-_counts32: dict = {}
-_counts64: dict = {}
-
-
-def _divided(total, n):
-    """A sum divided by the number of its terms."""
-    dtype = total.dtype
-    if dtype is not FLOAT32 and dtype is not FLOAT64:
-        return np.asarray(total / n)
-    cache = _counts32 if dtype is FLOAT32 else _counts64
-    divisor = cache.get(n)
-    if divisor is None:
-        divisor = np.array(n, dtype)
-        if len(cache) < FEW:
-            cache[n] = divisor
-    return np.divide(total, divisor, out=...)
-
-
 @primitive
 def mean_over(x, *, axes, keepdims):
     """The sum over `axes` divided by the number of terms."""
     n = count(x.shape, axes)
     if is_half(x):
         return np.asarray((add_over(x.astype(np.float32), axes, keepdims) / n).astype(x.dtype))
-    return _divided(add_over(x, axes, keepdims), n)
+    return divided(add_over(x, axes, keepdims), n)
 
 
 @primitive
@@ -253,11 +127,11 @@ def average(x):
     n = x.size
     dtype = x.dtype
     if n > FEW:
-        result = np.asarray(_add_all(x))
+        result = np.asarray(add_all(x))
     else:
         result = np.empty((), dtype)
-        x.ravel().dot(_ones(n, dtype), result)
-    return _divided(result, n)
+        x.ravel().dot(ones_of(n, dtype), result)
+    return divided(result, n)
 
 
 def _mean_vjp(g, x_meta, *, axes, keepdims):
@@ -315,24 +189,8 @@ def product(x, *, axis, keepdims):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
     if x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32:
-        x = _halved(x)
-    return in_rows(np.asarray(np.multiply.reduce(x, axis, x.dtype, None, keepdims)))
-
-
-def _halved(x):
-    """Fewer columns with the same products of rows: NumPy multiplies one element after the other
-    along a row, waiting for each product, but the halves of all rows at once.
-    """
-    half = x.shape[1] // 2
-    y = np.multiply(x[:, :half], x[:, half : 2 * half])
-    if x.shape[1] % 2:
-        y[:, 0] *= x[:, -1]
-    while half > 16:
-        n, half = half, half // 2
-        if n % 2:
-            y[:, 0] *= y[:, n - 1]
-        np.multiply(y[:, :half], y[:, half : 2 * half], y[:, :half])
-    return y[:, :half]
+        x = halved(x)
+    return in_rows(np.asarray(np.multiply.reduce(x, axis, x.dtype, None, keepdims)))  # pyright: ignore[reportCallIssue]
 
 
 def _others(x, axis):
@@ -410,32 +268,10 @@ def _moments(x, axes, keepdims, correction):
     return var, mean.reshape(var.shape)
 
 
-def _variances(x, axes, keepdims, correction):
-    """The variances of a matrix's rows, or of few elements, with products for sums; else None."""
-    dtype = x.dtype
-    if axes is None:
-        n = x.size
-    elif x.ndim == 2 and axes == (1,):
-        n = x.shape[1]
-    else:
-        return None
-    if not correction < n <= ROW or n == 0 or not x.flags.c_contiguous:
-        return None
-    if dtype is not FLOAT32 and dtype is not FLOAT64:
-        return None
-    ones = _ones(n, dtype)
-    rows = x.reshape(-1, n)
-    d = rows - _divided(rows.dot(ones), n).reshape(-1, 1)
-    var = _divided(np.multiply(d, d, d).dot(ones), n - correction)
-    if keepdims:
-        return var.reshape(kept_shape(x.shape, axes))
-    return var if axes is not None else var.reshape(())
-
-
 @primitive
 def var_over(x, *, axes, keepdims, correction):
     """The variance over `axes`: sum(|x - mean|^2) / max(0, n - correction)."""
-    var = _variances(x, axes, keepdims, correction)
+    var = variances_of_rows(x, axes, keepdims, correction)
     if var is not None:
         return var
     return _moments(x, axes, keepdims, correction)[0].astype(real_dtype(x.dtype), copy=False)
@@ -444,7 +280,7 @@ def var_over(x, *, axes, keepdims, correction):
 @primitive
 def std_over(x, *, axes, keepdims, correction):
     """The standard deviation over `axes`: the variance's root."""
-    var = _variances(x, axes, keepdims, correction)
+    var = variances_of_rows(x, axes, keepdims, correction)
     if var is not None:
         return np.sqrt(var, var)
     var = _moments(x, axes, keepdims, correction)[0]
@@ -537,27 +373,11 @@ general(std_mean_over, _std_mean_vjp, jvp=_std_mean_jvp, results=2, batch=LEADIN
 # --- log-sum-exp ----------------------------------------------------------------------------------
 
 
-def _logsumexp_of_rows(x):
-    """logsumexp of a matrix's rows where all their greatest terms are finite; else None."""
-    n, dtype = x.shape[1], x.dtype
-    if not 0 < n <= ROW or not x.flags.c_contiguous:
-        return None
-    if dtype is not FLOAT32 and dtype is not FLOAT64:
-        return None
-    top = x.take(x.argmax(1) + starts(*x.shape))
-    if not math.isfinite(top.dot(top)):
-        return None
-    terms = x - top.reshape(-1, 1)
-    result = np.exp(terms, terms).dot(_ones(n, dtype))
-    np.log(result, result)
-    return np.add(result, top, result)
-
-
 @primitive
 def logsumexp_over(x, *, axes, keepdims):
     """log(sum(exp(x))) over `axes`, with the greatest term taken out before exp."""
     if x.ndim == 2 and axes == (1,):
-        found = _logsumexp_of_rows(x)
+        found = logsumexp_of_rows(x)
         if found is not None:
             return found.reshape(-1, 1) if keepdims else found
     if is_half(x):

@@ -9,9 +9,10 @@ import numpy as np
 from ..contraction import swap
 from ..elementwise import in_single, is_half
 from ..layout import empty_like
-from ..reduction import FLOAT32, sum_over
+from ..reduction import sum_over
 from ..rule import ALIGNED, LEADING, general, primitive
 from ..shape import cast
+from ..sums import FLOAT32
 from .softmax import softmax
 
 

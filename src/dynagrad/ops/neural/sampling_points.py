@@ -12,9 +12,10 @@ from ..batching import rowwise
 from ..elementwise import in_single, is_half
 from ..indexing import add_at
 from ..joining import stack
-from ..reduction import FLOAT32, sum_over
+from ..reduction import sum_over
 from ..rule import ALIGNED, constant, general, linear, multilinear, primitive
 from ..shape import cast, reshape
+from ..sums import FLOAT32
 from .resampling import CUBIC, cubic
 
 # Shapes: x (N, C, *sizes), grid (N, *points, D) with D = len(sizes), the last coordinate first;
@@ -108,7 +109,8 @@ def sample_weights(grid, *, sizes, mode, padding, align, orders):
         at, slope = _coordinate(grid[..., d].reshape(n, count), size, mode, padding, align)
         low, each = _along(at, mode, orders[d])
         if padding == "zeros":
-            each = np.where(_inside(low, size, mode), each, 0)
+            # what is not a number stays so, for its cause to be seen
+            each = np.where(_inside(low, size, mode) | np.isnan(each), each, 0)
         if orders[d]:
             each = each * (slope ** orders[d])[..., None]
         result = (result[..., None] * each[:, :, None, :]).reshape(
