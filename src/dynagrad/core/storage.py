@@ -23,6 +23,11 @@ def owner(array: Any) -> np.ndarray:
     return array
 
 
+def offset_of(array: Any) -> int:
+    """The place of the first element in the owner's memory, in elements."""
+    return (address(array) - address(owner(array))) // array.itemsize
+
+
 def strides_of(array: Any) -> tuple[int, ...]:
     """Strides in elements, as PyTorch counts them."""
     size = array.itemsize

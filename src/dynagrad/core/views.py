@@ -26,7 +26,7 @@ from .carriers.memory import copied, store
 from .complaints import broadcast_error, not_a_tensor
 from .out import check_cast, refuse_overlap, refuse_partial
 from .quiet import WARNED, compute, quietly
-from .storage import address, as_pairs, geometry, owner, strides_of
+from .storage import as_pairs, geometry, offset_of, strides_of
 from .tape import (
     LIBRARY,
     OWN_COPY,
@@ -454,6 +454,7 @@ def copy_(
 
 def as_strided_view(x: Tensor, size: tuple, stride: tuple, offset: int) -> Tensor:
     """A view of x's memory by size, stride and offset (elements from the start of its storage)."""
-    start = (address(x._a) - address(owner(x._a))) // x._a.itemsize
-    kw = {"size": size, "stride": stride, "offset": offset - start, "base_stride": strides_of(x._a)}
-    return view(AsStrided, x, as_strided(x._a, **kw), kw)
+    a = x._a
+    kw = {"size": size, "stride": stride, "offset": offset - offset_of(a)}
+    kw["base_stride"] = strides_of(a)
+    return view(AsStrided, x, as_strided(a, **kw), kw)

@@ -14,7 +14,7 @@ from ..core.views import copy_
 from ..ops import comparison as ops
 from ..ops.conversion import discard
 from .arguments import holds, tensor
-from .elementwise import of_tensors
+from .elementwise import as_variant, of_tensors
 from .nodes import node
 
 __all__ = [
@@ -142,8 +142,7 @@ _isnan = node("IsnanBackward0", np.isnan)
 @overridable
 def isnan(input):
     """Whether each element is nan (in either part)."""
-    result = apply(_isnan, tensor("isnan", input))
-    return result
+    return apply(_isnan, tensor("isnan", input))
 
 
 _isinf = node("IsinfBackward0", np.isinf)
@@ -152,8 +151,7 @@ _isinf = node("IsinfBackward0", np.isinf)
 @overridable
 def isinf(input):
     """Whether each element is infinite (in either part)."""
-    result = apply(_isinf, tensor("isinf", input))
-    return result
+    return apply(_isinf, tensor("isinf", input))
 
 
 _isfinite = node("IsfiniteBackward0", np.isfinite)
@@ -162,8 +160,9 @@ _isfinite = node("IsfiniteBackward0", np.isfinite)
 @overridable
 def isfinite(input):
     """Whether each element is neither nan nor infinite."""
-    result = apply(_isfinite, tensor("isfinite", input))
-    return result
+    x = tensor("isfinite", input)
+    edge_of(x)  # PyTorch computes it by what has a derivative: no view without a sure history
+    return apply(_isfinite, x)
 
 
 _signbit = node("SignbitBackward0", np.signbit)
@@ -281,7 +280,7 @@ def _written(op, kind):
         others = tuple([x for x in (*args, *kw.values()) if isinstance(x, Tensor)])
         return copy_(input, flags, f"{op.__name__}_", of_two if others else of_number, others)
 
-    return _as_variant(variant, op)
+    return as_variant(variant, op)
 
 
 def _written_logical(op, kind):
@@ -300,14 +299,7 @@ def _written_logical(op, kind):
         finally:
             grad_mode.reset(token)
 
-    return _as_variant(variant, op)
-
-
-def _as_variant(variant, op):
-    variant.__name__ = variant.__qualname__ = f"{op.__name__}_"
-    variant.__doc__ = f"`{op.__name__}`, written into the tensor's own memory. Returns the tensor."
-    variant.__module__ = op.__module__
-    return overridable(variant)
+    return as_variant(variant, op)
 
 
 eq_ = _written(eq, "Eq")

@@ -10,6 +10,7 @@ from ..core.overrides import explained, overridable
 from ..ops import creation as ops
 from ..ops.layout import empty_in_order
 from ..ops.layout import empty_like as memory_like
+from ..ops.shape import span
 from .arguments import one_size, whole
 from .arguments import tensor as need_tensor
 from .factory import (
@@ -131,8 +132,7 @@ def empty_strided(
             f"strides={list(stride)}\nStrides are ints of 0 or more, in elements."
         )
     d = type_of("empty_strided", dtype, default_float())
-    steps = [(n - 1) * s for n, s in zip(sizes, strides, strict=True)]  # pyright: ignore
-    memory = np.empty(1 + sum(steps) if 0 not in sizes else 0, d)
+    memory = np.empty(span(sizes, strides), d)
     in_bytes = tuple([s * d.itemsize for s in strides])  # pyright: ignore[reportOptionalOperand]
     return made(np.ndarray(sizes, d, memory, 0, in_bytes), requires_grad)
 

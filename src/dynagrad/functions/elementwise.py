@@ -1,4 +1,4 @@
-"""Arithmetic under PyTorch's names: sums, products, quotients, powers, and their in-place forms."""
+"""Arithmetic under PyTorch's names: sums, products, quotients, and their in-place forms."""
 
 import builtins
 from collections.abc import Callable
@@ -67,6 +67,11 @@ def in_place(op: Callable) -> Callable:
     def variant(input, *args, **kw):
         return inplace(op, input, *args, **kw)
 
+    return as_variant(variant, op)
+
+
+def as_variant(variant: Callable, op: Callable) -> Callable:
+    """A function with the name and the documentation of an operation's in-place variant."""
     variant.__name__ = variant.__qualname__ = f"{op.__name__}_"
     variant.__doc__ = f"`{op.__name__}`, written into the tensor's own memory. Returns the tensor."
     variant.__module__ = op.__module__

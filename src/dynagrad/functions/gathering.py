@@ -94,9 +94,8 @@ def _short_select(input: Tensor, dim: Any, index: Tensor) -> Tensor | None:
 @shortcut(_short_select)
 @overridable
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices number index[0], index[1], ...
-
-    along a dimension; a copy. Indices are int32 or int64, from 0.
+    """The slices number index[0], index[1], ... along a dimension; a copy. Indices are int32 or
+    int64, from 0.
     """
     axis, i = _vector_index("index_select", input, dim, index)
     if i.dtype not in (np.int64, np.int32):

@@ -10,7 +10,7 @@ from ..core.apply import recording
 from ..core.carriers.carrier import Carrier, here
 from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
-from ..core.storage import address, owner, strides_of
+from ..core.storage import address, offset_of, owner, strides_of
 from ..core.tape import AccumulateGrad, Meta, node_class
 from ..core.tensor import Tensor, edge_of, family_of, record
 from ..core.views import check_inplace
@@ -48,7 +48,7 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
 
 def storage_offset(self: Tensor) -> int:
     """The place of the first element in the storage, in elements."""
-    return (address(self._a) - address(owner(self._a))) // self._a.itemsize
+    return offset_of(self._a)
 
 
 def numel(input: Tensor) -> int:
@@ -265,7 +265,7 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
     a = self._a
     size, stride = sizes((size,), "as_strided_"), sizes((stride,), "as_strided_", "stride")
     memory = owner(a)
-    start = (address(a) - address(memory)) // a.itemsize
+    start = offset_of(a)
     offset = start if storage_offset is None else storage_offset
     check_window(size, stride, offset, memory.nbytes // a.itemsize, a.itemsize)
     kw = {"size": size, "stride": stride, "offset": offset - start, "base_stride": strides_of(a)}
@@ -292,9 +292,7 @@ def resize_(self: Tensor, *shape_: Any, size: Any = None, memory_format: Any = N
         return _resized(self, shape)
     a, strides = self._a, row_strides(shape)
     start = storage_offset(self)
-    needed = start + (
-        1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if all(shape) else 0
-    )
+    needed = start + ops.span(shape, strides)
     memory = _flat(owner(a)).view(a.dtype)
     if needed > memory.size:
         memory = np.concatenate([memory, np.zeros(needed - memory.size, a.dtype)])

@@ -1,4 +1,4 @@
-"""Parts of tensors as views: slices, diagonals, windows, splitting; under PyTorch's names."""
+"""Parts of tensors as views: slices, diagonals, windows; under PyTorch's names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.apply import apply, to_dtype
 from ..core.overrides import overridable
-from ..core.storage import address, owner, strides_of
+from ..core.storage import address, offset_of, owner, strides_of
 from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import as_strided_view
@@ -144,9 +144,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     a = tensor("as_strided", input)._a
     size, stride = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
     memory = owner(a)
-    offset = (
-        (address(a) - address(memory)) // a.itemsize if storage_offset is None else storage_offset
-    )
+    offset = offset_of(a) if storage_offset is None else storage_offset
     check_window(size, stride, offset, memory.nbytes // a.itemsize, a.itemsize)
     return as_strided_view(input, size, stride, offset)
 
@@ -168,9 +166,7 @@ def check_window(size: tuple, stride: tuple, offset: int, room: int, itemsize: i
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(size)}: {list(size)}"
         )
-    needed = (
-        offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
-    )
+    needed = offset + shape.span(size, stride) if all(size) else 0
     if needed > room:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
@@ -303,7 +299,7 @@ def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor
             f"all dimensions of input must be of equal length\nThe tensor has shape {list(have)}."
         )
     step = sum(strides_of(x._a))
-    start = (address(x._a) - address(owner(x._a))) // x._a.itemsize
+    start = offset_of(x._a)
     rows = have[0] if wrap and len(have) == 2 else 1
     for first in range(0, rows, have[1] + 1):
         length = min(have[0] - first, have[1])

@@ -331,28 +331,28 @@ def normal(
     """Normal values: mean or std are tensors, one value for each element; or numbers and `size`."""
     check_options("normal", device, layout, pin_memory)
     stream = draws("normal", generator)
-    given: list[Any] = [x for x in (mean, std) if isinstance(x, Tensor)]
-    if not given:
-        if size is None:
-            raise TypeError(
-                "normal() received an invalid combination of arguments: two numbers without a "
-                "size.\nUse normal(mean, std, (2, 3)), or give tensors."
-            )
-        sizes = shape_of("normal", (size,), position=3)
-        d = type_of("normal", dtype, default_float() if out is None else out._a.dtype)
-        center, width = float(mean), float(std)
-        if out is not None:
-            return _filled(
-                "normal",
-                out,
-                sizes,
-                lambda a: stream.normal(mean=center, std=width, out=a),
-                dtype,
-                requires_grad,
-            )
-        return made(
-            drawn(lambda shape: stream.normal(shape, d, center, width), sizes), requires_grad
+    if isinstance(mean, Tensor) or isinstance(std, Tensor):
+        return _normal_of_tensors(stream, mean, std, out)
+    if size is None:
+        raise TypeError(
+            "normal() received an invalid combination of arguments: two numbers without a size.\n"
+            "Use normal(mean, std, (2, 3)), or give tensors."
         )
+    sizes = shape_of("normal", (size,), position=3)
+    d = type_of("normal", dtype, default_float() if out is None else out._a.dtype)
+    center, width = float(mean), float(std)
+    if out is None:
+        array = drawn(lambda shape: stream.normal(shape, d, center, width), sizes)
+        return made(array, requires_grad)
+
+    def fill(a):
+        return stream.normal(mean=center, std=width, out=a)
+
+    return _filled("normal", out, sizes, fill, dtype, requires_grad)
+
+
+def _normal_of_tensors(stream: Any, mean: Any, std: Any, out: Any) -> Tensor:
+    given: list[Any] = [x for x in (mean, std) if isinstance(x, Tensor)]
     if len(given) == 2:
         error = broadcast_error("normal", [x._a.shape for x in given])
         if error is not None:

@@ -315,7 +315,7 @@ def index_reduce(
 ) -> Tensor:
     """scatter_reduce of whole slices: slice number k of source goes to slice number index[k].
 
-    prod, mean, amax, amin.
+    reduce: prod, mean, amax or amin.
     """
     if reduce not in _REDUCTIONS[1:]:
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Views by shape: reshaping, permuting, expanding, diagonals, windows; under PyTorch's names."""
+"""Views by shape: reshaping, permuting, dimensions of size 1; under PyTorch's names."""
 
 from typing import Any
 
@@ -356,7 +356,21 @@ def numpy_T(input: Tensor) -> Tensor:
         answer = watched_call(numpy_T, (input,), {})
         if answer is not NotImplemented:
             return answer
-    return view_by(Permute, input, axes=tuple(range(input._a.ndim))[::-1])
+    rank = input._a.ndim
+    if rank != 2:
+        _warn_of_T(rank)
+    return view_by(Permute, input, axes=tuple(range(rank))[::-1])
+
+
+def _warn_of_T(rank: int) -> None:
+    warn_once(
+        "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+        "deprecated and it will throw an error in a future release. Consider `x.mT` to transpose "
+        "batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the "
+        "dimensions of a tensor."
+        if rank
+        else "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+    )
 
 
 def matrix_T(input: Tensor) -> Tensor:

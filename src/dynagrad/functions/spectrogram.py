@@ -228,16 +228,7 @@ def istft(
     if window is None:
         warn_once(_NO_WINDOW)
     points, hop, width = _lengths("istft", n_fft, hop_length, win_length)
-    if not has_complex(x):
-        raise RuntimeError(
-            "istft requires a complex-valued input tensor matching the output from stft with "
-            "return_complex=True."
-        )
-    if x._a.ndim < 2:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [-{x._a.ndim + 1}, {x._a.ndim}], "
-            "but got -3)\nSpectra have the shape (frequencies, frames)."
-        )
+    _check_rank(x)
     call = _Call(
         f"istft(CPU{_type(x)}Type{list(x._a.shape)}",
         {
@@ -276,6 +267,19 @@ def _centered(window: Tensor, points: int) -> Tensor:
     width = window._a.shape[0]
     left = (points - width) // 2
     return constant_pad_nd(window, [left, points - width - left]) if width < points else window
+
+
+def _check_rank(x: Tensor) -> None:
+    if not has_complex(x):
+        raise RuntimeError(
+            "istft requires a complex-valued input tensor matching the output from stft with "
+            "return_complex=True."
+        )
+    if x._a.ndim < 2:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [-{x._a.ndim + 1}, {x._a.ndim}], "
+            "but got -3)\nSpectra have the shape (frequencies, frames)."
+        )
 
 
 def _check_spectra(

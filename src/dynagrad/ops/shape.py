@@ -201,7 +201,7 @@ def _window_beyond(x, size, stride, offset):
     return np.lib.stride_tricks.as_strided(origin, size, tuple(s * step for s in stride))
 
 
-def _span(size, stride):
+def span(size, stride):
     """The number of elements that a window reaches over; 0 for one without elements."""
     return _reach(size, stride) if math.prod(size) else 0
 
@@ -211,7 +211,7 @@ def _laid_out(shape, base_stride, dtype, size, stride, offset):
     (view of that shape, window, memory, place of the window in it).
     """
     lead = max(-offset, 0)
-    inside = lead + _span(shape, base_stride), lead + offset + _span(size, stride)
+    inside = lead + span(shape, base_stride), lead + offset + span(size, stride)
     memory = np.zeros(max(*inside, 1), dtype)
     step = memory.itemsize
     whole = ndarray(shape, dtype, memory, lead * step, tuple(s * step for s in base_stride))
@@ -272,14 +272,16 @@ def _strided_batch(fun, values, flags, kw):
     if not flags[0]:
         x = broadcast_to(x, shape=(count, *x.shape))
     shape = kw.get("shape", x.shape[1:])
-    span = _reach(shape, base_stride)
-    if math.prod(size) and math.prod(shape) and kw["offset"] + _reach(size, stride) > span:
+    whole = _reach(shape, base_stride)
+    if math.prod(size) and math.prod(shape) and kw["offset"] + _reach(size, stride) > whole:
         raise RuntimeError(
             f"vmap: as_strided({size}, {stride}, {kw['offset']}) would access memory outside of "
             f"one example of the batch, which has shape {list(shape)}\nTake the window from a "
             "tensor that spans the memory it shows"
         )
-    moved = dict(kw, size=(count, *size), stride=(span, *stride), base_stride=(span, *base_stride))
+    moved = dict(
+        kw, size=(count, *size), stride=(whole, *stride), base_stride=(whole, *base_stride)
+    )
     if "shape" in kw:
         moved["shape"] = (count, *shape)
     if not count:

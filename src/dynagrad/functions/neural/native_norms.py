@@ -13,7 +13,7 @@ from ...ops.elementwise import is_half
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import tensor
-from .normalization import batch_norm, layer_norm, normalized_groups
+from .normalization import batch_norm, check_groups, layer_norm, normalized_groups
 
 __all__ = ["native_batch_norm", "native_group_norm", "native_layer_norm"]
 
@@ -48,11 +48,7 @@ def _like(t: Tensor, x: Tensor) -> Tensor:
 def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     """group_norm of N samples of C channels with HxW elements, its means and factors (N, group)."""
     x = tensor("native_group_norm", input)
-    if C % group:
-        raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of "
-            f"shape {list(x._a.shape)} and num_groups={group}"
-        )
+    check_groups(x, C, group)
     result = normalized_groups(x, group, weight, bias, eps)
     parts = shape.reshape(x, (N, group, C // group * HxW))
     return (result, *[_like(t, x) for t in _statistics(parts, (2,), eps, False)])

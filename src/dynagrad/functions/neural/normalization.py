@@ -39,7 +39,7 @@ shown(3, BatchNormFixed)
 # --- normalization --------------------------------------------------------------------------------
 
 
-def ints(name: str, argument: str, given: Any, hint: str) -> tuple[int, ...]:
+def _ints(name: str, argument: str, given: Any, hint: str) -> tuple[int, ...]:
     """The second argument of a function, which must be a sequence of ints."""
     if not isinstance(given, list | tuple) or not all(
         isinstance(n, int | np.integer) for n in given
@@ -85,7 +85,7 @@ def _short_layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5)
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions, normalized_shape."""
     x = tensor("layer_norm", input)
-    sizes = ints("layer_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
+    sizes = _ints("layer_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
     _check_rows(x, sizes, weight=weight, bias=bias)
     n, rank = len(sizes), x._a.ndim
     axes = tuple(range(rank - n, rank))
@@ -215,12 +215,17 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     a = x._a
     if a.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {a.ndim}")
-    if a.shape[1] % num_groups:
+    check_groups(x, a.shape[1], num_groups)
+    return normalized_groups(x, num_groups, weight, bias, eps)
+
+
+def check_groups(x: Tensor, channels: int, groups: int) -> None:
+    """RuntimeError unless the channels can be parted into as many groups."""
+    if channels % groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
-            f"shape {list(a.shape)} and num_groups={num_groups}"
+            f"shape {list(x._a.shape)} and num_groups={groups}"
         )
-    return normalized_groups(x, num_groups, weight, bias, eps)
 
 
 def normalized_groups(x: Tensor, groups: int, weight: Any, bias: Any, eps: float) -> Tensor:
@@ -273,7 +278,7 @@ def _update_of_instances(a, axes, mean, var, momentum):
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / sqrt(mean(x^2) + eps) * weight over the last dimensions (arXiv:1910.07467)."""
     x = tensor("rms_norm", input)
-    sizes = ints("rms_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
+    sizes = _ints("rms_norm", "normalized_shape", normalized_shape, ROW_SHAPE)
     _check_rows(x, sizes, weight=weight)
     n, given = len(sizes), x._a.dtype
     if is_half(x._a):
