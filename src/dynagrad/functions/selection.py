@@ -12,7 +12,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..ops import elementwise as ops
-from .arguments import fixed
+from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
 from .quick import behind, of_one, of_three, of_two
@@ -169,8 +169,22 @@ def _clamp_number(cls, name, input, low, high, out):
     for limit in (low, high):
         if limit is not None:
             x = with_common(x, limit)
-    result = apply(cls, x, low=plain(low), high=plain(high))
+    low, high = (_limit(plain(limit), x._a.dtype) for limit in (low, high))
+    result = apply(cls, x, low=low, high=high)
     return result if out is None else write_out(f"{name}.Scalar", out, result, (input,))
+
+
+def _limit(number, dtype):
+    """A limit in the tensor's dtype: as PyTorch has it, a negative one of unsigned numbers wraps."""
+    if dtype.kind not in "iu" or type(number) is not int:
+        return number
+    top = int(np.iinfo(dtype).max)
+    if not (-top if dtype.kind == "u" else -top - 1) <= number <= top:
+        raise RuntimeError(
+            f"value cannot be converted to type {c_type(dtype)} without overflow\n{number} does not "
+            "fit into the tensor's dtype."
+        )
+    return number % (top + 1) if dtype.kind == "u" else number
 
 
 clip = clamp

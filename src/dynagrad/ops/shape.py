@@ -8,6 +8,7 @@ import math
 import numpy as np
 from numpy import ndarray
 
+from .creation import zeros
 from .rule import LEADING, linear, primitive, same
 
 #: the columns of matrices with no more rows than this are added up as a product with ones
@@ -321,9 +322,9 @@ def write_strided(x, y, *, size, stride, offset, base_stride):
 
 
 def _without_window(g, size, stride, offset, base_stride):
-    window = as_strided(g, size=size, stride=stride, offset=offset, base_stride=base_stride)
+    nothing = zeros(shape=size, dtype=g.dtype, like=g)
     return write_strided(
-        g, window * 0, size=size, stride=stride, offset=offset, base_stride=base_stride
+        g, nothing, size=size, stride=stride, offset=offset, base_stride=base_stride
     )
 
 

@@ -27,6 +27,7 @@ from ..contraction import (
     View,
     as_rows,
     cannot_multiply,
+    dot,
     matrix_product,
     mv,
     no_bool,
@@ -181,9 +182,12 @@ def _general(input, weight, bias):
     if bias is not None:
         tensors("linear", ("input", input), ("weight", weight), ("bias", bias))
     if weight._a.ndim == 1 and bias is None:
+        if input._a.ndim == 1:
+            return dot(input, view(Turn, weight, weight._a.T, {}))
         if input._a.ndim == 2:
             return mv(input, view(Turn, weight, weight._a.T, {}))
-        if input._a.ndim > 2 and input._a.shape[-1] == weight._a.shape[0]:
+        same = input._a.dtype == weight._a.dtype
+        if input._a.ndim > 2 and same and input._a.shape[-1] == weight._a.shape[0]:
             return matrix_product(Batched, input, weight)
     _check(input, weight, bias)
     n = input._a.ndim

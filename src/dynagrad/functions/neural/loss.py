@@ -17,7 +17,7 @@ from ...ops.neural import loss as ops
 from ...ops.shape import copy
 from .. import elementwise, expansion, powers, rounding, selection, shape, transcendental
 from .. import reduction as reductions
-from ..arguments import bounds, no_kernel, tensor
+from ..arguments import bounds, no_derivative, no_kernel, tensor
 from ..nodes import node, shown
 from .activation import LogSigmoid
 
@@ -201,6 +201,7 @@ def binary_cross_entropy(
             )
     if a.dtype.kind not in "fV":
         raise no_kernel("binary_cross_entropy", a.dtype, "Probabilities are floating numbers.")
+    no_derivative(name, weight=weight)
     result = apply(Bce, x, y, weight, reduction=reduction)
     # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
     r = result._a
@@ -246,6 +247,7 @@ def binary_cross_entropy_with_logits(
         )
     if x._a.dtype != y._a.dtype:
         x, y = promoted((x, y))
+    no_derivative(name, weight=weight, pos_weight=pos_weight)
     extra = []
     for w in (weight, pos_weight):
         if w is not None and w._a.dtype != x._a.dtype:
@@ -262,6 +264,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     error = broadcast_error("soft_margin_loss", [x._a.shape, y._a.shape])
     if error is not None:
         raise error
+    no_derivative("soft_margin_loss", target=y)
     x, y = promoted((x, y))
     if x._a.shape != y._a.shape:
         x, y = expansion.broadcast_tensors(x, y)
