@@ -24,15 +24,25 @@ def _swap_batch(fun, values, flags, kw):
 linear(swap, lambda g: swap(g), batch=_swap_batch)
 
 
+def one_column(x):
+    """Vectors as matrices of one column."""
+    return reshape(x, shape=(*x.shape, 1))
+
+
+def one_row(x):
+    """Vectors as matrices of one row."""
+    return reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+
+
 # --- matrix products ------------------------------------------------------------------------------
 
 
 def _left(g, x_meta, y):
     """The cotangent of x in x @ y; 1-d operands are rows (x) or columns (y)."""
     if y.ndim == 1:
-        return reshape(g, shape=(*g.shape, 1)) * y
+        return one_column(g) * y
     if len(x_meta.shape) == 1:
-        column = np.matmul(y, reshape(g, shape=(*g.shape, 1)))
+        column = np.matmul(y, one_column(g))
         return reshape(column, shape=column.shape[:-1])
     return np.matmul(g, swap(y))
 
@@ -42,7 +52,7 @@ def _right(g, x, y_meta):
     if x.ndim == 1:
         if len(y_meta.shape) == 1:
             return g * x
-        return reshape(x, shape=(x.shape[0], 1)) * reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+        return reshape(x, shape=(x.shape[0], 1)) * one_row(g)
     if len(y_meta.shape) == 1:
         rows, n = math.prod(x.shape[:-1]), x.shape[-1]
         return np.matmul(reshape(g, shape=(rows,)), reshape(x, shape=(rows, n)))
@@ -62,14 +72,10 @@ def outer(x, y):
 
 multilinear(
     outer,
-    lambda g, y: _without_last(np.matmul(g, _column(y))),
-    lambda g, x: _without_last(np.matmul(swap(g), _column(x))),
+    lambda g, y: _without_last(np.matmul(g, one_column(y))),
+    lambda g, x: _without_last(np.matmul(swap(g), one_column(x))),
     batch=ALIGNED,
 )
-
-
-def _column(x):
-    return reshape(x, shape=(*x.shape, 1))
 
 
 def _without_last(x):
@@ -90,11 +96,11 @@ def product(x, y, in_x, in_y):
             return np.matmul(y, swap(x))
         if rank_x == 2 and y.shape[-1] == 1:
             of_columns = _all_rows(reshape(y, shape=y.shape[:-1]), swap(x))
-            return reshape(of_columns, shape=(*of_columns.shape, 1))
+            return one_column(of_columns)
     if rank_x == 1:
-        x = reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+        x = one_row(x)
     if rank_y == 1:
-        y = reshape(y, shape=(*y.shape, 1))
+        y = one_column(y)
     rank = max(rank_x, rank_y, 2)
     x, y = of_rank(x, rank) if in_x else x, of_rank(y, rank) if in_y else y
     if x.shape[-1] == 1:
@@ -304,8 +310,8 @@ def addr(bias, x, y, *, beta, alpha):
 
 def _addr_batch(fun, values, flags, kw):
     bias, x, y = values
-    row = reshape(y, shape=(*y.shape[:-1], 1, y.shape[-1]))
-    return _with_bias(bias, _column(x), row, flags, kw)
+    row = one_row(y)
+    return _with_bias(bias, one_column(x), row, flags, kw)
 
 
 general(
@@ -315,8 +321,8 @@ general(
     lambda g, x, *, alpha: scaled(np.matmul(x, g), alpha),
     jvp=(
         _PUSHED[0],
-        lambda t, y, *, alpha: scaled(_column(t) * y, alpha),
-        lambda t, x, *, alpha: scaled(_column(x) * t, alpha),
+        lambda t, y, *, alpha: scaled(one_column(t) * y, alpha),
+        lambda t, x, *, alpha: scaled(one_column(x) * t, alpha),
     ),
     batch=_addr_batch,
 )
@@ -391,7 +397,7 @@ def trace(x):
 def _trace_vjp(g, x_meta):
     shape = x_meta.shape
     rows, columns = len(shape) - 2, len(shape) - 1
-    repeated = broadcast_to(_column(g), shape=(*shape[:-2], min(shape[-2:])))
+    repeated = broadcast_to(one_column(g), shape=(*shape[:-2], min(shape[-2:])))
     return undiagonal(repeated, offset=0, axis1=rows, axis2=columns, shape=shape)
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .contraction import swap
+from .contraction import one_column, one_row, swap
 from .elementwise import keep
 from .indexing import index, unindex
 from .norms import absolute_power, signed_power, vector_norm
@@ -24,7 +24,7 @@ def _norms(d, p):
 
 def _differences(x, y):
     """x_i - y_j for all pairs, (..., P, R, M)."""
-    x = reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+    x = one_row(x)
     return x - reshape(y, shape=(*y.shape[:-2], 1, *y.shape[-2:]))
 
 
@@ -45,7 +45,7 @@ def cdist(x, y, *, p):
 
 def _slope(g, d, out, p):
     """g times the derivative of the p-norm `out` of d, along the last dimension."""
-    g, out = reshape(g, shape=(*g.shape, 1)), reshape(out, shape=(*out.shape, 1))
+    g, out = one_column(g), one_column(out)
     if p == 0:
         return d * g * 0
     if p == 1:
@@ -73,7 +73,7 @@ def _pushed(t, d, out, p):
 
 
 def _cdist_x(t, x, y, out, *, p):
-    return _pushed(reshape(t, shape=(*t.shape[:-1], 1, t.shape[-1])), _differences(x, y), out, p)
+    return _pushed(one_row(t), _differences(x, y), out, p)
 
 
 def _cdist_y(t, x, y, out, *, p):

@@ -8,11 +8,10 @@ import numpy as np
 
 from ..extras import optional
 from .complex import conj
-from .contraction import swap
+from .contraction import one_column, swap
 from .joining import cat
 from .reduction import sum_over
 from .rule import ALIGNED, constant, general, linear, primitive
-from .shape import reshape
 from .triangular import (
     columns,
     columns_of,
@@ -271,7 +270,7 @@ def _reflect_vjp(g, x, x_meta, tau, y, *, adjoint, needs):
         return None, None, g * 1.0
     v = reflectors(x, count=tau.shape[-1], unit=1)
     bar = conj(v)
-    scale = reshape(tau, shape=(*tau.shape, 1))
+    scale = one_column(tau)
     above = triangle(np.matmul(swap(bar), v), diagonal=0, upper=True)
     weights = above * scale
     inner = np.matmul(swap(bar), y)

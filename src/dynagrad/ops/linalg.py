@@ -4,7 +4,7 @@ says how rules are written.
 
 import numpy as np
 
-from .contraction import swap
+from .contraction import one_column, swap
 from .lu import lu_kernel, lu_solve
 from .reduction import sum_over
 from .rule import ALIGNED, general, primitive
@@ -54,15 +54,15 @@ def solve(x, y, *, vector):
 def _solve_x(g, x, out, *, vector):
     h = solve(swap(x), g, vector=vector)
     if vector:
-        h, out = reshape(h, shape=(*h.shape, 1)), reshape(out, shape=(*out.shape, 1))
+        h, out = one_column(h), one_column(out)
     return -np.matmul(h, swap(out))
 
 
-def times(x, y, vector):
+def _product(x, y, vector):
     """x @ y for matrices x, and matrices or vectors y."""
     if not vector:
         return np.matmul(x, y)
-    r = np.matmul(x, reshape(y, shape=(*y.shape, 1)))
+    r = np.matmul(x, one_column(y))
     return reshape(r, shape=r.shape[:-1])
 
 
@@ -71,7 +71,7 @@ general(
     _solve_x,
     lambda g, x, *, vector: solve(swap(x), g, vector=vector),
     jvp=(
-        lambda t, x, out, *, vector: -solve(x, times(t, out, vector), vector=vector),
+        lambda t, x, out, *, vector: -solve(x, _product(t, out, vector), vector=vector),
         lambda t, x, *, vector: solve(x, t, vector=vector),
     ),
     batch=solve_batch,
@@ -112,26 +112,26 @@ def _cofactors_vjp(g, x, out):
 
 def _cofactors_jvp(t, x, out):
     inv = swap(inverse(x))
-    return matrix_of(inner_product(t, inv)) * out - np.matmul(np.matmul(inv, swap(t)), out)
+    return _matrix_of(_inner_product(t, inv)) * out - np.matmul(np.matmul(inv, swap(t)), out)
 
 
 general(cofactors, _cofactors_vjp, jvp=(_cofactors_jvp,), batch=ALIGNED)
 
 
-def matrix_of(x):
+def _matrix_of(x):
     """Numbers as matrices of one element."""
     return reshape(x, shape=(*x.shape, 1, 1))
 
 
-def inner_product(x, y):
+def _inner_product(x, y):
     """The sum of the products of corresponding elements of matrices."""
     return sum_over(x * y, axes=(x.ndim - 2, x.ndim - 1), keepdims=False)
 
 
 general(
     det,
-    lambda g, x: matrix_of(g) * cofactors(x),
-    jvp=lambda t, x: inner_product(t, cofactors(x)),
+    lambda g, x: _matrix_of(g) * cofactors(x),
+    jvp=lambda t, x: _inner_product(t, cofactors(x)),
     batch=ALIGNED,
 )
 
@@ -147,11 +147,11 @@ def _slogdet_vjp(g0, g1, x, x_meta, out0):
     if x_meta.dtype.kind == "c":
         turn = g0 * out0
         g1 = g1 + (turn - np.conjugate(turn)) * 0.5
-    return matrix_of(g1) * swap(inverse(x))
+    return _matrix_of(g1) * swap(inverse(x))
 
 
 def _slogdet_jvp(t, x, x_meta, out0):
-    t = inner_product(t, swap(inverse(x)))
+    t = _inner_product(t, swap(inverse(x)))
     of_sign = out0 * (t - np.conjugate(t)) * 0.5 if x_meta.dtype.kind == "c" else None
     return of_sign, t
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .batching import batch_size, with_batch
 from .complex import conj, real_part
-from .contraction import swap
+from .contraction import one_column, one_row, swap
 from .linalg import solve
 from .reduction import divide_or_zero, sum_over
 from .rule import ALIGNED, LEADING, constant, general, linear, primitive
@@ -53,8 +53,8 @@ def _gaps_vjp(g, values, values_meta, out):
 
 
 def _gaps_jvp(t, values, out):
-    row = reshape(t, shape=(*t.shape[:-1], 1, t.shape[-1]))
-    return (reshape(t, shape=(*t.shape, 1)) - row) * over_gaps(out, values)
+    row = one_row(t)
+    return (one_column(t) - row) * over_gaps(out, values)
 
 
 general(
@@ -152,7 +152,7 @@ def _svd_vjp(g0, g1, g2, x_meta, out0, out1, out2, *, full):
         g2, out2 = rows_of(g2, 0, k), rows_of(out2, 0, k)
     u, s, v = out0, out1, conj(swap(out2))
     gu, gv = g0, conj(swap(g2))
-    row = reshape(s, shape=(*s.shape[:-1], 1, s.shape[-1]))
+    row = one_row(s)
     square = s * s
     pu, pv = np.matmul(swap(u), gu), np.matmul(swap(v), gv)
     skew_u, skew_v = pu - swap(conj(pu)), pv - swap(conj(pv))
@@ -265,7 +265,7 @@ def _lstsq_vjp(g0, g1, x, y, out0, *, rcond, needs):
     gx = _pinv_of(np.matmul(g0, swap(y)), x, inverse) if needs[0] else None
     if math.prod(g1.shape):
         # the residual is least, so that it does not depend on the solution
-        weights = reshape(g1, shape=(*g1.shape[:-1], 1, g1.shape[-1])) * 2
+        weights = one_row(g1) * 2
         away = conj(y - np.matmul(x, out0)) * weights
         gy = gy + away
         if needs[0]:

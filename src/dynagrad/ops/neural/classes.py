@@ -6,7 +6,7 @@ import numpy as np
 
 from ..batching import as_rows, batch_size, behind, of_rank, rowwise, with_batch
 from ..elementwise import drop, in_single, keep, where
-from ..indexing import gather, index, starts, ungather
+from ..indexing import erase, gather, index, starts, ungather
 from ..reduction import sum_over
 from ..rule import constant, general, linear, primitive
 from ..shape import broadcast_to, reshape
@@ -204,7 +204,7 @@ def _multi_margin_vjp(g, x, target, weight, *, p, margin, reduction):
     column = reshape(target, shape=(n, 1))
     z = relu(x + margin - gather(x, column, axis=1))
     slope = 2 * z if p == 2 else where(np.greater(z, 0), z * 0 + 1, z * 0)
-    slope = drop(slope, np.equal(column, _rows(classes))) * (1 / classes)
+    slope = erase(slope, column, axis=1) * (1 / classes)
     if weight is not None:
         slope = slope * index(weight, column, axes=(0,))
     g = share(g, (n,), reduction)

@@ -6,6 +6,7 @@ Imports NumPy only.
 import numpy as np
 
 from ..batching import as_rows, batch_size, moved, with_batch
+from ..contraction import one_column
 from ..elementwise import in_single, is_half, keep
 from ..indexing import gather, ungather
 from ..reduction import sum_over
@@ -123,7 +124,7 @@ constant(uses, batch=_uses_batch)
 def _shared(g, index):
     """Cotangents of rows divided by the number of the rows' uses."""
     counts = uses(index)
-    return g / cast(reshape(counts, shape=(*counts.shape, 1)), dtype=np.dtype(np.float32))
+    return g / cast(one_column(counts), dtype=np.dtype(np.float32))
 
 
 @primitive
@@ -161,13 +162,9 @@ def bag_sum(weight, scale, index, bag, *, bags):
     return add_rows.__wrapped__(rows, bag, rows=bags, padding=None)
 
 
-def _column(x):
-    return reshape(x, shape=(*x.shape, 1))
-
-
 def _bag_rows(g, scale, bag, meta):
     """The cotangents of the rows that were added up."""
-    rows = take_rows(g, bag, padding=None) * _column(scale)
+    rows = take_rows(g, bag, padding=None) * one_column(scale)
     return cast(rows, dtype=meta.dtype) if is_half(meta) else rows
 
 
