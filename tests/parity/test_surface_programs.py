@@ -45,6 +45,58 @@ def drawn(source: random.Random) -> list[Step]:
 #: programs that once came out otherwise than in PyTorch
 PINNED: list[list[Step]] = [
     [step("t.baddbmm(z, x, y)", 0, 0, 0)],  # the error of a dimension that is not there
+    # operands given by keyword; comparisons in place; what may write a leaf
+    [step("t.eye(3)", 0, 0, 0), step("x.clamp_(min=y)", 4, 3, 0)],
+    [step("t.ones(2, 3)", 0, 0, 0), step("x.eq_(y)", 4, 1, 0)],
+    [step("x.logical_not_()", 0, 0, 0)],
+    [step("t.broadcast_tensors(x, y)[0]", 0, 1, 0)],  # the tensor itself
+    [step("x.unique()", 0, 0, 0)],  # it requires grad, and has none
+    # several views made under no_grad
+    [step("x.chunk(2, d)[0]", 3, 3, 2, True), step("F.hardtanh(x)", 4, 0, 0)],
+    # a view with no sure history, read by what has no derivative
+    [
+        step("t.exp2(x)", 0, 0, 0),
+        step("x.unbind(d)[0]", 4, 0, 0),
+        step("x.square_()", 4, 0, 0),
+        step("t.logical_xor(x, y)", 5, 5, 0),
+    ],
+    # what is not saved may be overwritten, what is saved must not
+    [step("t.eye(3)", 0, 0, 0), step("t.copysign(x, y)", 3, 4, 0), step("x.fill_(n)", 4, 1, 0)],
+    [step("x.min()", 1, 0, 0), step("x.softmax(d)", 4, 0, 0), step("x.fill_(n)", 5, 1, 0)],
+    [step("n - x", 0, 0, 0), step("x.t_()", 0, 0, 0, True)],  # a leaf of another shape by now
+    [step("x.min()", 1, 0, 0), step("put(x, None, y)", 4, 4, 0)],  # onto itself
+    # memory is ordered by the operands' strides, or in rows
+    [step("x.t()", 3, 0, 0), step("t.add(x, y)", 4, 3, 0), step("t.add(x, y)", 3, 4, 0)],
+    [
+        step("x.t()", 0, 0, 0),
+        step("x.cumsum(d)", 4, 0, 0),
+        step("x.sort(dim=d, stable=True)", 4, 0, 0),
+    ],
+    [step("x.t()", 0, 0, 0), step("2 ** x", 4, 0, 0), step("F.logsigmoid(x)", 4, 0, 0)],
+    [step("x.t()", 0, 0, 0), step("x.masked_fill(m, 0.5)", 4, 0, 0), step("x[i]", 4, 0, 0)],
+    [step("x.t()", 0, 0, 0), step("x.index_fill(d, i, 2)", 4, 0, 0), step("x.flip(d)", 4, 0, 0)],
+    [step("x[..., ::2]", 0, 0, 0), step("t.select_scatter(x, y, d, 0)", 4, 1, 0)],
+    # dtypes: of a number's place, of the exponent, of what is expanded first
+    [step("t.tensor(0.5)", 0, 0, 0), step("t.logaddexp(x, y)", 2, 4, 0)],
+    [step("t.ldexp(x, y.clamp(0, 9))", 0, 1, 0)],
+    [step("x.to(t.uint8)", 2, 0, 0), step("x.clamp(-1, 1)", 4, 0, 0)],
+    [step("x.sum()", 0, 0, 0), step("F.l1_loss(x, y, reduction='none')", 4, 1, 0)],
+    [step("x.bool()", 0, 0, 0), step("x.all()", 4, 0, 0), step("t.lerp(x, y, z)", 0, 0, 5)],
+    # which of several errors comes first
+    [step("put(x, i, y)", 2, 0, 0), step("put(x, i, y)", 0, 26, 0), step("x.mv(y)", 0, 0, 0)],
+    [step("x.sum()", 0, 0, 0), step("x.mv(y)", 4, 1, 0), step("x.unflatten(d, (1, -1))", 4, 0, 0)],
+    [
+        step("x.sum()", 0, 0, 0),
+        step("t.slice_scatter(x, y, d, 0, 1)", 4, 0, 0),
+        step("x.mT", 4, 0, 0),
+    ],
+    # a cotangent of nan where a derivative is 0
+    [
+        step("x.sqrt()", 1, 0, 0),
+        step("t.diagonal_scatter(x, y)", 3, 4, 0),
+        step("x.sqrt()", 5, 0, 0),
+    ],
+    [step("x.min()", 1, 0, 0), step("x.var()", 4, 0, 0)],
 ]
 
 

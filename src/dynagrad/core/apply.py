@@ -88,7 +88,7 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         if isinstance(x, Tensor):
             v = x._v
             if v is not None and v.rebased:
-                sync(x)
+                sync(x, cls.differentiable)
             e = x._e
             arrays.append(x._a)
             edges.append(e)
@@ -381,7 +381,7 @@ def binary(
                     return slow(input, other, None, 1)
                 v = other._v
                 if v is not None and v.rebased:
-                    sync(other)
+                    sync(other, differentiable)
                 eb = other._e
             elif kind is float or kind is int:
                 kind = float
@@ -410,7 +410,7 @@ def binary(
                 r = in_order(r, (a, b))
             v = input._v
             if v is not None and v.rebased:
-                sync(input)
+                sync(input, differentiable)
             t = new(Tensor)
             t._a = r
             t._v = None

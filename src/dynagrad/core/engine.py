@@ -18,6 +18,7 @@ from .apply import float32
 from .carriers.carrier import Carrier
 from .complaints import broadcast_error
 from .hooks import (
+    added,
     after,
     after_leaf,
     before,
@@ -125,14 +126,8 @@ def run(
             if held is not None:
                 try:
                     grads[edge] = held + r
-                except WARNED:
-                    grads[edge] = quietly(np.add, held, r)
-                except ValueError:  # a leaf whose shape was changed in place, under no_grad
-                    raise RuntimeError(
-                        f"Function {node.name()} returned an invalid gradient at index "
-                        f"{edges.index(edge)} - got {list(r.shape)} but expected shape compatible "
-                        f"with {list(held.shape)}"
-                    ) from None
+                except (ValueError, *WARNED):
+                    grads[edge] = added(node, edges.index(edge), held, r)
                 if waiting is None or edge not in waiting:
                     continue
             elif type(edge) is AccumulateGrad:

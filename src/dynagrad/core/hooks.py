@@ -188,6 +188,19 @@ def after(node: Node, results: Any, g: Any, create: bool, retain: bool) -> Any:
     return results if create else [None if r is None else np.array(r) for r in results]
 
 
+def added(node: Node, number: int, held: Any, g: Any) -> Any:
+    """A cotangent added to the others of its input; RuntimeError where that was given another shape
+    in place, under no_grad.
+    """
+    try:
+        return quietly(np.add, held, g)
+    except ValueError:
+        raise RuntimeError(
+            f"Function {node.name()} returned an invalid gradient at index {number} - got "
+            f"{list(g.shape)} but expected shape compatible with {list(held.shape)}"
+        ) from None
+
+
 def raised_in(node: Node) -> str:
     """A note for what a node's rules raise."""
     return f"raised in the backward pass of {type(node).__name__}, made at {node.place()}"

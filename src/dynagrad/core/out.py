@@ -53,9 +53,14 @@ def refuse_partial(t: Tensor, others: Any, name: str) -> None:
             (start, end), (first, last) = byte_bounds(a), byte_bounds(b)
             if end - start != a.nbytes or last - first != b.nbytes:
                 continue  # with gaps in between: PyTorch does not look closer either
-            same = (start, end, a.strides) == (first, last, b.strides)
+            same = (start, end, _steps(a)) == (first, last, _steps(b))
             if not same and start < last and first < end:
                 raise RuntimeError(errors.PARTIAL_OVERLAP + f"\n{name} would read what it writes")
+
+
+def _steps(a: ndarray) -> list:
+    """The strides, where a dimension has more than one place."""
+    return [s if n > 1 else None for s, n in zip(a.strides, a.shape, strict=True)]
 
 
 def resize_out(out: Tensor, result: Any) -> None:

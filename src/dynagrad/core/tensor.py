@@ -191,12 +191,12 @@ ViewAsReal = node_class("ViewAsRealBackward0", RULES[pairs])
 ViewAsComplex = node_class("ViewAsComplexBackward0", RULES[unpaired])
 
 
-def sync(t: Tensor) -> None:
+def sync(t: Tensor, derived: bool = True) -> None:
     """Give a view the edge that its base's present history implies (PyTorch regenerates a view's
     grad_fn likewise).
 
     RuntimeError for a view whose history would be ambiguous: made under no_grad, or one of several
-    made by one node.
+    made by one node; unless what reads it has no derivative (not `derived`).
     """
     base = base_of(t)
     family = t._v
@@ -210,7 +210,7 @@ def sync(t: Tensor) -> None:
     edge = base._e
     why = getattr(t, "_m", None)
     if why is not None and edge is not None:
-        if grad_mode.get():
+        if derived and grad_mode.get():
             raise RuntimeError(view_error(t, why, errors.BASE_WRITTEN, "the use of this view"))
         return
     t._n = family.rebased

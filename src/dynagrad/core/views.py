@@ -241,7 +241,8 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     if name in ("fill_", "zero_") and not needs:
         return False  # one value may be written to one place many times
     refuse_overlap(array, name)
-    refuse_partial(t, others, name)
+    if name != "fill_":  # it reads its number first
+        refuse_partial(t, others, name)
     return needs
 
 
