@@ -372,7 +372,7 @@ def _replaced(base: Tensor, t: Tensor, edge: Any) -> Node:
     elif kinds == "fc":
         edge, window = linked(ViewAsReal, edge), as_pairs(window)
     slices = new(CopySlices)
-    record(slices, (old, edge), (), kw=geometry(window, whole))
+    record(slices, (old, edge), (Meta(whole),), kw=geometry(window, whole))
     if kinds == "cf":
         slices = linked(ViewAsComplex, slices)
     move_retained(base, slices, 0)

@@ -321,8 +321,8 @@ def write_strided(x, y, *, size, stride, offset, base_stride):
     return np.array(whole, order="C") if _overlaps(x.shape, base_stride) else whole
 
 
-def _without_window(g, size, stride, offset, base_stride):
-    nothing = zeros(shape=size, dtype=g.dtype, like=g)
+def _without_window(g, dtype, size, stride, offset, base_stride):
+    nothing = zeros(shape=size, dtype=dtype, like=g)
     return write_strided(
         g, nothing, size=size, stride=stride, offset=offset, base_stride=base_stride
     )
@@ -330,8 +330,8 @@ def _without_window(g, size, stride, offset, base_stride):
 
 linear(
     write_strided,
-    lambda g, *, size, stride, offset, base_stride: _without_window(
-        g, size, stride, offset, base_stride
+    lambda g, x_meta, *, size, stride, offset, base_stride: _without_window(
+        g, x_meta.dtype, size, stride, offset, base_stride
     ),
     lambda g, *, size, stride, offset, base_stride: as_strided(
         g, size=size, stride=stride, offset=offset, base_stride=base_stride
