@@ -243,6 +243,8 @@ def _is_contracted(operands: list, groups: list, output: list, label: int, k: in
     """
     if label in output or any(label in group for group in groups[k + 1 :]):
         return False
+    if any(0 in x._a.shape for x in operands):
+        return False  # nothing is multiplied
     every = zip(operands, groups, strict=True)
     sizes = [x._a.shape[g.index(label)] for x, g in every if label in g]
     return len(sizes) > 1 and sizes[-1] > 1 and max(sizes[:-1]) > 1

@@ -299,8 +299,10 @@ def ldexp(input, other, *, out=None):
     x, y = tensor("ldexp", input), tensor("ldexp", other, 2, "other")
     if x._a.dtype == y._a.dtype:
         return of_tensors(Ldexp, "ldexp", (x, y), out, floating=True)
-    # the power has the dtype of the exponent
-    return mul(x, exp2(y), out=out)
+    # the power is computed in the dtype of the exponent
+    dtype = result_type([x._a, y._a])
+    dtype = dtype if category(dtype) >= FLOATING else number_dtype(0.0)
+    return mul(to_dtype(x, dtype), to_dtype(exp2(y), dtype), out=out)
 
 
 # --- in place -------------------------------------------------------------------------------------
