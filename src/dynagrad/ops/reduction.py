@@ -21,10 +21,10 @@ from .sums import (
     add_over,
     count,
     divided,
-    halved,
     kept_shape,
     logsumexp_of_rows,
     ones_of,
+    product_of_rows,
     real_dtype,
     variances_of_rows,
 )
@@ -189,7 +189,8 @@ def product(x, *, axis, keepdims):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
     if x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32:
-        x = halved(x)
+        whole = product_of_rows(x)
+        return whole.reshape(-1, 1) if keepdims else whole
     return in_rows(np.asarray(np.multiply.reduce(x, axis, x.dtype, None, keepdims)))  # pyright: ignore[reportCallIssue]
 
 

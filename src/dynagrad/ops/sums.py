@@ -153,20 +153,17 @@ def divided(total, n):
 # --- rows of matrices -----------------------------------------------------------------------------
 
 
-def halved(x):
-    """Fewer columns with the same products of rows: NumPy multiplies one element after the other
-    along a row, waiting for each product, but the halves of all rows at once.
+def product_of_rows(x):
+    """The products of a matrix's long rows: NumPy multiplies one element after the other along a
+    row, waiting for each product, but halves of all rows at once, and columns.
     """
-    half = x.shape[1] // 2
-    y = np.multiply(x[:, :half], x[:, half : 2 * half])
-    if x.shape[1] % 2:
-        y[:, 0] *= x[:, -1]
-    while half > 16:
-        n, half = half, half // 2
-        if n % 2:
-            y[:, 0] *= y[:, n - 1]
-        np.multiply(y[:, :half], y[:, half : 2 * half], y[:, :half])
-    return y[:, :half]
+    while x.shape[1] > 128:
+        half = x.shape[1] // 2
+        y = np.multiply(x[:, :half], x[:, half : 2 * half])
+        if x.shape[1] % 2:
+            y[:, 0] *= x[:, -1]
+        x = y
+    return np.multiply.reduce(np.ascontiguousarray(x.T), 0)
 
 
 def variances_of_rows(x, axes, keepdims, correction):
