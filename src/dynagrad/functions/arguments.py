@@ -14,6 +14,7 @@ from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier, payload
 from ..core.complaints import legacy_name, not_a_tensor, refuse_out, type_name
 from ..core.out import write_out
+from ..core.tape import grad_mode
 from ..core.tensor import Tensor
 
 #: what a Tensor may hold
@@ -27,6 +28,17 @@ def tensor(name: str, value: Any, position: int = 1, argument: str = "input") ->
     if not isinstance(value, Tensor):
         raise not_a_tensor(name, position, argument, value)
     return value
+
+
+def no_derivative(name: str, **given: Tensor | None) -> None:
+    """Raise PyTorch's error if an argument requires grad for which `name` has no derivative."""
+    for argument, t in given.items():
+        if t is not None and t.requires_grad and grad_mode.get():
+            raise RuntimeError(
+                f"The function '{name}' is not differentiable with respect to argument "
+                f"'{argument}'. This input cannot have requires_grad True.\nPass its values alone: "
+                f"{argument}.detach()"
+            )
 
 
 def one_dim(dim: Any, ndim: int, name: str = "", *, extra: int = 0) -> int:

@@ -18,7 +18,7 @@ from ...ops.neural.softmax import log_softmax
 from ...ops.reduction import sum_over
 from .. import elementwise, shape
 from .. import reduction as reductions
-from ..arguments import bounds, check_scalar_type, tensor
+from ..arguments import bounds, check_scalar_type, no_derivative, tensor
 from ..contraction import noted
 from ..nodes import node, shown
 from .activation import floating
@@ -113,6 +113,7 @@ def nll_loss(
 
 def _nll(x: Tensor, t: Tensor, weight: Tensor | None, ignore: int, reduction: str) -> Tensor:
     _check_nll(x, t, weight)
+    no_derivative("nll_loss2d_forward" if x._a.ndim > 2 else "nll_loss_forward", weight=weight)
     t = _class_numbers(t)
     floating("nll_loss_out_frame", "nll_loss", x)
     kw = {"reduction": reduction, "ignore": ignore}
@@ -310,6 +311,7 @@ def multi_margin_loss(
             f"target out of range\nThe input has {x._a.shape[1]} classes: targets lie in "
             f"[0, {x._a.shape[1] - 1}]."
         )
+    no_derivative("multi_margin_loss", weight=weight)
     losses = apply(MultiMargin, x, t, weight, p=p, margin=float(margin), reduction=reduction)
     return shape.reshape(losses, ()) if single and reduction == "none" else losses
 

@@ -19,7 +19,7 @@ from ...ops.reduction import sum_over
 from ...ops.shape import cast
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
-from ..arguments import tensor
+from ..arguments import no_derivative, tensor
 from ..nodes import node, shown
 from ..shortcut import made, shortcut, untracked
 
@@ -147,6 +147,7 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {Size(a.shape)}"
         )
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    no_derivative("native_batch_norm", running_mean=running_mean, running_var=running_var)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
     if not training:
         for name, t in (("running_mean", running_mean), ("running_var", running_var)):
