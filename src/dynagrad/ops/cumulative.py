@@ -36,7 +36,7 @@ def _running_sums(x, reverse):
 
     NumPy waits for each sum before the next; complex numbers carry the sums of two rows at once.
     """
-    rows = x.size // x.shape[-1] if x.size >= 256 else 1
+    rows = x.size // x.shape[-1] if x.size >= 2048 else 1
     if rows == 1 or rows % 2:
         sums = x.astype(np.float64, "C")
         np.add.accumulate(sums, -1, None, sums)
