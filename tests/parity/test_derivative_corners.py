@@ -1,0 +1,73 @@
+"""Derivatives of functions in the surroundings of transforms; arguments that have none."""
+
+import pytest
+
+import dynagrad
+
+torch = pytest.importorskip("torch")
+
+MATRIX = [[1.0, 2.0, 0.3], [0.4, -1.0, 0.2], [0.7, 0.1, 2.0]]
+FUNCTIONS = {
+    "svdvals": lambda lib, a: lib.linalg.svdvals(a).pow(3).sum(),
+    "lu": lambda lib, a: lib.linalg.lu_factor(a)[0].sin().sum(),
+    "nuclear norm": lambda lib, a: lib.linalg.matrix_norm(a, "nuc"),
+    "quantile": lambda lib, a: lib.quantile(a * a, 0.3),
+    "conversion": lambda lib, a: lib.vmap(
+        lambda x: x.double(memory_format=lib.contiguous_format) ** 3
+    )(a.flatten()).sum(),
+}
+ORDERS = ["jacfwd jacfwd", "jacrev jacfwd", "jacfwd jacrev", "jacrev jacrev"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_second_derivatives_by_all_orders_of_modes(name: str, order: str) -> None:
+    found = []
+    for lib, modes in ((dynagrad, order), (torch, "jacrev jacrev")):
+        outer, inner = (getattr(lib.func, mode) for mode in modes.split())
+        a = lib.tensor(MATRIX, dtype=lib.float64)
+        value = outer(inner(lambda x, lib=lib: FUNCTIONS[name](lib, x)))(a)
+        found.append(torch.tensor(value.tolist(), dtype=torch.float64))
+    assert torch.allclose(*found, rtol=1e-9, atol=1e-9)
+    assert found[1].abs().sum() > 1e-3
+
+
+def _loss(name: str, argument: str):
+    def run(lib):
+        x = lib.tensor([[0.1, 0.2], [0.3, 0.4]])
+        w = lib.tensor([1.0, 2.0], requires_grad=True)
+        loss = getattr(lib.nn.functional, name)
+        if argument == "target":
+            return loss(x, w.expand(2, 2))
+        target = x if name.startswith("binary") else lib.tensor([0, 1])
+        return loss(x, target, **{argument: w})
+
+    return run
+
+
+def _normalized(lib):
+    mean = lib.zeros(2, requires_grad=True)
+    return lib.nn.functional.batch_norm(lib.ones(3, 2), mean, lib.ones(2))
+
+
+WITHOUT_DERIVATIVE = {
+    "bce": _loss("binary_cross_entropy", "weight"),
+    "bce with logits": _loss("binary_cross_entropy_with_logits", "pos_weight"),
+    "nll": _loss("nll_loss", "weight"),
+    "cross entropy": _loss("cross_entropy", "weight"),
+    "multi margin": _loss("multi_margin_loss", "weight"),
+    "soft margin": _loss("soft_margin_loss", "target"),
+    "batch norm": _normalized,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_DERIVATIVE)
+def test_arguments_without_derivative_may_not_require_grad(name: str) -> None:
+    texts = []
+    for lib in (dynagrad, torch):
+        with pytest.raises(RuntimeError, match="is not differentiable") as caught:
+            WITHOUT_DERIVATIVE[name](lib)
+        texts.append(str(caught.value).partition("\n")[0])
+        with lib.no_grad():
+            WITHOUT_DERIVATIVE[name](lib)
+    assert texts[0] == texts[1]
