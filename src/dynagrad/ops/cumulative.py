@@ -45,7 +45,7 @@ def _running_sums(x, reverse):
         half, n = rows // 2, x.shape[-1]
         x = x.reshape(rows, n)
         pairs = np.empty((half, n), np.complex128)
-        pairs.real, pairs.imag = x[:half], x[half:]
+        pairs.real[...], pairs.imag[...] = x[:half], x[half:]
         np.add.accumulate(pairs, 1, None, pairs)
         sums = np.empty((rows, n), x.dtype)
         sums[:half], sums[half:] = pairs.real, pairs.imag
