@@ -265,7 +265,7 @@ class Pair:
         # Through overlapping elements a gradient is shared among windows by a convention.
         if "as_strided" in step.text and (x.numel() < 3 or _overlaps(x) or is_view_of_many(x)):
             return False
-        # What stride a dimension of one element has, or of none.
+        # What stride a dimension of one element has, or of none; where a part without any begins.
         if "view(t." in step.text and x.dim() and (x.shape[-1] == 1 or not x.numel()):
             return False
         # How results lie in memory where an operand's elements lie in one place.

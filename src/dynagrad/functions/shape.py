@@ -12,6 +12,7 @@ from ..core.complaints import legacy_name
 from ..core.dtype import Size, dtype
 from ..core.overrides import overridable
 from ..core.quiet import warn
+from ..core.storage import address, owner
 from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import detached
@@ -20,6 +21,7 @@ from ..core.watch import PLAIN, overriding, watched_call, watchers
 from ..ops import shape as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
+from .factory import warn_once
 from .shortcut import shortcut
 
 __all__ = [
@@ -179,6 +181,11 @@ def _view_dtype(input: Tensor, d: Any) -> Tensor:
             raise RuntimeError(
                 f"self.stride(-1) must be 1 to view {names}, but got "
                 f"{a.strides[-1] // a.itemsize}. Call .contiguous() first."
+            )
+        begin = (address(a) - address(owner(a))) // a.itemsize
+        if begin % ratio:
+            raise RuntimeError(
+                f"self.storage_offset() must be divisible by {ratio} to view {names}, but got {begin}"
             )
     r = detached(input)
     r._a = _reread(r._a, wanted)

@@ -299,10 +299,11 @@ def ldexp(input, other, *, out=None):
     x, y = tensor("ldexp", input), tensor("ldexp", other, 2, "other")
     if x._a.dtype == y._a.dtype:
         return of_tensors(Ldexp, "ldexp", (x, y), out, floating=True)
-    # the power is computed in the dtype of the exponent
+    # the power of a tensor of some dimensions is computed in that tensor's dtype
     dtype = result_type([x._a, y._a])
     dtype = dtype if category(dtype) >= FLOATING else number_dtype(0.0)
-    return mul(to_dtype(x, dtype), to_dtype(exp2(y), dtype), out=out)
+    power = to_dtype(exp2(y), dtype) if y._a.ndim else exp2(to_dtype(y, dtype))
+    return mul(to_dtype(x, dtype), power, out=out)
 
 
 # --- in place -------------------------------------------------------------------------------------
