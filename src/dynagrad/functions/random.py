@@ -11,6 +11,7 @@ from ..core.carriers.memory import store
 from ..core.complaints import broadcast_error, refuse_out
 from ..core.dtype import FLOATING, category, preserve_format
 from ..core.overrides import explained, overridable
+from ..core.quiet import quietly
 from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.watch import PLAIN
@@ -306,7 +307,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 
     def draw(weights):
         rows = weights if weights.ndim < 3 else weights.reshape(-1, weights.shape[-1])
-        indices = stream.multinomial(rows, count, bool(replacement))
+        indices = quietly(stream.multinomial, rows, count, bool(replacement))
         return np.ascontiguousarray(indices).reshape(*weights.shape[:-1], count)
 
     if input._a.ndim > 2:

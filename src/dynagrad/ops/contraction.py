@@ -421,7 +421,8 @@ def einsum(*xs, inputs, output):
     if len(xs) == 2:
         return _pair(xs[0], xs[1], inputs[0], inputs[1], output)
     operands = [part for pair in zip(xs, inputs, strict=True) for part in pair]
-    return np.einsum(*operands, output, optimize="greedy")
+    with np.errstate(all="ignore"):  # NumPy's own frames would have a name to warn in
+        return np.einsum(*operands, output, optimize="greedy")
 
 
 def _pair(x, y, a, b, output):

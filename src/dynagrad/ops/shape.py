@@ -31,7 +31,11 @@ def sum_to(x, *, shape):
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1
     )
-    total = np.add.reduce(x, axes, keepdims=True)
+    try:
+        total = np.add.reduce(x, axes, keepdims=True)
+    except FloatingPointError:  # the engine's own calls are not repeated quietly
+        with np.errstate(all="ignore"):
+            total = np.add.reduce(x, axes, keepdims=True)
     return total.reshape(shape)
 
 

@@ -224,8 +224,12 @@ elementwise(erfinv, lambda g, out: g * (math.sqrt(math.pi) / 2 * np.exp(np.squar
 _log_gamma = np.frompyfunc(math.lgamma, 1, 1)
 
 
+#: the largest number whose log |Gamma| is finite
+_LARGEST = 2.55634816387169e305
+
+
 def _lgamma64(x):
-    pole = (x <= 0) & (x == np.floor(x))
+    pole = ((x <= 0) & (x == np.floor(x))) | (x > _LARGEST)
     result = np.asarray(_log_gamma(np.where(pole, 1, x)), np.float64)
     return np.where(pole, np.inf, result)
 

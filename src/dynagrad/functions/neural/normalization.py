@@ -11,6 +11,7 @@ from ...core.carriers.memory import store
 from ...core.complaints import type_name
 from ...core.dtype import Size
 from ...core.overrides import overridable
+from ...core.quiet import quietly
 from ...core.tensor import Tensor, family_of
 from ...core.watch import PLAIN
 from ...ops.elementwise import is_half
@@ -157,7 +158,7 @@ def batch_norm(
         return apply(BatchNormFixed, x, weight, bias, running_mean, running_var, **kw)
     axes = (0, *range(2, a.ndim))
     if running_mean is not None or running_var is not None:
-        _update(a, axes, running_mean, running_var, momentum)
+        quietly(_update, a, axes, running_mean, running_var, momentum)
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
     return apply(BatchNorm, x, weight, bias, **kw)
 
