@@ -14,6 +14,15 @@ with torch.no_grad():
 torch.nn.functional.linear(torch.ones(64, 5), layer.weight, layer.bias)
 layer(torch.full((64, 5), float("inf")))
 """,
+    "three factors": """
+x = torch.full((64, 5), 3e38)
+torch.nn.functional.bilinear(x, x, torch.full((4, 5, 5), 3e38))
+torch.einsum("ij,jk,kl->il", x, x.T, x)
+""",
+    "weights": """
+torch.multinomial(torch.full((64,), 1e308, dtype=torch.float64), 3)
+torch.lgamma(torch.full((64,), 1e308, dtype=torch.float64))
+""",
     "norms": """
 torch.linalg.vector_norm(torch.full((64,), 3e38), 3)
 torch.linalg.matrix_norm(torch.full((8, 8), 3e38), "fro")

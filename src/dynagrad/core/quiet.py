@@ -47,7 +47,10 @@ def hush(*packages: str) -> None:
     """
     prefixes = tuple([f"{name}." for name in packages]) or _COMPUTING
     for name, module in list(sys.modules.items()):
-        if name.startswith(prefixes) and not isinstance(module, _Hushed):
+        if not name.startswith(prefixes) or isinstance(module, _Hushed):
+            continue
+        # what another thread is still executing needs its name; that thread hushes it afterwards
+        if not getattr(module.__spec__, "_initializing", False):
             module.__class__ = _Hushed
             module.__dict__["__name__"] = None
 

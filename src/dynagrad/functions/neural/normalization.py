@@ -263,7 +263,7 @@ def instance_norm(
         )
     axes = tuple(range(2, a.ndim))
     if running_mean is not None or running_var is not None:
-        _update_of_instances(a, axes, running_mean, running_var, momentum)
+        quietly(_update_of_instances, a, axes, running_mean, running_var, momentum)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
     return apply(BatchNorm, x, weight, bias, **kw)
