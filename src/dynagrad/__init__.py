@@ -222,6 +222,7 @@ if TYPE_CHECKING:
     )
     from .functions.distances import cdist as cdist, pdist as pdist
     from .functions.neural.ctc import ctc_loss as ctc_loss
+    from .functions.neural.linear import bilinear as bilinear
     from .functions.neural.native_norms import (
         native_batch_norm as native_batch_norm,
         native_group_norm as native_group_norm,
@@ -274,6 +275,7 @@ if TYPE_CHECKING:
         slogdet as slogdet,
         svd as svd,
         svd_lowrank as svd_lowrank,
+        vander as vander,
     )
     from .functions.neural.adaptive import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,
@@ -345,6 +347,8 @@ _LAZY = {
     **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.distances"),
     **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
     "ctc_loss": "functions.neural.ctc",
+    "bilinear": "functions.neural.linear",
+    "vander": "functions.older_linalg",
     **dict.fromkeys(
         ("native_batch_norm", "native_group_norm", "native_layer_norm"),
         "functions.neural.native_norms",

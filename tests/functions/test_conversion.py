@@ -1,5 +1,8 @@
 """Conversion, copies, overwriting: identity, history, gradients, versions, layouts."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -179,3 +182,21 @@ def test_default_tensor_type() -> None:
         assert torch.get_default_dtype() is torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("call", ["x.bfloat16()", "x.to(torch.bfloat16)"])
+def test_without_the_optional_packages(call) -> None:
+    program = f"""
+import sys
+sys.modules |= dict.fromkeys(("ml_dtypes", "scipy"))
+import dynagrad as torch
+x = torch.ones(2)
+assert x.half().dtype is torch.float16 and x.dtype != torch.bfloat16
+try:
+    {call}
+except ImportError as error:
+    assert "pip install 'dynagrad[bfloat16]'" in str(error)
+else:
+    raise AssertionError("no error")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -64,6 +64,29 @@ ANNOTATED: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("bool", (bool, np.bool_)),
     str: ("str", (str,)),
 }
+#: NumPy's names of parameters, which PyTorch's functions take as well
+NUMPY_NAMES = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "x": "input",
+    "a": "input",
+    "x1": "input",
+    "x2": "other",
+}
+
+
+def in_own_names(f: Callable, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """Keyword arguments with NumPy's names, which `f` does not know, in PyTorch's; None: there are
+    none. (The functions of torch.nn.functional take PyTorch's alone.)
+    """
+    if NUMPY_NAMES.keys().isdisjoint(kwargs) or ".neural." in f.__module__:
+        return None
+    known = inspect.signature(f).parameters
+    own = {
+        new if name not in known and (new := NUMPY_NAMES.get(name)) in known else name: value
+        for name, value in kwargs.items()
+    }
+    return None if own.keys() == kwargs.keys() or len(own) < len(kwargs) else own
 
 
 def type_name(value: Any) -> str:

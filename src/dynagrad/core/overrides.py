@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar
 
-from .complaints import UNCHECKED, told
+from .complaints import UNCHECKED, in_own_names, told
 from .watch import OWN, PLAIN, overriding, watched_call, watchers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +35,9 @@ def overridable(f: F) -> F:
             if result is not NotImplemented:
                 return result
         except UNCHECKED as error:
+            own = in_own_names(f, kwargs) if kwargs else None
+            if own is not None:
+                return public(*args, **own)
             better = told(f, args, kwargs, error)
             if better is None and not is_news(args, kwargs):
                 raise

@@ -108,7 +108,7 @@ def to(self, *args, device=None, dtype=None, non_blocking=False, copy=False, mem
 def _cast_to(name: str, dtype: str):
     """A method without arguments, such as `x.double()`."""
 
-    d = np.dtype(dtype) if dtype != "bfloat16" else BFLOAT16.numpy
+    d = np.dtype(dtype)
 
     def short(self):
         a = self._a
@@ -122,6 +122,13 @@ def _cast_to(name: str, dtype: str):
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as torch.{dtype}; itself if it is so already."
     return shortcut(short)(overridable(method))
+
+
+@overridable
+def bfloat16(self, memory_format=None):
+    """The tensor as torch.bfloat16; itself if it is so already."""
+    # its dtype is of a package that may be missing: it is asked for in the call
+    return _recast(self, BFLOAT16.numpy, False, axes_of(memory_format, self._a.ndim))
 
 
 @overridable
@@ -337,7 +344,6 @@ def can_cast(from_, to):
 # --- one method a dtype ----------------------------------------------------------------------
 
 half = _cast_to("half", "float16")
-bfloat16 = _cast_to("bfloat16", "bfloat16")
 float_ = _cast_to("float", "float32")
 double = _cast_to("double", "float64")
 char = _cast_to("char", "int8")

@@ -6,6 +6,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..core.apply import apply
+from ..core.complaints import type_name
 from ..core.dtype import BOOL, COMPLEX, category
 from ..core.out import write_out
 from ..core.overrides import overridable
@@ -112,6 +113,12 @@ def _extreme(name: str, all_node, along_node, binary, kind, args: tuple) -> Any:
     input, dim, keepdim, out, other = args
     x = tensor(name, input)
     if isinstance(dim, Tensor):
+        if keepdim is not False:
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments - got (Tensor, Tensor, "
+                f"{type_name(keepdim)})\nOf two tensors it takes the elements of either: "
+                f"torch.{name}(x, y); along a dimension it takes one tensor: torch.{name}(x, dim)."
+            )
         dim, other = None, dim
     if other is not None:
         return binary(x, tensor(name, other, 2, "other"), out=out)

@@ -18,6 +18,7 @@ from ..ops.rule import RULES
 from . import shape
 from .arguments import apart, one_dim, tensor
 from .expansion import expand
+from .factory import warn_once
 from .shortcut import made, shortcut
 
 __all__ = [
@@ -298,6 +299,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             )
         if x._a.dtype != tensors[0]._a.dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            'argument. It is "ij" now: say so, as in torch.meshgrid(x, y, indexing="ij").'
+        )
     places = list(range(len(tensors)))
     if indexing == "xy" and len(tensors) > 1:
         places[:2] = 1, 0

@@ -20,7 +20,7 @@ from ..ops.elementwise import where
 from ..ops.rule import RULES
 from . import elementwise, joining, parts, shape, transcendental
 from . import reduction as reductions
-from .arguments import bounds, many_dims, tensor
+from .arguments import bounds, many_dims, tensor, whole
 from .contraction import matmul, vdot
 from .cumulative import cumprod
 from .expansion import expand
@@ -209,6 +209,7 @@ def tensorsolve(A, B, dims=None, *, out=None):
 @overridable
 def matrix_power(A, n, *, out=None):
     """The product of n copies of a square matrix; of its inverse for negative n."""
+    n = whole("linalg_matrix_power", n, "n", 2)
     # Repeated squares are copied into `out=`, which converts; a product is computed in it.
     is_copied = n in (0, 1) or (abs(n) > 2 and abs(n) & (abs(n) - 1) == 0)
     name = "linalg_matrix_power" if is_copied else "linalg_matrix_power.product"

@@ -81,13 +81,13 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
 def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """vector_norm or matrix_norm, as `ord` and `dim` say; by default the 2-norm."""
     x = tensor("linalg.norm", A)
-    if ord is None:
-        return put("norm", out, norm_over(x, 2.0, dim, keepdim, dtype))
     axes = (dim,) if isinstance(dim, int) else dim
     if axes is not None and len(axes) not in (1, 2):
         raise RuntimeError(
             f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(axes)}"
         )
+    if ord is None:
+        return put("norm", out, norm_over(x, 2.0, dim, keepdim, dtype))
     if axes is None and x._a.ndim not in (1, 2):
         raise RuntimeError(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "

@@ -9,13 +9,16 @@ from ..core.tensor import Tensor, wrap
 from . import elementwise, shape
 from . import linalg as newer
 from . import lu as factors
-from .arguments import tensor
+from .arguments import tensor, whole
 from .contraction import matmul
-from .expansion import broadcast_to
+from .cumulative import cumprod
+from .expansion import broadcast_to, expand
 from .factorization import INDEFINITE, OlderCholesky, factored, householder_product, orthogonal
+from .joining import cat
 from .matrices import check_info, put, put_all
 from .random import randn
 from .reduction import mean
+from .reordering import flip
 from .return_types import return_type
 from .spectral import decomposed, pseudo_inverse
 
@@ -164,3 +167,25 @@ def _count(q: Any, m: int, n: int) -> int:
             f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
         )
     return q
+
+
+@overridable
+def vander(x, N=None, increasing=False):
+    """The powers N - 1 to 0 of a vector's numbers, a row each (N: as many as numbers); the powers 0
+    to N - 1 if `increasing`.
+    """
+    v = tensor("vander", x, 1, "x")
+    if v._a.ndim != 1:
+        raise RuntimeError(
+            f"x must be a one-dimensional tensor.\nIts shape is {list(v._a.shape)}: linalg.vander "
+            "takes batches."
+        )
+    size = v._a.shape[0]
+    count = size if N is None else whole("vander", N, "N", 2)
+    if count < 0:
+        raise RuntimeError(f"N must be non-negative.\nIt is {count}, the number of columns.")
+    column = shape.unsqueeze(v, -1)
+    powers = cumprod(expand(column, size, max(count - 1, 0)), -1)
+    ones = wrap(np.ones((size, min(count, 1)), powers._a.dtype))
+    result = cat((ones, powers), dim=1)
+    return result if increasing else flip(result, [1])

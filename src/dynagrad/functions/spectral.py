@@ -44,7 +44,8 @@ def _converged(name: str, call: Callable[[], Any]) -> Any:
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
             f"{name}: The algorithm failed to converge because the input matrix is "
-            f"ill-conditioned or has too many repeated values.\nNumPy says: {error}."
+            "ill-conditioned, has too many repeated values, or contained non-finite values.\n"
+            f"NumPy says: {error}. torch.isfinite(A).all() tells whether there are any."
         ) from None
 
 

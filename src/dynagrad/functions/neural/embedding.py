@@ -153,8 +153,10 @@ def embedding_bag(
     if max_norm is not None:
         _shorten(w, places, max_norm, norm_type)
     bag, count = _bag_numbers(places, offsets, include_last_offset)
-    if padding_idx is not None:
-        kept = np.flatnonzero(places != padding_idx)
+    if padding_idx is not None or (bag.size and bag[-1] >= count):
+        kept = np.flatnonzero(
+            (bag < count) & (places != (-1 if padding_idx is None else padding_idx))
+        )
         index, bag = wrap(places[kept]), bag[kept]
         scale = None if scale is None else scale[wrap(kept)]
     if mode == "max":
@@ -241,9 +243,10 @@ def _check_bag_index(index: Tensor, rows: int) -> None:
 
 
 def _bag_numbers(places: Any, starts: Any, with_end: bool) -> tuple[Any, int]:
-    """The bag of each entry, and the number of bags."""
-    if with_end:
-        if not starts.size:
-            raise RuntimeError("include_last_offset: number of offset should be at least 1")
-        starts = starts[:-1]
-    return np.searchsorted(starts, np.arange(places.size), "right") - 1, starts.size
+    """The bag of each entry, and the number of bags; entries beyond the last bag's end are in a bag
+    of that number.
+    """
+    if with_end and not starts.size:
+        raise RuntimeError("include_last_offset: number of offset should be at least 1")
+    bag = np.searchsorted(starts, np.arange(places.size), "right") - 1
+    return bag, starts.size - with_end

@@ -57,13 +57,13 @@ def implicit_dim(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def torch_softmax(input, dim, dtype=None, *, out=None):
+def torch_softmax(input, dim=None, dtype=None, *, out=None, axis=None):
     """exp(input) / sum(exp(input)) along `dim`."""
     if type(dim) is int and dtype is None and out is None:
         result = _quick(Softmax, input, dim)
         if result is not None:
             return result
-    return _softmax(input, dim, dtype, out=out)
+    return _softmax(input, axis if dim is None else dim, dtype, out=out)
 
 
 torch_softmax.__name__ = "softmax"
@@ -75,13 +75,13 @@ def _softmax(input, dim, dtype=None, *, out=None):
     return result if out is None else write_out("softmax", out, result)
 
 
-def torch_log_softmax(input, dim, dtype=None, *, out=None):
+def torch_log_softmax(input, dim=None, dtype=None, *, out=None, axis=None):
     """log(softmax(input)) along `dim`."""
     if type(dim) is int and dtype is None and out is None:
         result = _quick(LogSoftmax, input, dim)
         if result is not None:
             return result
-    return _log_softmax(input, dim, dtype, out=out)
+    return _log_softmax(input, axis if dim is None else dim, dtype, out=out)
 
 
 torch_log_softmax.__name__ = "log_softmax"

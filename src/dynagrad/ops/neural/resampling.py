@@ -212,7 +212,7 @@ def cubic(d, a, order=0):
     near, far = (a + 2, -a - 3, 0, 1), (a, -5 * a, 8 * a, -4 * a)
     for _ in range(order):
         near, far = _derivative(near), _derivative(far)
-    return np.where(d <= 1, polynomial(d, near), np.where(d < 2, polynomial(d, far), 0))
+    return np.where(d <= 1, polynomial(d, near), np.where(d >= 2, 0, polynomial(d, far)))
 
 
 def _derivative(coefficients):
