@@ -244,6 +244,8 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
                 f"{name} only supports 0-dimensional start and end tensors, but got {argument} "
                 f"with {value._a.ndim} dimension(s).\nIndex one element of it first."
             )
+        if isinstance(value, Tensor) and value.requires_grad:
+            value = value.detach()
         bounds.append(number(name, value, position, argument))
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
         kind = type(steps).__name__
