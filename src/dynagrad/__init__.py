@@ -31,6 +31,7 @@ from .core.dtype import (
     device as device,
     dtype as dtype,
     finfo as finfo,
+    legacy_contiguous_format as legacy_contiguous_format,
     float16 as float16,
     float32 as float32,
     float64 as float64,

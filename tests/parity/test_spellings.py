@@ -100,3 +100,17 @@ def test_warnings(call) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         value(call, dynagrad)  # once in a process
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_layout_of_the_gradient_of_a_leaf(dtype) -> None:
+    strides = []
+    for T in LIBRARIES:
+        x = T.ones(3, 4, 5, dtype=getattr(T, dtype), requires_grad=True)
+        (x.permute(2, 0, 1) * 2).abs().sum().backward()
+        strides.append(x.grad.stride())
+    assert strides[0] == strides[1] == (20, 5, 1)
+
+
+def test_older_names() -> None:
+    assert dynagrad.legacy_contiguous_format is dynagrad.contiguous_format

@@ -210,7 +210,7 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
             else:
                 mine = g
                 if g.dtype is not float32 and g.dtype.kind == "c":
-                    mine, fresh = np.conjugate(g), True
+                    mine, fresh = np.conjugate(g), type(g) is ndarray and g.flags.c_contiguous
                 if type(mine) is not ndarray and isinstance(mine, Carrier):
                     mine = mine.settled()
                     leaf._g = wrapped(copy(mine) if held is None else np.add(held._a, mine))
