@@ -16,6 +16,7 @@ import dynagrad
 
 from .entries import UNSPECIFIED, at, counterpart, key_of, tolerance
 from .memory import unwatched
+from .transforms import vmap_differs
 from .translate import (
     NARROW,
     WIDER,
@@ -607,6 +608,15 @@ def errors(trial: Trial) -> list[str]:
     return found
 
 
+def vmap(trial: Trial) -> None:
+    """Inside of vmap, against a loop: three samples of an operation."""
+    found = trial.samples()
+    some = [found[i * len(found) // 3] for i in range(3)] if len(found) > 3 else found
+    text = "" if trial.unspecified else vmap_differs(trial.op, some)
+    if text:
+        raise Different(text)
+
+
 # --- which rows an entry has ----------------------------------------------------------------------
 
 
@@ -624,6 +634,8 @@ def rows_of(op: Any) -> Iterator[tuple[str, torch.dtype, Callable[[Trial], Any]]
         return
     yield "strides", first, strides
     yield "alias", first, alias
+    if F64 in kinds:
+        yield "vmap", F64, vmap
     derived = op.supported_backward_dtypes("cpu")
     if op.supports_autograd:
         for dtype in (F32, F64, C128):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply
-from ...core.carriers.carrier import detached_array
+from ...core.carriers.carrier import Carrier, detached_array
 from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.tape import grad_mode
@@ -91,6 +91,12 @@ def embedding(
 
 
 def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
+    if isinstance(w._a, Carrier) or isinstance(index, Carrier):
+        raise RuntimeError(
+            "max_norm shortens rows of the table in place, which a table or indices inside of "
+            "vmap, jvp or forward-mode AD cannot do\nShorten them before: torch.renorm(weight, 2, "
+            "0, max_norm)."
+        )
     used = np.unique(index)
     rows = w._a[used]
     with np.errstate(all="ignore"):
