@@ -110,7 +110,10 @@ def table(results: dict[str, dict[str, str]]) -> list[str]:
 
 def page(results: dict[str, dict[str, str]]) -> str:
     """The whole page."""
-    lines = [HEAD, f"## Scores\n\nOf {len(results)} operations, with PyTorch {torch.__version__}:\n"]
+    lines = [
+        HEAD,
+        f"## Scores\n\nOf {len(results)} operations, with PyTorch {torch.__version__}:\n",
+    ]
     lines += ["| row | right | of | share |", "|---|---:|---:|---:|"]
     lines += [f"| {row} | {n} | {of} | {n / of:.1%} |" for row, n, of in scores(results)]
     lines += ["", "## Operations", "", *table(results), "", "## Names that are missing", ""]

@@ -46,7 +46,7 @@ CumminResult = return_type("cummin", "values", "indices")
 def _running(name: str, cls: Any, input: Any, dim: Any, dtype: Any, out: Any) -> Tensor:
     """A running sum or product, computed in `dtype`, in out's, or integers in int64."""
     x = converted(name, tensor(name, input), dtype, out)
-    if x._a.dtype.kind == "b":
+    if x._a.dtype.kind == "b" and x._a.ndim and x._a.size:
         raise no_kernel(f"{name}_out_cpu", x._a.dtype, "Compute in another dtype, as int64")
     result = apply(cls, x, axis=one_dim(dim, x._a.ndim, name), reverse=False)
     return result if out is None else write_out(name + of_dtype(dtype), out, result, (input,))

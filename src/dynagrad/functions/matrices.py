@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import apply
+from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import Carrier
-from ..core.carriers.dual import DualLevel
 from ..core.complaints import legacy_name, refuse_out
 from ..core.dtype import FLOATING, category
 from ..core.out import resize_out, write_out
@@ -133,10 +133,17 @@ def check_info(name: str, info: Tensor, reason: str, error: type = LinAlgError) 
 
 
 def is_differentiated(x: Tensor) -> bool:
-    """Whether x has a history or a tangent."""
-    if edge_of(x) is not None:
-        return True
-    return isinstance(x._a, Carrier) and any(isinstance(n, DualLevel) for n in x._a.levels)
+    """Whether x has a history or a tangent, at any level of the transforms it is inside of."""
+    held: Any = x
+    while True:
+        if isinstance(held, Tensor):
+            if edge_of(held) is not None:
+                return True
+            held = held._a
+        if isinstance(held, Batched):
+            held = held.value
+        else:
+            return isinstance(held, Carrier)  # a dual number
 
 
 # --- out= -----------------------------------------------------------------------------------------
