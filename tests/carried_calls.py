@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from expressions import names as expression_names
 from graph_calls import modules
 
@@ -215,6 +216,33 @@ def flat(result: Any) -> list:
     return [t for r in result for t in flat(r)] if isinstance(result, tuple | list) else [result]
 
 
+#: Inputs that have no derivative, in PyTorch neither: (how the call begins, their names here).
+CONSTANT = [
+    (r"F\.(nll_loss|cross_entropy|multi_margin_loss)\(", "w"),
+    (r"F\.binary_cross_entropy(_with_logits)?\(", "wp"),
+    (r"(F\.soft_margin_loss|nn\.SoftMarginLoss\(\))\(", "y"),
+    (r"F\.batch_norm\(", "mv"),
+]
+#: Calls that read one triangle of x: forward mode takes a tangent of x for symmetric.
+SYMMETRIC = re.compile(r"L\.(cholesky|eigh)\(x\b")
+
+
+def constant(case: Case) -> list[str]:
+    """The names of the floating tensors by which the call cannot be differentiated."""
+    names = "".join(names for call, names in CONSTANT if re.match(call, case.text))
+    return [name for name in case.arrays if name in names]
+
+
+def differentiable(case: Case) -> list[int]:
+    """The places of the floating tensors by which the call can be differentiated."""
+    fixed = constant(case)
+    return [i for i, (k, a) in enumerate(case.arrays.items()) if _floats(a) and k not in fixed]
+
+
+def _floats(a: np.ndarray) -> bool:
+    return a.dtype.kind == "f"
+
+
 def batch_of(case: Case, name: str, size: int = 3) -> list[np.ndarray]:
     """Different values of one tensor, of the same domain."""
     a = case.arrays[name]
@@ -246,7 +274,7 @@ def check_vmap(case: Case, batched: tuple[str, ...], function: Any = None) -> No
 def check_jvp(case: Case) -> None:
     """Forward and reverse mode agree: <u, J v> = <J^T u, v>."""
     rng = np.random.default_rng(1)
-    which = [i for i, a in enumerate(case.arrays.values()) if a.dtype.kind == "f"]
+    which = differentiable(case)
     given = _tensors(case.arrays)
 
     def f(*floats):
@@ -256,7 +284,7 @@ def check_jvp(case: Case) -> None:
         return tuple(t for t in flat(run(case, tensors)) if t._a.dtype.kind in "fc")
 
     primals = tuple(given[i] for i in which)
-    tangents = tuple(wrap(np.asarray(rng.standard_normal(p._a.shape))) for p in primals)
+    tangents = tuple(_tangent(case, p, rng) for p in primals)
     if not f(*[wrap(p._a.copy()) for p in primals]):
         return
     outputs, pushed = func.jvp(f, primals, tangents)
@@ -270,21 +298,38 @@ def check_jvp(case: Case) -> None:
     np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9, err_msg=case.text)
 
 
+def _tangent(case: Case, primal: Tensor, rng: Any) -> Tensor:
+    drawn = np.asarray(rng.standard_normal(primal._a.shape))
+    return wrap(drawn + drawn.swapaxes(-1, -2) if SYMMETRIC.search(case.text) else drawn)
+
+
 def _random_like(t: Tensor, rng: Any) -> Tensor:
     return wrap(np.asarray(rng.standard_normal(t._a.shape)).astype(t._a.dtype))
 
 
-def check_vmap_of_grad(case: Case) -> None:
-    """vmap(grad) by all floating tensors equals the loop."""
-    which = tuple(i for i, a in enumerate(case.arrays.values()) if a.dtype.kind == "f")
+def gradient_of(case: Case) -> Any:
+    """The gradients of the results' sum by all tensors that have one, as a function of all."""
+    which = tuple(differentiable(case))
 
     def scalar(*tensors):
         parts = [t for t in flat(run(case, tensors)) if t._a.dtype.kind in "fc"]
         total = sum((t.abs() if t._a.dtype.kind == "c" else t).double().sum() for t in parts)
         return total + sum(tensors[i].sum() * 0.0 for i in which)
 
-    gradient = func.grad(scalar, argnums=which)
-    check_vmap(case, tuple(case.arrays), gradient)
+    return func.grad(scalar, argnums=which)
+
+
+def check_vmap_of_grad(case: Case) -> None:
+    """vmap(grad) by all tensors that have a gradient equals the loop."""
+    check_vmap(case, tuple(case.arrays), gradient_of(case))
+
+
+def check_refuses_gradient(case: Case, name: str) -> None:
+    """The call does not take this tensor while it requires grad."""
+    given = _tensors(case.arrays)
+    given[list(case.arrays).index(name)].requires_grad_()
+    with pytest.raises(RuntimeError, match="not differentiable with respect to argument"):
+        run(case, given)
 
 
 def assert_close(ours: Tensor, wanted: np.ndarray, what: str) -> None:

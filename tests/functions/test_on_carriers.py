@@ -8,10 +8,30 @@ import pytest
 
 pytest.importorskip("torch")
 
-from carried_calls import cases, check_jvp, check_vmap, check_vmap_of_grad  # noqa: E402
+from carried_calls import (  # noqa: E402
+    batch_of,
+    cases,
+    check_jvp,
+    check_refuses_gradient,
+    check_vmap,
+    check_vmap_of_grad,
+    constant,
+    gradient_of,
+)
+
+from dynagrad import func, stack, tensor  # noqa: E402
 
 CASES = cases()
-ids = pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
+
+
+def over(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.text)
+
+
+#: calls without a derivative, in PyTorch neither
+UNDERIVED = [case for case in CASES if ".unique" in case.text]
+DERIVED = [case for case in CASES if ".unique" not in case.text]
+FIXING = [case for case in CASES if constant(case)]
 
 #: The size of these results depends on values: (part of the call, the tensors that decide it).
 MASKED, SELECTED = "We do not support batching operators that can support", "over `mask` in torch"
@@ -65,24 +85,45 @@ def refused_or(check, words):
         check()
 
 
-@ids
+@over(CASES)
 def test_vmap_equals_the_loop(case):
     names = tuple(case.arrays)
     for batched in sorted({(name,) for name in names} | {names}):
         refused_or(lambda b=batched: check_vmap(case, b), refusal(case, batched))
 
 
-@ids
+@over(DERIVED)
 def test_forward_mode_is_the_transpose_of_reverse_mode(case):
     if case.text in NOT_TRANSPOSED:
         pytest.skip(NOT_TRANSPOSED[case.text])
     check_jvp(case)
 
 
-@ids
+@over(DERIVED)
 def test_vmap_of_grad_equals_the_loop(case):
     refused_or(lambda: check_vmap_of_grad(case), refusal(case, tuple(case.arrays)))
 
 
+@over(UNDERIVED)
+def test_calls_without_a_derivative_refuse_it(case):
+    (a,) = case.arrays.values()
+    x, no_derivative = tensor(a), "the derivative for '_?unique"
+    gradient = gradient_of(case)
+    with pytest.raises(NotImplementedError, match=no_derivative):
+        check_jvp(case)
+    with pytest.raises(NotImplementedError, match=no_derivative):
+        gradient(x)
+    with pytest.raises(RuntimeError, match=OUTPUT):
+        func.vmap(gradient)(stack([tensor(b) for b in batch_of(case, "x")]))
+
+
+@over(FIXING)
+def test_inputs_without_a_derivative_refuse_to_require_grad(case):
+    for name in constant(case):
+        check_refuses_gradient(case, name)
+
+
 def test_the_tables_were_found():
     assert len(CASES) > 1100
+    assert len(UNDERIVED) == 10
+    assert len(FIXING) > 20
