@@ -56,6 +56,7 @@ general(
     lambda g: -imag_part(g),
     jvp=(lambda t: t, lambda t: t * 1j),
     batch=ALIGNED,
+    ordered=True,
 )
 general(
     polar,
@@ -63,6 +64,7 @@ general(
     lambda g, x, y: -x * (real_part(g) * np.sin(y) + imag_part(g) * np.cos(y)),
     jvp=(lambda t, y: polar(t, y), lambda t, x, y: polar(t * x, y) * 1j),
     batch=ALIGNED,
+    ordered=True,
 )
 
 

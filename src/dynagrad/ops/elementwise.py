@@ -313,7 +313,7 @@ def _power_of_vjp(g, x, out, *, base):
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
-elementwise(power_of, _power_of_vjp, in_rows=True)
+elementwise(power_of, _power_of_vjp, ordered=False)
 
 
 # --- extrema --------------------------------------------------------------------------------------

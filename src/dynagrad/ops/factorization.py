@@ -52,7 +52,7 @@ def cholesky_info(x, *, upper):
     return info
 
 
-constant(cholesky_info, batch=ALIGNED)
+constant(cholesky_info, batch=ALIGNED, ordered=False)
 
 
 def _cholesky_vjp(g, out, *, upper):
@@ -205,7 +205,7 @@ def geqrf(x):
     return np.swapaxes(np.ascontiguousarray(a), -1, -2), np.ascontiguousarray(tau)
 
 
-constant(geqrf, results=2, batch=ALIGNED)
+constant(geqrf, results=2, batch=ALIGNED, ordered=False)
 
 
 # --- products of reflections ----------------------------------------------------------------------
@@ -349,5 +349,5 @@ def ldl_solve(x, pivots, y, *, hermitian):
     return columns(result)
 
 
-constant(ldl_factor, results=3, batch=ALIGNED)
+constant(ldl_factor, results=3, batch=ALIGNED, ordered=False)
 constant(ldl_solve, batch=matrix_batch(2, 1, 2))

@@ -26,4 +26,5 @@ general(
     results=2,
     jvp=lambda t, out1, x_meta: (_frexp_vjp(t, out1, x_meta), None),
     batch=ALIGNED,
+    ordered=True,
 )

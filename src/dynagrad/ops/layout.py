@@ -94,11 +94,7 @@ def in_order(result, operands):
     """
     if result.ndim < 2 or not result.size:
         return result
-    operands = [a for a in operands if a is not None]
-    for a in operands:
-        if any(n not in (1, m) for n, m in zip(a.shape[::-1], result.shape[::-1], strict=False)):
-            return result  # windows of the operand, not its elements: the kernel has laid it out
-    strides = [_stretched(a, result.shape) for a in operands]
+    strides = [_stretched(a, result.shape) for a in operands if a is not None]
     return arranged(result, memory_axes(result.shape, *strides))
 
 

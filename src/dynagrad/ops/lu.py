@@ -254,4 +254,4 @@ def zero_pivot(x):
     return lu_kernel(x)[2]
 
 
-constant(zero_pivot, batch=ALIGNED)
+constant(zero_pivot, batch=ALIGNED, ordered=False)

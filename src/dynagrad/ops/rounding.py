@@ -81,7 +81,7 @@ def _sgn_jvp(t, x, x_meta):
 
 
 elementwise(sign, lambda g: nothing(g))
-general(sgn, _sgn_vjp, jvp=_sgn_jvp, batch=ALIGNED)
+general(sgn, _sgn_vjp, jvp=_sgn_jvp, batch=ALIGNED, ordered=True)
 elementwise(np.absolute, lambda g, x: g * conj(sgn(x)))
 
 

@@ -100,6 +100,10 @@ ALIGNED = "aligned"
 LEADING = "leading"
 
 
+#: the kinds whose results lie in memory as their operands do, unless `ordered=` says otherwise
+POINTWISE = ("elementwise", "constant")
+
+
 def same(g):
     """The rule of an input that passes the cotangent through."""
     return g
@@ -107,7 +111,7 @@ def same(g):
 
 def elementwise(fun: Callable, *vjps: Callable | None, **options) -> None:
     """A function of corresponding elements. Its jvp is the rule applied to the tangent, its
-    batching is the call. `in_rows=True`: the result is C-contiguous whatever the operands are.
+    batching is the call. `ordered=False`: the result is C-contiguous whatever the operands are.
     """
     _register(fun, "elementwise", vjps, fresh=same not in vjps, **options)
 
@@ -190,7 +194,7 @@ def _register(
     fresh: bool = False,
     jvp: Callable | tuple[Callable | None, ...] | None = None,
     batch: Any = None,
-    in_rows: bool = False,
+    ordered: bool | None = None,
 ) -> None:
     if fun in RULES:
         raise ValueError(f"{fun.__name__} has a rule already")
@@ -223,7 +227,7 @@ def _register(
         jvps=None if jvp is None else _pushes(jvp, params, fun),
         batch=batch,
         kernel=kernel or getattr(fun, "__wrapped__", fun),
-        ordered=batch is ALIGNED and kind != "linear" and not in_rows,
+        ordered=batch is ALIGNED and kind in POINTWISE if ordered is None else ordered,
     )
 
 

@@ -248,7 +248,7 @@ def quantile_scale(x, *, ignore_nan):
     )
 
 
-constant(quantile_scale, results=2, batch=ALIGNED)
+constant(quantile_scale, results=2, batch=ALIGNED, ordered=False)
 
 
 @primitive
@@ -258,7 +258,7 @@ def quantile_places(ranks, *, how):
     return rounding(ranks).astype(np.int64)
 
 
-constant(quantile_places, batch=ALIGNED)
+constant(quantile_places, batch=ALIGNED, ordered=False)
 
 
 # --- places in sorted arrays ----------------------------------------------------------------------

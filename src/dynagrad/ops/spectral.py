@@ -128,7 +128,7 @@ def only_values(x, *, kind):
     return np.linalg.eigvalsh(x, kind)
 
 
-constant(only_values, batch=ALIGNED)
+constant(only_values, batch=ALIGNED, ordered=False)
 
 
 # --- singular values ------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def matrix_rank(x, *, atol, rtol, hermitian):
     return np.asarray((sizes > _bound(sizes, atol, rtol)).sum(-1), np.int64)
 
 
-constant(matrix_rank, batch=ALIGNED)
+constant(matrix_rank, batch=ALIGNED, ordered=False)
 
 
 def _pseudo_inverse(x, atol, rtol, hermitian):

@@ -212,7 +212,7 @@ def log_sigmoid(x):
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-elementwise(log_sigmoid, lambda g, x: g * sigmoid(-x), in_rows=True)
+elementwise(log_sigmoid, lambda g, x: g * sigmoid(-x), ordered=False)
 
 
 @primitive

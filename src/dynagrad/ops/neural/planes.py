@@ -177,5 +177,5 @@ def fractional_max_places(x, samples, *, kernel, sizes):
     return _best(candidates())
 
 
-constant(adaptive_max_places, batch=ALIGNED)
+constant(adaptive_max_places, batch=ALIGNED, ordered=False)
 constant(fractional_max_places, batch=LEADING)

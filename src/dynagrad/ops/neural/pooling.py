@@ -234,7 +234,7 @@ general(
     jvp=lambda t, x, *, windows: _at_taps(t, max_and_taps(x, windows=windows)[1], windows),
     batch=ALIGNED,
 )
-constant(places_of_taps, batch=ALIGNED)
+constant(places_of_taps, batch=ALIGNED, ordered=False)
 linear(
     from_taps,
     lambda g, taps, *, windows: _at_taps(g, taps, windows),
