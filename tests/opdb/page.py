@@ -17,8 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
@@ -26,7 +25,8 @@ from opdb.entries import at
 from opdb.known import reason_of, stale, unknown
 from opdb.score import scores
 
-PAGE = TESTS.parent / "docs" / "coverage.md"
+PROJECT = Path(__file__).resolve().parents[2]
+PAGE = PROJECT / "docs" / "coverage.md"
 #: the columns of the table, and the rows of the score that each one sums up
 COLUMNS = {
     "forward": ("forward",),
@@ -35,6 +35,7 @@ COLUMNS = {
     "gradient": ("grad", "saved"),
     "second": ("gradgrad",),
     "forward mode": ("forward-mode",),
+    "vmap": ("vmap",),
     "method": ("method", "aliases"),
     "in-place": ("inplace",),
     "out=": ("out",),
@@ -52,7 +53,7 @@ nothing, that PyTorch does not have that form either.
 * **layout**: strides, which tensors share memory, which are the same object.
 * **gradient**: by every input, in float32, float64 and complex128, and an error or the right
   number where a saved tensor was overwritten; **second**: gradients of the gradients;
-  **forward mode**: tangents.
+  **forward mode**: tangents; **vmap**: batches, and their gradients, equal a loop.
 * **method**: as a method of `Tensor`, and PyTorch's other names of the operation; **in-place**:
   `name_`, with its gradient; **out=**: into tensors of several sizes, strides and dtypes.
 * **errors**: the list's bad calls, which must raise an error of PyTorch's type.
@@ -147,7 +148,7 @@ def main() -> int:
         print(name, *lines, sep="\n")
     for line in stale(results):
         print(f"not needed any more: {line.operation} | {line.row}")
-    print(f"wrote {PAGE.relative_to(TESTS.parent)}; {len(faults)} operations are not explained")
+    print(f"wrote {PAGE.relative_to(PROJECT)}; {len(faults)} operations are not explained")
     return bool(faults or stale(results))
 
 

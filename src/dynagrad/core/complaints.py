@@ -83,7 +83,7 @@ def in_own_names(f: Callable, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         return None
     known = inspect.signature(f).parameters
     own = {
-        new if name not in known and (new := NUMPY_NAMES.get(name)) in known else name: value
+        NUMPY_NAMES[name] if name not in known and NUMPY_NAMES.get(name) in known else name: value
         for name, value in kwargs.items()
     }
     return None if own.keys() == kwargs.keys() or len(own) < len(kwargs) else own

@@ -175,13 +175,14 @@ def _clamp_number(cls, name, input, low, high, out):
 
 
 def _limit(number, dtype):
-    """A limit in the tensor's dtype: as PyTorch has it, a negative one of unsigned numbers wraps."""
+    """A limit in the tensor's dtype: a negative one of unsigned numbers wraps, as in PyTorch."""
     if dtype.kind not in "iu" or type(number) is not int:
         return number
     top = int(np.iinfo(dtype).max)
     if not (-top if dtype.kind == "u" else -top - 1) <= number <= top:
         raise RuntimeError(
-            f"value cannot be converted to type {c_type(dtype)} without overflow\n{number} does not "
+            f"value cannot be converted to type {c_type(dtype)} without overflow\n{number} does "
+            "not "
             "fit into the tensor's dtype."
         )
     return number % (top + 1) if dtype.kind == "u" else number

@@ -185,7 +185,8 @@ def _view_dtype(input: Tensor, d: Any) -> Tensor:
         begin = (address(a) - address(owner(a))) // a.itemsize
         if begin % ratio:
             raise RuntimeError(
-                f"self.storage_offset() must be divisible by {ratio} to view {names}, but got {begin}"
+                f"self.storage_offset() must be divisible by {ratio} to view {names}, but got "
+                f"{begin}"
             )
     r = detached(input)
     r._a = _reread(r._a, wanted)

@@ -165,7 +165,9 @@ def _log_add(x, y):
         added = np.log1p(np.where(low.real == -np.inf, 0, np.exp(low - high)))
     both_infinite = np.isinf(low.real) & (low.real == high.real)
     infinite = np.where(low.real < 0, low, np.log(np.exp(low) + np.exp(high)))
-    return np.where(both_infinite, infinite, added + high), np.where(both_infinite, 0, added.imag)
+    return np.where(both_infinite, infinite, added + high), np.where(
+        both_infinite, 0, np.imag(added)
+    )
 
 
 def _complex_running(x):

@@ -45,7 +45,7 @@ def cholesky_info(x, *, upper):
     factor = np.array(np.tril(a), np.result_type(a, np.float64))
     with np.errstate(all="ignore"):
         for j in range(n):
-            pivot = factor[..., j, j].real
+            pivot = np.real(factor[..., j, j])
             info[(info == 0) & ~(pivot > 0)] = j + 1
             column = factor[..., j + 1 :, j] / np.sqrt(pivot)[..., None]
             factor[..., j + 1 :, j + 1 :] -= column[..., :, None] * column.conj()[..., None, :]

@@ -4,7 +4,7 @@ Imports NumPy only.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def resample(x, *, axes, back):
     Integers of 8 bits are rounded after each dimension.
     """
     dtype = x.dtype
-    r = x.astype(np.float32) if is_half(x) else x
+    r: Any = x.astype(np.float32) if is_half(x) else x
     first = x.ndim - len(axes)
     order = range(len(axes)) if dtype.kind == "f" and not axes[0].wide else range(len(axes))[::-1]
     for i in order:

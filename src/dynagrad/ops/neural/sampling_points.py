@@ -114,7 +114,7 @@ def sample_weights(grid, *, sizes, mode, padding, align, orders):
         if orders[d]:
             each = each * (slope ** orders[d])[..., None]
         result = (result[..., None] * each[:, :, None, :]).reshape(
-            n, count, result.shape[2] * each.shape[2]
+            n, count, result.shape[-1] * each.shape[-1]
         )
     return result
 
@@ -133,7 +133,7 @@ def sample_places(grid, *, sizes, mode, padding, align):
             places = _reflected(places.astype(np.float64), size, align)[0].astype(np.int64)
         places = np.clip(places, 0, size - 1)
         result = (result[..., None] * size + places[:, :, None, :]).reshape(
-            n, count, result.shape[2] * each.shape[2]
+            n, count, result.shape[-1] * each.shape[-1]
         )
     return result
 

@@ -34,7 +34,7 @@ def row_sums(x):
 
 def _less_largest(x):
     """The rows of a matrix less their largest elements."""
-    largest = np.maximum.reduce(x, 1, None, None, True)
+    largest = np.maximum.reduce(x, 1, keepdims=True)
     n = x.shape[1]
     return np.subtract(x, largest.repeat(n, 1) if n <= SHORT else largest)
 
