@@ -160,6 +160,11 @@ def _dead_end(t: Tensor) -> AccumulateGrad:
     return edge
 
 
+def is_dead_end(t: Tensor) -> bool:
+    """Whether a tensor is a view made under no_grad, whose cotangents are dropped."""
+    return getattr(t._e, "leaf", None) is _nobody
+
+
 def _nobody() -> None:
     """What stands for the leaf of a dead end."""
 

@@ -13,6 +13,7 @@ from ..core.paths import nodes_below
 from ..core.storage import owner
 from ..core.tape import AccumulateGrad, Node, grad_mode, node_and_number
 from ..core.tensor import Tensor, base_of, edge_of
+from ..core.views import is_dead_end
 from .causes import forward_is_bad, short
 from .notes import cut_of, leaves_below
 from .paths import entries, keys_below, no_path
@@ -135,7 +136,7 @@ class _Inquiry:
             edge = edge_of(x)
         except RuntimeError as error:
             return Reason("unknown", str(error).partition("\n")[0])
-        if edge is None:
+        if edge is None or is_dead_end(x):
             return self._constant(x)
         if self.losses is None:
             return _without_loss(x, edge)

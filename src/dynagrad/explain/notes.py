@@ -26,6 +26,7 @@ from ..core.tape import (
     node_and_number,
 )
 from ..core.tensor import Tensor, base_of, edge_of
+from ..core.views import is_dead_end
 from ..core.watch import Watcher, enter, leave
 from .reason import Place, place_of
 
@@ -140,7 +141,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 def _edge_below(t: Tensor) -> Any:
     """The edge of a tensor, or of what it shows where it is a view made under no_grad."""
     edge, base = edge_of(t), base_of(t)
-    if edge is None and base is not None and cut_of(t) is None:
+    if base is not None and (is_dead_end(t) or (edge is None and cut_of(t) is None)):
         return edge_of(base)
     return edge
 
