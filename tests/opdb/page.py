@@ -12,9 +12,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import types
 from collections import defaultdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -69,8 +69,15 @@ SPACES = (
 )
 
 
+#: what counts as a function or method of the public surface
+FUNCTIONS = (
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType),
+    *(types.GetSetDescriptorType, property),
+)
+
+
 def missing_names(space: str) -> tuple[list[str], int]:
-    """PyTorch's public functions and classes at a path that lack a counterpart, and their count."""
+    """PyTorch's public functions at a path that lack a counterpart here, and their count."""
     theirs: Any = torch
     for part in filter(None, space.split(".")):
         theirs = getattr(theirs, part)
@@ -78,10 +85,8 @@ def missing_names(space: str) -> tuple[list[str], int]:
     names = [
         name
         for name in public
-        if name[0] != "_" and not isinstance(getattr(theirs, name, None), ModuleType)
+        if name[0] != "_" and isinstance(getattr(theirs, name, None), FUNCTIONS)
     ]
-    if space == "":
-        names = [n for n in names if not (n[0].isupper() and n.endswith(("Type", "Storage")))]
     lacking = []
     for name in sorted(set(names)):
         try:
