@@ -462,7 +462,10 @@ def _sum_out(x, labels, others, output):
     )
     if not lonely:
         return x, labels
-    return np.add.reduce(x, lonely, out=...), [n for i, n in enumerate(labels) if i not in lonely]
+    # NumPy's own choice for small unsigned integers is an unsigned sum.
+    dtype = np.int64 if x.dtype.kind in "biu" else None
+    summed = np.add.reduce(x, lonely, dtype=dtype, out=...)
+    return summed, [n for i, n in enumerate(labels) if i not in lonely]
 
 
 def _einsum_vjp(g, xs, *, inputs, output, needs):
