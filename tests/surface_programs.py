@@ -288,6 +288,9 @@ class Pair:
         if step.table != "writing":
             return self.is_settled(step, x, y, z)
         memory = x.untyped_storage().data_ptr()
+        # What `.data` shows is written behind the graph's back: no promise says what is used then.
+        if any(p.text == "x.data" for p in self.done) and not x.requires_grad:
+            return False
         # The order in which overlapping operands are read and written is that of PyTorch's loops.
         if any(o is not x and o.untyped_storage().data_ptr() == memory for o in (y, z)):
             return False
@@ -442,6 +445,9 @@ class Pair:
         side = Side(torch)
         with torch.autograd.graph.allow_mutation_on_saved_tensors():
             for step in self.done:
+                written = side.pool[step.a % len(side.pool)]
+                if step.table == "writing" and written.dtype not in DIFFERENTIABLE:
+                    return RuntimeError("PyTorch keeps no copy of saved integers")
                 found = side.run(step)
                 for t in [] if isinstance(found, Exception) else found:
                     if isinstance(t, torch.Tensor) and side.lacks(t):
