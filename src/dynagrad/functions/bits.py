@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, integers_only, of_operands, of_tensors
 from .nodes import node
-from .quick import behind, of_two
+from .quick import pairwise
 
 __all__ = [
     "bitwise_and",
@@ -40,45 +40,21 @@ def _bits(cls, name, input, other, out):
     return of_operands(cls, name, (input, other), out)
 
 
+@pairwise(And, kinds="biu")
 def bitwise_and(input, other, *, out=None):
     """The bits set in both; the logical and of bool tensors."""
-    if out is None:
-        result = of_two(And, input, other, kinds="biu")
-        if result is not None:
-            return result
-    return _bitwise_and(input, other, out=out)
-
-
-@behind(bitwise_and)
-def _bitwise_and(input, other, *, out=None):
     return _bits(And, "bitwise_and", input, other, out)
 
 
+@pairwise(Or, kinds="biu")
 def bitwise_or(input, other, *, out=None):
     """The bits set in either; the logical or of bool tensors."""
-    if out is None:
-        result = of_two(Or, input, other, kinds="biu")
-        if result is not None:
-            return result
-    return _bitwise_or(input, other, out=out)
-
-
-@behind(bitwise_or)
-def _bitwise_or(input, other, *, out=None):
     return _bits(Or, "bitwise_or", input, other, out)
 
 
+@pairwise(Xor, kinds="biu")
 def bitwise_xor(input, other, *, out=None):
     """The bits set in exactly one; the logical xor of bool tensors."""
-    if out is None:
-        result = of_two(Xor, input, other, kinds="biu")
-        if result is not None:
-            return result
-    return _bitwise_xor(input, other, out=out)
-
-
-@behind(bitwise_xor)
-def _bitwise_xor(input, other, *, out=None):
     return _bits(Xor, "bitwise_xor", input, other, out)
 
 

@@ -11,15 +11,15 @@ from ..core.complaints import legacy_name, not_a_tensor
 from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, quietly
-from ..core.tape import Node, caller, node_class, tick
+from ..core.tape import Node, caller, tick
 from ..core.tensor import Tensor, edge_of, family_of, wrap
 from ..core.views import inplace, view
 from ..core.watch import PLAIN, overriding
 from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.elementwise import is_half
-from ..ops.rule import RULES
 from .arguments import check_expands, check_scalar_type, no_kernel, no_such_dim
+from .nodes import node
 from .shortcut import direct_of, shortcut
 
 __all__ = [
@@ -36,26 +36,26 @@ __all__ = [
     "vdot",
 ]
 
-Dot = node_class("DotBackward0", RULES[np.matmul])
-Mv = node_class("MvBackward0", RULES[np.matmul])
-Bmm = node_class("BmmBackward0", RULES[np.matmul])
-Squeeze = node_class("SqueezeBackward4", RULES[np.matmul])
-Batched = node_class("UnsafeViewBackward0", RULES[np.matmul])
-Folded = node_class("CloneBackward0", RULES[np.matmul])
+Dot = node("DotBackward0", np.matmul)
+Mv = node("MvBackward0", np.matmul)
+Bmm = node("BmmBackward0", np.matmul)
+Squeeze = node("SqueezeBackward4", np.matmul)
+Batched = node("UnsafeViewBackward0", np.matmul)
+Folded = node("CloneBackward0", np.matmul)
 #: the same nodes for floats of 16 bits, of which NumPy makes no products as PyTorch does
 IN_SINGLE = {
-    cls: node_class(cls.__name__, RULES[ops.matmul_in_single])
+    cls: node(cls.__name__, ops.matmul_in_single)
     for cls in (Dot, Mv, Bmm, Squeeze, Batched, Folded)
 }
-Vdot = node_class("VdotBackward0", RULES[ops.vdot])
-Mm = node_class("MmBackward0", RULES[ops.mm])
-Addmm = node_class("AddmmBackward0", RULES[ops.addmm])
-Baddbmm = node_class("BaddbmmBackward0", RULES[ops.addmm])
-Addmv = node_class("AddmvBackward0", RULES[ops.addmv])
-Addbmm = node_class("AddbmmBackward0", RULES[ops.addbmm])
-Addr = node_class("AddrBackward0", RULES[ops.addr])
-View = node_class("ViewBackward0", RULES[shapes.reshape])
-UnsafeView = node_class("UnsafeViewBackward0", RULES[shapes.reshape])
+Vdot = node("VdotBackward0", ops.vdot)
+Mm = node("MmBackward0", ops.mm)
+Addmm = node("AddmmBackward0", ops.addmm)
+Baddbmm = node("BaddbmmBackward0", ops.addmm)
+Addmv = node("AddmvBackward0", ops.addmv)
+Addbmm = node("AddbmmBackward0", ops.addbmm)
+Addr = node("AddrBackward0", ops.addr)
+View = node("ViewBackward0", shapes.reshape)
+UnsafeView = node("UnsafeViewBackward0", shapes.reshape)
 NO_FLIP = (False, False)
 NO_PROMOTION = "Products do not promote: convert one operand, as in x.to(y.dtype)."
 

@@ -16,13 +16,12 @@ from ..core.dtype import bfloat16 as BFLOAT16
 from ..core.dtype import dtype as Dtype
 from ..core.dtype import result_type as common_type
 from ..core.overrides import overridable
-from ..core.tape import Node, node_class
+from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_ as write_copy
 from ..core.views import write, written
 from ..core.watch import PLAIN
 from ..ops import conversion as ops
-from ..ops.rule import RULES
 from .arguments import tensor as need_tensor
 from .factory import (
     axes_of,
@@ -33,6 +32,7 @@ from .factory import (
     type_of,
     warn_of_lost_part,
 )
+from .nodes import node
 from .shortcut import direct, made, shortcut, untracked
 
 __all__ = [
@@ -45,13 +45,13 @@ __all__ = [
     "zero_",
 ]
 
-Clone = node_class("CloneBackward0", RULES[ops.clone])
-ToCopy = node_class("ToCopyBackward0", RULES[ops.to_copy])
-Fill = node_class("FillBackward0", RULES[ops.discard])
-FillByTensor = node_class("FillBackward1", RULES[ops.fill])
-FillInPlace = node_class("FillBackward2", RULES[ops.discard])
-FillInPlaceByTensor = node_class("FillBackward3", RULES[ops.fill])
-Zero = node_class("ZeroBackward0", RULES[ops.discard])
+Clone = node("CloneBackward0", ops.clone)
+ToCopy = node("ToCopyBackward0", ops.to_copy)
+Fill = node("FillBackward0", ops.discard)
+FillByTensor = node("FillBackward1", ops.fill)
+FillInPlace = node("FillBackward2", ops.discard)
+FillInPlaceByTensor = node("FillBackward3", ops.fill)
+Zero = node("ZeroBackward0", ops.discard)
 
 # --- to other dtypes -------------------------------------------------------------------------
 

@@ -8,16 +8,15 @@ from ..core.apply import apply
 from ..core.dtype import FLOATING, category, numpy_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import cumulative as ops
-from ..ops.rule import RULES
 from ..ops.shape import copy
 from .arguments import no_kernel, numpy_names, one_dim, tensor
 from .elementwise import sub
 from .extremes import check_ordered, put_pair
 from .joining import cat
+from .nodes import node
 from .parts import narrow
 from .reduction import converted, of_dtype
 from .return_types import return_type
@@ -32,12 +31,12 @@ __all__ = [
     "logcumsumexp",
 ]
 
-Cumsum = node_class("CumsumBackward0", RULES[ops.cumsum])
-Cumprod = node_class("CumprodBackward0", RULES[ops.cumprod])
-Logcumsumexp = node_class("LogcumsumexpBackward0", RULES[ops.logcumsumexp])
-Cummax = node_class("CummaxBackward0", RULES[ops.cummax])
-Cummin = node_class("CumminBackward0", RULES[ops.cummin])
-Copies = node_class("CopyBackwards", RULES[copy])
+Cumsum = node("CumsumBackward0", ops.cumsum)
+Cumprod = node("CumprodBackward0", ops.cumprod)
+Logcumsumexp = node("LogcumsumexpBackward0", ops.logcumsumexp)
+Cummax = node("CummaxBackward0", ops.cummax)
+Cummin = node("CumminBackward0", ops.cummin)
+Copies = node("CopyBackwards", copy)
 
 CummaxResult = return_type("cummax", "values", "indices")
 CumminResult = return_type("cummin", "values", "indices")

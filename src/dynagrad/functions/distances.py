@@ -8,18 +8,17 @@ import numpy as np
 from ..core.apply import apply
 from ..core.complaints import broadcast_error, legacy_name, type_name
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import distances as ops
-from ..ops.rule import RULES
 from . import shape
 from .arguments import check_scalar_type, no_kernel, tensor
+from .nodes import node
 
 __all__ = ["cdist", "pdist"]
 
-Cdist = node_class("CdistBackward0", RULES[ops.cdist])
-EuclideanDist = node_class("EuclideanDistBackward0", RULES[ops.euclidean_dist])
-Pdist = node_class("PdistBackward0", RULES[ops.pdist])
+Cdist = node("CdistBackward0", ops.cdist)
+EuclideanDist = node("EuclideanDistBackward0", ops.euclidean_dist)
+Pdist = node("PdistBackward0", ops.pdist)
 
 IF_NECESSARY = "use_mm_for_euclid_dist_if_necessary"
 MODES = (IF_NECESSARY, "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")

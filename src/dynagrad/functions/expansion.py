@@ -7,11 +7,10 @@ import numpy as np
 from ..core.complaints import broadcast_error, legacy_name
 from ..core.dtype import Size
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import shape as ops
-from ..ops.rule import RULES
 from .arguments import check_expands, sizes, tensor
+from .nodes import node
 from .reduction import sum as total
 from .shape import plain_sizes, view, view_by
 
@@ -21,7 +20,7 @@ __all__ = [
     "broadcast_to",
 ]
 
-Expand = node_class("ExpandBackward0", RULES[ops.broadcast_to])
+Expand = node("ExpandBackward0", ops.broadcast_to)
 
 
 @overridable

@@ -10,12 +10,12 @@ from ..core.complaints import type_name
 from ..core.dtype import BOOL, COMPLEX, category
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
 from ..ops import extremes as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, no_kernel, numpy_names, one_dim, tensor, truth
+from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .selection import maximum, minimum
@@ -31,13 +31,13 @@ __all__ = [
     "min",
 ]
 
-MaxAll = node_class("MaxBackward1", RULES[ops.maximum_of])
-MinAll = node_class("MinBackward1", RULES[ops.minimum_of])
-MaxAlong = node_class("MaxBackward0", RULES[ops.max_along])
-MinAlong = node_class("MinBackward0", RULES[ops.min_along])
-Amax = node_class("AmaxBackward0", RULES[ops.amax_over])
-Amin = node_class("AminBackward0", RULES[ops.amin_over])
-Aminmax = node_class("AminmaxBackward0", RULES[ops.aminmax_over])
+MaxAll = node("MaxBackward1", ops.maximum_of)
+MinAll = node("MinBackward1", ops.minimum_of)
+MaxAlong = node("MaxBackward0", ops.max_along)
+MinAlong = node("MinBackward0", ops.min_along)
+Amax = node("AmaxBackward0", ops.amax_over)
+Amin = node("AminBackward0", ops.amin_over)
+Aminmax = node("AminmaxBackward0", ops.aminmax_over)
 
 MaxResult = return_type("max", "values", "indices")
 MinResult = return_type("min", "values", "indices")

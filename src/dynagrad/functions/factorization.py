@@ -8,10 +8,8 @@ from ..core.apply import apply
 from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import factorization as ops
-from ..ops.rule import RULES
 from ..ops.triangular import column_major
 from . import shape
 from .arguments import tensor
@@ -25,21 +23,22 @@ from .matrices import (
     put_all,
     two_dims,
 )
+from .nodes import node
 from .return_types import return_type
 from .triangular import check_pair
 
-Cholesky = node_class("LinalgCholeskyExBackward0", RULES[ops.cholesky])
-OlderCholesky = node_class("CholeskyBackward0", RULES[ops.cholesky])
-CholeskyInfo = node_class("CholeskyInfo", RULES[ops.cholesky_info])
-CholeskySolve = node_class("CholeskySolveBackward0", RULES[ops.cholesky_solve])
-CholeskyInverse = node_class("CholeskyInverseBackward0", RULES[ops.cholesky_inverse])
-Qr = node_class("LinalgQrBackward0", RULES[ops.qr])
-Geqrf = node_class("Geqrf", RULES[ops.geqrf])
-Householder = node_class("LinalgHouseholderProductBackward0", RULES[ops.reflect])
-Ormqr = node_class("OrmqrBackward0", RULES[ops.reflect])
-AsColumns = node_class("OrmqrBackward0", RULES[column_major])
-LdlFactor = node_class("LdlFactor", RULES[ops.ldl_factor])
-LdlSolve = node_class("LdlSolve", RULES[ops.ldl_solve])
+Cholesky = node("LinalgCholeskyExBackward0", ops.cholesky)
+OlderCholesky = node("CholeskyBackward0", ops.cholesky)
+CholeskyInfo = node("CholeskyInfo", ops.cholesky_info)
+CholeskySolve = node("CholeskySolveBackward0", ops.cholesky_solve)
+CholeskyInverse = node("CholeskyInverseBackward0", ops.cholesky_inverse)
+Qr = node("LinalgQrBackward0", ops.qr)
+Geqrf = node("Geqrf", ops.geqrf)
+Householder = node("LinalgHouseholderProductBackward0", ops.reflect)
+Ormqr = node("OrmqrBackward0", ops.reflect)
+AsColumns = node("OrmqrBackward0", column_major)
+LdlFactor = node("LdlFactor", ops.ldl_factor)
+LdlSolve = node("LdlSolve", ops.ldl_solve)
 
 CholeskyExResult = return_type("linalg_cholesky_ex", "L", "info")
 QrResult = return_type("linalg_qr", "Q", "R")

@@ -9,18 +9,17 @@ from numpy import ndarray
 from ..core.apply import apply, scalar
 from ..core.complaints import broadcast_error, legacy_name
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
 from ..ops.cumulative import cumsum
 from ..ops.elementwise import where
-from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
 from . import shape
 from .arguments import bounds, c_name, c_type, fixed, kept, one_dim, settled, tensor, write_same
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
+from .nodes import node
 from .parts import slice_by
 from .shortcut import direct_of, shortcut, within
 
@@ -39,20 +38,20 @@ __all__ = [
     "take",
 ]
 
-IndexSelect = node_class("IndexSelectBackward0", RULES[ops.index])
-Take = node_class("TakeBackward0", RULES[ops.index])
-MaskedSelect = node_class("MaskedSelectBackward0", RULES[ops.index])
-IndexAdd = node_class("IndexAddBackward0", RULES[ops.put])
-IndexCopy = node_class("IndexCopyBackward0", RULES[ops.put])
-IndexFill0 = node_class("IndexFillBackward0", RULES[ops.put])
-IndexFill1 = node_class("IndexFillBackward1", RULES[ops.put])
-IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
-Put = node_class("PutBackward0", RULES[ops.put])
-Where = node_class("WhereBackward0", RULES[where])
+IndexSelect = node("IndexSelectBackward0", ops.index)
+Take = node("TakeBackward0", ops.index)
+MaskedSelect = node("MaskedSelectBackward0", ops.index)
+IndexAdd = node("IndexAddBackward0", ops.put)
+IndexCopy = node("IndexCopyBackward0", ops.put)
+IndexFill0 = node("IndexFillBackward0", ops.put)
+IndexFill1 = node("IndexFillBackward1", ops.put)
+IndexPut = node("IndexPutBackward0", ops.put)
+Put = node("PutBackward0", ops.put)
+Where = node("WhereBackward0", where)
 INT64 = np.dtype("int64")
-MaskedScatter = node_class("MaskedScatterBackward0", RULES[ops.put])
-MaskedFill0 = node_class("MaskedFillBackward0", RULES[ops.fill_where])
-MaskedFill1 = node_class("MaskedFillBackward1", RULES[ops.fill_where])
+MaskedScatter = node("MaskedScatterBackward0", ops.put)
+MaskedFill0 = node("MaskedFillBackward0", ops.fill_where)
+MaskedFill1 = node("MaskedFillBackward1", ops.fill_where)
 
 
 # --- along a dimension ------------------------------------------------------------------------

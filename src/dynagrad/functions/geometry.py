@@ -11,12 +11,12 @@ from ..core.carriers.carrier import Carrier, here
 from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, offset_of, owner, strides_of
-from ..core.tape import AccumulateGrad, Meta, node_class
+from ..core.tape import AccumulateGrad, Meta
 from ..core.tensor import Tensor, edge_of, family_of, record
 from ..core.views import check_inplace
 from ..ops import shape as ops
-from ..ops.rule import RULES
 from .arguments import many_dims, one_dim, sizes, tensor
+from .nodes import node
 from .parts import check_window, row_strides
 
 __all__ = [
@@ -177,13 +177,13 @@ def storage(self: Tensor) -> TypedStorage:
 
 # --- in place ---------------------------------------------------------------------------------
 
-T1 = node_class("TBackward1", RULES[ops.transpose])
-Transpose1 = node_class("TransposeBackward1", RULES[ops.transpose])
-Unsqueeze1 = node_class("UnsqueezeBackward1", RULES[ops.unsqueeze])
-Squeeze3 = node_class("SqueezeBackward3", RULES[ops.reshape])
-Squeeze4 = node_class("SqueezeBackward4", RULES[ops.reshape])
-Squeeze5 = node_class("SqueezeBackward5", RULES[ops.reshape])
-AsStrided1 = node_class("AsStridedBackward1", RULES[ops.as_strided])
+T1 = node("TBackward1", ops.transpose)
+Transpose1 = node("TransposeBackward1", ops.transpose)
+Unsqueeze1 = node("UnsqueezeBackward1", ops.unsqueeze)
+Squeeze3 = node("SqueezeBackward3", ops.reshape)
+Squeeze4 = node("SqueezeBackward4", ops.reshape)
+Squeeze5 = node("SqueezeBackward5", ops.reshape)
+AsStrided1 = node("AsStridedBackward1", ops.as_strided)
 
 new = object.__new__
 

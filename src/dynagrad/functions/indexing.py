@@ -16,27 +16,26 @@ from ..core.carriers.carrier import joined
 from ..core.carriers.memory import store
 from ..core.complaints import legacy_name
 from ..core.overrides import ask_overrides
-from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import check_inplace, copy_, inplace, write, written
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
 from ..ops.elementwise import where
-from ..ops.rule import RULES
 from .arguments import ARRAYS, bounds, c_type, check_expands, kept, settled
 from .conversion import fill_
 from .expansion import expand
+from .nodes import node
 from .shape import view as shape_view
 from .shortcut import INT64, made, untracked
 
-Alias = node_class("AliasBackward0", RULES[ops.getitem])
-Select = node_class("SelectBackward0", RULES[ops.getitem])
-Slice = node_class("SliceBackward0", RULES[ops.getitem])
-Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.getitem])
-Index = node_class("IndexBackward0", RULES[ops.index])
-FillWhere = node_class("MaskedFillBackward1", RULES[ops.fill_where])
-IndexPut = node_class("IndexPutBackward0", RULES[ops.put])
+Alias = node("AliasBackward0", ops.getitem)
+Select = node("SelectBackward0", ops.getitem)
+Slice = node("SliceBackward0", ops.getitem)
+Unsqueeze = node("UnsqueezeBackward0", ops.getitem)
+Index = node("IndexBackward0", ops.index)
+FillWhere = node("MaskedFillBackward1", ops.fill_where)
+IndexPut = node("IndexPutBackward0", ops.put)
 BOOL = np.dtype("bool")
 _MASK_UNDER_VMAP = (
     "vmap: We do not support batching operators that can support dynamic shape. Attempting to "

@@ -9,16 +9,16 @@ from ..core.apply import apply, promoted, recording
 from ..core.complaints import type_name
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tape import Meta, node_class
+from ..core.tape import Meta
 from ..core.tensor import Tensor, edge_of, record, wrap
 from ..core.watch import PLAIN
 from ..ops import indexing
 from ..ops import joining as ops
-from ..ops.rule import RULES
 from . import shape
 from .arguments import apart, one_dim, tensor
 from .expansion import expand
 from .factory import warn_once
+from .nodes import node
 from .shortcut import made, shortcut
 
 __all__ = [
@@ -37,10 +37,10 @@ __all__ = [
     "vstack",
 ]
 
-Cat = node_class("CatBackward0", RULES[ops.cat])
-Stack = node_class("StackBackward0", RULES[ops.stack])
-BlockDiag = node_class("BlockDiagBackward0", RULES[ops.block_diag])
-Chosen = node_class("MaskedSelectBackward0", RULES[indexing.index])
+Cat = node("CatBackward0", ops.cat)
+Stack = node("StackBackward0", ops.stack)
+BlockDiag = node("BlockDiagBackward0", ops.block_diag)
+Chosen = node("MaskedSelectBackward0", indexing.index)
 
 new = object.__new__
 

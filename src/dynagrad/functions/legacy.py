@@ -10,15 +10,14 @@ import numpy as np
 from ..core import dtype as dtypes
 from ..core.dtype import Size, from_numpy_dtype, set_default_dtype
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, new, wrap
 from ..core.views import detached, view
 from ..ops.conversion import alias
-from ..ops.rule import RULES
 from .arguments import one_size
 from .conversion import get_dtype_name, to
 from .factory import check_options, default_float, need_gradients, shape_of, warn_once
 from .from_data import array_of
+from .nodes import node
 
 __all__ = [
     "BFloat16Tensor",
@@ -34,7 +33,7 @@ __all__ = [
     "set_default_tensor_type",
 ]
 
-Alias = node_class("AliasBackward0", RULES[alias])
+Alias = node("AliasBackward0", alias)
 
 
 def _constructed(args: tuple, d: np.dtype, strict: bool) -> Tensor:

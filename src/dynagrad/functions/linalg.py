@@ -11,13 +11,11 @@ from ..core.apply import apply, promoted
 from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import copy_
 from ..ops import linalg as ops
 from ..ops import shape as shapes
 from ..ops.elementwise import where
-from ..ops.rule import RULES
 from . import elementwise, joining, parts, shape, transcendental
 from . import reduction as reductions
 from .arguments import bounds, many_dims, tensor, whole
@@ -34,13 +32,14 @@ from .matrices import (
     same_dtype,
     two_dims,
 )
+from .nodes import node
 from .return_types import return_type
 
-Inv = node_class("LinalgInvExBackward0", RULES[ops.inverse])
-Det = node_class("LinalgDetBackward0", RULES[ops.det])
-Slogdet = node_class("LinalgSlogdetBackward0", RULES[ops.slogdet])
-Solve = node_class("LinalgSolveExBackward0", RULES[ops.solve])
-Clone = node_class("CloneBackward0", RULES[shapes.copy])
+Inv = node("LinalgInvExBackward0", ops.inverse)
+Det = node("LinalgDetBackward0", ops.det)
+Slogdet = node("LinalgSlogdetBackward0", ops.slogdet)
+Solve = node("LinalgSolveExBackward0", ops.solve)
+Clone = node("CloneBackward0", shapes.copy)
 
 InvExResult = return_type("linalg_inv_ex", "inverse", "info")
 SlogdetResult = return_type("linalg_slogdet", "sign", "logabsdet")

@@ -8,11 +8,9 @@ import numpy as np
 from ..core.apply import apply
 from ..core.complaints import legacy_name
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import detached
 from ..ops import lu as ops
-from ..ops.rule import RULES
 from . import shape
 from .arguments import bounds, tensor
 from .matrices import (
@@ -25,13 +23,14 @@ from .matrices import (
     same_dtype,
     two_dims,
 )
+from .nodes import node
 from .return_types import return_type
 
-LuFactor = node_class("LinalgLuFactorExBackward0", RULES[ops.lu_factor])
-Lu = node_class("LinalgLuBackward0", RULES[ops.lu])
-LuSolve = node_class("LinalgLuSolveBackward0", RULES[ops.lu_solve])
-LuUnpack = node_class("LuUnpackBackward0", RULES[ops.triangles])
-Permutation = node_class("Permutation", RULES[ops.permutation])
+LuFactor = node("LinalgLuFactorExBackward0", ops.lu_factor)
+Lu = node("LinalgLuBackward0", ops.lu)
+LuSolve = node("LinalgLuSolveBackward0", ops.lu_solve)
+LuUnpack = node("LuUnpackBackward0", ops.triangles)
+Permutation = node("Permutation", ops.permutation)
 
 LuResult = return_type("linalg_lu", "P", "L", "U")
 LuFactorResult = return_type("linalg_lu_factor", "LU", "pivots")

@@ -13,14 +13,13 @@ from ..core.carriers.carrier import Carrier
 from ..core.complaints import legacy_name, refuse_out
 from ..core.dtype import FLOATING, category
 from ..core.out import resize_out, write_out
-from ..core.tape import node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..ops import lu as ops
-from ..ops.rule import RULES
 from ..ops.triangular import columns, lies_by_columns
 from .arguments import bounds, innermost, no_kernel, tensor
+from .nodes import node
 
-ZeroPivot = node_class("ZeroPivot", RULES[ops.zero_pivot])
+ZeroPivot = node("ZeroPivot", ops.zero_pivot)
 
 
 class LinAlgError(RuntimeError):

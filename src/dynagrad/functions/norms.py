@@ -8,12 +8,11 @@ from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category, numpy_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..ops import norms as ops
-from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, tensor, truth
 from .later import loaded
+from .nodes import node
 from .shortcut import direct, shortcut
 
 __all__ = [
@@ -21,8 +20,8 @@ __all__ = [
     "norm",
 ]
 
-VectorNorm = node_class("LinalgVectorNormBackward0", RULES[ops.vector_norm])
-Dist = node_class("DistBackward0", RULES[ops.dist])
+VectorNorm = node("LinalgVectorNormBackward0", ops.vector_norm)
+Dist = node("DistBackward0", ops.dist)
 
 
 def vector_norm(x: Tensor, p: float, dim: Any, keepdim: bool, dtype: Any) -> Tensor:

@@ -8,14 +8,13 @@ import numpy as np
 from ..core.apply import apply, to_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, offset_of, owner, strides_of
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import as_strided_view
 from ..ops import shape
 from ..ops.layout import empty_like
-from ..ops.rule import RULES
 from .arguments import one_dim, sizes, tensor, whole, write_same
 from .conversion import fill_
+from .nodes import node
 from .shape import view_by
 
 __all__ = [
@@ -29,10 +28,10 @@ __all__ = [
     "slice_scatter",
 ]
 
-Slice = node_class("SliceBackward0", RULES[shape.sliced])
-Select = node_class("SelectBackward0", RULES[shape.select])
-Diagonal = node_class("DiagonalBackward0", RULES[shape.diagonal])
-Unfold = node_class("UnfoldBackward0", RULES[shape.unfold])
+Slice = node("SliceBackward0", shape.sliced)
+Select = node("SelectBackward0", shape.select)
+Diagonal = node("DiagonalBackward0", shape.diagonal)
+Unfold = node("UnfoldBackward0", shape.unfold)
 
 
 @overridable
@@ -120,7 +119,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return view_by(Unfold, input, axis=axis, size=size, step=step)
 
 
-UnfoldNumber = node_class("UnfoldBackward0", RULES[shape.reshape])
+UnfoldNumber = node("UnfoldBackward0", shape.reshape)
 
 
 def as_unfolded_number(input: Tensor, size: int) -> Tensor:
@@ -187,10 +186,10 @@ def row_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 # --- copies with a part replaced --------------------------------------------------------------
 
-SelectScatter = node_class("SelectScatterBackward0", RULES[shape.write_strided])
-SliceScatter = node_class("SliceScatterBackward0", RULES[shape.write_strided])
-DiagonalScatter = node_class("DiagonalScatterBackward0", RULES[shape.write_strided])
-AsStridedScatter = node_class("AsStridedScatterBackward0", RULES[shape.write_strided])
+SelectScatter = node("SelectScatterBackward0", shape.write_strided)
+SliceScatter = node("SliceScatterBackward0", shape.write_strided)
+DiagonalScatter = node("DiagonalScatterBackward0", shape.write_strided)
+AsStridedScatter = node("AsStridedScatterBackward0", shape.write_strided)
 
 
 def _replaced(cls: type, name: str, input: Tensor, src: Tensor, part: Callable) -> Tensor:

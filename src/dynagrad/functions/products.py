@@ -9,16 +9,15 @@ from ..core.apply import apply, promoted, to_dtype
 from ..core.complaints import broadcast_error
 from ..core.overrides import overridable
 from ..core.quiet import warn
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import view
 from ..core.watch import PLAIN
 from ..ops import contraction as ops
 from ..ops import shape as shapes
-from ..ops.rule import RULES
 from . import elementwise
 from .arguments import check_scalar_type, one_dim
 from .contraction import NO_PROMOTION, View, dot, mm, mv, put, tensors
+from .nodes import node
 from .reduction import sum as total
 from .shortcut import made, shortcut, untracked
 
@@ -34,14 +33,14 @@ __all__ = [
     "trace",
 ]
 
-Einsum = node_class("ViewBackward0", RULES[ops.einsum])
-EinsumMul = node_class("MulBackward0", RULES[ops.einsum])
-EinsumSum = node_class("SumBackward1", RULES[ops.einsum])
-Permute = node_class("PermuteBackward0", RULES[ops.diagonals])
-Cross = node_class("LinalgCrossBackward0", RULES[ops.cross])
-Trace = node_class("TraceBackward0", RULES[ops.trace])
-UnsafeView = node_class("UnsafeViewBackward0", RULES[shapes.reshape])
-PermuteDims = node_class("PermuteBackward0", RULES[shapes.transpose])
+Einsum = node("ViewBackward0", ops.einsum)
+EinsumMul = node("MulBackward0", ops.einsum)
+EinsumSum = node("SumBackward1", ops.einsum)
+Permute = node("PermuteBackward0", ops.diagonals)
+Cross = node("LinalgCrossBackward0", ops.cross)
+Trace = node("TraceBackward0", ops.trace)
+UnsafeView = node("UnsafeViewBackward0", shapes.reshape)
+PermuteDims = node("PermuteBackward0", shapes.transpose)
 
 #: stands for `...` among the labels of an operand
 ELLIPSIS = -1

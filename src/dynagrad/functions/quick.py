@@ -7,6 +7,7 @@ a view's news or another order in memory is left to `apply`.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar
 
 from numpy import ndarray
@@ -75,6 +76,24 @@ def of_two(
             r = compute(rule, [a, b], kw)
         return made(r)
     return apply(cls, x, y, **kw)
+
+
+def pairwise(cls: type[Node], kinds: str) -> Callable[[F], F]:
+    """Ask `of_two` before the general function of two operands below."""
+
+    def decorate(general: F) -> F:
+        @wraps(general)
+        def public(input, other, *, out=None):
+            if out is None:
+                result = of_two(cls, input, other, kinds=kinds)
+                if result is not None:
+                    return result
+            return half(input, other, out=out)
+
+        half = behind(public)(general)
+        return public  # pyright: ignore[reportReturnType]
+
+    return decorate
 
 
 def of_three(

@@ -17,13 +17,14 @@ from ..core.dtype import COMPLEX, FLOATING, category, number_dtype, numpy_dtype
 from ..core.out import check_cast, write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, compute, warn
-from ..core.tape import LIBRARY, Meta, caller, node_class, tick
+from ..core.tape import LIBRARY, Meta, caller, tick
 from ..core.tensor import Tensor, edge_of, sync, wrap
 from ..core.watch import PLAIN
 from ..ops import reduction as ops
 from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .elementwise import div
+from .nodes import node
 from .shortcut import direct, made, shortcut
 
 __all__ = [
@@ -73,11 +74,11 @@ def hot_reduction(
     def decorate(stub: Callable) -> Callable[..., Any]:
         name = stub.__name__
         all_of, along = RULES[whole].kernel, RULES[over].kernel
-        all_node = node_class(f"{torch_name}Backward0", RULES[whole])
-        along_node = node_class(f"{torch_name}Backward1", RULES[over])
+        all_node = node(f"{torch_name}Backward0", whole)
+        along_node = node(f"{torch_name}Backward1", over)
         slow_nodes = {
-            (is_all, is_cast): node_class(
-                f"{torch_name}Backward{0 if is_all else 1}", RULES[cast_over if is_cast else over]
+            (is_all, is_cast): node(
+                f"{torch_name}Backward{0 if is_all else 1}", cast_over if is_cast else over
             )
             for is_all in (True, False)
             for is_cast in (True, False)
@@ -218,9 +219,9 @@ def of_dtype(dtype: Any) -> str:
     return "" if dtype is None else ".dtype"
 
 
-Nansum = node_class("NansumBackward0", RULES[ops.nansum_over])
-ProdAll = node_class("ProdBackward0", RULES[ops.product])
-ProdAlong = node_class("ProdBackward1", RULES[ops.product])
+Nansum = node("NansumBackward0", ops.nansum_over)
+ProdAll = node("ProdBackward0", ops.product)
+ProdAlong = node("ProdBackward1", ops.product)
 
 
 def converted(name: str, x: Tensor, dtype: Any, out: Any = None) -> Tensor:
@@ -300,10 +301,10 @@ def prod(input, dim: Any = ..., keepdim=False, *, dtype=None, out=None):
 
 # --- variances ------------------------------------------------------------------------------------
 
-Var = node_class("VarBackward0", RULES[ops.var_over])
-Std = node_class("StdBackward0", RULES[ops.std_over])
-VarMean = node_class("VarMeanBackward0", RULES[ops.var_mean_over])
-StdMean = node_class("StdMeanBackward0", RULES[ops.std_mean_over])
+Var = node("VarBackward0", ops.var_over)
+Std = node("StdBackward0", ops.std_over)
+VarMean = node("VarMeanBackward0", ops.var_mean_over)
+StdMean = node("StdMeanBackward0", ops.std_mean_over)
 
 
 def _short_deviation(cls: Any) -> Callable[..., Any]:
@@ -398,7 +399,7 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=...):
 
 # --- log-sum-exp ----------------------------------------------------------------------------------
 
-Logsumexp = node_class("LogsumexpBackward0", RULES[ops.logsumexp_over])
+Logsumexp = node("LogsumexpBackward0", ops.logsumexp_over)
 
 
 def _short_logsumexp(input, dim, keepdim=False):

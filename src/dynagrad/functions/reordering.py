@@ -7,16 +7,15 @@ import numpy as np
 from ..core.apply import apply
 from ..core.dtype import int64, numpy_dtype
 from ..core.overrides import explained, overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
 from ..ops import indexing
 from ..ops import joining as ops
 from ..ops import shape as shapes
-from ..ops.rule import RULES
 from . import shape
 from .arguments import fixed, many_dims, no_kernel, one_dim, sizes, tensor, write_same
 from .expansion import expand
+from .nodes import node
 
 __all__ = [
     "diag",
@@ -35,15 +34,15 @@ __all__ = [
     "triu_indices",
 ]
 
-Repeat = node_class("RepeatBackward0", RULES[ops.repeat])
-Flip = node_class("FlipBackward0", RULES[ops.flip])
-Roll = node_class("RollBackward0", RULES[ops.roll])
-Rot90 = node_class("Rot90Backward0", RULES[ops.rot90])
-DiagEmbed = node_class("DiagEmbedBackward0", RULES[ops.diag_embed])
-DiagonalCopy = node_class("DiagonalBackward0_copy", RULES[shapes.diagonal_copy])
-Tril = node_class("TrilBackward0", RULES[ops.tril])
-Triu = node_class("TriuBackward0", RULES[ops.triu])
-IndexSelect = node_class("IndexSelectBackward0", RULES[indexing.index])
+Repeat = node("RepeatBackward0", ops.repeat)
+Flip = node("FlipBackward0", ops.flip)
+Roll = node("RollBackward0", ops.roll)
+Rot90 = node("Rot90Backward0", ops.rot90)
+DiagEmbed = node("DiagEmbedBackward0", ops.diag_embed)
+DiagonalCopy = node("DiagonalBackward0_copy", shapes.diagonal_copy)
+Tril = node("TrilBackward0", ops.tril)
+Triu = node("TriuBackward0", ops.triu)
+IndexSelect = node("IndexSelectBackward0", indexing.index)
 
 
 # --- repeating --------------------------------------------------------------------------------

@@ -8,16 +8,15 @@ from numpy import ndarray
 from ..core.apply import apply
 from ..core.complaints import broadcast_error, legacy_name
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, family_of, wrap
 from ..core.views import inplace
 from ..ops import indexing as ops
-from ..ops.rule import RULES
 from ..ops.shape import broadcast_to
 from . import shape
 from .arguments import bounds, kept, one_dim, tensor, write_same
 from .expansion import expand
 from .indexing import number_for
+from .nodes import node
 from .rounding import remainder
 from .shortcut import direct_of, shortcut, within
 
@@ -30,15 +29,15 @@ __all__ = [
     "take_along_dim",
 ]
 
-Gather = node_class("GatherBackward0", RULES[ops.gather])
-Scatter0 = node_class("ScatterBackward0", RULES[ops.scatter])
-Scatter1 = node_class("ScatterBackward1", RULES[ops.scatter])
-ScatterAdd = node_class("ScatterAddBackward0", RULES[ops.scatter_add])
-ScatterSum = node_class("ScatterReduceBackward0", RULES[ops.scatter_add])
-ScatterReduce = node_class("ScatterReduceBackward0", RULES[ops.scatter_reduce])
-IndexReduce = node_class("IndexReduceBackward0", RULES[ops.scatter_reduce])
-ScatterMean = node_class("ScatterReduceBackward0", RULES[ops.scatter_mean])
-IndexMean = node_class("IndexReduceBackward0", RULES[ops.scatter_mean])
+Gather = node("GatherBackward0", ops.gather)
+Scatter0 = node("ScatterBackward0", ops.scatter)
+Scatter1 = node("ScatterBackward1", ops.scatter)
+ScatterAdd = node("ScatterAddBackward0", ops.scatter_add)
+ScatterSum = node("ScatterReduceBackward0", ops.scatter_add)
+ScatterReduce = node("ScatterReduceBackward0", ops.scatter_reduce)
+IndexReduce = node("IndexReduceBackward0", ops.scatter_reduce)
+ScatterMean = node("ScatterReduceBackward0", ops.scatter_mean)
+IndexMean = node("IndexReduceBackward0", ops.scatter_mean)
 
 
 def _index(

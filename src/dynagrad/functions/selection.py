@@ -15,7 +15,7 @@ from ..ops import elementwise as ops
 from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
-from .quick import behind, of_one, of_three, of_two
+from .quick import behind, of_one, of_three, pairwise
 
 __all__ = [
     "clamp",
@@ -50,63 +50,31 @@ def _ordered(name, *inputs):
             )
 
 
+@pairwise(Maximum, kinds="fiub")
 def maximum(input, other, *, out=None):
     """The larger element of two tensors; nan wins. At a tie each side gets half of the gradient."""
-    if out is None:
-        result = of_two(Maximum, input, other, kinds="fiub")
-        if result is not None:
-            return result
-    return _maximum(input, other, out=out)
-
-
-@behind(maximum)
-def _maximum(input, other, *, out=None):
     _ordered("maximum", input, other)
     return of_tensors(Maximum, "maximum", (input, other), out)
 
 
+@pairwise(Minimum, kinds="fiub")
 def minimum(input, other, *, out=None):
     """The smaller element of two tensors; nan wins. At a tie each side gets half of the
     gradient."""
-    if out is None:
-        result = of_two(Minimum, input, other, kinds="fiub")
-        if result is not None:
-            return result
-    return _minimum(input, other, out=out)
-
-
-@behind(minimum)
-def _minimum(input, other, *, out=None):
     _ordered("minimum", input, other)
     return of_tensors(Minimum, "minimum", (input, other), out)
 
 
+@pairwise(Fmax, kinds="fiub")
 def fmax(input, other, *, out=None):
     """The larger element of two tensors; a number wins over nan."""
-    if out is None:
-        result = of_two(Fmax, input, other, kinds="fiub")
-        if result is not None:
-            return result
-    return _fmax(input, other, out=out)
-
-
-@behind(fmax)
-def _fmax(input, other, *, out=None):
     _ordered("fmax", input, other)
     return of_tensors(Fmax, "fmax", (input, other), out)
 
 
+@pairwise(Fmin, kinds="fiub")
 def fmin(input, other, *, out=None):
     """The smaller element of two tensors; a number wins over nan."""
-    if out is None:
-        result = of_two(Fmin, input, other, kinds="fiub")
-        if result is not None:
-            return result
-    return _fmin(input, other, out=out)
-
-
-@behind(fmin)
-def _fmin(input, other, *, out=None):
     _ordered("fmin", input, other)
     return of_tensors(Fmin, "fmin", (input, other), out)
 

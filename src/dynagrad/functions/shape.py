@@ -13,15 +13,14 @@ from ..core.dtype import Size, dtype
 from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.storage import address, owner
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import detached
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding, watched_call, watchers
 from ..ops import shape as ops
-from ..ops.rule import RULES
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
 from .factory import warn_once
+from .nodes import node
 from .shortcut import shortcut
 
 __all__ = [
@@ -44,18 +43,18 @@ __all__ = [
     "unsqueeze",
 ]
 
-View = node_class("ViewBackward0", RULES[ops.reshape])
-ReshapeAlias = node_class("ReshapeAliasBackward0", RULES[ops.reshape])
-UnsafeView = node_class("UnsafeViewBackward0", RULES[ops.reshape])
-Squeeze0 = node_class("SqueezeBackward0", RULES[ops.reshape])
-Squeeze1 = node_class("SqueezeBackward1", RULES[ops.reshape])
-Squeeze2 = node_class("SqueezeBackward2", RULES[ops.reshape])
-Unsqueeze = node_class("UnsqueezeBackward0", RULES[ops.unsqueeze])
-Alias = node_class("AliasBackward0", RULES[ops.reshape])
-Clone = node_class("CloneBackward0", RULES[ops.contiguous])
-Permute = node_class("PermuteBackward0", RULES[ops.transpose])
-Transpose = node_class("TransposeBackward0", RULES[ops.transpose])
-T = node_class("TBackward0", RULES[ops.transpose])
+View = node("ViewBackward0", ops.reshape)
+ReshapeAlias = node("ReshapeAliasBackward0", ops.reshape)
+UnsafeView = node("UnsafeViewBackward0", ops.reshape)
+Squeeze0 = node("SqueezeBackward0", ops.reshape)
+Squeeze1 = node("SqueezeBackward1", ops.reshape)
+Squeeze2 = node("SqueezeBackward2", ops.reshape)
+Unsqueeze = node("UnsqueezeBackward0", ops.unsqueeze)
+Alias = node("AliasBackward0", ops.reshape)
+Clone = node("CloneBackward0", ops.contiguous)
+Permute = node("PermuteBackward0", ops.transpose)
+Transpose = node("TransposeBackward0", ops.transpose)
+T = node("TBackward0", ops.transpose)
 
 
 def view_by(cls: type, x: Tensor, **kw: Any) -> Tensor:

@@ -9,15 +9,14 @@ from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..core.watch import PLAIN
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
-from ..ops.rule import RULES
 from .arguments import apart, bounds, no_kernel, numpy_names, one_dim, tensor, truth, whole
 from .elementwise import add, mul, sub
 from .extremes import check_ordered, check_some, put_pair
+from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .shape import contiguous, view
@@ -42,18 +41,18 @@ __all__ = [
     "unique_consecutive",
 ]
 
-SortPlain = node_class("SortBackward0", RULES[ops.sort])
-SortStable = node_class("SortBackward1", RULES[ops.sort])
-Topk = node_class("TopkBackward0", RULES[ops.topk])
-Kthvalue = node_class("KthvalueBackward0", RULES[ops.kth])
-MedianAll = node_class("MedianBackward0", RULES[ops.median_of])
-MedianAlong = node_class("MedianBackward1", RULES[ops.median_along])
-NanmedianAll = node_class("NanmedianBackward0", RULES[ops.nanmedian_of])
-NanmedianAlong = node_class("NanmedianBackward1", RULES[ops.nanmedian_along])
-Mode = node_class("ModeBackward0", RULES[ops.mode])
-Unique = node_class("Unique2Backward0", RULES[ops.unique])
-UniqueDim = node_class("UniqueDimBackward0", RULES[ops.unique])
-UniqueConsecutive = node_class("UniqueConsecutiveBackward0", RULES[ops.unique_consecutive])
+SortPlain = node("SortBackward0", ops.sort)
+SortStable = node("SortBackward1", ops.sort)
+Topk = node("TopkBackward0", ops.topk)
+Kthvalue = node("KthvalueBackward0", ops.kth)
+MedianAll = node("MedianBackward0", ops.median_of)
+MedianAlong = node("MedianBackward1", ops.median_along)
+NanmedianAll = node("NanmedianBackward0", ops.nanmedian_of)
+NanmedianAlong = node("NanmedianBackward1", ops.nanmedian_along)
+Mode = node("ModeBackward0", ops.mode)
+Unique = node("Unique2Backward0", ops.unique)
+UniqueDim = node("UniqueDimBackward0", ops.unique)
+UniqueConsecutive = node("UniqueConsecutiveBackward0", ops.unique_consecutive)
 
 SortResult = return_type("sort", "values", "indices")
 TopkResult = return_type("topk", "values", "indices")
@@ -225,13 +224,13 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
 
 # --- quantiles ------------------------------------------------------------------------------------
 
-Gather = node_class("GatherBackward0", RULES[indexing.gather])
-Lerp = node_class("LerpBackward1", RULES[elementwise.lerp])
-QuantileScale = node_class("QuantileScale", RULES[ops.quantile_scale])
-View = node_class("ViewBackward0", RULES[shape.reshape])
-Transpose = node_class("TransposeBackward0", RULES[shape.transpose])
-MoveFront = node_class("TransposeBackward1", RULES[shape.transpose])
-Squeeze = node_class("SqueezeBackward4", RULES[shape.reshape])
+Gather = node("GatherBackward0", indexing.gather)
+Lerp = node("LerpBackward1", elementwise.lerp)
+QuantileScale = node("QuantileScale", ops.quantile_scale)
+View = node("ViewBackward0", shape.reshape)
+Transpose = node("TransposeBackward0", shape.transpose)
+MoveFront = node("TransposeBackward1", shape.transpose)
+Squeeze = node("SqueezeBackward4", shape.reshape)
 
 #: which place the rank of a quantile between two elements takes
 _ROUNDING = {

@@ -11,23 +11,22 @@ from ..core.apply import apply, to_dtype
 from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor, wrap
 from ..ops import spectral as ops
-from ..ops.rule import RULES
 from . import shape
 from .arguments import tensor
 from .matrices import LinAlgError, is_differentiated, is_finite, matrices, put, put_all, two_dims
+from .nodes import node
 from .return_types import return_type
 
-Eigh = node_class("LinalgEighBackward0", RULES[ops.eigh])
-Eig = node_class("LinalgEigBackward0", RULES[ops.eig])
-Svd = node_class("LinalgSvdBackward0", RULES[ops.svd])
-OnlyValues = node_class("OnlyValues", RULES[ops.only_values])
-Pinv = node_class("LinalgPinvBackward0", RULES[ops.pinv])
-Rank = node_class("Rank", RULES[ops.matrix_rank])
-Lstsq = node_class("LinalgLstsqBackward0", RULES[ops.lstsq])
-MatrixExp = node_class("LinalgMatrixExpBackward0", RULES[ops.matrix_exp])
+Eigh = node("LinalgEighBackward0", ops.eigh)
+Eig = node("LinalgEigBackward0", ops.eig)
+Svd = node("LinalgSvdBackward0", ops.svd)
+OnlyValues = node("OnlyValues", ops.only_values)
+Pinv = node("LinalgPinvBackward0", ops.pinv)
+Rank = node("Rank", ops.matrix_rank)
+Lstsq = node("LinalgLstsqBackward0", ops.lstsq)
+MatrixExp = node("LinalgMatrixExpBackward0", ops.matrix_exp)
 
 FLOAT32 = np.dtype(np.float32)
 

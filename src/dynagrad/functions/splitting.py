@@ -8,12 +8,11 @@ from numpy import ndarray
 from ..core.apply import apply
 from ..core.complaints import broadcast_error
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..core.tensor import Tensor
 from ..core.views import views
 from ..ops import joining
-from ..ops.rule import RULES
 from .arguments import holds, one_dim, sizes, tensor, whole
+from .nodes import node
 from .parts import slice_by
 
 __all__ = [
@@ -27,10 +26,10 @@ __all__ = [
     "vsplit",
 ]
 
-Flip = node_class("FlipBackward0", RULES[joining.flip])
-Split = node_class("SplitBackward0", RULES[joining.split])
-SplitWithSizes = node_class("SplitWithSizesBackward0", RULES[joining.split])
-Unbind = node_class("UnbindBackward0", RULES[joining.unbind])
+Flip = node("FlipBackward0", joining.flip)
+Split = node("SplitBackward0", joining.split)
+SplitWithSizes = node("SplitWithSizesBackward0", joining.split)
+Unbind = node("UnbindBackward0", joining.unbind)
 
 
 def _parts(cls: type, x: Tensor, **kw: Any) -> tuple[Tensor, ...]:

@@ -3,17 +3,16 @@
 from ..core.apply import apply, promoted
 from ..core.complaints import legacy_name
 from ..core.overrides import overridable
-from ..core.tape import node_class
 from ..ops import triangular as ops
-from ..ops.rule import RULES
 from .arguments import tensor
 from .linalg import turned
 from .matrices import check_equation, computed, matrices, put, put_all
+from .nodes import node
 from .return_types import return_type
 
-SolveTriangular = node_class("LinalgSolveTriangularBackward0", RULES[ops.solve_triangle])
-TriangularSolve = node_class("TriangularSolveBackward0", RULES[ops.solve_triangle])
-Columns = node_class("TriangularSolveBackward0", RULES[ops.column_major])
+SolveTriangular = node("LinalgSolveTriangularBackward0", ops.solve_triangle)
+TriangularSolve = node("TriangularSolveBackward0", ops.solve_triangle)
+Columns = node("TriangularSolveBackward0", ops.column_major)
 
 TriangularResult = return_type("triangular_solve", "solution", "cloned_coefficient")
 

@@ -11,12 +11,11 @@ from ...core.complaints import legacy_name
 from ...core.out import write_out
 from ...core.overrides import ask_overrides, overridable
 from ...core.quiet import WARNED
-from ...core.tape import LIBRARY, Meta, caller, node_class, tick
+from ...core.tape import LIBRARY, Meta, caller, tick
 from ...core.tensor import Tensor, family_of, sync
 from ...core.views import view
 from ...core.watch import PLAIN, overriding
 from ...ops import contraction as ops
-from ...ops.rule import RULES
 from .. import elementwise
 from ..arguments import c_name, check_expands
 from ..contraction import (
@@ -33,15 +32,16 @@ from ..contraction import (
     no_bool,
     tensors,
 )
+from ..nodes import node
 from ..products import einsum
 from ..shortcut import made, untracked
 
 #: the transposition of a weight; its cotangent comes from a product, so it is new memory
-T = node_class("TBackward0", RULES[ops.swap])
+T = node("TBackward0", ops.swap)
 T.fresh = True
-Turn = node_class("TBackward0", RULES[ops.swap])
+Turn = node("TBackward0", ops.swap)
 
-Affine = node_class("AddmmBackward0", RULES[ops.affine])
+Affine = node("AddmmBackward0", ops.affine)
 
 MM = {"flip": (False, True)}
 
