@@ -26,6 +26,7 @@ __all__ = [
     "addbmm",
     "addmm",
     "addmv",
+    "addmv_",
     "addr",
     "baddbmm",
     "bmm",

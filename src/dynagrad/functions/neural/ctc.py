@@ -15,7 +15,7 @@ from ..arguments import no_kernel, settled, tensor
 from ..nodes import node, shown
 from .loss import reduction_of
 
-__all__ = ["ctc_loss"]
+__all__: list[str] = []
 
 Ctc = node("CtcLossBackward0", ops.ctc)
 shown(1, Ctc)

@@ -120,9 +120,12 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     return elementwise.div(x, norm, out=out)
 
 
-def _triplet_checks(anchor: Any, positive: Any, negative: Any, margin: float) -> None:
+def _check_margin(margin: float) -> None:
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
+
+
+def _check_ranks(anchor: Any, positive: Any, negative: Any) -> None:
     ranks = [tensor("triplet_margin_loss", x)._a.ndim for x in (anchor, positive, negative)]
     if len(set(ranks)) > 1:
         raise RuntimeError(
@@ -150,7 +153,22 @@ def triplet_margin_loss(
     swap: the negative's distance is the smaller one of those to anchor and positive.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    _triplet_checks(anchor, positive, negative, margin)
+    _check_margin(margin)
+    return triplet(anchor, positive, negative, margin, p, eps, swap, reduction)
+
+
+def triplet(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float,
+    p: float,
+    eps: float,
+    swap: bool,
+    reduction: str,
+) -> Any:
+    """triplet_margin_loss with any margin."""
+    _check_ranks(anchor, positive, negative)
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
@@ -172,7 +190,8 @@ def triplet_margin_with_distance_loss(
 ):
     """triplet_margin_loss with any function of two tensors as distance."""
     reduction = reduction_of(None, None, reduction)
-    _triplet_checks(anchor, positive, negative, margin)
+    _check_margin(margin)
+    _check_ranks(anchor, positive, negative)
     distance = pairwise_distance if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:

@@ -70,7 +70,8 @@ def embedding(
     """weight[input]: rows of a table (rows, width) by number; row padding_idx gets no gradient.
 
     max_norm: rows with a larger norm are scaled down to it first, in place. scale_grad_by_freq: a
-    row's gradient is divided by the number of its uses. sparse: accepted; gradients are dense.
+    row's gradient is divided by the number of its uses. sparse: accepted, yet the gradient is
+    dense, where PyTorch's is a sparse tensor.
     """
     index = tensor("embedding", input)
     w = tensor("embedding", weight, 2, "weight")
@@ -85,12 +86,13 @@ def embedding(
         padding_idx %= rows
     _check_index("embedding", index, rows)
     if max_norm is not None:
-        _shorten(w, index._a, max_norm, norm_type)
+        shorten(w, index._a, max_norm, norm_type)
     cls = SharedEmbedding if scale_grad_by_freq else Embedding
     return apply(cls, w, index, padding=padding_idx)
 
 
-def _shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
+def shorten(w: Tensor, index: Any, max_norm: float, p: float) -> None:
+    """Scale the rows of a table that are used, and longer than max_norm, to that norm."""
     if isinstance(w._a, Carrier) or isinstance(index, Carrier):
         raise RuntimeError(
             "max_norm shortens rows of the table in place, which a table or indices inside of "
@@ -135,7 +137,8 @@ def embedding_bag(
 
     input (bags, n) holds one bag a row, or input (n,) all bags one after the other, which start at
     `offsets` (with include_last_offset their end stands there too). per_sample_weights multiply the
-    rows of sums; entries padding_idx count as absent. sparse: accepted; gradients are dense.
+    rows of sums; entries padding_idx count as absent. sparse: accepted, yet the gradient is dense,
+    where PyTorch's is a sparse tensor.
     """
     if isinstance(weight, Tensor) and isinstance(input, Tensor) and weight._a.dtype == np.int64:
         if input._a.dtype.kind in "fV":  # the old order of the arguments
@@ -157,8 +160,8 @@ def embedding_bag(
     _check_bag_index(index, rows)
     places = fixed(index._a, "embedding_bag's indices")
     if max_norm is not None:
-        _shorten(w, places, max_norm, norm_type)
-    bag, count = _bag_numbers(places, offsets, include_last_offset)
+        shorten(w, places, max_norm, norm_type)
+    bag, count = bag_numbers(places, offsets, include_last_offset)
     if padding_idx is not None or (bag.size and bag[-1] >= count):
         kept = np.flatnonzero(
             (bag < count) & (places != (-1 if padding_idx is None else padding_idx))
@@ -248,7 +251,7 @@ def _check_bag_index(index: Tensor, rows: int) -> None:
         ) from None
 
 
-def _bag_numbers(places: Any, starts: Any, with_end: bool) -> tuple[Any, int]:
+def bag_numbers(places: Any, starts: Any, with_end: bool) -> tuple[Any, int]:
     """The bag of each entry, and the number of bags; entries beyond the last bag's end are in a bag
     of that number.
     """
@@ -256,3 +259,17 @@ def _bag_numbers(places: Any, starts: Any, with_end: bool) -> tuple[Any, int]:
         raise RuntimeError("include_last_offset: number of offset should be at least 1")
     bag = np.searchsorted(starts, np.arange(places.size), "right") - 1
     return bag, starts.size - with_end
+
+
+def rows_of_largest(table: Any, found: Any, places: Any, bag: Any) -> Any:
+    """The row of the table that each element of the bags' maxima comes from: the first, 0 if none.
+
+    `bag` says which bag each of the indices `places` is in; those beyond the last bag do not count.
+    """
+    rows = np.zeros(found.shape, np.int64)
+    held = np.flatnonzero(bag < len(found))
+    # backwards, as the last one of equal assignments holds
+    number, column = np.nonzero(table[places[held]] == found[bag[held]])
+    number, column = held[number[::-1]], column[::-1]
+    rows[bag[number], column] = places[number]
+    return rows

@@ -42,7 +42,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def plus(x: Tensor, number: float, cls: Any = AddNumber) -> Tensor:
-    """x + number; an integer tensor becomes floating, as it does with any float."""
+    """x + number, or what `cls` does; an integer tensor becomes floating, as with any float."""
     if category(x._a.dtype) < FLOATING and isinstance(number, float):
         x = to_dtype(x, number_dtype(0.0))
     return apply(cls, x, number=number)
@@ -298,13 +298,6 @@ def constant(value: float, like: Tensor) -> Tensor:
 @overridable
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target (log target - input) for log-probabilities; with log_target the target is one."""
-    name = "kl_div"
-    x, y = tensor(name, input), tensor(name, target, 2, "target")
-    if category(x._a.dtype) < FLOATING or category(y._a.dtype) < FLOATING:
-        raise RuntimeError(
-            f"kl_div: Integral inputs not supported.\nGiven were {x.dtype} and {y.dtype}; the "
-            "target holds probabilities: convert it, as in target.float()."
-        )
     whole = reduction
     if reduction == "batchmean" and size_average is None and reduce is None:
         whole = "sum"
@@ -316,14 +309,24 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "major release."
         )
     whole = reduction_of(size_average, reduce, whole)
-    if log_target:
-        losses = elementwise.mul(transcendental.exp(y), elementwise.sub(y, x))
-    else:
-        losses = elementwise.sub(transcendental.xlogy(y, y), elementwise.mul(y, x))
-    result = reduced(losses, whole)
-    if reduction == "batchmean" and x._a.ndim:
-        result = elementwise.div(result, x._a.shape[0])
+    result = reduced(divergence(input, target, log_target), whole)
+    if reduction == "batchmean" and input._a.ndim:
+        result = elementwise.div(result, input._a.shape[0])
     return result
+
+
+def divergence(input: Any, target: Any, log_target: bool) -> Tensor:
+    """kl_div of each element."""
+    name = "kl_div"
+    x, y = tensor(name, input), tensor(name, target, 2, "target")
+    if category(x._a.dtype) < FLOATING or category(y._a.dtype) < FLOATING:
+        raise RuntimeError(
+            f"kl_div: Integral inputs not supported.\nGiven were {x.dtype} and {y.dtype}; the "
+            "target holds probabilities: convert it, as in target.float()."
+        )
+    if log_target:
+        return elementwise.mul(transcendental.exp(y), elementwise.sub(y, x))
+    return elementwise.sub(transcendental.xlogy(y, y), elementwise.mul(y, x))
 
 
 @overridable
@@ -349,7 +352,7 @@ def poisson_nll_loss(
         log = transcendental.log
         stirling = elementwise.add(
             elementwise.sub(elementwise.mul(y, log(y)), y),
-            elementwise.mul(log(elementwise.mul(y, 2 * math.pi)), 0.5),
+            plus(log(plus(y, 2 * math.pi, MulNumber)), 0.5, MulNumber),
         )
         losses = elementwise.add(losses, apply(MaskedFill, stirling, wrap(y._a <= 1)))
     return reduced(losses, reduction)

@@ -20,7 +20,7 @@ from ...ops.reduction import sum_over
 from ...ops.shape import cast
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
-from ..arguments import no_derivative, tensor
+from ..arguments import no_derivative, no_such_dim, tensor
 from ..nodes import node, shown
 from ..shortcut import made, shortcut, untracked
 
@@ -140,13 +140,30 @@ def batch_norm(
     the running statistics.
     """
     x = tensor("batch_norm", input)
+    size = x._a.shape
+    if training and len(size) > 1 and math.prod(size[:1] + size[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {Size(size)}"
+        )
+    return normalized_batch(x, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def normalized_batch(
+    x: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """batch_norm, whatever the number of values in a channel."""
     a = x._a
     if a.ndim == 1 and not a.size:
         return apply(BatchNorm, x, None, None, axes=(), eps=eps, affine=(1,), parameter=(0,))
-    if training and math.prod(a.shape[:1] + a.shape[2:]) == 1:
-        raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {Size(a.shape)}"
-        )
+    if a.ndim < 2:
+        raise no_such_dim(1, a.ndim)
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     no_derivative("native_batch_norm", running_mean=running_mean, running_var=running_var)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
@@ -254,13 +271,29 @@ def instance_norm(
 ):
     """Each channel of each sample brought to mean 0 and variance 1, then scaled and shifted."""
     x = tensor("instance_norm", input)
-    if not use_input_stats:
-        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    a = x._a
-    if math.prod(a.shape[2:]) == 1:
+    size = x._a.shape
+    if use_input_stats and math.prod(size[2:]) == 1:
         raise ValueError(
-            f"Expected more than 1 spatial element when training, got input size {Size(a.shape)}"
+            f"Expected more than 1 spatial element when training, got input size {Size(size)}"
         )
+    held = running_mean, running_var
+    return normalized_instances(x, *held, weight, bias, use_input_stats, momentum, eps)
+
+
+def normalized_instances(
+    x: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """instance_norm, whatever the number of values in a channel."""
+    if not use_input_stats:
+        return normalized_batch(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    a = x._a
     axes = tuple(range(2, a.ndim))
     if running_mean is not None or running_var is not None:
         quietly(_update_of_instances, a, axes, running_mean, running_var, momentum)
