@@ -1,5 +1,6 @@
 """The Generator that users hold, the default one, and the functions that seed and restore it."""
 
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,15 @@ def _restored(state: np.ndarray) -> Generator:
 
 default_generator = Generator()
 default_generator._draws = default_draws
+#: the stream that takes the default one's place in this thread: a DataLoader's workers have each
+#: their own
+own_stream: ContextVar[Generator] = ContextVar("own_stream", default=default_generator)
 
 
-def draws(name: str, generator: Any) -> Draws:
+def draws(name: str, generator: Any = None) -> Draws:
     """The stream of the argument generator=; TypeError if it is none."""
     if generator is None:
-        return default_draws
+        return own_stream.get()._draws
     if not isinstance(generator, Generator):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: generator must be a "
@@ -99,24 +103,24 @@ def draws(name: str, generator: Any) -> Draws:
 
 def manual_seed(seed) -> Generator:
     """Start the default stream that belongs to the seed; returns the default generator."""
-    return default_generator.manual_seed(int(seed))
+    return own_stream.get().manual_seed(int(seed))
 
 
 def seed() -> int:
     """Start a default stream that nobody can predict, and return its seed."""
-    return default_generator.seed()
+    return own_stream.get().seed()
 
 
 def initial_seed() -> int:
     """The seed that the default stream started from."""
-    return default_generator.initial_seed()
+    return own_stream.get().initial_seed()
 
 
 def get_rng_state() -> Tensor:
     """The state of the default generator, as a ByteTensor."""
-    return default_generator.get_state()
+    return own_stream.get().get_state()
 
 
 def set_rng_state(new_state) -> None:
     """Continue the default stream from a state that get_rng_state has returned."""
-    default_generator.set_state(new_state)
+    own_stream.get().set_state(new_state)

@@ -10,7 +10,6 @@ from ...core.complaints import legacy_name, not_a_tensor, type_name
 from ...core.dtype import FLOATING, category
 from ...core.out import write_out
 from ...core.overrides import ask_overrides, overridable
-from ...core.random import default_generator
 from ...core.tensor import Tensor
 from ...core.views import inplace as write_in_place
 from ...core.views import view
@@ -21,6 +20,7 @@ from ...ops.neural import activation as ops
 from .. import elementwise, rounding, transcendental
 from ..arguments import no_kernel, one_dim, settled, tensor
 from ..elementwise import NUMBERS
+from ..generator import draws
 from ..nodes import node, shown
 from ..quick import behind, of_one
 from ..sampling import drawn, each_its_own
@@ -260,14 +260,12 @@ def _slopes(a: Any, lower: float, upper: float) -> Any:
     """Random slopes where `a` is not positive, else 1."""
     held = settled(a)
     if type(held) is not ndarray or (not PLAIN and each_its_own()):
-        slope = drawn(
-            lambda shape: default_generator.uniform(shape, a.dtype, lower, upper), a.shape
-        )
+        slope = drawn(lambda shape: draws("rrelu").uniform(shape, a.dtype, lower, upper), a.shape)
         return where(a <= 0, slope, np.ones((), a.dtype))
     slope = np.ones(held.shape, held.dtype)
     below = held <= 0
     count = int(np.count_nonzero(below))
-    slope[below] = default_generator.uniform((count,), np.float64, lower, upper)
+    slope[below] = draws("rrelu").uniform((count,), np.float64, lower, upper)
     return slope
 
 

@@ -10,11 +10,11 @@ from ...core.complaints import legacy_name
 from ...core.dtype import FLOATING, category
 from ...core.overrides import overridable
 from ...core.quiet import warn
-from ...core.random import default_generator
 from ...core.tensor import Tensor, wrap
 from ...core.views import inplace as write_in_place
 from .. import elementwise, geometry, shape
 from ..arguments import tensor
+from ..generator import draws
 from ..nodes import node
 from ..sampling import drawn, drawn_like
 
@@ -33,7 +33,7 @@ def _kept(a: Any, chance: float, sizes: tuple[int, ...], scale: float = 1.0) -> 
     """1 / scale with this probability, else 0, laid out as `a` where it has its shape."""
 
     def fill(out):
-        default_generator.bernoulli(chance, out=out)
+        draws("dropout").bernoulli(chance, out=out)
         if scale != 1:
             out /= out.dtype.type(scale)
         return out

@@ -8,7 +8,6 @@ from ...core.apply import apply, to_dtype
 from ...core.dtype import numpy_dtype
 from ...core.out import write_out
 from ...core.quiet import warn
-from ...core.random import default_generator
 from ...core.tensor import Tensor, wrap
 from ...core.views import detached
 from ...core.watch import PLAIN
@@ -18,6 +17,7 @@ from .. import elementwise
 from ..arguments import one_dim, tensor
 from ..conversion import clone
 from ..extremes import argmax
+from ..generator import draws
 from ..nodes import node
 from ..quick import behind, of_one
 from ..sampling import drawn
@@ -120,7 +120,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     Source: Jang, Gu and Poole, "Categorical reparameterization with Gumbel-softmax" (2016).
     """
     x = floating("exponential_cpu", "gumbel_softmax", logits)
-    noise = drawn(lambda s: default_generator.exponential(s, dtype=x._a.dtype), x._a.shape)
+    noise = drawn(lambda s: draws("gumbel_softmax").exponential(s, dtype=x._a.dtype), x._a.shape)
     gumbels = elementwise.div(elementwise.add(x, wrap(-np.log(noise))), float(tau))
     soft = torch_softmax(gumbels, dim)
     if not hard:
