@@ -69,7 +69,8 @@ def _same_kinds(mine: Any, other: Any) -> bool:
     return not differs(mine, other, lambda dtype: {}, values=False)
 
 
-def _same_type(mine: Exception, other: Exception) -> bool:
+def same_type(mine: Exception, other: Exception) -> bool:
+    """Whether an error is of the type of PyTorch's, by class or by name."""
     names = {c.__name__ for c in type(mine).__mro__}
     expected = type(other).__name__.lstrip("_")
     return isinstance(mine, type(other)) or expected in {n.lstrip("_") for n in names}
@@ -125,7 +126,7 @@ class Trial:
         if other.error is not None:
             if mine.error is None:
                 raise Different(f"no error: PyTorch has {said(other.error)}")
-            if not _same_type(mine.error, other.error):
+            if not same_type(mine.error, other.error):
                 raise Different(f"{said(mine.error)} where PyTorch has {said(other.error)}")
             return ()
         if mine.error is not None:
@@ -235,7 +236,7 @@ def _library(value: Any) -> Any:
     return torch if isinstance(value, torch.Tensor) else dynagrad
 
 
-def _weights(results: list, seed: int) -> list:
+def cotangents(results: list, seed: int) -> list:
     """A cotangent for each result, the same numbers in both libraries."""
     rng = np.random.default_rng(seed)
     found = []
@@ -268,7 +269,7 @@ def _differentiated(process: Callable, order: int, seed: int) -> Callable:
         if not results or not leaves:
             return told, []
         lib = _library(results[0])
-        weights = _weights(results, seed)
+        weights = cotangents(results, seed)
         if order == 1:
             return told, lib.autograd.grad(results, leaves, weights, allow_unused=True)
         weights = [w.requires_grad_() for w in weights]
@@ -277,7 +278,7 @@ def _differentiated(process: Callable, order: int, seed: int) -> Callable:
         if not again:
             return told, []
         second = lib.autograd.grad(
-            again, [*leaves, *weights], _weights(again, seed + 1), allow_unused=True
+            again, [*leaves, *weights], cotangents(again, seed + 1), allow_unused=True
         )
         zero = [
             lib.zeros_like(x) if g is None else g
@@ -318,7 +319,7 @@ def _forward_mode(process: Callable, seed: int) -> Callable:
         lib = _library(leaves[0])
         fw = lib.autograd.forward_ad
         process_here = process if lib is torch else counterpart(process)
-        tangents = _weights(leaves, seed)
+        tangents = cotangents(leaves, seed)
         with fw.dual_level():
             known = {
                 id(t): fw.make_dual(t.detach(), v) for t, v in zip(leaves, tangents, strict=True)
@@ -428,7 +429,7 @@ def _after_a_write(
         results = [t for t in flat(value) if is_tensor(t) and t.requires_grad]
         if not results or any(t is r for t in put for r in results):
             return None
-        weights = _weights(results, trial.seed)
+        weights = cotangents(results, trial.seed)
         if victim is not None and put[victim]._base is None:
             with dynagrad.no_grad():
                 put[victim].zero_()
@@ -601,7 +602,7 @@ def errors(trial: Trial) -> list[str]:
         mine = Outcome(lambda args=args_here, kwargs=kwargs_here: mine_of(*args, **kwargs))
         if mine.error is None:
             found.append(f"no error: PyTorch has {said(other.error)}")
-        elif not _same_type(mine.error, other.error):
+        elif not same_type(mine.error, other.error):
             found.append(f"{said(mine.error)} where PyTorch has {said(other.error)}")
     if found:
         raise Different(f"{len(found)} of {count}: {found[0]}")

@@ -218,6 +218,8 @@ class BCELoss(_WeightedLoss):
 class BCEWithLogitsLoss(_Loss):
     """BCELoss of sigmoid(x), computed from x; `pos_weight` weighs the positive targets."""
 
+    __constants__: list[str] = []
+
     def __init__(
         self,
         weight: Tensor | None = None,

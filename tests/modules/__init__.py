@@ -1,0 +1,1 @@
+"""PyTorch's list of modules, run in both libraries and compared."""
