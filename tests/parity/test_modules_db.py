@@ -21,7 +21,7 @@ with warnings.catch_warnings():
     from modules.known import KNOWN
     from modules.rows import run
 
-import dynagrad
+    import dynagrad
 
 SEED = 20
 

@@ -1,0 +1,1 @@
+"""PyTorch's list of optimisers, and its schedules, run in both libraries and compared."""
