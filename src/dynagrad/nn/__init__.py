@@ -1,8 +1,43 @@
 """Layers, losses and what they are made of, as torch.nn."""
 
-from . import functional, init, modules, parameter, utils
-from .modules import *  # noqa: F403 - the list of all layers stands there
-from .parameter import Buffer, Parameter
+from typing import Any
 
-__all__ = ["Buffer", "Parameter", "functional", "init", "modules", "parameter", "utils"]
+from . import functional, init, modules, parallel, parameter, utils
+from .modules import *  # noqa: F403 - the list of all layers stands there
+from .parallel import DataParallel
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+__all__ = [
+    "Buffer",
+    "DataParallel",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "factory_kwargs",
+    "functional",
+    "init",
+    "modules",
+    "parallel",
+    "parameter",
+    "utils",
+]
 __all__ += modules.__all__
+
+_FACTORY = {"device", "dtype", "memory_format"}
+
+
+def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """The arguments of a factory function (device, dtype, memory_format) among a module's: given
+    by themselves, or together as `factory_kwargs`.
+    """
+    if kwargs is None:
+        return {}
+    others = kwargs.keys() - _FACTORY - {"factory_kwargs"}
+    if others:
+        raise TypeError(f"unexpected kwargs {others}")
+    found = dict(kwargs.get("factory_kwargs", {}))
+    for name in _FACTORY & kwargs.keys():
+        if name in found:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        found[name] = kwargs[name]
+    return found

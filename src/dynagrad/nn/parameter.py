@@ -1,17 +1,27 @@
-"""Parameter and Buffer: the tensors that a module owns. Imports core and functions."""
+"""Parameter and Buffer: the tensors that a module owns; those without a shape yet. Imports core and
+functions.
+"""
 
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
-from ..core.dtype import check_device, get_default_dtype, numpy_dtype
+from ..core.dtype import check_device, from_numpy_dtype, get_default_dtype, numpy_dtype
+from ..core.overrides import override_disabled
 from ..core.tensor import Tensor, new, wrap
 from ..core.views import detached
-from ..core.watch import take_as_own
+from ..core.watch import overriding, take_as_own
 from ..functions.factory import shape_of
-from ..functions.tensor_methods import disabled_torch_function, tensor_repr
+from ..functions.tensor_methods import as_subclass, disabled_torch_function, tensor_repr
 
-__all__ = ["Buffer", "Parameter", "is_lazy"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "is_lazy",
+]
 
 
 class _ParameterMeta(type(Tensor)):
@@ -115,11 +125,6 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         return t
 
 
-def is_lazy(param: Any) -> bool:
-    """Whether a parameter has no shape yet: never here."""
-    return False
-
-
 def uninitialized(*shape: int, device: Any = None, dtype: Any = None) -> Tensor:
     """A tensor whose values are still to be set, for a module that resets its parameters next."""
     check_device(device)
@@ -129,3 +134,142 @@ def uninitialized(*shape: int, device: Any = None, dtype: Any = None) -> Tensor:
             get_default_dtype().numpy if dtype is None else numpy_dtype(dtype),
         )
     )
+
+
+# --- without a shape yet -------------------------------------------------------------------------
+
+#: the functions that may be asked of a tensor without a shape
+_ALLOWED = frozenset(
+    (
+        *("size", "copy_", "is_complex", "is_floating_point", "get_device", "__hash__"),
+        *("half", "float", "double", "char", "short", "int", "long", "cuda", "cpu", "to"),
+    )
+)
+
+
+class UninitializedTensorMixin:
+    """What UninitializedParameter and UninitializedBuffer share: all functions refuse them until
+    `materialize` gives them a shape.
+    """
+
+    __slots__ = ()
+    cls_to_become: type
+    _a: Any
+    requires_grad: bool
+    #: those that have no shape yet: while there are any, every operation asks whether it met one
+    _waiting: "WeakSet[Any]" = WeakSet()
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become an ordinary Parameter or Tensor of this shape, without values."""
+        check_device(device)
+        kind = self._a.dtype if dtype is None else numpy_dtype(dtype)
+        self._a = np.empty(shape_of("empty", (shape,)), kind)
+        self.__class__ = self.cls_to_become
+        self._waiting.discard(self)
+        if not self._waiting:
+            overriding.difference_update((UninitializedParameter, UninitializedBuffer))
+
+    @property
+    def shape(self) -> Any:
+        """Raises RuntimeError: there is none yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    def share_memory_(self) -> Any:
+        """Raises RuntimeError: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad,)
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        found = memo.get(id(self))
+        if found is None:
+            made = type(self)(self.requires_grad, None, from_numpy_dtype(self._a.dtype))  # pyright: ignore
+            found = memo[id(self)] = made
+        return found
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", None) not in _ALLOWED:
+            raise ValueError(
+                f"Attempted to use an uninitialized parameter in {func}. This error happens when "
+                "you are using a `LazyModule` or explicitly manipulating "
+                f"`torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call "
+                "`forward` with a dummy batch to initialize the parameters before calling torch "
+                "functions"
+            )
+        token = override_disabled.set(True)
+        try:
+            result = func(*args, **(kwargs or {}))
+        finally:
+            override_disabled.reset(token)
+        if type(result) is Tensor and issubclass(cls, UninitializedBuffer):
+            return as_subclass(result, cls)
+        return result
+
+
+def _without_shape(cls: type, requires_grad: bool, device: Any, dtype: Any) -> Any:
+    """An empty tensor of such a class, of which every operation is told."""
+    t: Any = new(cls)
+    t._a, t._e, t._v = uninitialized(0, device=device, dtype=dtype)._a, None, None
+    if requires_grad:
+        t.requires_grad = True
+    overriding.add(cls)
+    UninitializedTensorMixin._waiting.add(t)
+    return t
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A Parameter whose shape is not known yet, for lazy modules: `materialize(shape)` makes it a
+    Parameter of that shape. As torch.nn.parameter.UninitializedParameter.
+    """
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return _without_shape(cls, requires_grad, device, dtype)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None):
+        """All is done when the object is made."""
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """A Buffer whose shape is not known yet, for lazy modules: `materialize(shape)` makes it a
+    Tensor of that shape. As torch.nn.parameter.UninitializedBuffer.
+    """
+
+    __slots__ = ()
+    cls_to_become = Tensor
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> Any:
+        t = _without_shape(cls, requires_grad, device, dtype)
+        t.persistent = persistent
+        t._is_buffer = True
+        return t
+
+
+#: until there is one, no operation need look for them
+overriding.difference_update((UninitializedParameter, UninitializedBuffer))
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from ...core.quiet import warn
 from ...core.tensor import Tensor
 from ...functions.typename import typename
 from ..parameter import Parameter
 from .module import Module, _addindent
 
-__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = [
+    "Container",
+    "ModuleDict",
+    "ModuleList",
+    "ParameterDict",
+    "ParameterList",
+    "Sequential",
+]
 
 
 def _index(index: Any, size: int) -> int:
@@ -22,6 +30,22 @@ def _index(index: Any, size: int) -> int:
     if not -size <= i < size:
         raise IndexError(f"index {i} is out of range")
     return i % size
+
+
+class Container(Module):
+    """The older base of modules that hold others, which are given by name: deprecated for
+    Module.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__()
+        warn(
+            "`nn.Container` is deprecated. All of its functionality is now implemented in "
+            "`nn.Module`. Subclass that instead.",
+            FutureWarning,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class _Numbered(Module):
