@@ -243,10 +243,3 @@ def test_sizes_of_tensors():
         x, _ = tensors(library)
         with pytest.raises(AssertionError, match="Size mismatch between tensors"):
             library.TensorDataset(x, x[:3])
-
-
-def test_workers_load_here_and_say_so():
-    with pytest.warns(UserWarning, match="loads data in this process"):
-        loader = data.DataLoader(range(4), batch_size=2, num_workers=2)
-    assert [b.tolist() for b in loader] == [[0, 1], [2, 3]]
-    assert data.get_worker_info() is None

@@ -70,7 +70,10 @@ def call_stack(depth: int = 1) -> list[str]:
 
 
 #: what is no operation, by the function's qualified name
-_OTHERS = {"_Batches.__next__": "enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__"}
+_OTHERS = {
+    "Batches.__next__": "enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__",
+    "WorkerBatches.__next__": "enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__",
+}
 
 
 @lru_cache(maxsize=4096)

@@ -1,22 +1,25 @@
-"""DataLoader: batches of a data set. Imports dataset, sampler and collate."""
+"""DataLoader: batches of a data set. Imports sampler, collate and passes."""
 
+import multiprocessing
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
+from multiprocessing.context import BaseContext
 from typing import Any
 
-from ...core.tensor import edge_of, wrap
-from ...core.watch import overriding, watched_call, watchers
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset, Subset, TensorDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, random_seed
+from .dataset import IterableDataset
+from .passes import Batches, Pass, WorkerBatches
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
+from .workers import get_worker_info
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
+_NO_PINNING = (
+    "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory "
+    "won't be used."
+)
 _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
-
-
-def get_worker_info() -> None:
-    """What a worker process knows of itself: None, for there are no worker processes."""
 
 
 class _Endless:
@@ -30,9 +33,15 @@ class _Endless:
 class DataLoader:
     """Batches of a data set: `for batch in DataLoader(dataset, batch_size=32, shuffle=True): ...`
 
-    As torch.utils.data.DataLoader, except that samples are always loaded in this process:
-    `num_workers` above 0 warns and changes nothing else. After the same `torch.manual_seed` the
-    order of a shuffle is PyTorch's.
+    As torch.utils.data.DataLoader. After the same `torch.manual_seed` the order of a shuffle is
+    PyTorch's, and so are the random numbers that workers draw.
+
+    `num_workers` threads load ahead, each with a copy of the data set's attributes, a random stream
+    of its own, and what `get_worker_info` tells. They suit reading, decoding and NumPy's work,
+    which other threads need not wait for. `multiprocessing_context="spawn"` (or "fork",
+    "forkserver") makes them processes, for data sets that compute in Python. An exception in a
+    worker is raised here, with the worker's traceback and the index of the sample; so is a
+    RuntimeError when a worker process has ended, or nothing has come for `timeout` seconds.
     """
 
     def __init__(
@@ -56,9 +65,7 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ):
-        _check_workers(
-            num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context
-        )
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         self.dataset = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
@@ -110,6 +117,12 @@ class DataLoader:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
+        #: the workers that stay between passes
+        self._team: Any = None
+        self._pass: Callable[[], Pass | None] = lambda: None
+        self._state: dict[str, Any] | None = None
+        #: what len() has told of an iterable data set
+        self._length_told: int | None = None
         self._complete = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -119,87 +132,97 @@ class DataLoader:
             )
         super().__setattr__(name, value)
 
+    @property
+    def multiprocessing_context(self) -> Any:
+        """How worker processes are started; None: workers are threads."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        if context is not None and not self.num_workers:
+            raise ValueError(
+                "multiprocessing_context can only be used with multi-process loading (num_workers "
+                f"> 0), but got num_workers={self.num_workers}"
+            )
+        if isinstance(context, str):
+            methods = multiprocessing.get_all_start_methods()
+            if context not in methods:
+                raise ValueError(
+                    "multiprocessing_context option should specify a valid start method in "
+                    f"{methods!r}, but got multiprocessing_context={context!r}"
+                )
+            context = multiprocessing.get_context(context)
+        if context is not None and not isinstance(context, BaseContext):
+            raise TypeError(
+                "multiprocessing_context option should be a valid context object or a string "
+                f"specifying the start method, but got multiprocessing_context={context}"
+            )
+        self._context = context
+
+    @property
+    def _batched(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
     def __iter__(self) -> Iterator[Any]:
-        return _Batches(self)
+        if self.pin_memory:
+            warnings.warn(_NO_PINNING, stacklevel=2)
+        state, self._state = self._state, None
+        begun = (WorkerBatches if self.num_workers else Batches)(self, state)
+        self._pass = weakref.ref(begun)
+        return begun
 
     def __len__(self) -> int:
         if not self._iterable:
-            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        n = len(self.dataset)
+            return len(self._index_sampler)
+        n = self._length_told = len(self.dataset)
         if self.batch_size is None:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
+    def get_state(self) -> dict[str, Any]:
+        """Where the latest pass is: a dict that `torch.save` writes, for `set_state`.
 
-class _Batches:
-    """One pass through a DataLoader."""
+        It holds the number of batches given out so far and the random streams from which the pass
+        drew its order (workers: theirs too); outside a pass, only that there is none. The default
+        stream as it is now is the caller's to save: `torch.get_rng_state()`. RuntimeError with
+        in_order=False, for then nothing tells which batches are still to come.
+        """
+        latest = self._pass()
+        if latest is None or latest.over:
+            return {"num_workers": self.num_workers, "position": self._state}
+        return {"num_workers": self.num_workers, "position": latest.state()}
 
-    def __init__(self, loader: DataLoader):
-        self.loader = loader
-        indices = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-        self.indices = iter(indices)
-        self._base_seed = random_seed(
-            loader.generator
-        )  # PyTorch's, for its workers: part of the stream
-        self.samples = iter(loader.dataset) if loader._iterable else None
-        self._index_sampler = indices
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let the next pass begin where `get_state` was asked, at the same sample.
 
-    def __iter__(self) -> "_Batches":
-        return self
+        The data set and the arguments of this loader must be those of the other one. Batches that
+        were given out are not loaded again; an iterable data set is read past them. Random numbers
+        in workers go on as they would have; for those drawn in this thread call
+        `torch.set_rng_state` too, before or after. ValueError if the state is none, or is of
+        another number of workers.
+        """
+        if not isinstance(state, dict) or not {"num_workers", "position"} <= state.keys():
+            raise ValueError(
+                f"set_state() takes what get_state() has returned, got {type(state).__name__}"
+            )
+        if state["num_workers"] != self.num_workers:
+            raise ValueError(
+                f"the state is of a DataLoader with num_workers={state['num_workers']}, this one "
+                f"has {self.num_workers}: the batches would be loaded with other random numbers"
+            )
+        self._state = state["position"]
 
-    def __len__(self) -> int:
-        return len(self._index_sampler)
-
-    def __next__(self) -> Any:
-        if overriding and watchers.get():
-            answer = watched_call(_Batches.__next__, (self,), {})
-            if answer is not NotImplemented:
-                return answer
-        loader = self.loader
-        chosen = next(self.indices)
-        if self.samples is not None:
-            return loader.collate_fn(self._following(chosen))
-        if loader.batch_sampler is None:
-            return loader.collate_fn(loader.dataset[chosen])
-        if loader.collate_fn is default_collate:
-            rows = _rows(loader.dataset, chosen)
-            if rows is not None:
-                return rows
-        many = getattr(loader.dataset, "__getitems__", None)
-        if callable(many):
-            return loader.collate_fn(many(chosen))
-        return loader.collate_fn([loader.dataset[i] for i in chosen])
-
-    def _following(self, chosen: Any) -> Any:
-        """The next sample of an iterable data set, or the next batch of them."""
-        assert self.samples is not None
-        if chosen is None:
-            return next(self.samples)
-        batch = [sample for _, sample in zip(chosen, self.samples, strict=False)]
-        if not batch or (self.loader.drop_last and len(batch) < len(chosen)):
-            raise StopIteration
-        return batch
-
-    def __getstate__(self) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} cannot be pickled")
+    def _end_team(self) -> None:
+        team, self._team = self._team, None
+        if team is not None:
+            team.stop()
 
 
-def _rows(dataset: Any, chosen: Any) -> list[Any] | None:
-    """A batch of a TensorDataset by one indexing a tensor: the same values as stacking its rows,
-    without the rows.
-    """
-    while type(dataset) is Subset:
-        dataset, chosen = dataset.dataset, [dataset.indices[i] for i in chosen]
-    if type(dataset) is not TensorDataset or type(chosen) is not list:
-        return None
-    if any(edge_of(t) is not None for t in dataset.tensors):
-        return None
-    return [wrap(t._a[chosen]) for t in dataset.tensors]
-
-
-def _check_workers(
-    workers: int, timeout: float, prefetch: Any, persistent: bool, context: Any
-) -> None:
+def _check_workers(workers: int, timeout: float, prefetch: Any, persistent: bool) -> None:
     if workers < 0:
         raise ValueError(
             "num_workers option should be non-negative; use num_workers=0 to disable "
@@ -217,15 +240,3 @@ def _check_workers(
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent and workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if context is not None and workers == 0:
-        raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > "
-            "0), but got num_workers=0"
-        )
-    if workers:
-        warnings.warn(
-            f"num_workers={workers}: dynagrad's DataLoader loads data in this process; the batches "
-            "are the same. Leave "
-            "num_workers out, or set it to 0.",
-            stacklevel=3,
-        )
