@@ -145,6 +145,7 @@ SAMPLES: dict[str, list[Call]] = {
     ],
     # --- rounding ---
     "round_decimals": [call(real(2, 3), decimals=1)],
+    "ldexp": [call(real(2, 3), real(3), dtype=None)],
     "copysign_number": [call(real(2, 3, low=0.5), number=-1.0)],
     "divide_rounding": [call(real(2, 3), real(2, 3, low=0.5), mode=m) for m in ("floor", "trunc")],
     "remainder_of_number": [call(given(7.3), real(2, 3, low=2.0, high=2.3))],
@@ -540,10 +541,14 @@ ONCE = {"ctc"}
 #: rules that raise, because PyTorch has no derivative
 REFUSING = {"floor_divide", "heaviside", "remainder_of_number", "unique", "unique_consecutive"}
 
+#: rules that run kernels of their own on arrays and formulas on all else, with the number of their
+#: results before what only the backward kernel reads
+KERNELS: dict[str, int] = {}
+
 
 for file in sorted((Path(__file__).parent / "samples").glob("[a-z]*.py")):
     subject = vars(import_module(f"samples.{file.stem}"))
-    for name in ("DOMAINS", "SAMPLES", "CONSTANTS", "BY_DEFINITION"):
+    for name in ("DOMAINS", "SAMPLES", "CONSTANTS", "BY_DEFINITION", "KERNELS"):
         table, added = globals()[name], subject.get(name, {})
         assert not added.keys() & table.keys(), f"{file}: twice: {added.keys() & table.keys()}"
         table.update(added)

@@ -24,7 +24,7 @@ from rule_cases import (
     plain,
     record,
 )
-from rule_samples import PLACES, REDUCED, key_of, samples_of
+from rule_samples import KERNELS, PLACES, REDUCED, key_of, samples_of
 
 import dynagrad as dg
 from dynagrad.core.carriers.batched import Batched, BatchLevel
@@ -130,9 +130,13 @@ def chosen(drawn: list[list], batched: tuple[int, ...], number: int) -> list:
 
 
 def called(case: Case, inputs: list) -> tuple:
-    """The results of the primitive on arrays, carriers or Tensors."""
+    """The results of the primitive on arrays, carriers or Tensors, without what only its backward
+    kernel reads.
+    """
     result = compute(case.rule, inputs, case.call.metadata)
-    return tuple(result) if type(result) in (tuple, list) else (result,)
+    if type(result) not in (tuple, list):
+        return (result,)
+    return tuple(result)[: KERNELS.get(key_of(case.rule))]
 
 
 def looped(case: Case, drawn: list[list], batched: tuple[int, ...]) -> list[np.ndarray]:
