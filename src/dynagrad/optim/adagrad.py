@@ -8,15 +8,12 @@ from ..core.tensor import wrap
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
-    check_hyperparameter,
-    check_modes,
-    check_scalar_tensor,
-    counted,
+    advance,
+    check_at_least_0,
+    check_fused,
+    check_lr,
     new_count,
-    number,
-    real_parts,
-    run,
-    with_gradients,
+    option,
 )
 
 __all__ = ["Adagrad"]
@@ -27,15 +24,14 @@ def update(p, g, state, *, step, lr, lr_decay, weight_decay, eps, maximize):
 
     s = s + g g;  p = p - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps).
     """
-    dtype = p.dtype
-    constant = CONSTANTS[dtype]
+    constant = CONSTANTS[p.dtype]
     (s,) = state
     if maximize:
         g = -g
     if weight_decay:
         g = g + constant[weight_decay] * p
     s = s + g * g
-    rate = np.array(lr / (1 + (step - 1) * lr_decay), dtype)
+    rate = constant.once(lr / (1 + (step - 1) * lr_decay))
     return p - rate * g / (np.sqrt(s) + constant[eps]), s
 
 
@@ -45,6 +41,9 @@ class Adagrad(Optimizer):
     As torch.optim.Adagrad. J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online
     Learning and Stochastic Optimization" (2011).
     """
+
+    _later = {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
+    _counts = True
 
     def __init__(
         self,
@@ -60,19 +59,13 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        check_scalar_tensor("lr", lr)
-        check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
-        check_hyperparameter("Invalid lr_decay value", lr_decay, lr_decay >= 0, "0 or more")
-        check_hyperparameter(
-            "Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more"
+        check_lr(lr)
+        check_at_least_0(
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
         )
-        check_hyperparameter(
-            "Invalid initial_accumulator_value value",
-            initial_accumulator_value,
-            initial_accumulator_value >= 0,
-            "0 or more",
-        )
-        check_hyperparameter("Invalid epsilon value", eps, eps >= 0, "0 or more")
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -85,17 +78,15 @@ class Adagrad(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        check_modes(foreach=foreach, fused=fused, differentiable=differentiable)
+        check_fused(fused, foreach, differentiable, self.param_groups)
         for group in self.param_groups:
             for p in group["params"]:
-                self._start(p, initial_accumulator_value)
-
-    def _start(self, p: Any, value: Any) -> None:
-        if p._a.dtype.kind == "c":
-            value = complex(value, value)
-        state = self.state[p]
-        state["step"] = new_count()
-        state["sum"] = wrap(np.full_like(p._a, value))
+                value = group["initial_accumulator_value"]
+                if p._a.dtype.kind == "c":
+                    value = complex(value, value)
+                state = self.state[p]
+                state["step"] = new_count()
+                state["sum"] = wrap(np.full_like(p._a, value))
 
     def share_memory(self) -> None:
         """Do nothing: the state is already in the process's memory."""
@@ -103,25 +94,15 @@ class Adagrad(Optimizer):
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
+    def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise KeyError(
+            "step\nAdagrad makes its state when it is constructed; it has none for a parameter "
+            "added later. Give all parameter groups to the constructor."
+        )
+
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {
-            "step": 0.0,
-            "lr": number(group["lr"]),
-            "lr_decay": group["lr_decay"],
-            "weight_decay": number(group["weight_decay"]),
-            "eps": group["eps"],
-            "maximize": group["maximize"],
+            name: option(group, name)
+            for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")
         }
-        for p, array, g in with_gradients(group, place):
-            state = self.state[p]
-            if not state:
-                raise KeyError(
-                    "step\nAdagrad makes its state when it is constructed; it has none for a "
-                    "parameter added later. Give all "
-                    "parameter groups to the constructor."
-                )
-            numbers["step"] = counted(state)
-            arrays = (state["sum"]._a,)
-            if array.dtype.kind == "c":
-                array, g, arrays = real_parts(array), real_parts(g), (real_parts(arrays[0]),)
-            run(update, array, g, arrays, numbers)
+        advance(self, group, place, update, ("sum",), numbers)

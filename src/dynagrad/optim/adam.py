@@ -8,15 +8,16 @@ from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
-    check_hyperparameter,
-    check_modes,
+    advance,
+    check_at_least_0,
+    check_betas,
+    check_fused,
+    check_lr,
     check_scalar_tensor,
-    counted,
+    mixed,
     new_count,
     number,
-    real_parts,
-    run,
-    with_gradients,
+    option,
     zeros_for,
 )
 
@@ -43,28 +44,31 @@ def update(
     m = m + (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g g;
     p = p - lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
     """
-    dtype = p.dtype
-    constant = CONSTANTS[dtype]
+    constant = CONSTANTS[p.dtype]
     m, v, largest = state
     if maximize:
         g = -g
     if weight_decay:
         if decoupled_weight_decay:
-            p = p * np.array(1 - lr * weight_decay, dtype)
+            p = p * constant.once(1 - lr * weight_decay)
         else:
             g = g + constant[weight_decay] * p
-    if 1 - beta1 < 0.5:
-        m = m + constant[1 - beta1] * (g - m)
-    else:  # nearer to g: the same sum from the other end
-        m = g - (g - m) * (1 - constant[1 - beta1])
-    v = v * constant[beta2] + constant[1 - beta2] * g * g
+    m = mixed(m, g, 1 - beta1, constant)
+    square = g * g
+    square *= constant[1 - beta2]
+    v = v * constant[beta2]
+    v += square
     spread = v
     if amsgrad:
         spread = largest = np.maximum(largest, v)
-    root = np.array((1 - beta2**step) ** 0.5, dtype)
-    rate = np.array(lr / (1 - beta1**step), dtype)
-    p = p - rate * m / (np.sqrt(spread) / root + constant[eps])
-    return p, m, v, largest
+    # both sides of the fraction times the root: one pass over the array less
+    root = (1 - beta2**step) ** 0.5
+    change = m * constant.once(lr * root / (1 - beta1**step))
+    change /= np.sqrt(spread) + constant.once(eps * root)
+    return p - change, m, v, largest
+
+
+_OPTIONS = ("lr", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay")
 
 
 class Adam(Optimizer):
@@ -74,6 +78,18 @@ class Adam(Optimizer):
     amsgrad: S. Reddi et al., "On the Convergence of Adam and Beyond" (2018);
     decoupled_weight_decay: as AdamW.
     """
+
+    _later = {
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
+    }
+    _counts = True
+    _sparse_error = "Adam does not support sparse gradients, please consider SparseAdam instead"
 
     def __init__(
         self,
@@ -91,13 +107,15 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        check_scalar_tensor("lr", lr, foreach)
-        _check_ranges(lr, betas, eps, weight_decay)
-        for i in range(2):
-            check_scalar_tensor(f"betas[{i}]", betas[i], foreach)
+        _check_tensors(lr, betas, foreach, capturable)
+        check_at_least_0(eps=eps)
+        check_betas(betas)
+        check_at_least_0(weight_decay=weight_decay)
+        if not (all(isinstance(b, float) for b in betas) or _tensors(betas)):
+            raise ValueError("betas must be either both floats or both Tensors")
         defaults = {
             "lr": lr,
-            "betas": (number(betas[0]), number(betas[1])),
+            "betas": betas if differentiable else (number(betas[0]), number(betas[1])),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
@@ -109,73 +127,37 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-        check_modes(
-            foreach=foreach, fused=fused, differentiable=differentiable, capturable=capturable
-        )
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name in (
-                "amsgrad",
-                "maximize",
-                "capturable",
-                "differentiable",
-                "decoupled_weight_decay",
-            ):
-                group.setdefault(name, False)
-            group.setdefault("foreach", None)
-            group.setdefault("fused", None)
-            for p in group["params"]:
-                held = self.state.get(p, {})
-                if held and not isinstance(held["step"], Tensor):
-                    steps, held["step"] = held["step"], new_count()
-                    held["step"]._a[...] = steps
+        check_fused(fused, foreach, differentiable, self.param_groups)
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
+    def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        state["step"] = new_count()
+        state["exp_avg"] = zeros_for(p)
+        state["exp_avg_sq"] = zeros_for(p)
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_for(p)
+
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
-        beta1, beta2 = group["betas"]
-        numbers = {
-            "step": 0.0,
-            "lr": number(group["lr"]),
-            "beta1": number(beta1),
-            "beta2": number(beta2),
-            "eps": group["eps"],
-            "weight_decay": number(group["weight_decay"]),
-            "amsgrad": group["amsgrad"],
-            "maximize": group["maximize"],
-            "decoupled_weight_decay": group["decoupled_weight_decay"],
-        }
-        for p, array, g in with_gradients(group, place):
-            state = self.state[p]
-            if not state:
-                state["step"] = new_count()
-                state["exp_avg"] = zeros_for(p)
-                state["exp_avg_sq"] = zeros_for(p)
-                if group["amsgrad"]:
-                    state["max_exp_avg_sq"] = zeros_for(p)
-            numbers["step"] = counted(state)
-            largest = state["max_exp_avg_sq"]._a if group["amsgrad"] else None
-            arrays = (state["exp_avg"]._a, state["exp_avg_sq"]._a, largest)
-            if array.dtype.kind == "c":
-                array, g = real_parts(array), real_parts(g)
-                arrays = tuple([None if a is None else real_parts(a) for a in arrays])
-            run(update, array, g, arrays, numbers)
+        numbers = {name: option(group, name) for name in _OPTIONS}
+        recorded = group["differentiable"]
+        numbers["beta1"], numbers["beta2"] = [
+            beta if recorded else number(beta) for beta in group["betas"]
+        ]
+        keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None)
+        advance(self, group, place, update, keys, numbers)
 
 
-def _check_ranges(lr: Any, betas: Any, eps: float, weight_decay: float) -> None:
-    check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
-    check_hyperparameter("Invalid epsilon value", eps, eps >= 0, "0 or more")
-    for i in range(2):
-        holds = 0 <= number(betas[i]) < 1
-        check_hyperparameter(
-            f"Invalid beta parameter at index {i}", betas[i], holds, "at least 0 and below 1"
-        )
-    check_hyperparameter(
-        "Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more"
-    )
-    kinds = {type(beta) is not float and isinstance(beta, Tensor) for beta in betas}
-    if len(kinds) > 1 or not all(isinstance(beta, float | Tensor) for beta in betas):
-        raise ValueError("betas must be either both floats or both Tensors")
+def _tensors(betas: Any) -> bool:
+    return all(isinstance(beta, Tensor) for beta in betas)
+
+
+def _check_tensors(lr: Any, betas: Any, foreach: Any, capturable: bool) -> None:
+    for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+        if isinstance(value, Tensor) and foreach and not capturable:
+            raise ValueError(
+                f"{name} as a Tensor is not supported for capturable=False and foreach=True"
+            )
+        check_scalar_tensor(name, value)
+    check_lr(lr)

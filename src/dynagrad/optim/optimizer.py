@@ -17,6 +17,7 @@ from ..core.tape import AccumulateGrad, caller, grad_mode
 from ..core.tensor import Tensor, edge_of, family_of
 from ..core.watch import overriding, watched_call, watchers
 from ..functions.typename import typename
+from .updates import tensor_counts
 
 __all__ = [
     "Optimizer",
@@ -80,6 +81,13 @@ class Optimizer:
     own. `defaults`: the options of groups that do not give them. A subclass defines `step`; the
     ones here define `_update_group`.
     """
+
+    #: options that older checkpoints lack, with what they mean there
+    _later: dict[str, Any] = {}
+    #: whether each parameter's state has a step count, a tensor
+    _counts = False
+    #: the message for a sparse gradient, where it is not the usual one
+    _sparse_error = ""
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -199,6 +207,8 @@ class Optimizer:
             raise TypeError(
                 f"optimizer can only optimize Tensors, but one of the params is {typename(p)}"
             )
+        if self.defaults.get("differentiable"):
+            return
         edge = edge_of(p)
         if not (edge is None or type(edge) is AccumulateGrad or p.retains_grad):  # pyright: ignore
             raise ValueError(
@@ -284,6 +294,12 @@ class Optimizer:
             "load_state_dict_post",
         ):
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
+        self.defaults.setdefault("differentiable", False)
+        for group in self.param_groups:
+            for name, value in self._later.items():
+                group.setdefault(name, value)
+        if self._counts:
+            tensor_counts(self)
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("

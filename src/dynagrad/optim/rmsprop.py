@@ -7,15 +7,13 @@ import numpy as np
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
-    check_hyperparameter,
-    check_modes,
-    check_scalar_tensor,
+    advance,
+    check_at_least_0,
+    check_lr,
     counted,
+    mixed,
     new_count,
-    number,
-    real_parts,
-    run,
-    with_gradients,
+    option,
     zeros_for,
 )
 
@@ -30,8 +28,7 @@ def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, max
     r = sqrt(s); p = p - lr g / (r + eps), with momentum v = momentum v + g / (r + eps) and p = p -
     lr v.
     """
-    dtype = p.dtype
-    constant = CONSTANTS[dtype]
+    constant = CONSTANTS[p.dtype]
     s, v, m = state
     if maximize:
         g = -g
@@ -39,17 +36,19 @@ def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, max
         g = g + constant[weight_decay] * p
     s = s * constant[alpha] + constant[1 - alpha] * g * g
     if centered:
-        weight = constant[1 - alpha]
-        m = m + weight * (g - m) if 1 - alpha < 0.5 else g - (g - m) * (1 - weight)
+        m = mixed(m, g, 1 - alpha, constant)
         root = np.sqrt(s - m * m)
     else:
         root = np.sqrt(s)
     root = root + constant[eps]
-    rate = np.array(lr, dtype)
+    rate = constant.once(lr)
     if momentum > 0:
         v = v * constant[momentum] + g / root
         return p - rate * v, s, v, m
     return p - rate * g / root, s, v, m
+
+
+_OPTIONS = ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize")
 
 
 class RMSprop(Optimizer):
@@ -58,6 +57,16 @@ class RMSprop(Optimizer):
     As torch.optim.RMSprop. T. Tieleman, G. Hinton, "Lecture 6.5" (2012); centered: A. Graves,
     "Generating Sequences With Recurrent Neural Networks" (2013).
     """
+
+    _later = {
+        "momentum": 0,
+        "centered": False,
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+    _counts = True
 
     def __init__(
         self,
@@ -73,14 +82,8 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        check_scalar_tensor("lr", lr)
-        check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
-        check_hyperparameter("Invalid epsilon value", eps, eps >= 0, "0 or more")
-        check_hyperparameter("Invalid momentum value", momentum, momentum >= 0, "0 or more")
-        check_hyperparameter(
-            "Invalid weight_decay value", weight_decay, weight_decay >= 0, "0 or more"
-        )
-        check_hyperparameter("Invalid alpha value", alpha, alpha >= 0, "0 or more")
+        check_lr(lr)
+        check_at_least_0(eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -94,37 +97,29 @@ class RMSprop(Optimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-        check_modes(foreach=foreach, differentiable=differentiable, capturable=capturable)
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
+    def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        state["step"] = new_count()
+        state["square_avg"] = zeros_for(p)
+        if group["momentum"] > 0:
+            state["momentum_buffer"] = zeros_for(p)
+        if group["centered"]:
+            state["grad_avg"] = zeros_for(p)
+
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
-        numbers = {
-            "lr": number(group["lr"]),
-            "alpha": group["alpha"],
-            "eps": group["eps"],
-            "weight_decay": number(group["weight_decay"]),
-            "momentum": group["momentum"],
-            "centered": group["centered"],
-            "maximize": group["maximize"],
-        }
-        for p, array, g in with_gradients(group, place):
-            state = self.state[p]
-            if not state:
-                state["step"] = new_count()
-                state["square_avg"] = zeros_for(p)
-                if group["momentum"] > 0:
-                    state["momentum_buffer"] = zeros_for(p)
-                if group["centered"]:
-                    state["grad_avg"] = zeros_for(p)
-            counted(state)
-            arrays = (
-                state["square_avg"]._a,
-                state["momentum_buffer"]._a if group["momentum"] > 0 else None,
-                state["grad_avg"]._a if group["centered"] else None,
-            )
-            if array.dtype.kind == "c":
-                array, g = real_parts(array), real_parts(g)
-                arrays = tuple([None if a is None else real_parts(a) for a in arrays])
-            run(update, array, g, arrays, numbers)
+        numbers = {name: option(group, name) for name in _OPTIONS}
+        keys = (
+            "square_avg",
+            "momentum_buffer" if group["momentum"] > 0 else None,
+            "grad_avg" if group["centered"] else None,
+        )
+        advance(self, group, place, update, keys, numbers, names=(), told=_count)
+
+
+def _count(p: Any, state: dict[str, Any]) -> tuple:
+    """Count the step, of which the formula is not told."""
+    counted(state)
+    return ()

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import numpy as np
-
-from ..core.tensor import wrap
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
+    advance,
+    check_fused,
     check_hyperparameter,
-    check_modes,
     check_scalar_tensor,
     number,
-    run,
-    with_gradients,
+    option,
+    zeros_for,
 )
 
 __all__ = ["SGD"]
@@ -25,24 +23,27 @@ def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maxi
     g = g + weight_decay p;  v = momentum v + (1 - dampening) g, at the first step v = g;
     p = p - lr v, with Nesterov's form p = p - lr (g + momentum v).
     """
-    dtype = p.dtype
-    constant = CONSTANTS[dtype]
+    constant = CONSTANTS[p.dtype]
     if maximize:
         g = -g
     if weight_decay:
         g = g + constant[weight_decay] * p
-    rate = np.array(lr, dtype)
+    rate = constant.once(lr)
     if not momentum:
         return (p - rate * g,)
     (v,) = state
     if first:
-        v = g
+        v = constant.detached(g)
     elif dampening:
         v = v * constant[momentum] + constant[1 - dampening] * g
     else:
-        v = v * constant[momentum] + g
+        v = v * constant[momentum]
+        v += g
     g = g + constant[momentum] * v if nesterov else v
     return p - rate * g, v
+
+
+_OPTIONS = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
 
 class SGD(Optimizer):
@@ -51,6 +52,14 @@ class SGD(Optimizer):
     As torch.optim.SGD. I. Sutskever et al., "On the importance of initialization and momentum in
     deep learning" (2013), with the learning rate outside the velocity.
     """
+
+    _later = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": None,
+    }
 
     def __init__(
         self,
@@ -67,10 +76,10 @@ class SGD(Optimizer):
         fused: bool | None = None,
     ):
         check_scalar_tensor("lr", lr)
-        check_hyperparameter("Invalid learning rate", lr, number(lr) >= 0, "0 or more")
-        check_hyperparameter("Invalid momentum value", momentum, momentum >= 0, "0 or more")
+        check_hyperparameter("Invalid learning rate", lr, not number(lr) < 0, "0 or more")
+        check_hyperparameter("Invalid momentum value", momentum, not momentum < 0, "0 or more")
         check_hyperparameter(
-            "Invalid weight_decay value", weight_decay, number(weight_decay) >= 0, "0 or more"
+            "Invalid weight_decay value", weight_decay, not number(weight_decay) < 0, "0 or more"
         )
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
@@ -86,41 +95,28 @@ class SGD(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        check_modes(foreach=foreach, fused=fused, differentiable=differentiable)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name, value in (
-                ("nesterov", False),
-                ("maximize", False),
-                ("foreach", None),
-                ("fused", None),
-            ):
-                group.setdefault(name, value)
-            group.setdefault("differentiable", False)
+        check_fused(fused, foreach, differentiable, self.param_groups)
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
 
+    def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Without momentum there is no state; the velocity is made in `_is_first`."""
+
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
-        momentum = number(group["momentum"])
-        numbers = {
-            "lr": number(group["lr"]),
-            "momentum": momentum,
-            "dampening": number(group["dampening"]),
-            "weight_decay": number(group["weight_decay"]),
-            "nesterov": group["nesterov"],
-            "maximize": group["maximize"],
-            "first": False,
-        }
-        for p, array, g in with_gradients(group, place):
-            if not momentum:
-                run(update, array, g, (), numbers)
-                continue
-            state = self.state[p]
-            velocity = state.get("momentum_buffer")
-            numbers["first"] = velocity is None
-            if velocity is None:
-                velocity = state["momentum_buffer"] = wrap(np.empty_like(array))
-            run(update, array, g, (velocity._a,), numbers)
+        numbers = {name: option(group, name) for name in _OPTIONS}
+        keys = ("momentum_buffer",) if numbers["momentum"] else ()
+        told = _is_first if keys else _is_not_first
+        advance(self, group, place, update, keys, numbers, names=("first",), told=told)
+
+
+def _is_first(p: Any, state: dict[str, Any]) -> tuple:
+    """Whether the parameter has no velocity yet; then the place for one is made."""
+    if state.get("momentum_buffer") is not None:
+        return (False,)
+    state["momentum_buffer"] = zeros_for(p)
+    return (True,)
+
+
+def _is_not_first(p: Any, state: dict[str, Any]) -> tuple:
+    return (False,)

@@ -1,12 +1,14 @@
-"""What the algorithms share: checks of their options, running an update, step counts. Imports core.
+"""What the algorithms share: checks of their options, step counts, running an update. Imports core
+and functions.
 
-An algorithm is one function `update(p, g, state, *, ...)`: plain expressions on ndarrays that
-return the new values of the parameter and of its state. `run` puts them into the arrays; large ones
-go through it piece by piece, so that what an expression makes on its way stays in the processor's
-cache.
+An algorithm is one function `update(p, g, state, *, ...)`: plain expressions that return the new
+values of the parameter and of its state. `advance` takes a group through it: small parameters of
+equal step count together, as one long array; large ones piece by piece, so that what an expression
+makes on its way stays in the processor's cache; under differentiable=True as tensors, so that the
+step is recorded. Nothing is written before an update has succeeded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,16 +16,32 @@ import numpy as np
 from ..core.apply import scalar
 from ..core.dtype import get_default_dtype
 from ..core.quiet import WARNED
+from ..core.tape import grad_mode
 from ..core.tensor import Tensor, family_of, wrap
+from ..functions.complex import view_as_complex, view_as_real
 
-#: elements that an update treats at once: larger arrays go through in parts, whose temporaries stay
-#: in the cache (measured from 16,384 to 16 million elements; this is the best for SGD and Adam)
-BLOCK = 131072
+#: elements that an update treats at once: larger arrays go through in parts
+BLOCK = 32768
+#: arrays of up to so many elements go through an update together
+SMALL = 4096
+
+
+# --- options --------------------------------------------------------------------------------------
 
 
 def number(value: Any) -> Any:
     """A hyper-parameter as a Python number, also where it was given as a tensor of one element."""
     return value._a.item() if isinstance(value, Tensor) else value
+
+
+def option(group: dict[str, Any], name: str) -> Any:
+    """A hyper-parameter of a group for an update: a number, or where the step is recorded a tensor
+    if it was given so.
+    """
+    value = group[name]
+    if isinstance(value, Tensor):
+        return value.reshape(()) if group.get("differentiable") else value._a.item()
+    return value
 
 
 def check_hyperparameter(text: str, value: Any, holds: bool, expected: str) -> None:
@@ -32,81 +50,72 @@ def check_hyperparameter(text: str, value: Any, holds: bool, expected: str) -> N
         raise ValueError(f"{text}: {value}\nIt must be {expected}.")
 
 
-def check_modes(
-    *,
-    foreach: Any = None,
-    fused: Any = None,
-    differentiable: bool = False,
-    capturable: bool = False,
-) -> None:
-    """Check the arguments that choose among PyTorch's implementations; here there is one, so the
-    others change nothing.
-    """
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable=True is not supported: the updates of dynagrad's optimizers are not "
-            "recorded. To differentiate "
-            "through a step, write it as an expression, as in p = p - lr * "
-            "torch.autograd.grad(loss, p, create_graph=True)[0]"
-        )
-    if capturable:
-        raise AssertionError(
-            "If capturable=True, params and state_steps must be on supported devices: ['cuda'].\n"
-            "dynagrad computes on the CPU; leave out capturable=True"
+def check_lr(lr: Any, text: str = "Invalid learning rate") -> None:
+    """Raise ValueError unless a learning rate is one number, 0 or more."""
+    check_scalar_tensor("lr", lr)
+    check_hyperparameter(text, lr, number(lr) >= 0, "0 or more")
+
+
+def check_at_least_0(**options: Any) -> None:
+    """Raise ValueError unless each of the hyper-parameters is 0 or more."""
+    for name, value in options.items():
+        text = "Invalid epsilon value" if name == "eps" else f"Invalid {name} value"
+        check_hyperparameter(text, value, number(value) >= 0, "0 or more")
+
+
+def check_betas(betas: Any) -> None:
+    """Raise ValueError unless both factors of the running means are in [0, 1)."""
+    for i in range(2):
+        holds = 0 <= number(betas[i]) < 1
+        check_hyperparameter(
+            f"Invalid beta parameter at index {i}", betas[i], holds, "at least 0 and below 1"
         )
 
 
-def check_scalar_tensor(name: str, value: Any, foreach: Any = None) -> None:
+def check_scalar_tensor(name: str, value: Any) -> None:
     """Raise ValueError unless a hyper-parameter given as a tensor has one element."""
-    if isinstance(value, Tensor):
-        if foreach:
-            raise ValueError(
-                f"{name} as a Tensor is not supported for capturable=False and foreach=True"
-            )
-        if value._a.size != 1:
-            raise ValueError(f"Tensor {name} must be 1-element")
+    if isinstance(value, Tensor) and value._a.size != 1:
+        raise ValueError(f"Tensor {name} must be 1-element")
 
 
-# --- running an update ----------------------------------------------------------------------------
-
-
-def run(update: Callable, p: Any, g: Any, state: tuple, numbers: dict) -> None:
-    """Write what `update(p, g, state, **numbers)` returns, (new p, *new state), into `p` and the
-    arrays of `state`.
+def check_fused(fused: Any, foreach: Any, differentiable: bool, groups: list) -> None:
+    """Check fused=True, one of PyTorch's implementations; here there is one, and it changes
+    nothing.
     """
-    if p.size <= BLOCK:
-        _run_once(update, p, g, state, numbers)
+    if not fused:
         return
-    if not all(a.flags.c_contiguous for a in (p, *state) if a is not None):
-        _run_once(update, p, g, state, numbers)
-        return
-    p, g = p.reshape(-1), g.reshape(-1)
-    flat = [None if a is None else a.reshape(-1) for a in state]
-    for start in range(0, p.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        pieces = tuple([None if a is None else a[part] for a in flat])
-        _run_once(update, p[part], g[part], pieces, numbers)
+    if differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    for group in groups:
+        for p in group["params"]:
+            if not p.is_floating_point():
+                raise RuntimeError(
+                    "`fused=True` requires all the params to be floating point Tensors of "
+                    f"supported devices: {_FUSED}, but torch.{p.dtype} and cpu"
+                )
 
 
-def _run_once(update: Callable, p: Any, g: Any, state: tuple, numbers: dict) -> None:
-    try:
-        made = update(p, g, state, **numbers)
-    except WARNED:  # NumPy's warnings are exceptions here; nothing was written yet
-        with np.errstate(all="ignore"):
-            made = update(p, g, state, **numbers)
-    p[...] = made[0]
-    for array, value in zip(state, made[1:], strict=True):
-        if array is not None:
-            array[...] = value
+_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
+_FUSED = ["mps", "cuda", "xpu", "hpu", "cpu", "mtia", "privateuseone"]
 
 
-def real_parts(array: Any) -> Any:
-    """A complex array as a real one with a last dimension of 2, on the same memory."""
-    return array[..., None].view(array.real.dtype)
+def _check_modes(group: dict[str, Any], capturable: str) -> None:
+    """Refuse at the first step what PyTorch refuses there on the CPU."""
+    if group.get("capturable"):
+        raise AssertionError(
+            f"If capturable=True, {capturable} must be on supported devices: {_CAPTURABLE}.\n"
+            "dynagrad computes on the CPU; leave out capturable=True."
+        )
+    if group.get("foreach") and group.get("differentiable"):
+        raise AssertionError(
+            "_foreach ops don't support autograd\n"
+            "Leave out foreach=True where differentiable=True is given."
+        )
+
+
+# --- numbers as operands --------------------------------------------------------------------------
 
 
 class _Constants(dict):
@@ -119,32 +128,52 @@ class _Constants(dict):
         self[value] = array = scalar(value, self.dtype)
         return array
 
+    def once(self, value: Any) -> Any:
+        """A number that changes from step to step, as an operand."""
+        return np.array(value, self.dtype)
+
+    def detached(self, value: Any) -> Any:
+        """A value without its history: an array has none."""
+        return value
+
+
+class _Plain:
+    """Numbers where the operands are tensors: themselves."""
+
+    def __getitem__(self, value: Any) -> Any:
+        return value
+
+    def once(self, value: Any) -> Any:
+        return value
+
+    def detached(self, value: Any) -> Any:
+        return value.detach()
+
 
 class _ConstantsByType(dict):
-    def __missing__(self, dtype: np.dtype) -> _Constants:
-        self[dtype] = found = _Constants(dtype)
+    def __missing__(self, dtype: Any) -> Any:
+        self[dtype] = found = _Constants(dtype) if isinstance(dtype, np.dtype) else _Plain()
         return found
 
 
-#: CONSTANTS[dtype][number]: for options, which stay; not for rates, which change
+#: CONSTANTS[p.dtype][number]: for options, which stay; `.once(number)` for rates, which change
 CONSTANTS = _ConstantsByType()
 
 
-def with_gradients(
-    group: dict[str, Any], place: tuple[Any, int]
-) -> Iterator[tuple[Tensor, Any, Any]]:
-    """The group's parameters that have a gradient: (parameter, its array, its gradient's array).
+def mixed(old: Any, new: Any, weight: Any, constant: Any) -> Any:
+    """old + weight (new - old), from the nearer end, as torch.lerp."""
+    if weight < 0.5:
+        made = new - old
+        made *= constant[weight]
+        made += old
+        return made
+    made = old - new
+    made *= constant[1 - weight]
+    made += new
+    return made
 
-    After each of them its version is counted up: the algorithm has written it, at `place`.
-    """
-    for p in group["params"]:
-        g = getattr(p, "_g", None)
-        if g is not None:
-            yield p, p._a, g._a
-            family = p._v
-            if family is None:
-                family = family_of(p)
-            family.cell.bump(place)
+
+# --- state ----------------------------------------------------------------------------------------
 
 
 def counted(state: dict[str, Any]) -> float:
@@ -157,9 +186,192 @@ def counted(state: dict[str, Any]) -> float:
 
 def new_count() -> Tensor:
     """A step count of 0: a 0-d tensor, float32 unless the default dtype is float64."""
-    return wrap(np.zeros((), np.float64 if get_default_dtype().name == "float64" else np.float32))
+    return new_scalar(0.0)
+
+
+def new_scalar(value: float) -> Tensor:
+    """A 0-d tensor, float32 unless the default dtype is float64."""
+    wide = get_default_dtype().name == "float64"
+    return wrap(np.array(value, np.float64 if wide else np.float32))
 
 
 def zeros_for(p: Tensor) -> Tensor:
     """Zeros of a parameter's shape, dtype and memory layout."""
     return wrap(np.zeros_like(p._a))
+
+
+def tensor_counts(optimizer: Any) -> None:
+    """Make the step counts of an old checkpoint, plain numbers, tensors."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            held = optimizer.state.get(p, {})
+            if held and not isinstance(held["step"], Tensor):
+                held["step"] = new_scalar(float(held["step"]))
+
+
+# --- running an update ----------------------------------------------------------------------------
+
+
+def step_count(p: Tensor, state: dict[str, Any]) -> tuple:
+    """What an update is told of one parameter: the number of its step."""
+    return (counted(state),)
+
+
+def advance(
+    optimizer: Any,
+    group: dict[str, Any],
+    place: tuple[Any, int],
+    update: Callable,
+    keys: tuple[str | None, ...],
+    numbers: dict[str, Any],
+    *,
+    names: tuple[str, ...] = ("step",),
+    told: Callable[[Tensor, dict[str, Any]], tuple] = step_count,
+    capturable: str = "params and state_steps",
+    whole: bool = False,
+) -> None:
+    """Take the parameters of a group that have a gradient through `update`.
+
+    `keys`: where the tensors of `update`'s state lie in a parameter's state, None for one that is
+    not used; `optimizer._start(p, state, group)` makes an empty one. `told(p, state)`: the values
+    of the keywords `names`, which differ between parameters. `place`: the call of step. `whole`:
+    the update takes numbers of different places together, so that arrays are neither joined nor
+    divided.
+    """
+    recorded = group.get("differentiable", False)
+    batches: dict[tuple, list[tuple]] = {}
+    for p, g in gradients(optimizer, group, capturable):
+        state: dict[str, Any] = {}
+        if keys:
+            state = optimizer.state[p]
+            if not state:
+                optimizer._start(p, state, group)
+        values = told(p, state)
+        if recorded:
+            tensors = [None if key is None else state[key] for key in keys]
+            _run_recorded(
+                update, p, g, tensors, {**numbers, **dict(zip(names, values, strict=True))}
+            )
+            continue
+        array = p._a
+        row = (array, g._a, *[None if key is None else state[key]._a for key in keys])
+        if array.dtype.kind == "c":
+            row = tuple([None if a is None else real_parts(a) for a in row])
+        batch = batches.setdefault((row[0].dtype, values), [])
+        batch.append(row)
+        family = p._v
+        if family is None:
+            family = family_of(p)
+        family.cell.bump(place)
+    for (_, values), rows in batches.items():
+        numbers.update(zip(names, values, strict=True))
+        if whole:
+            for row in rows:
+                _write(row, _made(update, row, numbers))
+        else:
+            run_rows(update, rows, numbers)
+
+
+def gradients(optimizer: Any, group: dict[str, Any], capturable: str = "params and state_steps"):
+    """The group's parameters that have a gradient: a list of (parameter, gradient)."""
+    pairs = [(p, g) for p in group["params"] if (g := getattr(p, "_g", None)) is not None]
+    if pairs:
+        _check_modes(group, capturable)
+        for _, g in pairs:
+            if g.is_sparse:
+                text = optimizer._sparse_error
+                raise RuntimeError(
+                    text or f"{type(optimizer).__name__} does not support sparse gradients"
+                )
+    return pairs
+
+
+def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> None:
+    """Run an update of arrays, (p, g, *state) a row, and write what it returns into them: new p,
+    *new state.
+    """
+    small: list[tuple] = []
+    total = 0
+    for row in rows:
+        size = row[0].size
+        if size > SMALL or len(rows) == 1:
+            _run_parts(update, row, numbers)
+            continue
+        small.append(row)
+        total += size
+        if total >= BLOCK:
+            _run_together(update, small, numbers)
+            small, total = [], 0
+    if small:
+        _run_together(update, small, numbers)
+
+
+def _run_parts(update: Callable, row: tuple, numbers: dict[str, Any]) -> None:
+    size = row[0].size
+    flat = size > BLOCK and all(a is None or a.flags.c_contiguous for a in (row[0], *row[2:]))
+    if not flat:
+        _write(row, _made(update, row, numbers))
+        return
+    row = tuple([None if a is None else a.reshape(-1) for a in row])
+    for start in range(0, size, BLOCK):
+        part = slice(start, start + BLOCK)
+        piece = tuple([None if a is None else a[part] for a in row])
+        _write(piece, _made(update, piece, numbers))
+
+
+def _run_together(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> None:
+    if len(rows) == 1:
+        _write(rows[0], _made(update, rows[0], numbers))
+        return
+    columns = list(zip(*rows, strict=True))
+    joined = [None if c[0] is None else np.concatenate(c, axis=None) for c in columns]
+    made = _made(update, joined, numbers)
+    for arrays, values in zip((columns[0], *columns[2:]), made, strict=True):
+        if values is None:
+            continue
+        start = 0
+        for array in arrays:
+            end = start + array.size
+            array[...] = values[start:end].reshape(array.shape)
+            start = end
+
+
+def _made(update: Callable, row: Any, numbers: dict[str, Any]) -> tuple:
+    try:
+        return update(row[0], row[1], row[2:], **numbers)
+    except WARNED:  # NumPy's warnings are exceptions here; nothing was written yet
+        with np.errstate(all="ignore"):
+            return update(row[0], row[1], row[2:], **numbers)
+
+
+def _write(row: tuple, made: tuple) -> None:
+    row[0][...] = made[0]
+    for array, value in zip(row[2:], made[1:], strict=True):
+        if array is not None:
+            array[...] = value
+
+
+def _run_recorded(
+    update: Callable, p: Tensor, g: Tensor, state: list[Any], numbers: dict[str, Any]
+) -> None:
+    """Run an update of tensors, so that its result has a history. What the history needs is kept
+    in copies: the tensors themselves are written.
+    """
+    token = grad_mode.set(True)
+    try:
+        pairs = p.is_complex()
+        tensors = [None if t is None else t.clone() for t in (p, *state)]
+        if pairs:
+            g = view_as_real(g)
+            tensors = [None if t is None else view_as_real(t) for t in tensors]
+        made = update(tensors[0], g, tuple(tensors[1:]), **numbers)
+        for t, value in zip((p, *state), made, strict=True):
+            if t is not None:
+                t.copy_(view_as_complex(value) if pairs else value)
+    finally:
+        grad_mode.reset(token)
+
+
+def real_parts(array: Any) -> Any:
+    """A complex array as a real one with a last dimension of 2, on the same memory."""
+    return array[..., None].view(array.real.dtype)

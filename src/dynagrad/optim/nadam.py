@@ -1,0 +1,156 @@
+"""NAdam: Adam with Nesterov's momentum. Imports optimizer, updates."""
+
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+from .optimizer import Optimizer
+from .updates import (
+    CONSTANTS,
+    advance,
+    check_at_least_0,
+    check_betas,
+    check_lr,
+    counted,
+    mixed,
+    new_count,
+    new_scalar,
+    option,
+    zeros_for,
+)
+
+__all__ = ["NAdam"]
+
+
+def update(
+    p,
+    g,
+    state,
+    *,
+    step,
+    mu,
+    mu_next,
+    mu_product,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    weight_decay,
+    maximize,
+    decoupled_weight_decay,
+):
+    """The new (p, m, v) at step number `step`; `state` is (m, v).
+
+    m = m + (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g g;  r = sqrt(v / (1 - beta2^step)) +
+    eps;  p = p - lr (1 - mu) / (1 - mu_product) g / r - lr mu_next / (1 - mu_product mu_next) m /
+    r, with mu_product the product of all mu so far.
+    """
+    constant = CONSTANTS[p.dtype]
+    m, v = state
+    if maximize:
+        g = -g
+    if weight_decay:
+        if decoupled_weight_decay:
+            p = p * constant.once(1 - lr * weight_decay)
+        else:
+            g = g + constant[weight_decay] * p
+    m = mixed(m, g, 1 - beta1, constant)
+    v = v * constant[beta2] + constant[1 - beta2] * g * g
+    root = np.sqrt(v / constant.once(1 - beta2**step)) + constant[eps]
+    p = p - constant.once(lr * (1 - mu) / (1 - mu_product)) * g / root
+    p = p - constant.once(lr * mu_next / (1 - mu_product * mu_next)) * m / root
+    return p, m, v
+
+
+class NAdam(Optimizer):
+    """Adam whose step looks ahead along the momentum, as Nesterov's.
+
+    As torch.optim.NAdam. T. Dozat, "Incorporating Nesterov Momentum into Adam" (2016).
+    """
+
+    _later = {
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+    }
+    _counts = True
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ):
+        check_lr(lr)
+        check_at_least_0(eps=eps)
+        check_betas(betas)
+        check_at_least_0(weight_decay=weight_decay, momentum_decay=momentum_decay)
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for held in self.state.values():
+            product = held.get("mu_product")
+            if product is not None and not isinstance(product, Tensor):
+                held["mu_product"] = new_scalar(float(product))
+
+    def step(self, closure: Any = None) -> Any:
+        return self._run(closure)
+
+    def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        state["step"] = new_count()
+        state["mu_product"] = new_scalar(1.0)
+        state["exp_avg"] = zeros_for(p)
+        state["exp_avg_sq"] = zeros_for(p)
+
+    def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
+        beta1, beta2 = group["betas"]
+        decay = group["momentum_decay"]
+        numbers = {
+            name: option(group, name)
+            for name in ("lr", "eps", "weight_decay", "maximize", "decoupled_weight_decay")
+        }
+        numbers["beta1"], numbers["beta2"] = beta1, beta2
+
+        def told(p: Any, state: dict[str, Any]) -> tuple:
+            step = counted(state)
+            mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
+            mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
+            state["mu_product"]._a[...] *= mu
+            return step, mu, mu_next, state["mu_product"]._a.item()
+
+        advance(
+            self,
+            group,
+            place,
+            update,
+            ("exp_avg", "exp_avg_sq"),
+            numbers,
+            names=("step", "mu", "mu_next", "mu_product"),
+            told=told,
+            capturable="params, mu_products and state_steps",
+        )
