@@ -149,6 +149,7 @@ LOSSES = [
         {"x": unit(4, 3), "y": 3 * unit(4, 3)},
     ),
     ("F.gaussian_nll_loss(x, y, v, R)", "y", {n: unit(4, 3) for n in "xyv"}),
+    ("F.gaussian_nll_loss(x, y, v, R)", "y", {"x": unit(4, 3), "y": unit(4, 3), "v": unit(1, 3)}),
     (
         "F.gaussian_nll_loss(x, y, v, full=True, R)",
         "y",
@@ -273,6 +274,19 @@ def test_cross_entropy_of_probabilities(options, reduction):
     used = {"w": unit(3)} if "w" in options.replace("weight", "").replace("smoothing", "") else {}
     check(call, "wy", x=normal(4, 3), y=unit(4, 3), **used)
     check(call, "w", x=normal(4, 3, 2), y=unit(4, 3, 2), **used)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 2), (2, 3, 2, 2), (3,)], ids=str)
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_no_target_counts(name, shape):
+    array = normal(*shape)
+    found = []
+    for lib in (dynagrad, torch):
+        x = lib.tensor(array.tolist(), requires_grad=True)
+        target = lib.ones((2, *shape[2:]) if len(shape) > 1 else (), dtype=lib.long)
+        loss = getattr(lib.nn.functional, name)(x, target, ignore_index=1)
+        found.append((str(loss.item()), lib.autograd.grad(loss, x)[0].tolist()))
+    assert found[0] == found[1]
 
 
 def test_older_arguments():

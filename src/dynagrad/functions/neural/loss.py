@@ -358,6 +358,12 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
+def _has_one_size_of_1(given: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    """Whether a shape is the full one but for a single size, which is 1."""
+    others = [n for n, m in zip(given, full, strict=False) if n != m]
+    return len(given) == len(full) and others == [1]
+
+
 @overridable
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """(log v + (input - target)^2 / v) / 2 for v = max(var, eps); `full` adds log(2 pi) / 2."""
@@ -371,10 +377,10 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     if var._a.shape != x._a.shape:
         if x._a.shape[:-1] == var._a.shape:
             var = shape.unsqueeze(var, -1)
-        elif x._a.shape[:-1] != var._a.shape[:-1] or var._a.shape[-1] != 1:
+        elif not _has_one_size_of_1(var._a.shape, x._a.shape):
             raise ValueError(
                 f"var is of incorrect size\nIt has shape {list(var._a.shape)}, the input "
-                f"{list(x._a.shape)}; the last size may be 1 or missing."
+                f"{list(x._a.shape)}; one of its sizes may be 1, or the last one missing."
             )
     reduction_of(None, None, reduction)
     v = apply(CloneFloor, var, low=eps)

@@ -87,6 +87,8 @@ def nll_back(x, target, weight, *, shape, reduction, ignore):
     else:
         w = _target_weights(t, counts, weight, x.dtype)
         value = -x * w / np.add.reduce(w, None) if reduction == "mean" else -x * w
+        if counts is not None:  # also where none counts, and the mean is 0 / 0
+            value = np.where(counts, value, x.dtype.type(0))
     if len(shape) == 2:
         result[_rows(len(t)), t] = value
     else:
