@@ -99,8 +99,10 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
             edges.append(None)
     if PLAIN:
         result = compute(rule, arrays, kw)
-        if rule.ordered and type(result) is ndarray and not arrays[0].flags.c_contiguous:
-            result = in_order(result, arrays)
+        if rule.ordered and type(result) is ndarray:
+            first = arrays[0]
+            if not first.flags.c_contiguous or (len(arrays) > 2 and first.shape != result.shape):
+                result = in_order(result, arrays)
     else:
         lift(inputs, arrays, edges)
         wanted = edges.count(None) < len(edges)

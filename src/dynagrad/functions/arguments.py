@@ -245,6 +245,13 @@ def bounds(array: Any) -> tuple[Any, Any]:
     return _least(array, None), _largest(array, None)
 
 
+def out_of_nothing(i: int, n: int) -> RuntimeError:
+    """The error for an index i into a dimension of size n of a tensor without elements."""
+    if not n:
+        return RuntimeError("index_select(): self indexing axis dim should be positive")
+    return RuntimeError(f"INDICES element is out of DATA bounds, id={i} axis_dim={n}")
+
+
 def holds(array: Any, everywhere: bool) -> bool:
     """Whether a comparison's result is true everywhere, or anywhere; a batch refuses to say."""
     if isinstance(array, Carrier):

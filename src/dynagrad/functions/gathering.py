@@ -16,7 +16,18 @@ from ..ops.cumulative import cumsum
 from ..ops.elementwise import where
 from ..ops.shape import broadcast_to, cast
 from . import shape
-from .arguments import bounds, c_name, c_type, fixed, kept, one_dim, settled, tensor, write_same
+from .arguments import (
+    bounds,
+    c_name,
+    c_type,
+    fixed,
+    kept,
+    one_dim,
+    out_of_nothing,
+    settled,
+    tensor,
+    write_same,
+)
 from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .nodes import node
@@ -79,13 +90,6 @@ def _out_of_bounds(
     return lambda i: kind(f"{prefix}index {i} is out of bounds for dimension {d} with size {n}")
 
 
-def _out_of_nothing(n: int) -> Callable[[int], Exception]:
-    text = f"INDICES element is out of DATA bounds, id={{}} axis_dim={n}"
-    if not n:
-        text = "index_select(): self indexing axis dim should be positive"
-    return lambda i: RuntimeError(text.format(i))
-
-
 def _short_select(input: Tensor, dim: Any, index: Tensor) -> Tensor | None:
     have, i = input._a.shape, index._a
     rank = len(have)
@@ -111,7 +115,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     have = input._a.shape
     n = have[axis] if have else 1
     if len(have) > 1 and not input._a.size:  # no element is looked at
-        _check_range(i, n, _out_of_nothing(n))
+        _check_range(i, n, lambda k: out_of_nothing(k, n))
     _check_range(
         i,
         n,

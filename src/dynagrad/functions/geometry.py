@@ -12,7 +12,7 @@ from ..core.dtype import Size, from_numpy_dtype
 from ..core.overrides import overridable
 from ..core.storage import address, offset_of, owner, strides_of
 from ..core.tape import AccumulateGrad, Meta
-from ..core.tensor import Tensor, edge_of, family_of, record
+from ..core.tensor import Tensor, base_of, edge_of, family_of, record
 from ..core.views import check_inplace
 from ..ops import shape as ops
 from .arguments import many_dims, one_dim, sizes, tensor
@@ -202,6 +202,8 @@ def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
         record(node, (edge,), tuple([Meta(t._a) for _ in rule.saves]), kw=kw)
         node.family = family
         t._e = node
+        if family.has_views and base_of(t) is None:
+            family.rebased += 1
     t._a = a
     family.cell.bump()
     return t

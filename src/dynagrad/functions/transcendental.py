@@ -297,13 +297,20 @@ def xlogy(input, other, *, out=None):
 def ldexp(input, other, *, out=None):
     """input * 2^other, elementwise."""
     x, y = tensor("ldexp", input), tensor("ldexp", other, 2, "other")
-    if x._a.dtype == y._a.dtype:
-        return of_tensors(Ldexp, "ldexp", (x, y), out, floating=True)
-    # the power of a tensor of some dimensions is computed in that tensor's dtype
+    own = y._a.dtype
+    if x._a.dtype == own:
+        return of_operands(Ldexp, "ldexp", (x, y), out, floating=True, dtype=None)
     dtype = result_type([x._a, y._a])
     dtype = dtype if category(dtype) >= FLOATING else number_dtype(0.0)
-    power = to_dtype(exp2(y), dtype) if y._a.ndim else exp2(to_dtype(y, dtype))
-    return mul(to_dtype(x, dtype), power, out=out)
+    if dtype.kind == "c":
+        power = to_dtype(exp2(y), dtype) if y._a.ndim else exp2(to_dtype(y, dtype))
+        return mul(to_dtype(x, dtype), power, out=out)
+    # the power of a tensor of some dimensions is computed in that tensor's dtype
+    if not y._a.ndim:
+        own = dtype
+    elif category(own) < FLOATING:
+        own = number_dtype(0.0)
+    return of_operands(Ldexp, "ldexp", (x, y), out, floating=True, dtype=own)
 
 
 # --- in place -------------------------------------------------------------------------------------

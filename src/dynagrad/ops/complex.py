@@ -7,6 +7,7 @@ that.
 import numpy as np
 
 from .elementwise import drop, nothing
+from .layout import in_order
 from .rule import ALIGNED, LEADING, elementwise, general, primitive
 from .shape import cast
 
@@ -41,7 +42,7 @@ def complex_of_parts(x, y):
     """x + i y."""
     result = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64))
     result.real, result.imag = x, y
-    return result
+    return result if y.flags.c_contiguous else in_order(result, (x, y))
 
 
 @primitive

@@ -115,7 +115,7 @@ elementwise(copysign_number, _copysign_vjp)
 def divide_rounding(x, y, *, mode):
     """x / y rounded: mode 'floor' down, mode 'trunc' towards zero."""
     if x.dtype.kind in "iub":
-        _check_zero(y)
+        _check_zero(x, y)
         if mode == "floor":
             return np.floor_divide(x, y)
         remainder = np.fmod(x, y)
@@ -123,8 +123,8 @@ def divide_rounding(x, y, *, mode):
     return np.trunc(np.divide(x, y)) if mode == "trunc" else _floor_floats(x, y)
 
 
-def _check_zero(y):
-    if y.dtype.kind in "iub" and not np.all(y):
+def _check_zero(x, y):
+    if y.dtype.kind in "iub" and x.size and not np.all(y):
         raise RuntimeError(
             "ZeroDivisionError\nAn integer tensor was divided by 0; convert to float, or mask the "
             "zeros first"
@@ -151,14 +151,14 @@ elementwise(floor_divide, lambda g: missing("floor_divide"), lambda g: missing("
 @primitive
 def remainder(x, y):
     """x - floor(x / y) * y: the sign is y's."""
-    _check_zero(y)
+    _check_zero(x, y)
     return np.remainder(x, y)
 
 
 @primitive
 def fmod(x, y):
     """x - trunc(x / y) * y: the sign is x's."""
-    _check_zero(y)
+    _check_zero(x, y)
     return np.fmod(x, y)
 
 

@@ -9,19 +9,20 @@ from .rule import elementwise, primitive
 
 LN2, LN10 = math.log(2), math.log(10)
 #: elements in one block of a kernel of several passes, so that a block stays in the cache
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 
 
 def in_blocks(kernel, x):
     """`kernel(part, result)`, several passes over memory, run on parts of `x` that fit the cache;
     the results together."""
+    if x.size <= BLOCK and x.ndim and x.flags.c_contiguous:
+        result = np.empty(x.shape, x.dtype)
+        kernel(x, result)
+        return result
     if not x.flags.forc:
         x = np.array(x, order="C")
     result = np.empty_like(x)
     source, target = x.reshape(-1, order="A"), result.reshape(-1, order="A")
-    if x.size <= BLOCK:
-        kernel(source, target)
-        return result
     for start in range(0, x.size, BLOCK):
         kernel(source[start : start + BLOCK], target[start : start + BLOCK])
     return result
@@ -45,18 +46,23 @@ ONES = {np.dtype(name): np.ones((), name) for name in ("float32", "float64")}
 
 
 def _sigmoid_into(x, out):
-    np.negative(x, out)
-    np.exp(out, out)
-    np.add(out, 1, out)
-    np.divide(1, out, out)  # a third of what np.reciprocal takes
+    one = ONES[x.dtype]
+    np.exp(np.negative(x, out), out)
+    np.add(out, one, out)
+    np.divide(one, out, out)  # a third of what np.reciprocal takes
 
 
 @primitive
 def sigmoid(x):
     """1 / (1 + e^-x); exactly 0 and 1 at the ends."""
-    if x.size < 4096:
-        return np.reciprocal(np.exp(np.negative(x)) + ONES.get(x.dtype, 1))
-    return in_blocks(_sigmoid_into, x)
+    one = ONES.get(x.dtype)
+    if one is None:
+        return np.reciprocal(np.exp(np.negative(x)) + 1)
+    if x.size > BLOCK:
+        return in_blocks(_sigmoid_into, x)
+    r = np.negative(x, out=...)
+    np.add(np.exp(r, r), one, r)
+    return np.divide(one, r, r)
 
 
 elementwise(sigmoid, lambda g, out: g * (out * (1 - out)))
@@ -103,9 +109,11 @@ elementwise(
 
 
 @primitive
-def ldexp(x, y):
-    """x * 2 ** y."""
-    return x * np.exp2(y)
+def ldexp(x, y, *, dtype):
+    """x * 2 ** y; the power is computed in `dtype`, if that is not the operands'."""
+    if dtype is None:
+        return x * np.exp2(y)
+    return x * np.exp2(y.astype(dtype)).astype(x.dtype)
 
 
 elementwise(ldexp, lambda g, y: g * np.exp2(y), lambda g, out: g * (out * LN2))

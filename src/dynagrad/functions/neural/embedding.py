@@ -14,7 +14,7 @@ from ...ops.elementwise import is_half
 from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
 from .. import shape
-from ..arguments import bounds, fixed, no_such_dim, tensor
+from ..arguments import bounds, fixed, no_such_dim, out_of_nothing, tensor
 from ..nodes import node, shown
 from ..shortcut import direct_of, shortcut, within
 
@@ -29,7 +29,7 @@ shown(1, Embedding, SharedEmbedding)
 shown(2, EmbeddingBag, LargestOfBag, SharedEmbeddingBag)
 
 
-def _check_index(name: str, index: Tensor, rows: int) -> None:
+def _check_index(name: str, index: Tensor, rows: int, width: int = 1) -> None:
     i = index._a
     if i.dtype not in (np.int64, np.int32):
         raise RuntimeError(
@@ -39,6 +39,8 @@ def _check_index(name: str, index: Tensor, rows: int) -> None:
         )
     least, largest = bounds(i)
     if least < 0 or largest >= rows:
+        if not rows * width and name == "embedding":
+            raise out_of_nothing(largest if least >= 0 else least, rows)
         raise IndexError(
             f"index out of range in self\nThe table has {rows} rows; the indices span {least} to "
             f"{largest}."
@@ -84,7 +86,7 @@ def embedding(
         if not -rows <= padding_idx < rows:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
-    _check_index("embedding", index, rows)
+    _check_index("embedding", index, *w._a.shape)
     if max_norm is not None:
         shorten(w, index._a, max_norm, norm_type)
     cls = SharedEmbedding if scale_grad_by_freq else Embedding
