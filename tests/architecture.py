@@ -86,6 +86,10 @@ class Import:
     for_types_only: bool
 
 
+#: nodes that an import may stand in, or be
+HOLDING_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 def imports(module: Module, known: dict[str, Module]) -> list[Import]:
     """All imports of a module, wherever they stand."""
     found: list[Import] = []
@@ -97,7 +101,8 @@ def imports(module: Module, known: dict[str, Module]) -> list[Import]:
         in_function = in_function or isinstance(node, Function)
         guarded = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for child in ast.iter_child_nodes(node):
-            visit(child, in_function, for_types or guarded)
+            if isinstance(child, HOLDING_STATEMENTS):
+                visit(child, in_function, for_types or guarded)
 
     visit(module.tree, False, False)
     return found

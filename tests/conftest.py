@@ -6,6 +6,7 @@ tests marked `parity` and `fuzz`; `make parity` and `make fuzz` run them all wit
 
 import gc
 import random
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 import hypothesis
 import numpy as np
 import pytest
+from oracle import seed_the_cpu_alone
 
 hypothesis.settings.register_profile(
     "fixed", deadline=None, derandomize=True, max_examples=25, database=None
@@ -69,8 +71,17 @@ def _is_chosen(item: pytest.Item, config: pytest.Config) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = [item for item in items if _is_chosen(item, config)]
     if len(chosen) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        kept = set(chosen)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = chosen
+
+
+def pytest_collection_finish() -> None:
+    """Set what is there for good apart: a collection of garbage in a test looks at the rest."""
+    if "torch" in sys.modules:
+        seed_the_cpu_alone(sys.modules["torch"])
+    gc.collect()
+    gc.freeze()
 
 
 START = time.monotonic()
@@ -98,6 +109,7 @@ def rng(seed: int) -> np.random.Generator:
 def without_collector() -> Iterator[None]:
     """No cyclic collector: what is freed, reference counting has freed."""
     gc.collect()
+    gc.freeze()  # what is there already need not be looked at
     gc.disable()
     yield
     gc.enable()

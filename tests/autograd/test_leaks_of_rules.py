@@ -140,7 +140,6 @@ def _without_collector() -> Iterator[None]:
     gc.disable()
     gc.freeze()  # what is there already need not be counted
     yield
-    gc.unfreeze()
     gc.enable()
 
 

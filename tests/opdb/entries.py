@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from oracle import forget_the_caller, seed_the_cpu_alone
+from torch.testing._internal import common_utils
 from torch.testing._internal.common_device_type import toleranceOverride
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo import core as opinfo
 
 import dynagrad
+
+seed_the_cpu_alone(torch)
+forget_the_caller(common_utils, opinfo)
 
 #: Results that are whatever memory held: only their kind is compared.
 UNSPECIFIED = {
