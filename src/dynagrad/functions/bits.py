@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..ops import elementwise as ops
 from .elementwise import in_place, integers_only, of_operands, of_tensors
 from .nodes import node
-from .quick import pairwise
+from .shortcut import pairwise
 
 __all__ = [
     "bitwise_and",
@@ -41,18 +41,21 @@ def _bits(cls, name, input, other, out):
 
 
 @pairwise(And, kinds="biu")
+@overridable
 def bitwise_and(input, other, *, out=None):
     """The bits set in both; the logical and of bool tensors."""
     return _bits(And, "bitwise_and", input, other, out)
 
 
 @pairwise(Or, kinds="biu")
+@overridable
 def bitwise_or(input, other, *, out=None):
     """The bits set in either; the logical or of bool tensors."""
     return _bits(Or, "bitwise_or", input, other, out)
 
 
 @pairwise(Xor, kinds="biu")
+@overridable
 def bitwise_xor(input, other, *, out=None):
     """The bits set in exactly one; the logical xor of bool tensors."""
     return _bits(Xor, "bitwise_xor", input, other, out)

@@ -32,7 +32,7 @@ from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
 from .nodes import node
-from .quick import behind, of_three, of_two
+from .shortcut import alike, direct_of, shortcut
 
 __all__ = [
     "add",
@@ -258,31 +258,35 @@ Addcmul = node("AddcmulBackward0", ops.addcmul)
 Addcdiv = node("AddcdivBackward0", ops.addcdiv)
 
 
+def are_alike(x: Any, y: Any, z: Any) -> bool:
+    """Whether three tensors have one shape and one floating dtype."""
+    a, b, c = x._a, y._a, z._a
+    dtype, shape = a.dtype, a.shape
+    if dtype.kind != "f" or b.dtype is not dtype or c.dtype is not dtype:
+        return False
+    return b.shape == shape == c.shape
+
+
+def _short_product(cls: Any) -> Callable[..., Any]:
+    def short(input, tensor1, tensor2, *, value=1):
+        if type(value) not in NUMBERS or not are_alike(input, tensor1, tensor2):
+            return None
+        return direct_of(cls, (input, tensor1, tensor2), {"value": value})
+
+    return short
+
+
+@shortcut(_short_product(Addcmul))
+@overridable
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2, elementwise."""
-    if out is None and type(value) in NUMBERS:
-        result = of_three(Addcmul, input, tensor1, tensor2, {"value": value})
-        if result is not None:
-            return result
-    return _addcmul(input, tensor1, tensor2, value=value, out=out)
-
-
-@behind(addcmul)
-def _addcmul(input, tensor1, tensor2, *, value=1, out=None):
     return of_operands(Addcmul, "addcmul", (input, tensor1, tensor2), out, value=plain(value))
 
 
+@shortcut(_short_product(Addcdiv))
+@overridable
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2, elementwise; at least one of the two must be floating."""
-    if out is None and type(value) in NUMBERS:
-        result = of_three(Addcdiv, input, tensor1, tensor2, {"value": value})
-        if result is not None:
-            return result
-    return _addcdiv(input, tensor1, tensor2, value=value, out=out)
-
-
-@behind(addcdiv)
-def _addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     if builtins.max(category(x._a.dtype) for x in (tensor1, tensor2)) < FLOATING:
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported. Use addcdiv on floating "
@@ -296,20 +300,16 @@ Lerp = node("LerpBackward1", ops.lerp)
 LerpNumber = node("LerpBackward0", ops.lerp_number)
 
 
+def _short_lerp(input, end, weight):
+    if type(weight) in NUMBERS:
+        return alike(LerpNumber, input, end, {"weight": weight})
+    return direct_of(Lerp, (input, end, weight)) if are_alike(input, end, weight) else None
+
+
+@shortcut(_short_lerp)
+@overridable
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input), elementwise; the tensors must have one dtype."""
-    if out is None:
-        if type(weight) in NUMBERS:
-            result = of_two(LerpNumber, input, end, {"weight": weight})
-        else:
-            result = of_three(Lerp, input, end, weight)
-        if result is not None:
-            return result
-    return _lerp(input, end, weight, out=out)
-
-
-@behind(lerp)
-def _lerp(input, end, weight, *, out=None):
     if not isinstance(weight, OPERANDS):
         raise not_a_tensor("lerp", 3, "weight", weight)
     for name, x in (("end", end), ("weight", weight)):

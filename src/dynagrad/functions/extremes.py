@@ -19,7 +19,7 @@ from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .selection import maximum, minimum
-from .shortcut import direct, direct_pair, made, shortcut
+from .shortcut import direct, direct_results, made, shortcut
 
 __all__ = [
     "amax",
@@ -104,7 +104,7 @@ def _short_extreme(all_node: Any, along_node: Any, kind: Any) -> Callable[..., A
             return direct(all_node, input, {})
         if type(dim) is not int or not -a.ndim <= dim < a.ndim:
             return None
-        return direct_pair(along_node, kind, input, {"axis": dim % a.ndim, "keepdims": keepdim})
+        return direct_results(along_node, kind, input, {"axis": dim % a.ndim, "keepdims": keepdim})
 
     return short
 

@@ -15,7 +15,7 @@ from ..ops import elementwise as ops
 from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
-from .quick import behind, of_one, of_three, pairwise
+from .shortcut import direct, direct_of, pairwise, shortcut
 
 __all__ = [
     "clamp",
@@ -51,6 +51,7 @@ def _ordered(name, *inputs):
 
 
 @pairwise(Maximum, kinds="fiub")
+@overridable
 def maximum(input, other, *, out=None):
     """The larger element of two tensors; nan wins. At a tie each side gets half of the gradient."""
     _ordered("maximum", input, other)
@@ -58,6 +59,7 @@ def maximum(input, other, *, out=None):
 
 
 @pairwise(Minimum, kinds="fiub")
+@overridable
 def minimum(input, other, *, out=None):
     """The smaller element of two tensors; nan wins. At a tie each side gets half of the
     gradient."""
@@ -66,6 +68,7 @@ def minimum(input, other, *, out=None):
 
 
 @pairwise(Fmax, kinds="fiub")
+@overridable
 def fmax(input, other, *, out=None):
     """The larger element of two tensors; a number wins over nan."""
     _ordered("fmax", input, other)
@@ -73,6 +76,7 @@ def fmax(input, other, *, out=None):
 
 
 @pairwise(Fmin, kinds="fiub")
+@overridable
 def fmin(input, other, *, out=None):
     """The smaller element of two tensors; a number wins over nan."""
     _ordered("fmin", input, other)
@@ -93,18 +97,17 @@ ClampMaxNumber = node("ClampMaxBackward0", ops.clamp_number)
 LIMITS = frozenset({int, float, type(None)})
 
 
+def _short_clamp(input, min=None, max=None):
+    if type(min) not in LIMITS or type(max) not in LIMITS or min is max:
+        return None
+    return direct(ClampNumber, input, {"low": min, "high": max}, "f")
+
+
+@shortcut(_short_clamp)
+@overridable
 def clamp(input, min=None, max=None, *, out=None):
     """input limited to [min, max]: two numbers or two tensors, one of which may be None; nan
     stays."""
-    if out is None and type(min) in LIMITS and type(max) in LIMITS and min is not max:
-        result = of_one(ClampNumber, input, {"low": min, "high": max})
-        if result is not None:
-            return result
-    return _clamp(input, min, max, out=out)
-
-
-@behind(clamp)
-def _clamp(input, min=None, max=None, *, out=None):
     if not isinstance(input, Tensor):
         raise not_a_tensor("clamp", 1, "input", input)
     if min is None and max is None:
@@ -192,18 +195,21 @@ clamp_max_ = in_place(clamp_max)
 Where = node("WhereBackward0", ops.where)
 
 
+def _short_where(condition, input, other):
+    a, b, c = condition._a, input._a, other._a
+    dtype, shape = b.dtype, b.shape
+    if a.dtype.kind != "b" or dtype.kind != "f" or c.dtype is not dtype:
+        return None
+    if a.shape != shape or c.shape != shape:
+        return None
+    return direct_of(Where, (condition, input, other))
+
+
+@shortcut(_short_where)
+@overridable
 def where(condition, input=None, other=None, *, out=None) -> Any:
     """input where the condition holds, else other, elementwise; where(condition): the indices at
     which it holds."""
-    if out is None:
-        result = of_three(Where, condition, input, other, first="b")
-        if result is not None:
-            return result
-    return _where(condition, input, other, out=out)
-
-
-@behind(where)
-def _where(condition, input=None, other=None, *, out=None) -> Any:
     if not isinstance(condition, Tensor):
         raise TypeError(
             f"where(): argument 'condition' (position 1) must be Tensor, not "

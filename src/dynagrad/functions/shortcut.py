@@ -1,8 +1,17 @@
-"""Short paths for functions that take dimensions, indices or lists besides their tensor.
+"""Short paths before general functions, for the calls that programs make most: plain tensors,
+ordinary numbers and dimensions, no out=.
 
-`shortcut(short)` stands above a general function: `short` serves the ordinary call (plain tensors,
-ints for dimensions, no out=) and returns None for any other. It may be careless with bad arguments:
-whatever it raises, the general function is asked as well, and tells the error.
+`shortcut(short)` stands above a general function: `short` serves the ordinary call and returns None
+for any other. The general function checks everything, promotes, and gives PyTorch's errors. `short`
+may be careless with bad arguments: whatever it raises, the general function is asked as well, and
+tells the error. What needs a node, a view's news or another order in memory is left to `apply`.
+
+What a short path returns is mostly one of these:
+
+- `direct(cls, x, kw)`: the primitive of one tensor;
+- `alike(cls, x, y, kw)`: of two tensors of one shape and one dtype (`pairwise` makes such a path);
+- `direct_of(cls, inputs, kw)`: of any number of tensors, about which the path has asked already;
+- `direct_results(cls, kind, x, kw)`: of one tensor, with two results.
 """
 
 from collections.abc import Callable
@@ -22,6 +31,8 @@ from ..core.watch import PLAIN
 F = TypeVar("F", bound=Callable[..., Any])
 #: what may come out of a short path that should not have been taken
 UNUSUAL = (*UNCHECKED, *WARNED)
+#: the metadata of primitives without any
+NONE: dict[str, Any] = {}
 INT64, UINT64 = np.dtype("int64"), np.dtype("uint64")
 
 
@@ -45,6 +56,11 @@ def shortcut(short: Callable[..., Any]) -> Callable[[F], F]:
     return decorate
 
 
+def pairwise(cls: type[Node], kinds: str) -> Callable[[F], F]:
+    """Ask `alike` before the general function of two operands below."""
+    return shortcut(lambda input, other: alike(cls, input, other, kinds=kinds))
+
+
 def made(r: Any) -> Tensor:
     """A Tensor without history of a kernel's result."""
     t = new(Tensor)
@@ -60,33 +76,72 @@ def untracked(x: Any) -> bool:
     return x._e is None and (v is None or not v.rebased) and type(x._a) is ndarray
 
 
-def direct(cls: type[Node], x: Tensor, kw: dict[str, Any]) -> Tensor | None:
-    """The primitive of a tensor, by its kernel alone where nothing is to be recorded; None for a
-    tensor that is not plain.
+def direct(
+    cls: type[Node], x: Any, kw: dict[str, Any] = NONE, kinds: str = "fiubcV"
+) -> Tensor | None:
+    """The primitive of a tensor of these kinds of dtypes, by its kernel alone where nothing is to
+    be recorded; None for any other.
     """
     if type(x) not in PLAIN:
         return None
-    v = x._v
-    if x._e is None and (v is None or not v.rebased) and type(x._a) is ndarray:
-        return made(cls.rule.kernel(x._a, **kw))
+    a = x._a
+    if type(a) is not ndarray or a.dtype.kind not in kinds:
+        return None
+    rule, v = cls.rule, x._v
+    if x._e is None and (v is None or not v.rebased) and (not rule.ordered or a.flags.c_contiguous):
+        r = rule.kernel(a, **kw)
+        t = new(Tensor)
+        t._a = r if type(r) is ndarray else np.asarray(r)
+        t._e = None
+        t._v = None
+        return t
     return apply(cls, x, **kw)
 
 
-def direct_of(cls: type[Node], inputs: tuple, kw: dict[str, Any]) -> Tensor | None:
-    """The same of several tensors."""
-    arrays = []
+def alike(
+    cls: type[Node], x: Any, y: Any, kw: dict[str, Any] = NONE, kinds: str = "f"
+) -> Tensor | None:
+    """The elementwise primitive of two tensors of one shape and one dtype of these kinds; None for
+    any others.
+    """
+    if type(x) not in PLAIN or type(y) not in PLAIN:
+        return None
+    a, b = x._a, y._a
+    dtype = a.dtype
+    if dtype is not b.dtype or dtype.kind not in kinds or a.shape != b.shape:
+        return None
+    if type(a) is not ndarray or type(b) is not ndarray:
+        return None
+    if x._e is None is y._e and x._v is None is y._v and a.flags.c_contiguous:
+        r = cls.rule.kernel(a, b, **kw)
+        t = new(Tensor)
+        t._a = r if type(r) is ndarray else np.asarray(r)
+        t._e = None
+        t._v = None
+        return t
+    return apply(cls, x, y, **kw)
+
+
+def direct_of(cls: type[Node], inputs: tuple, kw: dict[str, Any] = NONE) -> Tensor | None:
+    """The primitive of several tensors, by its kernel alone where nothing is to be recorded; None
+    where one is not plain.
+    """
+    arrays, is_free = [], True
     for x in inputs:
         if type(x) not in PLAIN:
             return None
         a, v = x._a, x._v
-        if x._e is None and (v is None or not v.rebased) and type(a) is ndarray:
-            arrays.append(a)
-    if len(arrays) == len(inputs):
-        return made(cls.rule.kernel(*arrays, **kw))
+        if x._e is not None or (v is not None and v.rebased) or type(a) is not ndarray:
+            is_free = False
+            break
+        arrays.append(a)
+    rule = cls.rule
+    if is_free and (not rule.ordered or arrays[0].flags.c_contiguous):
+        return made(rule.kernel(*arrays, **kw))
     return apply(cls, *inputs, **kw)
 
 
-def direct_pair(cls: type[Node], kind: Any, x: Tensor, kw: dict[str, Any]) -> Any:
+def direct_results(cls: type[Node], kind: Any, x: Tensor, kw: dict[str, Any]) -> Any:
     """The two results of a primitive of a tensor, as a named tuple."""
     if type(x) not in PLAIN:
         return None

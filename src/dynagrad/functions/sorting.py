@@ -20,7 +20,7 @@ from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .shape import contiguous, view
-from .shortcut import direct_pair, made, shortcut
+from .shortcut import direct_results, made, shortcut
 
 __all__ = [
     "argsort",
@@ -77,7 +77,7 @@ def _short_sort(input, dim=-1, descending=False):
     if not _is_ordinary(a, dim, descending):
         return None
     keywords = {"axis": dim % a.ndim, "descending": descending}
-    return direct_pair(SortPlain, SortResult, input, keywords)
+    return direct_results(SortPlain, SortResult, input, keywords)
 
 
 @shortcut(_short_sort)
@@ -132,7 +132,7 @@ def _short_topk(input, k, dim=-1, largest=True, sorted=True):
     if not _is_ordinary(a, dim, largest) or type(k) is not int or not 0 <= k <= a.shape[dim]:
         return None
     keywords = {"k": k, "axis": dim % a.ndim, "largest": largest}
-    return direct_pair(Topk, TopkResult, input, keywords)
+    return direct_results(Topk, TopkResult, input, keywords)
 
 
 @shortcut(_short_topk)

@@ -22,8 +22,8 @@ from ..arguments import no_kernel, one_dim, settled, tensor
 from ..elementwise import NUMBERS
 from ..generator import draws
 from ..nodes import node, shown
-from ..quick import behind, of_one
 from ..sampling import drawn, each_its_own
+from ..shortcut import direct, shortcut
 
 __all__ = [
     "celu",
@@ -144,33 +144,31 @@ def relu_(input):
     return relu(input, inplace=True)
 
 
+def _short_leaky_relu(input, negative_slope=0.01, inplace=False):
+    if inplace or type(negative_slope) is not float:
+        return None
+    return direct(LeakyRelu, input, {"slope": negative_slope}, "f")
+
+
+@shortcut(_short_leaky_relu)
+@overridable
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """input where it is positive, else negative_slope * input."""
-    if not inplace and type(negative_slope) is float:
-        result = of_one(LeakyRelu, input, {"slope": negative_slope})
-        if result is not None:
-            return result
-    return _leaky_relu(input, negative_slope, inplace)
-
-
-@behind(leaky_relu)
-def _leaky_relu(input, negative_slope=0.01, inplace=False):
     numbers("leaky_relu", negative_slope=negative_slope)
     x = floating("leaky_relu_cpu", "leaky_relu", input)
     return run(LeakyRelu, x, inplace, "leaky_relu_", LeakyReluInPlace, slope=negative_slope)
 
 
+def _short_hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    if inplace or not type(min_val) is type(max_val) is float or min_val > max_val:
+        return None
+    return direct(Hardtanh, input, {"low": min_val, "high": max_val}, "f")
+
+
+@shortcut(_short_hardtanh)
+@overridable
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """input limited to [min_val, max_val]."""
-    if not inplace and type(min_val) is type(max_val) is float and min_val <= max_val:
-        result = of_one(Hardtanh, input, {"low": min_val, "high": max_val})
-        if result is not None:
-            return result
-    return _hardtanh(input, min_val, max_val, inplace)
-
-
-@behind(hardtanh)
-def _hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     numbers("hardtanh", min_val=min_val, max_val=max_val)
     if min_val > max_val:
         raise ValueError(
@@ -327,17 +325,16 @@ def celu(input, alpha=1.0, inplace=False):
     return run(Celu, x, inplace, "celu_", CeluInPlace, **kw)
 
 
+def _short_softplus(input, beta=1.0, threshold=20.0):
+    if type(beta) not in NUMBERS or type(threshold) not in NUMBERS:
+        return None
+    return direct(Softplus, input, {"beta": beta, "threshold": threshold}, "f")
+
+
+@shortcut(_short_softplus)
+@overridable
 def softplus(input, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta * input)) / beta; input itself where beta * input exceeds threshold."""
-    if out is None and type(beta) in NUMBERS and type(threshold) in NUMBERS:
-        result = of_one(Softplus, input, {"beta": beta, "threshold": threshold})
-        if result is not None:
-            return result
-    return _softplus(input, beta, threshold, out=out)
-
-
-@behind(softplus)
-def _softplus(input, beta=1.0, threshold=20.0, *, out=None):
     numbers("softplus", beta=beta, threshold=threshold)
     x = floating("softplus_cpu", "softplus", input)
     result = apply(Softplus, x, beta=beta, threshold=threshold)
@@ -351,17 +348,10 @@ def logsigmoid(input, *, out=None):
     return result if out is None else write_out("logsigmoid", out, result)
 
 
+@shortcut(lambda input, inplace=False: None if inplace else direct(Silu, input, kinds="f"))
+@overridable
 def silu(input, inplace=False):
     """input * sigmoid(input), elementwise."""
-    if not inplace:
-        result = of_one(Silu, input)
-        if result is not None:
-            return result
-    return _silu(input, inplace)
-
-
-@behind(silu)
-def _silu(input, inplace=False):
     return run(Silu, floating("silu_cpu", "silu", input, complex_too=True), inplace, "silu_")
 
 
@@ -371,17 +361,10 @@ def mish(input, inplace=False):
     return run(Mish, floating("mish_cpu", "mish", input), inplace, "mish_")
 
 
+@shortcut(lambda input: direct(Gelu, input, kinds="f"))
+@overridable
 def gelu(input, *, approximate="none", out=None):
     """input times the normal distribution function of input, or approximate="tanh"."""
-    if out is None and approximate == "none":
-        result = of_one(Gelu, input)
-        if result is not None:
-            return result
-    return _gelu(input, approximate=approximate, out=out)
-
-
-@behind(gelu)
-def _gelu(input, *, approximate="none", out=None):
     if approximate not in ("none", "tanh"):
         raise RuntimeError(
             f"approximate argument must be either none or tanh.\nGiven was {approximate!r}."

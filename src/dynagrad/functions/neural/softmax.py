@@ -7,10 +7,10 @@ import numpy as np
 from ...core.apply import apply, to_dtype
 from ...core.dtype import numpy_dtype
 from ...core.out import write_out
+from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor, wrap
 from ...core.views import detached
-from ...core.watch import PLAIN
 from ...ops.neural import softmax as ops
 from ...ops.shape import cast
 from .. import elementwise
@@ -19,8 +19,8 @@ from ..conversion import clone
 from ..extremes import argmax
 from ..generator import draws
 from ..nodes import node
-from ..quick import behind, of_one
 from ..sampling import drawn
+from ..shortcut import direct, shortcut
 from .activation import View, floating
 
 Softmax = node("SoftmaxBackward0", ops.softmax)
@@ -40,12 +40,16 @@ def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Te
     return apply(cls, x, axis=axis)
 
 
-def _quick(cls: Any, x: Any, dim: int) -> Tensor | None:
-    """softmax or its logarithm along a dimension that exists; None: ask the general half."""
-    if type(x) not in PLAIN:
-        return None
-    ndim = x._a.ndim
-    return of_one(cls, x, {"axis": dim % ndim}) if ndim and -ndim <= dim < ndim else None
+def _short(cls: Any) -> Any:
+    """softmax or its logarithm along a dimension that exists."""
+
+    def short(input, dim, dtype=None):
+        ndim = input._a.ndim
+        if type(dim) is not int or dtype is not None or not -ndim <= dim < ndim:
+            return None
+        return direct(cls, input, {"axis": dim % ndim}, "f")
+
+    return short
 
 
 def implicit_dim(name: str, ndim: int) -> int:
@@ -57,38 +61,32 @@ def implicit_dim(name: str, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
+def _named(name: str) -> Any:
+    """The function below under PyTorch's name, which torch.nn.functional's has as well."""
+
+    def decorate(f: Any) -> Any:
+        f.__name__ = f.__qualname__ = name
+        return f
+
+    return decorate
+
+
+@shortcut(_short(Softmax))
+@overridable
+@_named("softmax")
 def torch_softmax(input, dim=None, dtype=None, *, out=None, axis=None):
     """exp(input) / sum(exp(input)) along `dim`."""
-    if type(dim) is int and dtype is None and out is None:
-        result = _quick(Softmax, input, dim)
-        if result is not None:
-            return result
-    return _softmax(input, axis if dim is None else dim, dtype, out=out)
-
-
-torch_softmax.__name__ = "softmax"
-
-
-@behind(torch_softmax)
-def _softmax(input, dim, dtype=None, *, out=None):
+    dim = axis if dim is None else dim
     result = _along(Softmax, "softmax", "softmax", input, dim, dtype)
     return result if out is None else write_out("softmax", out, result)
 
 
+@shortcut(_short(LogSoftmax))
+@overridable
+@_named("log_softmax")
 def torch_log_softmax(input, dim=None, dtype=None, *, out=None, axis=None):
     """log(softmax(input)) along `dim`."""
-    if type(dim) is int and dtype is None and out is None:
-        result = _quick(LogSoftmax, input, dim)
-        if result is not None:
-            return result
-    return _log_softmax(input, axis if dim is None else dim, dtype, out=out)
-
-
-torch_log_softmax.__name__ = "log_softmax"
-
-
-@behind(torch_log_softmax)
-def _log_softmax(input, dim, dtype=None, *, out=None):
+    dim = axis if dim is None else dim
     result = _along(LogSoftmax, "log_softmax", "log_softmax", input, dim, dtype)
     return result if out is None else write_out("log_softmax", out, result)
 
