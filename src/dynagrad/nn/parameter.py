@@ -3,7 +3,7 @@ functions.
 """
 
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -146,6 +146,18 @@ _ALLOWED = frozenset(
     )
 )
 
+#: those that have no shape yet: while there are any, every operation asks whether it met one
+_waiting: "WeakValueDictionary[int, Any]" = WeakValueDictionary()
+
+
+def _refusal(what: Any, cls: type) -> ValueError:
+    return ValueError(
+        f"Attempted to use an uninitialized parameter in {what}. This error happens when you are "
+        "using a `LazyModule` or explicitly manipulating "
+        f"`torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call `forward` with "
+        "a dummy batch to initialize the parameters before calling torch functions"
+    )
+
 
 class UninitializedTensorMixin:
     """What UninitializedParameter and UninitializedBuffer share: all functions refuse them until
@@ -156,17 +168,14 @@ class UninitializedTensorMixin:
     cls_to_become: type
     _a: Any
     requires_grad: bool
-    #: those that have no shape yet: while there are any, every operation asks whether it met one
-    _waiting: "WeakSet[Any]" = WeakSet()
-
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become an ordinary Parameter or Tensor of this shape, without values."""
         check_device(device)
         kind = self._a.dtype if dtype is None else numpy_dtype(dtype)
         self._a = np.empty(shape_of("empty", (shape,)), kind)
         self.__class__ = self.cls_to_become
-        self._waiting.discard(self)
-        if not self._waiting:
+        _waiting.pop(id(self), None)
+        if not _waiting:
             overriding.difference_update((UninitializedParameter, UninitializedBuffer))
 
     @property
@@ -186,6 +195,12 @@ class UninitializedTensorMixin:
             "initialize the parameters before calling `module.share_memory()`."
         )
 
+    def _none_yet(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises ValueError: there are no elements yet."""
+        raise _refusal("a question about its elements", type(self))
+
+    numel = nelement = dim = item = tolist = __len__ = _none_yet
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -202,13 +217,7 @@ class UninitializedTensorMixin:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", None) not in _ALLOWED:
-            raise ValueError(
-                f"Attempted to use an uninitialized parameter in {func}. This error happens when "
-                "you are using a `LazyModule` or explicitly manipulating "
-                f"`torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call "
-                "`forward` with a dummy batch to initialize the parameters before calling torch "
-                "functions"
-            )
+            raise _refusal(func, cls)
         token = override_disabled.set(True)
         try:
             result = func(*args, **(kwargs or {}))
@@ -226,7 +235,7 @@ def _without_shape(cls: type, requires_grad: bool, device: Any, dtype: Any) -> A
     if requires_grad:
         t.requires_grad = True
     overriding.add(cls)
-    UninitializedTensorMixin._waiting.add(t)
+    _waiting[id(t)] = t
     return t
 
 

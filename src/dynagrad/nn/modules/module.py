@@ -23,7 +23,7 @@ from ...core.dtype import (
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, set_requires_grad, wrap
 from ...functions.typename import typename
-from ..parameter import Buffer, Parameter
+from ..parameter import Buffer, Parameter, UninitializedBuffer, is_lazy
 from .hooks import (
     Hooked,
     _global_buffer_registration_hooks,
@@ -341,8 +341,12 @@ class Module(Hooked, Stateful, Tree):
         finally:
             grad_mode.reset(token)
         for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
+            if buffer is None:
+                continue
+            made = fn(buffer)
+            if is_lazy(buffer) and not is_lazy(made):
+                made = UninitializedBuffer(dtype=made.dtype, persistent=buffer.persistent)
+            self._buffers[name] = made
         return self
 
     def _to_dtype(self: T, wanted: dtype, categories: tuple[int, ...] = (FLOATING,)) -> T:
