@@ -198,6 +198,16 @@ def draw_poisson(r, pair):
     return pair.ours.poisson(rates), torch.poisson(from_numpy(rates), generator=pair.theirs)
 
 
+def draw_binomial(r, pair):
+    rng = np.random.RandomState(r.randrange(99))
+    n, dtype = r.randrange(60), r.choice([F32, F64])
+    trials = np.floor(rng.gamma(1, r.choice([3, 40, 300]), n)).astype(dtype)
+    chances = rng.uniform(-0.1, 1.1, r.choice([n, 1])).astype(dtype)
+    return pair.ours.binomial(trials, chances), torch.binomial(
+        from_numpy(trials), from_numpy(chances), generator=pair.theirs
+    )
+
+
 def draw_multinomial(r, pair):
     shape = (r.randrange(1, 40),) if r.random() < 0.5 else (r.randrange(1, 5), r.randrange(1, 40))
     weights = np.random.RandomState(r.randrange(99)).uniform(0.01, 3, size=shape)
@@ -238,6 +248,7 @@ DRAWS = [
     *(draw_rand, draw_uniform, draw_randn, draw_normal, draw_randint, draw_random),
     *(draw_random_from, draw_randperm, draw_bernoulli, draw_events, draw_exponential),
     *(draw_cauchy, draw_log_normal, draw_geometric, draw_poisson, draw_multinomial),
+    draw_binomial,
     draw_normal_of_arrays,
 ]
 

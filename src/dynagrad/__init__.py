@@ -321,6 +321,40 @@ if TYPE_CHECKING:
         poisson_nll_loss as poisson_nll_loss,
         triplet_margin_loss as triplet_margin_loss,
     )
+    from .functions.older_linalg import (
+        frobenius_norm as frobenius_norm,
+        norm_except_dim as norm_except_dim,
+        nuclear_norm as nuclear_norm,
+    )
+    from .functions.symbolic import (
+        sym_float as sym_float,
+        sym_int as sym_int,
+        sym_ite as sym_ite,
+        sym_max as sym_max,
+        sym_min as sym_min,
+        sym_not as sym_not,
+        sym_sqrt as sym_sqrt,
+        sym_sum as sym_sum,
+    )
+    from .functions.control_flow import (
+        cond as cond,
+    )
+    from .functions.files import (
+        from_file as from_file,
+    )
+    from .functions.lobpcg import (
+        lobpcg as lobpcg,
+    )
+    from .functions.removed import (
+        eig as eig,
+        lstsq as lstsq,
+        matrix_rank as matrix_rank,
+        solve as solve,
+        symeig as symeig,
+    )
+    from .functions.questions import (
+        is_storage as is_storage,
+    )
     from .explain import explaining as explaining, why as why, why_alive as why_alive
     from .func import vmap as vmap
     from .serialization import load as load, save as save
@@ -472,6 +506,22 @@ _LAZY = {
         ),
         "functions.neural.at_root",
     ),
+    **dict.fromkeys(
+        ("frobenius_norm", "norm_except_dim", "nuclear_norm"),
+        "functions.older_linalg",
+    ),
+    **dict.fromkeys(
+        ("sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum"),
+        "functions.symbolic",
+    ),
+    "cond": "functions.control_flow",
+    "from_file": "functions.files",
+    "lobpcg": "functions.lobpcg",
+    **dict.fromkeys(
+        ("eig", "lstsq", "matrix_rank", "solve", "symeig"),
+        "functions.removed",
+    ),
+    "is_storage": "functions.questions",
     **dict.fromkeys(("load", "save"), "serialization"),
     "vmap": "func",
 }

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from . import profiler as profiler
     from .anomaly_mode import detect_anomaly, set_detect_anomaly
     from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-    from .graph import Variable
+    from .graph import Variable, variable
 
 #: names that are loaded when they are first used (PEP 562), each with its module here
 _LAZY = {
     "forward_ad": "forward_ad",
     "functional": "functional",
-    **dict.fromkeys(("Variable", "graph"), "graph"),
+    **dict.fromkeys(("Variable", "graph", "variable"), "graph"),
     "profiler": "profiler",  # it stands on modules and optimizers, which lie above this package
     **dict.fromkeys(("anomaly_mode", "detect_anomaly", "set_detect_anomaly"), "anomaly_mode"),
     **dict.fromkeys(("GradcheckError", "gradcheck", "gradgradcheck"), "gradcheck"),
@@ -53,6 +53,7 @@ __all__ = [
     "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "variable",
 ]
 
 

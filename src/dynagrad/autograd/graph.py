@@ -8,7 +8,7 @@ keeps tensors, no moments of normalisations) pack, and show as `_saved_*`, what 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from ..core.tape import Node
 from ..core.tensor import Tensor, family_of
@@ -71,3 +71,8 @@ class Variable(metaclass=_VariableMeta):
         if requires_grad:
             t.requires_grad = True
         return t
+
+
+def variable(*args: Any, **kwargs: Any) -> NoReturn:
+    """Removed: torch.tensor took its place."""
+    raise RuntimeError("torch.autograd.variable(...) is deprecated, use torch.tensor(...) instead")

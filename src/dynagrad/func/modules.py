@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..functions.joining import stack
+from ..nn.modules.batchnorm import _BatchNorm
 from ..nn.modules.module import Module
 
 
@@ -174,3 +175,14 @@ def functionalize(func: Any, *, remove: str = "mutations") -> Any:
             "Valid options are 'mutations' and 'mutations_and_views'."
         )
     return func
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """The module itself, with each layer of batch normalization in it stripped of its running
+    statistics, which could not be updated for each example of a vmap: they use the batch's.
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

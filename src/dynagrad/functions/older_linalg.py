@@ -4,24 +4,33 @@ from typing import Any
 
 import numpy as np
 
+from ..core.apply import apply
+from ..core.complaints import legacy_name
+from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
+from ..ops.norms import vector_norm as norm_op
 from . import elementwise, shape
 from . import linalg as newer
 from . import lu as factors
-from .arguments import tensor, whole
+from .arguments import many_dims, one_dim, tensor, whole
 from .contraction import matmul
 from .cumulative import cumprod
 from .expansion import broadcast_to, expand
 from .factorization import INDEFINITE, OlderCholesky, factored, householder_product, orthogonal
+from .factory import warn_once
 from .joining import cat
 from .matrices import check_info, put, put_all
+from .matrix_norms import matrix_norm
+from .nodes import node
 from .random import randn
 from .reduction import mean
 from .reordering import flip
 from .return_types import return_type
 from .spectral import decomposed, pseudo_inverse
 
+Norm = node("NormBackward1", norm_op)
+NormOfAll = node("NormBackward0", norm_op)
 QrResult = return_type("qr", "Q", "R")
 SvdResult = return_type("svd", "U", "S", "V")
 SlogdetResult = return_type("slogdet", "sign", "logabsdet")
@@ -98,6 +107,58 @@ def _pair(*results: Tensor) -> tuple[Tensor, ...]:
 def lu_solve(input, LU_data, LU_pivots, *, out=None):
     """The X with A X = input from the factors of A."""
     return factors.lu_solve(LU_data, LU_pivots, input, out=out)
+
+
+# --- norms ----------------------------------------------------------------------------------------
+
+
+@overridable
+def frobenius_norm(input, dim, keepdim=False, *, out=None):
+    """The 2-norm over one or two dimensions; none: over all of them."""
+    warn_once(
+        "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be "
+        "removed in a future PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` "
+        "instead"
+    )
+    x = tensor("frobenius_norm", input)
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) > 2:
+        raise RuntimeError(
+            f"Expected at most 2 dimensions, but got {len(dims)} dimensions instead."
+        )
+    axes = many_dims(dims, x._a.ndim, "frobenius_norm")
+    if category(x._a.dtype) < FLOATING:
+        raise RuntimeError(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{legacy_name(x._a.dtype)} instead.\nConvert it first, as in x.float()."
+        )
+    return put("norm", out, apply(Norm, x, p=2.0, axes=axes, keepdims=keepdim, dtype=None))
+
+
+@overridable
+def nuclear_norm(input, dim=(-2, -1), keepdim=False, *, out=None):
+    """The sum of the singular values of matrices; also nuclear_norm(input, keepdim)."""
+    warn_once(
+        "at::nuclear_norm is deprecated and it is just left for JIT compatibility. It will be "
+        "removed in a future PyTorch release. Please use `linalg.matrix_norm(A, 'nuc', dim, "
+        "keepdim)` instead"
+    )
+    if isinstance(dim, bool):
+        dim, keepdim = (-2, -1), dim
+    return matrix_norm(input, "nuc", tuple(dim), keepdim, out=out)
+
+
+@overridable
+def norm_except_dim(v, pow=2, dim=0):
+    """The p-norm (p = pow) over all dimensions but one, which stay with size 1; dim -1: over all,
+    as one number.
+    """
+    x = tensor("norm_except_dim", v, 1, "v")
+    if dim == -1:
+        return apply(NormOfAll, x, p=float(pow), axes=None, keepdims=False, dtype=None)
+    kept = one_dim(dim, x._a.ndim, "norm_except_dim")
+    axes = tuple(i for i in range(x._a.ndim) if i != kept)
+    return apply(Norm, x, p=float(pow), axes=axes, keepdims=True, dtype=None)
 
 
 # --- approximate decompositions -------------------------------------------------------------------

@@ -10,10 +10,10 @@ from ..core.overrides import overridable
 from ..core.storage import owner, strides_of
 from ..core.tensor import Tensor, edge_of, family_of
 from .arguments import sizes, tensor
-from .geometry import data_ptr
+from .geometry import UntypedStorage, data_ptr
 from .shape import reshape
 
-__all__ = ["is_distributed", "is_same_size", "is_signed"]
+__all__ = ["is_distributed", "is_same_size", "is_signed", "is_storage"]
 
 
 @overridable
@@ -34,6 +34,11 @@ def is_distributed(input: Tensor) -> bool:
     return False
 
 
+def is_storage(obj: Any, /) -> bool:
+    """Whether the object is the memory of a tensor."""
+    return isinstance(obj, UntypedStorage)
+
+
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether both tensors show the same memory with the same shape and strides."""
     a, b = self._a, tensor._a
@@ -52,6 +57,13 @@ def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
     if 0 in strides:
         return tuple(range(len(strides)))
     return tuple(sorted(range(len(strides)), key=lambda d: -strides[d]))
+
+
+def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What Module.load_state_dict puts in the place of this tensor: the other one (`assign`), or
+    this one with the other's values.
+    """
+    return other.detach() if assign else self.copy_(other).detach()
 
 
 def const_data_ptr(self: Tensor) -> int:

@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from ..core.apply import note, recording
 from ..core.carriers.memory import store
-from ..core.complaints import broadcast_error, refuse_out
+from ..core.complaints import broadcast_error, legacy_name, refuse_out
 from ..core.dtype import FLOATING, category, preserve_format
 from ..core.overrides import explained, overridable
 from ..core.quiet import quietly
@@ -19,8 +19,8 @@ from ..ops import conversion as ops
 from ..ops.layout import empty_like as memory_like
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
+from .arguments import no_kernel, whole
 from .arguments import tensor as need_tensor
-from .arguments import whole
 from .creation import like
 from .factory import (
     INT64,
@@ -37,6 +37,7 @@ from .sampling import drawn, drawn_from, drawn_like, each_its_own, permutations
 
 __all__ = [
     "bernoulli",
+    "binomial",
     "multinomial",
     "normal",
     "poisson",
@@ -52,6 +53,7 @@ __all__ = [
 DISCARD = RULES[ops.discard]
 Bernoulli = node_class("BernoulliBackward0", DISCARD)
 BernoulliOfScalar = node_class("NotImplemented", DISCARD)
+Binomial = node_class("NotImplemented", DISCARD)
 Poisson = node_class("PoissonBackward0", DISCARD)
 NormalOfMean = node_class("NormalBackward1", DISCARD)
 NormalOfStd = node_class("NormalBackward2", DISCARD)
@@ -296,6 +298,31 @@ def poisson(input, generator=None):
     """A Poisson count for each rate in `input`, in its dtype."""
     need_tensor("poisson", input)
     return _drawn(Poisson, drawn_from(draws("poisson", generator).poisson, input._a), input)
+
+
+@overridable
+def binomial(count, prob, generator=None):
+    """How many of `count` trials succeed, each with the chance `prob`; of the dtype of `count`."""
+    trials = need_tensor("binomial", count, 1, "count")
+    chances = need_tensor("binomial", prob, 2, "prob")
+    for name, a in (("count", trials._a), ("prob", chances._a)):
+        if category(a.dtype) != FLOATING:
+            raise ValueError(
+                f"binomial only supports floating-point dtypes for {name}, got: "
+                f"{legacy_name(a.dtype)}\nConvert it first, as in x.float()."
+            )
+    if trials._a.dtype != chances._a.dtype:
+        raise RuntimeError(
+            f"Found dtype {legacy_name(chances._a.dtype)} but expected "
+            f"{legacy_name(trials._a.dtype)}\nBoth tensors must have one dtype."
+        )
+    if trials._a.dtype.itemsize < 4:
+        raise no_kernel("binomial_cpu", trials._a.dtype)
+    error = broadcast_error("binomial", [trials._a.shape, chances._a.shape])
+    if error is not None:
+        raise error
+    draw = draws("binomial", generator).binomial
+    return _drawn(Binomial, drawn_from(draw, trials._a, chances._a), trials, chances)
 
 
 @overridable

@@ -8,20 +8,25 @@ import numpy as np
 
 from ..core.dtype import CPU, check_device, device
 from ..core.tensor import Tensor
+from .factory import always
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_default_device",
+    "get_deterministic_debug_mode",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_tensor",
+    "is_warn_always_enabled",
     "set_default_device",
+    "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_num_interop_threads",
     "set_num_threads",
+    "set_warn_always",
     "use_deterministic_algorithms",
 ]
 
@@ -123,6 +128,47 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
     """Whether use_deterministic_algorithms(True, warn_only=True) was called."""
     return _deterministic["on"] and _deterministic["warn_only"]
 
+
+_MODES = {"default": 0, "warn": 1, "error": 2}
+
+
+def set_deterministic_debug_mode(debug_mode) -> None:
+    """use_deterministic_algorithms by one word or number: "default" (0), "warn" (1), "error"
+    (2).
+    """
+    if not isinstance(debug_mode, int | str):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if debug_mode not in (*_MODES, *_MODES.values()):
+        known = "`default`, `warn`, `error`," if isinstance(debug_mode, str) else "0, 1, or 2,"
+        one_of = "expected one of" if isinstance(debug_mode, str) else "expected"
+        raise RuntimeError(f"invalid value of debug_mode, {one_of} {known} but got {debug_mode}")
+    level = _MODES[debug_mode] if isinstance(debug_mode, str) else debug_mode
+    use_deterministic_algorithms(level > 0, warn_only=level == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """The setting of set_deterministic_debug_mode, as a number."""
+    if not _deterministic["on"]:
+        return 0
+    return 1 if _deterministic["warn_only"] else 2
+
+
+# --- warnings --------------------------------------------------------------------------------
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Give warnings each time that PyTorch gives once in a process."""
+    if type(b) is not bool:
+        raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {type(b).__name__}")
+    always.update(on=b)
+
+
+def is_warn_always_enabled() -> bool:
+    """Whether set_warn_always(True) was called."""
+    return always["on"]
+
+
+# --- products --------------------------------------------------------------------------------
 
 _precision = ["highest"]
 

@@ -366,6 +366,39 @@ def del_grad(self) -> None:
     self._g = None
 
 
+def get_grad_dtype(self: Tensor) -> Any:
+    """The dtype of a leaf's gradient, which is its own."""
+    if not self.is_leaf:
+        raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+    return self.dtype
+
+
+def set_grad_dtype(self: Tensor, value: Any) -> None:
+    """Gradients have the dtype of their tensor: only that one is taken."""
+    if not self.is_leaf:
+        raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+    if value is not self.dtype:
+        raise RuntimeError(
+            f"grad_dtype {value} of a tensor of {self.dtype}: gradients have the dtype of their "
+            "tensor here\nConvert the gradient where it is read, as in x.grad.float()."
+        )
+
+
+def get_volatile(self: Tensor) -> bool:
+    """False: the flag was removed."""
+    warn("volatile was removed (Variable.volatile is always False)")
+    return False
+
+
+def set_volatile(self: Tensor, value: Any) -> None:
+    """Without effect: the flag was removed."""
+    warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.")
+
+
+def get_name(self: Tensor) -> None:
+    """None: tensors have no names here."""
+
+
 def is_inference(self) -> bool:
     """Whether the tensor was made under inference_mode and may not be recorded: never here (see the
     README).

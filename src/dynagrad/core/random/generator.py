@@ -6,7 +6,6 @@ where they occur: `multinomial` has its own order of equal ratios, `poisson` use
 """
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from dynagrad.core.random.bounds import (
 )
 from dynagrad.core.random.box_muller import F32, F64, unit64
 from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
+from dynagrad.core.random.counts import binomial, poisson
 from dynagrad.core.random.shuffle import inside_out_shuffle, swap_shuffle
 
 if TYPE_CHECKING:
@@ -190,9 +190,25 @@ class Generator(ContinuousDraws):
             )
         with self._lock:
             uniform = self._doubles().__next__
-            counts = [_poisson(rate, uniform) for rate in rates.astype(F64).reshape(-1).tolist()]
+            counts = [poisson(rate, uniform) for rate in rates.astype(F64).reshape(-1).tolist()]
         array = np.empty(rates.shape, rates.dtype)
         store(array.reshape(-1), np.array(counts, np.int64))
+        return array
+
+    def binomial(self, trials: np.ndarray, chances: np.ndarray) -> np.ndarray:
+        """How many of a number of trials succeed, each with its chance; broadcast, in the trials'
+        dtype. Two words a uniform value used.
+
+        Below 10 expected successes: waiting times; above: W. Hoermann, "The generation of binomial
+        random variates" (1993). How many are used depends on their values: this is a loop too.
+        """
+        trials, chances = np.broadcast_arrays(trials, chances)
+        given = [a.astype(F64).reshape(-1).tolist() for a in (trials, chances)]
+        with self._lock:
+            uniform = self._doubles().__next__
+            counts = [binomial(n, p, uniform) for n, p in zip(*given, strict=True)]
+        array = np.empty(trials.shape, trials.dtype)
+        store(array.reshape(-1), np.array(counts, F64))
         return array
 
     def multinomial(
@@ -253,37 +269,6 @@ def _words64(words: np.ndarray) -> np.ndarray:
     numbers <<= np.uint64(32)
     numbers |= words[1::2]
     return numbers
-
-
-def _poisson(rate: float, uniform: Callable[[], float]) -> int:
-    if rate == 0:
-        return 0
-    if rate < 10:
-        limit, product, count = math.exp(-rate), uniform(), 0
-        while product > limit:
-            count += 1
-            product *= uniform()
-        return count
-    b = 0.931 + 2.53 * math.sqrt(rate)
-    a = -0.059 + 0.02483 * b
-    log_rate, scale = math.log(rate), math.log(1.1239 + 1.1328 / (b - 3.4))
-    while True:
-        u = uniform() - 0.5
-        v = uniform()
-        us = 0.5 - abs(u)
-        count = _int64((2 * a / us + b) * u + rate + 0.43)
-        if us >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2):
-            return count
-        if count < 0 or (us < 0.013 and v > us):
-            continue
-        excess = math.log(v) + scale - math.log(a / (us * us) + b)
-        if excess <= -rate + count * log_rate - math.lgamma(count + 1.0):
-            return count
-
-
-def _int64(value: float) -> int:
-    """The floor, as x86-64 converts it: the lowest integer for what does not fit."""
-    return math.floor(value) if -(2.0**63) <= value < 2.0**63 else LOWEST
 
 
 def _need_full_range(dtype: np.dtype) -> None:
