@@ -9,6 +9,7 @@ import multiprocessing
 import re
 import sys
 import warnings
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -148,11 +149,12 @@ def each(samples: Sequence[Any], test: Callable[[Any], None]) -> None:
         raise Different(f"{len(found)} of {len(samples)}: {found[0]}")
 
 
-def spread(found: list, limit: int | None) -> list:
-    """At most `limit` of these, spread evenly."""
+def spread(found: list, limit: int | None, place: str = "") -> list:
+    """At most `limit` of these, spread evenly from a beginning that `place` decides."""
     if limit is None or len(found) <= limit:
         return found
-    return [found[i * len(found) // limit] for i in range(limit)]
+    first = zlib.crc32(place.encode())
+    return [found[(first + i * len(found) // limit) % len(found)] for i in range(limit)]
 
 
 # --- scores ---------------------------------------------------------------------------------------

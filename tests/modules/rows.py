@@ -56,7 +56,8 @@ class Trial:
     def __init__(self, info: Any, dtype: torch.dtype, training: bool, seed: int, limit: int | None):
         self.info, self.dtype, self.training, self.seed = info, dtype, training, seed
         here(info.name)
-        self.samples = spread(samples(info, dtype, training, seed), limit)
+        place = f"{info.name} {dtype} {training} {seed}"
+        self.samples = spread(samples(info, dtype, training, seed), limit, place)
 
     def plain_pair(self, sample: Any, **extra: Any) -> tuple[Any, Any]:
         """Both modules, as their constructors leave them."""

@@ -40,7 +40,7 @@ class Trial:
     def __init__(self, name: str, dtype: str, seed: int, limit: int | None):
         self.name, self.info, self.dtype, self.seed = name, ENTRIES[name], dtype, seed
         here(name)
-        self.configs = spread(configs(self.info), limit)
+        self.configs = spread(configs(self.info), limit, f"{name} {dtype} {seed}")
         self.course = Course(seed, dtype, FLAT if name == "Muon" else SHAPES)
 
     def begun(self, config: Config, lib: Any, dtype: str = "") -> tuple[list, Any]:

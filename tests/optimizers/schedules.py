@@ -324,7 +324,7 @@ def errors(name: str) -> None:
 
 def rows_of(name: str, limit: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
     """The rows of a schedule."""
-    makes = spread(SCHEDULES[name], limit)
+    makes = spread(SCHEDULES[name], limit, name)
 
     def bound(run: Callable, words: str) -> Callable[[], None]:
         def tested() -> None:

@@ -21,7 +21,9 @@ from ...ops.shape import cast
 from .. import elementwise, powers, shape
 from .. import reduction as reductions
 from ..arguments import no_derivative, no_such_dim, tensor
+from ..conversion import clone
 from ..nodes import node, shown
+from ..parts import select
 from ..shortcut import made, shortcut, untracked
 
 __all__ = [
@@ -145,6 +147,9 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {Size(size)}"
         )
+    if eps <= 0 and (training or eps < 0):
+        needed = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {needed}, but got {eps}")
     return normalized_batch(x, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
@@ -161,10 +166,12 @@ def normalized_batch(
     """batch_norm, whatever the number of values in a channel."""
     a = x._a
     if a.ndim == 1 and not a.size:
-        return apply(BatchNorm, x, None, None, axes=(), eps=eps, affine=(1,), parameter=(0,))
+        return _nothing_normalized(x, weight, bias)
     if a.ndim < 2:
         raise no_such_dim(1, a.ndim)
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not a.size:
+        return _nothing_normalized(x, weight, bias)
     no_derivative("native_batch_norm", running_mean=running_mean, running_var=running_var)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
     if not training:
@@ -178,6 +185,14 @@ def normalized_batch(
         quietly(_update, a, axes, running_mean, running_var, momentum)
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
     return apply(BatchNorm, x, weight, bias, **kw)
+
+
+def _nothing_normalized(x: Tensor, weight: Any, bias: Any) -> Tensor:
+    """A batch without elements: itself, in a graph with the parameters, whose gradients are 0."""
+    result = clone(x)
+    if weight is not None:
+        result = elementwise.mul(result, select(weight, 0, 0))
+    return result if bias is None else elementwise.add(result, select(bias, 0, 0))
 
 
 def _update(a: Any, axes: tuple, mean: Tensor | None, var: Tensor | None, momentum: float) -> None:
