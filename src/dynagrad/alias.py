@@ -164,6 +164,11 @@ class AliasFinder(MetaPathFinder):
             return spec
         if name == "torch":
             return self.torch.__spec__
+        if name == "safetensors.torch":  # the package's own module needs PyTorch itself
+            return ModuleSpec(
+                name,
+                AliasLoader(partial(importlib.import_module, f"{ROOT}.serialization.safetensors")),
+            )
         if name.startswith("torch."):
             real = ROOT + name[len("torch") :]
             if name.split(".")[1] in INTERNAL or not _exists(real):

@@ -1,0 +1,130 @@
+"""Writing objects with tensors in PyTorch's format. Imports names, archive and atomic."""
+
+import io
+import os
+import pickle
+from collections import OrderedDict
+from typing import IO, Any
+
+import numpy as np
+
+from ..core.dtype import Size, device, dtype, from_numpy_dtype
+from ..core.storage import address, owner, strides_of
+from ..core.tensor import Tensor
+from ..nn.parameter import Parameter
+from .archive import write_archive
+from .atomic import replacing
+from .names import BYTES, STORAGES, Name, public_module
+
+__all__ = ["save"]
+
+_TENSOR = Name("torch._utils", "_rebuild_tensor_v2")
+_TENSOR_OF_DTYPE = Name("torch._utils", "_rebuild_tensor_v3")
+_PARAMETER = Name("torch._utils", "_rebuild_parameter")
+_SUBCLASS = Name("torch._tensor", "_rebuild_from_type_v2")
+_KINDS = {kind.name: Name("torch", name) for name, kind in STORAGES.items()}
+
+
+class _Memory:
+    """A memory on its way into the file: kept apart from the pickle, which holds its number."""
+
+    def __init__(self, kind: Name, number: str, elements: int) -> None:
+        self.parts = ("storage", kind, number, "cpu", elements)
+
+
+#: Python's own pickler, which its type stubs do not know
+_Pickler: Any = pickle._Pickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _Writer(_Pickler):
+    """Pickles under PyTorch's names. Python's own pickler, for C's insists that names can be
+    imported here.
+    """
+
+    dispatch = {**_Pickler.dispatch}
+
+    def __init__(self, stream: IO[bytes], protocol: int) -> None:
+        super().__init__(stream, protocol)
+        self.numbers: dict[int, str] = {}
+        self.memories: list[np.ndarray] = []
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for a memory: its storage class, number, place and size."""
+        return obj.parts if isinstance(obj, _Memory) else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Tensors in parts; everything else as pickle has it."""
+        if not isinstance(obj, Tensor):
+            return NotImplemented
+        if type(obj) is Parameter:
+            return _PARAMETER, (obj.detach(), obj.requires_grad, OrderedDict())
+        rebuild, args = self._parts(obj)
+        state = getattr(obj, "__dict__", None) or None
+        if type(obj) is Tensor and state is None:
+            return rebuild, args
+        return _SUBCLASS, (rebuild, type(obj), args, state)
+
+    def _parts(self, t: Tensor) -> tuple[Name, tuple]:
+        a = t._a
+        whole = owner(a)
+        if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
+            whole = a = np.array(a)
+        number = self.numbers.get(id(whole))
+        if number is None:
+            number = self.numbers[id(whole)] = str(len(self.memories))
+            self.memories.append(whole)
+        name = from_numpy_dtype(a.dtype).name
+        kind = _KINDS.get(name, BYTES)
+        unit = 1 if kind is BYTES else a.itemsize
+        memory = _Memory(kind, number, whole.nbytes // unit)
+        offset = (address(a) - address(whole)) // a.itemsize if a.size else 0
+        place = (memory, offset, tuple(a.shape), strides_of(a), t.requires_grad, OrderedDict())
+        return (_TENSOR_OF_DTYPE, (*place, t.dtype)) if kind is BYTES else (_TENSOR, place)
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        """Classes, functions and dtypes by name; what is dynagrad's as PyTorch's."""
+        if isinstance(obj, Name):
+            module, name = obj.module, obj.name
+        elif isinstance(obj, dtype):
+            module, name = "torch", obj.name
+        elif obj in (Size, Tensor, device):
+            module, name = "torch", obj.__name__
+        else:
+            module, name = public_module(obj), name or obj.__qualname__
+            if module.partition(".")[0] != "torch":
+                super().save_global(obj, name)
+                return
+        self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode())
+        self.memoize(obj)
+
+    dispatch[Name] = dispatch[dtype] = dispatch[type(lambda: 0)] = save_global
+
+
+def save(
+    obj: Any,
+    f: Any,
+    pickle_module: Any = pickle,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
+    """Write an object with all tensors in it to a file (a path or a binary stream), as torch.save.
+
+    Everything that pickle takes may be in it. A path is written in a new file beside it, which then
+    takes its place at once: whatever happens meanwhile (an error, a full disk, the end of the
+    process), the path holds the old content or the new one, whole. The format is PyTorch's zip of a
+    pickle and of the memories; the older one without a zip is not written. RuntimeError if the
+    folder does not exist, OSError where the system refuses.
+    """
+    stream = io.BytesIO()
+    writer = _Writer(stream, pickle_protocol)
+    writer.dump(obj)
+    if hasattr(f, "write"):
+        write_archive(f, "archive", stream.getvalue(), writer.memories)
+        return
+    path = os.fspath(f)
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise RuntimeError(f"Parent directory {folder} does not exist.")
+    name = os.path.splitext(os.path.basename(path))[0]
+    with replacing(path) as target:
+        write_archive(target, name, stream.getvalue(), writer.memories)
