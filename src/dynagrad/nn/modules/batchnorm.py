@@ -132,7 +132,7 @@ class _BatchNorm(_NormBase):
         )
 
     def _takes(self) -> str:
-        return f"{self.num_features} channels in dimension 1"
+        return f"an input (N, {self.num_features}, *)"
 
 
 def _check_dims(input: Tensor, *allowed: int) -> None:

@@ -136,7 +136,7 @@ class _ConvNd(Module):
 
     def _takes(self) -> str:
         sides = _LETTERS[len(self.kernel_size)]
-        return f"(N, {self.in_channels}, {sides}) or ({self.in_channels}, {sides})"
+        return f"an input (N, {self.in_channels}, {sides}) or ({self.in_channels}, {sides})"
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

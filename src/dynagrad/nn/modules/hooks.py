@@ -10,6 +10,7 @@ from ...autograd.function import Function
 from ...core.quiet import warn
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor
+from .place import tell_place
 
 _global_backward_pre_hooks: OrderedDict = OrderedDict()
 _global_backward_hooks: OrderedDict = OrderedDict()
@@ -112,20 +113,29 @@ class Hooked:
     _is_full_backward_hook: bool | None
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
-        if (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-            or _global_forward_hooks
-            or _global_forward_pre_hooks
-            or _global_backward_hooks
-            or _global_backward_pre_hooks
-        ):
-            return _Call(self).run(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if (
+                self._backward_hooks
+                or self._backward_pre_hooks
+                or self._forward_hooks
+                or self._forward_pre_hooks
+                or _global_forward_hooks
+                or _global_forward_pre_hooks
+                or _global_backward_hooks
+                or _global_backward_pre_hooks
+            ):
+                return _Call(self).run(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            tell_place(self, args, error)
+            raise
 
-    __call__ = _call_impl
+    __call__ = _wrapped_call_impl = _call_impl
+    _compiled_call_impl = None
+
+    def _takes(self) -> str:
+        """The shape of input that the module takes, for errors; empty if it takes many."""
+        return ""
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False

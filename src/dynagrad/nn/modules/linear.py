@@ -67,7 +67,7 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def _takes(self) -> str:
-        return f"(*, {self.in_features})"
+        return f"an input (*, {self.in_features}), whose last size is in_features"
 
     def extra_repr(self) -> str:
         return (

@@ -1,29 +1,15 @@
-"""Module, the base of all layers: attributes, traversal, conversion, representation. Imports hooks
-and state.
+"""Module, the base of all layers: attributes, modes, representation. Imports hooks, state,
+conversion and tree.
 """
 
-import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import numpy as np
-
-from ...core.apply import to_dtype
-from ...core.dtype import (
-    FLOATING,
-    bfloat16,
-    category,
-    check_device,
-    dtype,
-    float16,
-    float32,
-    float64,
-)
-from ...core.tape import grad_mode
-from ...core.tensor import Tensor, set_requires_grad, wrap
+from ...core.tensor import Tensor, set_requires_grad
 from ...functions.typename import typename
-from ..parameter import Buffer, Parameter, UninitializedBuffer, is_lazy
+from ..parameter import Buffer, Parameter
+from .conversion import Convertible
 from .hooks import (
     Hooked,
     _global_buffer_registration_hooks,
@@ -39,6 +25,7 @@ from .hooks import (
     register_module_parameter_registration_hook,
 )
 from .state import Stateful
+from .state import _IncompatibleKeys as _IncompatibleKeys
 from .tree import Tree
 
 __all__ = [
@@ -84,12 +71,11 @@ _HOOKS = (
 )
 
 
-class Module(Hooked, Stateful, Tree):
+class Module(Hooked, Stateful, Convertible, Tree):
     """The base of all layers and models.
 
     A subclass calls `super().__init__()`, assigns Parameters, Buffers and other Modules as
-    attributes, and defines `forward`. As torch.nn.Module, except that modules cannot be compiled or
-    scripted by a method of their own.
+    attributes, and defines `forward`. As torch.nn.Module, except that `compile` changes nothing.
     """
 
     dump_patches = False
@@ -318,93 +304,18 @@ class Module(Hooked, Stateful, Tree):
                 g._e = None
                 g.zero_()
 
-    # --- conversion
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accept what torch.compile is given, and go on as before: calls stay eager."""
 
-    def _apply(self: T, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> T:
-        """Replace the values of all parameters, gradients and buffers by `fn` of them; parameters
-        stay the same objects.
-        """
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        token = grad_mode.set(False)
-        try:
-            for parameter in self._parameters.values():
-                if parameter is None:
-                    continue
-                g = getattr(parameter, "_g", None)
-                parameter.data = fn(parameter)
-                if g is not None:
-                    made = fn(g)
-                    g.data = made
-                    parameter._g = g
-        finally:
-            grad_mode.reset(token)
-        for name, buffer in self._buffers.items():
-            if buffer is None:
-                continue
-            made = fn(buffer)
-            if is_lazy(buffer) and not is_lazy(made):
-                made = UninitializedBuffer(dtype=made.dtype, persistent=buffer.persistent)
-            self._buffers[name] = made
-        return self
-
-    def _to_dtype(self: T, wanted: dtype, categories: tuple[int, ...] = (FLOATING,)) -> T:
-        return self._apply(
-            lambda t: to_dtype(t, wanted.numpy) if category(t._a.dtype) in categories else t
-        )
-
-    def float(self: T) -> T:
-        """Convert floating parameters and buffers to float32."""
-        return self._to_dtype(float32)
-
-    def double(self: T) -> T:
-        """Convert floating parameters and buffers to float64."""
-        return self._to_dtype(float64)
-
-    def half(self: T) -> T:
-        """Convert floating parameters and buffers to float16."""
-        return self._to_dtype(float16)
-
-    def bfloat16(self: T) -> T:
-        """Convert floating parameters and buffers to bfloat16."""
-        return self._to_dtype(bfloat16)
-
-    def type(self: T, dst_type: Any) -> T:
-        """Convert all parameters and buffers to a dtype."""
-        return self._apply(lambda t: t.type(dst_type))  # pyright: ignore[reportAttributeAccessIssue]
-
-    def cpu(self: T) -> T:
-        """Return the module: everything is on the CPU."""
-        return self._apply(lambda t: t)
-
-    def cuda(self: T, device: Any = None) -> T:
-        """Raise AssertionError: dynagrad computes on the CPU."""
-        check_device("cuda" if device is None else device)
-        return self
-
-    def to_empty(self: T, *, device: Any, recurse: bool = True) -> T:
-        """Give parameters and buffers new memory without values."""
-        check_device(device)
-        return self._apply(lambda t: wrap(np.empty_like(t._a)), recurse)
-
-    def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Convert floating parameters and buffers: to(dtype), to(device, dtype), to(tensor); device
-        is the CPU.
-        """
-        found = _wanted(*args, **kwargs)
-        if found is None:
-            return self._apply(lambda t: t)
-        if found.category < FLOATING:
-            raise TypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                f"dtype={found!r}"
-            )
-        return self._to_dtype(found, (FLOATING, FLOATING + 1))
-
-    def share_memory(self: T) -> T:
-        """Return the module: its memory already belongs to the process."""
-        return self
+    def _replicate_for_data_parallel(self: T) -> T:
+        """A copy on the same buffers and modules, without parameters, for another device."""
+        replica = object.__new__(type(self))
+        own = replica.__dict__
+        own.update(self.__dict__)
+        own["_parameters"] = {}
+        own["_buffers"], own["_modules"] = self._buffers.copy(), self._modules.copy()
+        own["_is_replica"] = True
+        return replica
 
     # --- representation
 
@@ -430,17 +341,3 @@ def _registered(module: Module, name: str, child: Module | None) -> Module | Non
         answer = hook(module, name, child)
         child = child if answer is None else answer
     return child
-
-
-def _wanted(*args: Any, **kwargs: Any) -> dtype | None:
-    """The dtype that the arguments of `to` ask for."""
-    found = kwargs.get("dtype")
-    check_device(kwargs.get("device"))
-    for value in itertools.chain(args, [kwargs["tensor"]] if "tensor" in kwargs else []):
-        if isinstance(value, Tensor):
-            found = value.dtype
-        elif isinstance(value, dtype):
-            found = value
-        elif not isinstance(value, bool):
-            check_device(value)
-    return found

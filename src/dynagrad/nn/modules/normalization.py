@@ -61,6 +61,9 @@ class LayerNorm(Module):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
+    def _takes(self) -> str:
+        return f"an input (*, {', '.join(map(str, self.normalized_shape))})"
+
     def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, "
@@ -112,6 +115,9 @@ class GroupNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def _takes(self) -> str:
+        return f"an input (N, {self.num_channels}, *)"
 
     def extra_repr(self) -> str:
         return (

@@ -4,10 +4,10 @@ parameter.
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from ...autograd.differentiate import RemovableHandle, add_hook
+from ...core.quiet import warn
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, set_requires_grad
 from ..parameter import Parameter, is_lazy
@@ -28,6 +28,16 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
         )
 
     __str__ = __repr__
+
+
+class _WithModule:
+    """A hook that is also given its module. It does not hold it: the module holds the hook."""
+
+    def __init__(self, hook: Callable):
+        self.hook = hook
+
+    def __call__(self, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 class Stateful:
@@ -89,6 +99,12 @@ class Stateful:
         `keep_vars`: the parameters themselves.
         """
         if args:  # PyTorch's older order: destination, prefix, keep_vars
+            warn(
+                "Positional args are being deprecated, use kwargs instead. Refer to "
+                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#"
+                "torch.nn.Module.state_dict for details.",
+                FutureWarning,
+            )
             given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
             destination = given.get("destination", destination)
             prefix = given.get("prefix", prefix)
@@ -140,9 +156,7 @@ class Stateful:
     def _register_load_state_dict_pre_hook(
         self, hook: Callable, with_module: bool = False
     ) -> RemovableHandle:
-        return add_hook(
-            self._load_state_dict_pre_hooks, partial(hook, self) if with_module else hook
-        )
+        return add_hook(self._load_state_dict_pre_hooks, _WithModule(hook) if with_module else hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected,
@@ -167,6 +181,7 @@ class Stateful:
         """Take the module's own state, without its submodules', out of `state_dict`."""
         for hook in self._load_state_dict_pre_hooks.values():
             hook(
+                *((self,) if type(hook) is _WithModule else ()),
                 state_dict,
                 prefix,
                 local_metadata,

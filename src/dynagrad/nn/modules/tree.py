@@ -46,7 +46,7 @@ class Tree:
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
         held = getattr(parent, name, _MISSING)
-        if held is _MISSING and (strict or not path):
+        if held is _MISSING and strict:
             raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
         if held is not _MISSING and not isinstance(held, Tree):
             raise AttributeError(f"`{name}` is not an nn.Module")
