@@ -223,6 +223,20 @@ if TYPE_CHECKING:
     )
     from .functions.distances import cdist as cdist, pdist as pdist
     from .functions.neural.linear import bilinear as bilinear
+    from .functions.neural.packing import (
+        _pack_padded_sequence as _pack_padded_sequence,
+        _pad_packed_sequence as _pad_packed_sequence,
+    )
+    from .functions.neural.recurrent import (
+        gru as gru,
+        gru_cell as gru_cell,
+        lstm as lstm,
+        lstm_cell as lstm_cell,
+        rnn_relu as rnn_relu,
+        rnn_relu_cell as rnn_relu_cell,
+        rnn_tanh as rnn_tanh,
+        rnn_tanh_cell as rnn_tanh_cell,
+    )
     from .functions.neural.native_norms import (
         native_batch_norm as native_batch_norm,
         native_group_norm as native_group_norm,
@@ -405,6 +419,14 @@ _LAZY = {
         "functions.neural.convolution",
     ),
     **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.normalization"),
+    **dict.fromkeys(("_pack_padded_sequence", "_pad_packed_sequence"), "functions.neural.packing"),
+    **dict.fromkeys(
+        (
+            *("gru", "gru_cell", "lstm", "lstm_cell"),
+            *("rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"),
+        ),
+        "functions.neural.recurrent",
+    ),
     **dict.fromkeys(
         ("affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"),
         "functions.neural.sampling_points",

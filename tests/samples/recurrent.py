@@ -6,11 +6,11 @@ PACKED = (3, 2, 2, 1)
 
 
 def inputs(rows: tuple[int, ...], gates: int, states: int, out: int = 2) -> list:
-    """x, the states (the last of size 2), and the weights of x and h with their biases."""
+    """x, the weights of x and h with their biases, and the states (the last of size 2)."""
     n = rows[1] if len(rows) > 1 else PACKED[0]
     first = [real(n, out), real(n, 2)][:states]
     weights = [real(2 * gates, 3), real(2 * gates, out), real(2 * gates), real(2 * gates)]
-    return [real(*rows, 3), *first, *weights]
+    return [real(*rows, 3), *weights, *first]
 
 
 def calls(gates: int, states: int, **kw: object) -> list[Call]:
@@ -19,7 +19,7 @@ def calls(gates: int, states: int, **kw: object) -> list[Call]:
     last = [None] if states == 2 else []
     return [
         call(*even, *last, sizes=None, reverse=False, **kw),
-        call(*even[:-2], None, None, *last, sizes=None, reverse=True, **kw),
+        call(*even[:3], None, None, *even[5:], *last, sizes=None, reverse=True, **kw),
         call(*packed, *last, sizes=PACKED, reverse=False, **kw),
         call(*packed, *last, sizes=PACKED, reverse=True, **kw),
     ]

@@ -18,21 +18,21 @@ from .recurrent_steps import sizes_of
 
 
 @primitive
-def lstm_layer(x, h, c, w, u, b, d, r, *, sizes, reverse):
+def lstm_layer(x, w, u, b, d, h, c, r, *, sizes, reverse):
     """An LSTM layer: results, last h, last c, and what its backward pass keeps."""
-    return kernels.lstm(x, h, c, w, u, b, d, r, sizes, reverse)
+    return kernels.lstm(x, w, u, b, d, h, c, r, sizes, reverse)
 
 
 @primitive
-def gru_layer(x, h, w, u, b, d, *, sizes, reverse):
+def gru_layer(x, w, u, b, d, h, *, sizes, reverse):
     """A GRU layer: results, last h, and what its backward pass keeps."""
-    return kernels.gru(x, h, w, u, b, d, sizes, reverse)
+    return kernels.gru(x, w, u, b, d, h, sizes, reverse)
 
 
 @primitive
-def rnn_layer(x, h, w, u, b, d, *, kind, sizes, reverse):
+def rnn_layer(x, w, u, b, d, h, *, kind, sizes, reverse):
     """A layer h' = kind(w x + b + u h + d), kind tanh or relu: results and last h."""
-    return kernels.rnn(x, h, w, u, b, d, kind, sizes, reverse)
+    return kernels.rnn(x, w, u, b, d, h, kind, sizes, reverse)
 
 
 # --- derivatives ----------------------------------------------------------------------------------
@@ -53,35 +53,37 @@ def _by_formula(kind, gs, x, first, weights, sizes, reverse):
     return (reshape(gx, shape=x.shape), *rest)
 
 
-def _lstm_vjp(g0, g1, g2, x, h, c, w, u, b, d, r, out0, out3, *, sizes, reverse, needs):
-    if _all_arrays(g0, g1, g2, x, h, c, w, u, b, d, r, out3):
+def _lstm_vjp(g0, g1, g2, x, w, u, b, d, h, c, r, out0, out3, *, sizes, reverse, needs):
+    if _all_arrays(g0, g1, g2, x, w, u, b, d, h, c, r, out3):
         gs = (g0, g1, g2)
-        return kernels.lstm_back(*gs, x, h, c, w, u, r, out0, out3, sizes, reverse, needs)
+        return kernels.lstm_back(*gs, x, w, u, h, c, r, out0, out3, sizes, reverse, needs)
     weights = Weights(w, u, b, d, r)
     return _by_formula("lstm", (g0, g1, g2), x, (h, c), weights, sizes, reverse)
 
 
-def _gru_vjp(g0, g1, x, h, w, u, b, d, out0, out2, *, sizes, reverse, needs):
-    if _all_arrays(g0, g1, x, h, w, u, b, d, out2):
-        return kernels.gru_back(g0, g1, x, h, w, u, out0, out2, sizes, reverse, needs)
+def _gru_vjp(g0, g1, x, w, u, b, d, h, out0, out2, *, sizes, reverse, needs):
+    if _all_arrays(g0, g1, x, w, u, b, d, h, out2):
+        return kernels.gru_back(g0, g1, x, w, u, h, out0, out2, sizes, reverse, needs)
     return _by_formula("gru", (g0, g1), x, (h,), Weights(w, u, b, d), sizes, reverse)[:-1]
 
 
-def _rnn_vjp(g0, g1, x, h, w, u, b, d, out0, *, kind, sizes, reverse, needs):
-    if _all_arrays(g0, g1, x, h, w, u, b, d, out0):
-        return kernels.rnn_back(g0, g1, x, h, w, u, out0, kind, sizes, reverse, needs)
+def _rnn_vjp(g0, g1, x, w, u, b, d, h, out0, *, kind, sizes, reverse, needs):
+    if _all_arrays(g0, g1, x, w, u, b, d, h, out0):
+        return kernels.rnn_back(g0, g1, x, w, u, h, out0, kind, sizes, reverse, needs)
     return _by_formula(kind, (g0, g1), x, (h,), Weights(w, u, b, d), sizes, reverse)[:-1]
 
 
 # --- batches --------------------------------------------------------------------------------------
 
 
-def _batched(kind, values, flags, states, sizes, reverse):
-    """A layer of a batch of examples: `values` are x, the states and the weights."""
+def _batched(kind, values, flags, sizes, reverse):
+    """A layer of a batch of examples: `values` are x, the weights w, u, b, d, the states, and r."""
     size = batch_size(values, flags)
-    count = 1 + states
-    x, *first = [with_batch(v, f, size) for v, f in zip(values[:count], flags, strict=False)]
-    weights, shape = Weights(*values[count:]), x.shape
+    given = list(zip(values, flags, strict=True))
+    r = values[7] if kind == "lstm" else None
+    x = with_batch(*given[0], size)
+    first = [with_batch(v, flag, size) for v, flag in given[5:7]]
+    weights, shape = Weights(*values[1:5], r), x.shape
     if len(shape) == 4:
         sizes = (shape[2],) * shape[1]
         x = reshape(x, shape=(size, shape[1] * shape[2], shape[3]))
@@ -95,17 +97,17 @@ def _nothing_kept(size):
 
 
 def _lstm_batch(fun, values, flags, kw):
-    found = _batched("lstm", values, flags, 2, **kw)
+    found = _batched("lstm", values, flags, **kw)
     return (*found, _nothing_kept(batch_size(values, flags)))
 
 
 def _gru_batch(fun, values, flags, kw):
-    found = _batched("gru", values, flags, 1, **kw)
+    found = _batched("gru", values, flags, **kw)
     return (*found, _nothing_kept(batch_size(values, flags)))
 
 
 def _rnn_batch(fun, values, flags, kw):
-    return _batched(kw["kind"], values, flags, 1, kw["sizes"], kw["reverse"])
+    return _batched(kw["kind"], values, flags, kw["sizes"], kw["reverse"])
 
 
 general(lstm_layer, _lstm_vjp, joint=True, results=4, batch=_lstm_batch)

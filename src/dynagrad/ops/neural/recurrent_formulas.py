@@ -182,7 +182,7 @@ def layer(kind, x, first, weights, sizes, reverse):
 
 
 def layer_back(kind, gs, x, first, weights, sizes, reverse):
-    """The cotangents of (x, *first, w, u, b, d, r) from those of the results and last states."""
+    """The cotangents of (x, w, u, b, d, *first, r) from those of the results and last states."""
     steps = Steps(sizes, reverse)
     found = walk(kind, x, first, weights, steps)
     g_out, *gs = gs
@@ -207,7 +207,7 @@ def layer_back(kind, gs, x, first, weights, sizes, reverse):
         gd = sum_over(of_h, axes=(0,), keepdims=False)
     if weights.r is not None:
         gr = np.matmul(swap(tops), full)
-    return (gx, *gs, gw, gu, gb, gd, gr)
+    return (gx, gw, gu, gb, gd, *gs, gr)
 
 
 def _with_rest(new, g):

@@ -46,7 +46,7 @@ def halves(dtype: Any, size: int, units: int) -> tuple[Any, Any]:
     return scale, shift
 
 
-def lstm(x, h, c, w, u, b, d, r, sizes, reverse):
+def lstm(x, w, u, b, d, h, c, r, sizes, reverse):
     """An LSTM layer: results, last states, and what its backward pass reads: `lstm_memory`.
 
     i, f, o = sigmoid, g = tanh of the parts (i, f, g, o) of w x + b + u h + d;
@@ -93,11 +93,12 @@ def lstm(x, h, c, w, u, b, d, r, sizes, reverse):
 def lstm_memory(memory: Any, rows: int, hidden: int) -> tuple[Any, Any, Any]:
     """What an LSTM layer keeps: the gates by steps, the cells and their tanh."""
     gates, cells, tops = np.split(memory, [4 * rows * hidden, 5 * rows * hidden])
-    return gates.reshape(rows, -1), cells.reshape(rows, -1), tops.reshape(rows, -1)
+    shapes = (rows, 4 * hidden), (rows, hidden), (rows, hidden)
+    return gates.reshape(shapes[0]), cells.reshape(shapes[1]), tops.reshape(shapes[2])
 
 
-def lstm_back(gy, gh, gc, x, h, c, w, u, r, y, memory, sizes, reverse, needs):
-    """The gradients of `lstm` for (x, h, c, w, u, b, d, r); those not needed are None."""
+def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
+    """The gradients of `lstm` for (x, w, u, b, d, h, c, r); those not needed are None."""
     shape, steps = x.shape, Steps(sizes_of(x, sizes), reverse)
     gy, x, y = as_rows(gy), as_rows(x), as_rows(y)
     hidden = c.shape[1]
@@ -141,15 +142,14 @@ def lstm_back(gy, gh, gc, x, h, c, w, u, r, y, memory, sizes, reverse, needs):
         multiply(dc, f, dc)
         matmul(flat, weights, target[..., :n, :])
     gr = full.T @ scaled if needs[7] else None
-    wanted = (needs[0], *needs[3:7])
-    gx, *of_weights = gradients(dz, dz, x, steps.before(y, h), w, wanted)
-    return shaped(gx, shape), gh, gc, *of_weights, gr
+    gx, *of_weights = gradients(dz, dz, x, steps.before(y, h), w, needs)
+    return shaped(gx, shape), *of_weights, gh, gc, gr
 
 
 # --- GRU ------------------------------------------------------------------------------------------
 
 
-def gru(x, h, w, u, b, d, sizes, reverse):
+def gru(x, w, u, b, d, h, sizes, reverse):
     """A GRU layer: results, last states, and what its backward pass reads: `gru_memory`.
 
     r, z = sigmoid of the parts (r, z) of w x + b + u h + d; q = the part n of u h + d;
@@ -200,11 +200,11 @@ def gru(x, h, w, u, b, d, sizes, reverse):
 def gru_memory(memory: Any, rows: int, hidden: int) -> tuple[Any, Any]:
     """What a GRU layer keeps: the gates by steps, and the part of n that comes from h."""
     gates, q = np.split(memory, [3 * rows * hidden])
-    return gates.reshape(rows, -1), q.reshape(rows, -1)
+    return gates.reshape(rows, 3 * hidden), q.reshape(rows, hidden)
 
 
-def gru_back(gy, gh, x, h, w, u, y, memory, sizes, reverse, needs):
-    """The gradients of `gru` for (x, h, w, u, b, d); those not needed are None."""
+def gru_back(gy, gh, x, w, u, h, y, memory, sizes, reverse, needs):
+    """The gradients of `gru` for (x, w, u, b, d, h); those not needed are None."""
     shape, steps = x.shape, Steps(sizes_of(x, sizes), reverse)
     gy, x, y = as_rows(gy), as_rows(x), as_rows(y)
     hidden = h.shape[1]
@@ -242,17 +242,16 @@ def gru_back(gy, gh, x, h, w, u, y, memory, sizes, reverse, needs):
         np.matmul(flat[:, hidden:], weights, target[..., :n, :])
         add(gh[:n], dh, gh[:n])
     ahead = np.concatenate([w[2 * hidden :], w[: 2 * hidden]])
-    wanted = (needs[0], *needs[2:])
     of_x, of_h = slopes[:, : 3 * hidden], slopes[:, hidden:]
-    gx, gw, gu, gb, gd = gradients(of_x, of_h, x, before, ahead, wanted)
+    gx, gw, gu, gb, gd = gradients(of_x, of_h, x, before, ahead, needs)
     gw, gb = [None if g is None else np.concatenate([g[hidden:], g[:hidden]]) for g in (gw, gb)]
-    return shaped(gx, shape), gh, gw, gu, gb, gd
+    return shaped(gx, shape), gw, gu, gb, gd, gh
 
 
 # --- simple recurrence ----------------------------------------------------------------------------
 
 
-def rnn(x, h, w, u, b, d, kind, sizes, reverse):
+def rnn(x, w, u, b, d, h, kind, sizes, reverse):
     """A layer h' = kind(w x + b + u h + d), kind tanh or relu: results and last states."""
     shape, steps, x = x.shape, Steps(sizes_of(x, sizes), reverse), as_rows(x)
     one = np.ones((1, 1, 1), x.dtype)
@@ -271,8 +270,8 @@ def rnn(x, h, w, u, b, d, kind, sizes, reverse):
     return shaped(y, shape), steps.last(y)
 
 
-def rnn_back(gy, gh, x, h, w, u, y, kind, sizes, reverse, needs):
-    """The gradients of `rnn` for (x, h, w, u, b, d); those not needed are None."""
+def rnn_back(gy, gh, x, w, u, h, y, kind, sizes, reverse, needs):
+    """The gradients of `rnn` for (x, w, u, b, d, h); those not needed are None."""
     shape, steps = x.shape, Steps(sizes_of(x, sizes), reverse)
     gy, x, y = as_rows(gy), as_rows(x), as_rows(y)
     if kind == "relu":
@@ -287,6 +286,5 @@ def rnn_back(gy, gh, x, h, w, u, y, kind, sizes, reverse, needs):
         n = len(slope)
         np.multiply(slope, np.add(g_out, gh[:n], s[:n]), slope)
         np.matmul(slope, weights, target[..., :n, :])
-    wanted = (needs[0], *needs[2:])
-    gx, gw, gu, gb, gd = gradients(slopes, slopes, x, steps.before(y, h), w, wanted)
-    return shaped(gx, shape), gh, gw, gu, gb, gd
+    gx, gw, gu, gb, gd = gradients(slopes, slopes, x, steps.before(y, h), w, needs)
+    return shaped(gx, shape), gw, gu, gb, gd, gh
