@@ -3,7 +3,6 @@ of them a file of weights may use.
 """
 
 import contextlib
-import importlib
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +19,9 @@ __all__ = [
     "STORAGES",
     "Name",
     "add_safe_globals",
-    "any_object",
     "clear_safe_globals",
     "get_safe_globals",
+    "here",
     "public_module",
     "safe_globals",
     "weights",
@@ -93,14 +92,9 @@ def weights(module: str, name: str) -> Any:
     return _trusted.get((module, name), _HARMLESS.get((module, name)))
 
 
-def any_object(module: str, name: str) -> Any:
-    """What any file means by a name; None: what Python finds under it."""
-    known = weights(module, name)
-    if known is None and module.partition(".")[0] == "torch":
-        known = importlib.import_module(ROOT + module[len("torch") :])
-        for part in name.split("."):
-            known = getattr(known, part)
-    return known
+def here(module: str) -> str:
+    """Where a module of PyTorch's is found here."""
+    return ROOT + module[len("torch") :] if module.partition(".")[0] == "torch" else module
 
 
 def public_module(thing: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtype import check_device, device, dtype
 from .archive import Archive
 from .machine import Machine
-from .names import any_object, get_safe_globals, weights
+from .names import get_safe_globals, here, weights
 
 __all__ = ["get_unsafe_globals_in_checkpoint", "load"]
 
@@ -134,8 +134,8 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name in the pickle stands for here."""
-        known = any_object(module, name)
-        return super().find_class(module, name) if known is None else known
+        known = weights(module, name)
+        return super().find_class(here(module), name) if known is None else known
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         """The memory of a number."""

@@ -119,7 +119,7 @@ class DataLoader:
         self.persistent_workers = persistent_workers
         #: the workers that stay between passes
         self._team: Any = None
-        self._pass: Callable[[], Pass | None] = lambda: None
+        self._pass: weakref.ref[Pass] | None = None
         self._state: dict[str, Any] | None = None
         #: what len() has told of an iterable data set
         self._length_told: int | None = None
@@ -191,7 +191,7 @@ class DataLoader:
         stream as it is now is the caller's to save: `torch.get_rng_state()`. RuntimeError with
         in_order=False, for then nothing tells which batches are still to come.
         """
-        latest = self._pass()
+        latest = None if self._pass is None else self._pass()
         if latest is None or latest.over:
             return {"num_workers": self.num_workers, "position": self._state}
         return {"num_workers": self.num_workers, "position": latest.state()}
