@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from . import functional, init, modules, parallel, parameter, utils
+from . import _reduction as _reduction  # a name that programs import
+from . import common_types, functional, grad, init, modules, parallel, parameter, utils
 from .modules import *  # noqa: F403 - the list of all layers stands there
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
@@ -13,8 +14,10 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "common_types",
     "factory_kwargs",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",

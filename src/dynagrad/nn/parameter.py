@@ -168,6 +168,7 @@ class UninitializedTensorMixin:
     cls_to_become: type
     _a: Any
     requires_grad: bool
+
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become an ordinary Parameter or Tensor of this shape, without values."""
         check_device(device)

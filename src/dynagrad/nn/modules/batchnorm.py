@@ -261,7 +261,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         """Make the parameters and buffers for the channels of this input."""
         if not self.has_uninitialized_params():
             return
-        self.num_features = input.shape[1]
+        self.num_features = input._a.shape[1]
         made = [self.weight, self.bias] if self.affine else []
         if self.track_running_stats:
             made += [self.running_mean, self.running_var]

@@ -425,11 +425,11 @@ class _LazyConvXdMixin(LazyModuleMixin):
         self.reset_parameters()
 
     def _get_in_channels(self, input: Tensor) -> int:
-        rank, sizes = self._get_num_spatial_dims(), input.shape
+        rank, sizes = self._get_num_spatial_dims(), input._a.shape
         if len(sizes) not in (rank + 1, rank + 2):
             raise RuntimeError(
                 f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to "
-                f"{type(self).__name__}, but got input of size: {sizes}"
+                f"{type(self).__name__}, but got input of size: {input.shape}"
             )
         return sizes[-rank - 1]
 

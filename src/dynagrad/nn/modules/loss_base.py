@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ...core.quiet import warn
 from ...core.tensor import Tensor
+from .._reduction import legacy_get_string
 from .module import Module
 
 __all__: list[str] = []
@@ -13,13 +13,7 @@ def _reduction(size_average: Any, reduce: Any, reduction: str) -> str:
     """`reduction`, or what the older arguments say, with a warning."""
     if size_average is None and reduce is None:
         return reduction
-    mean = True if size_average is None else size_average
-    reduced = True if reduce is None else reduce
-    found = "none" if not reduced else "mean" if mean else "sum"
-    warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead."
-    )
-    return found
+    return legacy_get_string(size_average, reduce)
 
 
 class _Loss(Module):

@@ -135,7 +135,7 @@ class _MaxUnpoolNd(Module):
         each = _ntuple(self._rank)
         self.kernel_size = each(kernel_size)
         self.stride = each(kernel_size if stride is None else stride)
-        self.padding = each(padding)
+        self.padding: Any = each(padding)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"

@@ -179,7 +179,7 @@ class EmbeddingBag(Module):
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.max_norm = max_norm
-        self.norm_type = norm_type
+        self.norm_type: Any = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.padding_idx = _row("padding_idx", padding_idx, num_embeddings)
         shape = (num_embeddings, embedding_dim)
