@@ -58,6 +58,7 @@ def made(name: str, params: Any, options: dict[str, Any], mine: bool) -> Any:
 
 SHAPES = ((3,), (4, 5), (2, 3, 4), (), (5, 2), (6,))
 FLAT = ((4, 5), (5, 4), (3, 3), (1, 6), (5, 2), (6, 2))  # for Muon, which takes matrices alone
+CONTIGUOUS = ((3,), (4, 5), (2, 3, 4), (), (10,), (6,))  # for LBFGS: PyTorch's refuses others
 TRANSPOSED, WITHOUT, SOMETIMES = 4, 5, 2
 
 
@@ -67,17 +68,18 @@ class Course:
     One parameter lies transposed in memory, one never has a gradient, one only at even steps.
     """
 
-    def __init__(self, seed: int, dtype: str, shapes: tuple = SHAPES, steps: int = STEPS):
+    def __init__(self, seed: int, dtype: str, shapes: tuple = SHAPES, transposed: bool = True):
         rng = np.random.default_rng(seed)
         self.dtype = dtype
         self.start = [_drawn(rng, shape, dtype) for shape in shapes]
-        self.grads = [[_drawn(rng, shape, dtype) for shape in shapes] for _ in range(steps)]
+        self.grads = [[_drawn(rng, shape, dtype) for shape in shapes] for _ in range(STEPS)]
+        self.transposed = transposed
 
     def params(self, lib: Any, dtype: str = "") -> list:
         """New parameters."""
         found = []
         for number, array in enumerate(self.start):
-            if number == TRANSPOSED:
+            if number == TRANSPOSED and self.transposed:
                 t = lib.asarray(array.T.copy()).to(_of(lib, dtype or self.dtype)).t()
             else:
                 t = lib.asarray(array.copy()).to(_of(lib, dtype or self.dtype))

@@ -17,6 +17,7 @@ import dynagrad
 
 from . import schedules
 from .entries import (
+    CONTIGUOUS,
     ENTRIES,
     FLAT,
     SHAPES,
@@ -41,7 +42,8 @@ class Trial:
         self.name, self.info, self.dtype, self.seed = name, ENTRIES[name], dtype, seed
         here(name)
         self.configs = spread(configs(self.info), limit, f"{name} {dtype} {seed}")
-        self.course = Course(seed, dtype, FLAT if name == "Muon" else SHAPES)
+        shapes = {"Muon": FLAT, "LBFGS": CONTIGUOUS}.get(name, SHAPES)
+        self.course = Course(seed, dtype, shapes)
 
     def begun(self, config: Config, lib: Any, dtype: str = "") -> tuple[list, Any]:
         """New parameters and an optimiser of them."""

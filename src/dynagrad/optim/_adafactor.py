@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtype import finfo
 from ..core.tensor import wrap
 from .optimizer import Optimizer
 from .updates import (
@@ -115,5 +116,7 @@ class Adafactor(Optimizer):
             for name in ("lr", "beta2_decay", "d", "weight_decay", "maximize")
         }
         numbers["eps1"], numbers["eps2"] = group["eps"]
+        if numbers["eps1"] is None:
+            numbers["eps1"] = finfo(group["params"][0].dtype).eps
         keys = ("row_var", "col_var", "variance")
         advance(self, group, place, update, keys, numbers, whole=True)

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
-from .updates import CONSTANTS, advance, check_hyperparameter, check_lr, mixed, number, zeros_for
+from .updates import CONSTANTS, advance, check_hyperparameter, check_lr, mixed, zeros_for
 
 __all__ = ["Muon"]
 
@@ -21,8 +22,8 @@ def update(
     """
     constant = CONSTANTS[p.dtype]
     (m,) = state
-    m = mixed(m, g, 1 - momentum, constant)
-    direction = mixed(g, m, momentum, constant) if nesterov else m
+    m = mixed(m, g, 1 - momentum, constant.__getitem__)
+    direction = mixed(g, m, momentum, constant.__getitem__) if nesterov else m
     direction = orthogonal(direction, ns_coefficients, ns_steps, eps).astype(p.dtype)
     return p * constant.once(1 - lr * weight_decay) - constant.once(rate) * direction, m
 
@@ -125,7 +126,10 @@ class Muon(Optimizer):
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         names = ("weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps")
         numbers = {name: group[name] for name in names}
-        lr = numbers["lr"] = number(group["lr"])
+        lr = group["lr"]
+        if isinstance(lr, Tensor):
+            lr = lr._a.reshape(())[()]  # in its own precision, as PyTorch's arithmetic with it
+        numbers["lr"] = lr
         matched = group["adjust_lr_fn"] == "match_rms_adamw"
 
         def told(p: Any, state: dict[str, Any]) -> tuple:

@@ -78,15 +78,10 @@ class Adagrad(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        check_fused(fused, foreach, differentiable, self.param_groups)
+        check_fused(fused, foreach, differentiable)
         for group in self.param_groups:
             for p in group["params"]:
-                value = group["initial_accumulator_value"]
-                if p._a.dtype.kind == "c":
-                    value = complex(value, value)
-                state = self.state[p]
-                state["step"] = new_count()
-                state["sum"] = wrap(np.full_like(p._a, value))
+                self._start(p, self.state[p], group)
 
     def share_memory(self) -> None:
         """Do nothing: the state is already in the process's memory."""
@@ -95,10 +90,11 @@ class Adagrad(Optimizer):
         return self._run(closure)
 
     def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-        raise KeyError(
-            "step\nAdagrad makes its state when it is constructed; it has none for a parameter "
-            "added later. Give all parameter groups to the constructor."
-        )
+        value = group["initial_accumulator_value"]
+        if p._a.dtype.kind == "c":
+            value = complex(value, value)
+        state["step"] = new_count()
+        state["sum"] = wrap(np.full_like(p._a, value))
 
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {

@@ -14,10 +14,12 @@ from .updates import (
     check_fused,
     check_lr,
     check_scalar_tensor,
+    counted,
     mixed,
     new_count,
     number,
     option,
+    step_count,
     zeros_for,
 )
 
@@ -53,7 +55,7 @@ def update(
             p = p * constant.once(1 - lr * weight_decay)
         else:
             g = g + constant[weight_decay] * p
-    m = mixed(m, g, 1 - beta1, constant)
+    m = mixed(m, g, 1 - beta1, constant.__getitem__)
     square = g * g
     square *= constant[1 - beta2]
     v = v * constant[beta2]
@@ -115,7 +117,7 @@ class Adam(Optimizer):
             raise ValueError("betas must be either both floats or both Tensors")
         defaults = {
             "lr": lr,
-            "betas": betas if differentiable else (number(betas[0]), number(betas[1])),
+            "betas": (_scalar(betas[0]), _scalar(betas[1])),
             "eps": eps,
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
@@ -127,7 +129,7 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-        check_fused(fused, foreach, differentiable, self.param_groups)
+        check_fused(fused, foreach, differentiable)
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)
@@ -146,7 +148,20 @@ class Adam(Optimizer):
             beta if recorded else number(beta) for beta in group["betas"]
         ]
         keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None)
-        advance(self, group, place, update, keys, numbers)
+        told = _count_tensor if recorded else step_count
+        advance(self, group, place, update, keys, numbers, told=told)
+
+
+def _scalar(value: Any) -> Any:
+    return value.reshape(()) if isinstance(value, Tensor) else value
+
+
+def _count_tensor(p: Any, state: dict[str, Any]) -> tuple:
+    """The number of the step as a tensor: where a step is recorded, PyTorch counts in float32."""
+    counted(state)
+    if state["step"].requires_grad:
+        raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
+    return (state["step"].clone(),)
 
 
 def _tensors(betas: Any) -> bool:

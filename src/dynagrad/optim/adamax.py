@@ -31,7 +31,7 @@ def update(p, g, state, *, step, lr, beta1, beta2, eps, weight_decay, maximize):
         g = -g
     if weight_decay:
         g = g + constant[weight_decay] * p
-    m = mixed(m, g, 1 - beta1, constant)
+    m = mixed(m, g, 1 - beta1, constant.__getitem__)
     u = np.maximum(u * constant[beta2], np.abs(g) + constant[eps])
     return p - constant.once(lr / (1 - beta1**step)) * m / u, m, u
 

@@ -204,6 +204,7 @@ class CyclicLR(_Momenta):
         if cycle_momentum:
             self._take_momenta(base_momentum, max_momentum, last_epoch)
             self.base_momentums, self.max_momentums = self._lows, self._highs
+            del self._lows, self._highs
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 

@@ -68,8 +68,6 @@ class LBFGS(Optimizer):
                 "LBFGS doesn't support per-parameter options (parameter groups)\n"
                 f"It was given {len(self.param_groups)} groups: give one list of parameters."
             )
-        self._params = self.param_groups[0]["params"]
-        self._numel_cache = None
 
     def step(self, closure: Callable) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if len(self.param_groups) != 1:
@@ -84,8 +82,8 @@ class _Run:
     """One call of `step`."""
 
     def __init__(self, optimizer: LBFGS, closure: Callable):
-        self.params = optimizer._params
         self.group = optimizer.param_groups[0]
+        self.params = self.group["params"]
         self.state = optimizer.state[self.params[0]]
         self.state.setdefault("func_evals", 0)
         self.state.setdefault("n_iter", 0)

@@ -25,7 +25,13 @@ __all__ = [
     "register_optimizer_step_pre_hook",
 ]
 
-required = object()
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
 """The default of a hyper-parameter that every group must give."""
 
 _global_pre_hooks: OrderedDict = OrderedDict()

@@ -49,7 +49,7 @@ def update(
             p = p * constant.once(1 - lr * weight_decay)
         else:
             g = g + constant[weight_decay] * p
-    m = mixed(m, g, 1 - beta1, constant)
+    m = mixed(m, g, 1 - beta1, constant.__getitem__)
     v = v * constant[beta2] + constant[1 - beta2] * g * g
     limit = 2 / (1 - beta2) - 1
     left = 1 - beta2**step

@@ -36,7 +36,7 @@ def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, max
         g = g + constant[weight_decay] * p
     s = s * constant[alpha] + constant[1 - alpha] * g * g
     if centered:
-        m = mixed(m, g, 1 - alpha, constant)
+        m = mixed(m, g, 1 - alpha, constant.__getitem__)
         root = np.sqrt(s - m * m)
     else:
         root = np.sqrt(s)

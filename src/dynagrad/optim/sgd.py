@@ -95,7 +95,7 @@ class SGD(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        check_fused(fused, foreach, differentiable, self.param_groups)
+        check_fused(fused, foreach, differentiable)
 
     def step(self, closure: Any = None) -> Any:
         return self._run(closure)

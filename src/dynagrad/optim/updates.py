@@ -78,32 +78,23 @@ def check_scalar_tensor(name: str, value: Any) -> None:
         raise ValueError(f"Tensor {name} must be 1-element")
 
 
-def check_fused(fused: Any, foreach: Any, differentiable: bool, groups: list) -> None:
+def check_fused(fused: Any, foreach: Any, differentiable: bool) -> None:
     """Check fused=True, one of PyTorch's implementations; here there is one, and it changes
     nothing.
     """
-    if not fused:
-        return
-    if differentiable:
+    if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
-    if foreach:
+    if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    for group in groups:
-        for p in group["params"]:
-            if not p.is_floating_point():
-                raise RuntimeError(
-                    "`fused=True` requires all the params to be floating point Tensors of "
-                    f"supported devices: {_FUSED}, but torch.{p.dtype} and cpu"
-                )
 
 
-_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 _FUSED = ["mps", "cuda", "xpu", "hpu", "cpu", "mtia", "privateuseone"]
+_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 
 
 def _check_modes(group: dict[str, Any], capturable: str) -> None:
     """Refuse at the first step what PyTorch refuses there on the CPU."""
-    if group.get("capturable"):
+    if group.get("capturable") and not group.get("fused"):
         raise AssertionError(
             f"If capturable=True, {capturable} must be on supported devices: {_CAPTURABLE}.\n"
             "dynagrad computes on the CPU; leave out capturable=True."
@@ -113,6 +104,13 @@ def _check_modes(group: dict[str, Any], capturable: str) -> None:
             "_foreach ops don't support autograd\n"
             "Leave out foreach=True where differentiable=True is given."
         )
+    if group.get("fused"):
+        for p in group["params"]:
+            if not p.is_floating_point():
+                raise RuntimeError(
+                    "`fused=True` requires all the params to be floating point Tensors of "
+                    f"supported devices: {_FUSED} but {p.dtype} and cpu\nLeave out fused=True."
+                )
 
 
 # --- numbers as operands --------------------------------------------------------------------------
@@ -160,16 +158,14 @@ class _ConstantsByType(dict):
 CONSTANTS = _ConstantsByType()
 
 
-def mixed(old: Any, new: Any, weight: Any, constant: Any) -> Any:
-    """old + weight (new - old), from the nearer end, as torch.lerp."""
-    if weight < 0.5:
-        made = new - old
-        made *= constant[weight]
-        made += old
-        return made
-    made = old - new
-    made *= constant[1 - weight]
-    made += new
+def mixed(old: Any, new: Any, weight: Any, operand: Callable) -> Any:
+    """old + weight (new - old), from the nearer end, as torch.lerp; `operand` makes an operand of a
+    number: `constant.__getitem__` or `constant.once`.
+    """
+    near, far = (old, new) if weight < 0.5 else (new, old)
+    made = far - near
+    made *= operand(weight if weight < 0.5 else 1 - weight)
+    made += near
     return made
 
 
@@ -249,16 +245,14 @@ def advance(
         values = told(p, state)
         if recorded:
             tensors = [None if key is None else state[key] for key in keys]
-            _run_recorded(
-                update, p, g, tensors, {**numbers, **dict(zip(names, values, strict=True))}
-            )
+            numbers.update(zip(names, values, strict=True))
+            _run_recorded(update, p, g, tensors, numbers)
             continue
         array = p._a
-        row = (array, g._a, *[None if key is None else state[key]._a for key in keys])
+        row = (array, g._a, *[state[key]._a if key in state else None for key in keys])
         if array.dtype.kind == "c":
             row = tuple([None if a is None else real_parts(a) for a in row])
-        batch = batches.setdefault((row[0].dtype, values), [])
-        batch.append(row)
+        batches.setdefault((array.dtype, values), []).append(row)
         family = p._v
         if family is None:
             family = family_of(p)
