@@ -109,7 +109,12 @@ class _ConvNd(Module):
 
     def reset_parameters(self) -> None:
         """Draw uniform initial values below 1 / sqrt(fan_in), fan_in the inputs of one output."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        a: Any = self.weight._a
+        if a.flags.c_contiguous:
+            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        else:  # the numbers are drawn in the order of the dimensions, not of the memory
+            drawn = uninitialized(*a.shape, dtype=self.weight.dtype)
+            a[...] = init.kaiming_uniform_(drawn, a=math.sqrt(5))._a
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
             bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
