@@ -219,7 +219,7 @@ def flat(result: Any) -> list:
 #: Inputs that have no derivative, in PyTorch neither: (how the call begins, their names here).
 CONSTANT = [
     (r"F\.(nll_loss|cross_entropy|multi_margin_loss)\(", "w"),
-    (r"F\.binary_cross_entropy(_with_logits)?\(", "wp"),
+    (r"F\.binary_cross_entropy\(", "w"),
     (r"(F\.soft_margin_loss|nn\.SoftMarginLoss\(\))\(", "y"),
     (r"F\.batch_norm\(", "mv"),
 ]

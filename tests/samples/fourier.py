@@ -1,9 +1,9 @@
 """Sample calls of Fourier transforms, and of the counts and norms of samples."""
 
 import numpy as np
-from rule_calls import call, imaginary, real
+from rule_calls import call, given, imaginary, real
 
-EDGES = [np.linspace(-1, 1, 4), np.array([-0.5, 0.5, 2])]
+EDGES = given(np.array([-1, 0, 0.5, 1, -0.5, 0.5, 2]))
 NORMS = ("backward", "forward", "ortho")
 
 SAMPLES = {
@@ -20,7 +20,7 @@ SAMPLES = {
         call(imaginary(4, 3), axes=(0, 1), length=4, norm="backward"),
     ],
     "weigh_pairs": [call(imaginary(2, 3), axis=1, length=n, factor=2.0) for n in (4, 5)],
-    "binned": [call(real(5, 2), None, edges=EDGES, density=False)],
+    "binned": [call(real(5, 2), None, EDGES, counts=(3, 2), density=False)],
     "renorm": [call(real(3, 4), p=p, axes=(1,), maxnorm=1.0) for p in (1.5, 2.0, 3.0)],
 }
 #: PyTorch has no derivative of counts

@@ -9,13 +9,15 @@ import numpy as np
 from ..core.apply import apply
 from ..core.carriers.carrier import Carrier
 from ..core.overrides import explained, overridable
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops import histograms as ops
-from .arguments import c_name, no_kernel, one_size, settled, tensor, write_same
+from .arguments import bounds, c_name, no_kernel, one_size, settled, tensor, write_same
 from .elementwise import no_overload
+from .joining import cat
 from .nodes import node
 from .ranges import linspace
 from .return_types import return_type
+from .selection import where
 
 __all__ = ["histogram", "histogramdd"]
 
@@ -27,16 +29,6 @@ HistogramDDResult = return_type("histogramdd", "hist", "bin_edges")
 def _check_served(x: Tensor) -> None:
     if x._a.dtype not in (np.float32, np.float64):
         raise no_kernel("histogramdd", x._a.dtype)
-
-
-def _plain(t: Tensor) -> np.ndarray:
-    array = settled(t._a)
-    if isinstance(array, Carrier):
-        raise RuntimeError(
-            "vmap: a histogram's edges must be the same for all examples\nGive bins= as a tensor "
-            "of edges, or a range="
-        )
-    return array
 
 
 def _check_edges(points: Tensor, edges: Sequence[Tensor]) -> None:
@@ -87,6 +79,8 @@ def _even_edges(points: Tensor, counts: list[int], given: Any) -> list[Tensor]:
     """Edges of bins of one width in each column: over the range given, or that of the values."""
     rank = len(counts)
     _check_counts(counts)
+    if given is None and points._a.size and isinstance(settled(points._a), Carrier):
+        return _own_edges(points, counts)
     if given is not None:
         if len(given) != 2 * rank:
             raise RuntimeError(
@@ -95,7 +89,7 @@ def _even_edges(points: Tensor, counts: list[int], given: Any) -> list[Tensor]:
             )
         ends = [(float(a), float(b)) for a, b in zip(given[::2], given[1::2], strict=True)]
     elif points._a.size:
-        rows = _plain(points).reshape(-1, rank)
+        rows = settled(points._a).reshape(-1, rank)
         least, most = np.minimum.reduce(rows, 0), np.maximum.reduce(rows, 0)
         ends = list(zip(least.tolist(), most.tolist(), strict=True))
     else:
@@ -116,13 +110,34 @@ def _even_edges(points: Tensor, counts: list[int], given: Any) -> list[Tensor]:
     return edges
 
 
+def _own_edges(points: Tensor, counts: list[int]) -> list[Tensor]:
+    """Edges of bins of one width in each column over the range of the values, for each example of
+    a batch.
+    """
+    if not all(math.isfinite(end) for end in bounds(points._a)):
+        raise RuntimeError("torch.histogramdd: the range of the values is not finite")
+    found = []
+    for column, n in zip(points.detach().reshape(-1, len(counts)).unbind(1), counts, strict=True):
+        low, high = column.amin(), column.amax()
+        wider = (low == high).to(column.dtype) * 0.5
+        low, high = low - wider, high + wider
+        step = (high - low) / n
+        i = np.arange(n + 1)
+        first = 2 * i < n + 1
+        steps = wrap(np.where(first, i, i - n).astype(points._a.dtype))
+        found.append(where(wrap(first), low, high) + steps * step)
+    return found
+
+
 def _counted(points: Tensor, edges: Sequence[Tensor], weight: Any, density: Any) -> Tensor:
     _check_served(points)
     if weight is not None:
         _check_weight(points, tensor("histogram", weight, argument="weight"))
         weight = weight.reshape(-1)
     rows = points.reshape(-1, len(edges))
-    return apply(Binned, rows, weight, edges=[_plain(e) for e in edges], density=bool(density))
+    counts = tuple(e._a.size - 1 for e in edges)
+    whole = edges[0] if len(edges) == 1 else cat(tuple(edges))
+    return apply(Binned, rows, weight, whole.detach(), counts=counts, density=bool(density))
 
 
 @explained

@@ -46,6 +46,10 @@ def slogdet(input, *, out=None):
 @overridable
 def cholesky(input, upper=False, *, out=None):
     """The lower triangle L with L L^H = input (upper: its adjoint) of definite matrices."""
+    warn_once(
+        "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a "
+        "future PyTorch release.\nUse torch.linalg.cholesky(A), and .mH of it for upper=True."
+    )
     result, info = factored("cholesky", input, upper, cls=OlderCholesky, integers=True)
     check_info("cholesky", info, INDEFINITE)
     return put("cholesky", out, result, exact=False)
@@ -56,6 +60,10 @@ def qr(input, some=True, *, out=None):
     """Q with orthonormal columns and an upper triangle R with input = Q R; a square Q unless
     `some`.
     """
+    warn_once(
+        "torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future "
+        "PyTorch release.\nUse torch.linalg.qr(A, 'reduced' if some else 'complete')."
+    )
     return put_all("qr", QrResult, out, orthogonal(input, "reduced" if some else "complete"))
 
 
@@ -94,6 +102,11 @@ def lu(A, pivot=True, get_infos=False, out=None):
     """L and U in one matrix, and the rows exchanged (counted from 1); with `get_infos` the number
     of the first zero on U's diagonal too.
     """
+    warn_once(
+        "torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and "
+        "will be removed in a future PyTorch release.\n"
+        "Use torch.linalg.lu_factor(A), or torch.linalg.lu_factor_ex(A) where infos are asked for."
+    )
     found = factors.lu_factor_ex(A, pivot=pivot)
     results = tuple(found) if get_infos else tuple(found)[:2]
     return put_all("lu", LuWithInfo if get_infos else _pair, out, results, exact=False)
@@ -106,6 +119,11 @@ def _pair(*results: Tensor) -> tuple[Tensor, ...]:
 @overridable
 def lu_solve(input, LU_data, LU_pivots, *, out=None):
     """The X with A X = input from the factors of A."""
+    warn_once(
+        "torch.lu_solve is deprecated in favor of torch.linalg.lu_solveand will be removed in a "
+        "future PyTorch release.\nUse torch.linalg.lu_solve(LU, pivots, B), with its arguments in "
+        "another order."
+    )
     return factors.lu_solve(LU_data, LU_pivots, input, out=out)
 
 

@@ -17,6 +17,7 @@ from ..ops import shape as shapes
 from . import elementwise
 from .arguments import check_scalar_type, one_dim
 from .contraction import NO_PROMOTION, View, dot, mm, mv, put, tensors
+from .factory import warn_once
 from .nodes import node
 from .reduction import sum as total
 from .shortcut import made, shortcut, untracked
@@ -315,7 +316,12 @@ def _short_outer(input: Tensor, vec2: Tensor) -> Tensor | None:
     a, b = input._a, vec2._a
     if a.ndim != 1 or b.ndim != 1 or a.dtype is not b.dtype or a.dtype.kind != "f":
         return None
-    return made(a[:, None] * b) if untracked(input) and untracked(vec2) else None
+    if not untracked(input) or not untracked(vec2):
+        return None
+    # BLAS is quicker for many elements, but has no -0.0
+    if a.size * b.size > 4096 and a.itemsize > 2 and a.all() and b.all():
+        return made(a.reshape(-1, 1).dot(b.reshape(1, -1)))
+    return made(a[:, None] * b)
 
 
 @shortcut(_short_outer)
@@ -435,7 +441,7 @@ def multi_dot(tensors, *, out=None):
 
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order (an older name of linalg.multi_dot)."""
-    warn(
+    warn_once(
         "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
         "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
         "multiple parameters."

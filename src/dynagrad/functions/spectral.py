@@ -14,9 +14,9 @@ from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..ops import spectral as ops
 from . import shape
-from .arguments import tensor
+from .arguments import no_derivative, tensor
 from .matrices import LinAlgError, is_differentiated, is_finite, matrices, put, put_all, two_dims
-from .nodes import node
+from .nodes import node, shown
 from .return_types import return_type
 
 Eigh = node("LinalgEighBackward0", ops.eigh)
@@ -25,6 +25,7 @@ Svd = node("LinalgSvdBackward0", ops.svd)
 OnlyValues = node("OnlyValues", ops.only_values)
 Pinv = node("LinalgPinvBackward0", ops.pinv)
 Rank = node("Rank", ops.matrix_rank)
+shown(1, Pinv)
 Lstsq = node("LinalgLstsqBackward0", ops.lstsq)
 MatrixExp = node("LinalgMatrixExpBackward0", ops.matrix_exp)
 
@@ -162,9 +163,9 @@ def svdvals(A, *, driver=None, out=None):
 # --- pseudo-inverse, rank, least squares ----------------------------------------------------------
 
 
-def _bounds(x: Tensor, atol: Any, rtol: Any) -> dict[str, Any]:
-    """What singular values must exceed, absolutely and relative to the largest: numbers or arrays,
-    one for each matrix.
+def _bounds(x: Tensor, atol: Any, rtol: Any) -> list[Any]:
+    """What singular values must exceed, absolutely and relative to the largest: numbers or tensors,
+    of one for each matrix.
     """
     eps = float(np.finfo(x._a.dtype).eps) * max(x._a.shape[-2:])
     for value, name in ((atol, "atol"), (rtol, "rtol")):
@@ -173,11 +174,12 @@ def _bounds(x: Tensor, atol: Any, rtol: Any) -> dict[str, Any]:
                 f"torch.linalg.pinv: {name} tensor of complex type is not supported. Got "
                 f"{legacy_name(value._a.dtype)}"
             )
-    atol = atol._a if isinstance(atol, Tensor) else atol
-    rtol = rtol._a if isinstance(rtol, Tensor) else rtol
-    if rtol is None:
-        rtol = eps if atol is None else np.where(np.asarray(atol) > 0, 0.0, eps)
-    return {"atol": 0.0 if atol is None else atol, "rtol": rtol}
+    if rtol is None and isinstance(atol, Tensor):
+        rtol = wrap((atol._a <= 0) * eps)
+    elif rtol is None:
+        rtol = 0.0 if atol is not None and atol > 0 else eps
+    given = (0.0 if atol is None else atol, rtol)
+    return [t if isinstance(t, Tensor) else np.asarray(t, np.float64) for t in given]
 
 
 def pseudo_inverse(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Tensor:
@@ -191,8 +193,10 @@ def pseudo_inverse(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Tensor:
         )
     if hermitian:
         matrices("linalg.eigh", x, square=True)
-    kw = _bounds(x, atol, rtol)
-    return _converged("linalg.pinv", lambda: apply(Pinv, x, hermitian=bool(hermitian), **kw))
+    given = {"atol": atol, "rtol": rtol}
+    no_derivative("linalg_pinv", **{k: t for k, t in given.items() if isinstance(t, Tensor)})
+    limits = _bounds(x, atol, rtol)
+    return _converged("linalg.pinv", lambda: apply(Pinv, x, *limits, hermitian=bool(hermitian)))
 
 
 @overridable
@@ -214,9 +218,9 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None)
         )
     if hermitian:
         matrices("linalg.eigh", x, square=True)
-    kw = _bounds(x, atol, rtol) if tol is None else {**_bounds(x, tol, 0.0)}
+    limits = _bounds(x, atol, rtol) if tol is None else _bounds(x, tol, 0.0)
     result = _converged(
-        "linalg.matrix_rank", lambda: apply(Rank, x, hermitian=bool(hermitian), **kw)
+        "linalg.matrix_rank", lambda: apply(Rank, x, *limits, hermitian=bool(hermitian))
     )
     return put("linalg_matrix_rank", out, result, exact=False)
 

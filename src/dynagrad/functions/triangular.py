@@ -5,6 +5,7 @@ from ..core.complaints import legacy_name
 from ..core.overrides import overridable
 from ..ops import triangular as ops
 from .arguments import tensor
+from .factory import warn_once
 from .linalg import turned
 from .matrices import check_equation, computed, matrices, put, put_all
 from .nodes import node
@@ -36,6 +37,10 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """The X with A X = input (transpose: A^T X = input) for a triangle of A, and a copy of A."""
     name = "torch.triangular_solve"
+    warn_once(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangularand will be "
+        "removed in a future PyTorch release.\nUse torch.linalg.solve_triangular(A, B, upper=True)."
+    )
     y, x = tensor(name, input, 1, "b"), tensor(name, A, 2, "A")
     for t, argument in ((y, "b"), (x, "A")):
         if t._a.ndim < 2:

@@ -9,6 +9,7 @@ import numpy as np
 from ..extras import optional
 from .complex import conj
 from .contraction import one_column, swap
+from .elementwise import missing, underivable
 from .joining import cat
 from .reduction import sum_over
 from .rule import ALIGNED, constant, general, linear, primitive
@@ -205,7 +206,7 @@ def geqrf(x):
     return np.swapaxes(np.ascontiguousarray(a), -1, -2), np.ascontiguousarray(tau)
 
 
-constant(geqrf, results=2, batch=ALIGNED, ordered=False)
+general(geqrf, lambda g0: underivable("geqrf"), results=2, batch=ALIGNED, ordered=False)
 
 
 # --- products of reflections ----------------------------------------------------------------------
@@ -349,5 +350,17 @@ def ldl_solve(x, pivots, y, *, hermitian):
     return columns(result)
 
 
-constant(ldl_factor, results=3, batch=ALIGNED, ordered=False)
-constant(ldl_solve, batch=matrix_batch(2, 1, 2))
+general(
+    ldl_factor,
+    lambda g0: missing("linalg_ldl_factor_ex"),
+    results=3,
+    batch=ALIGNED,
+    ordered=False,
+)
+general(
+    ldl_solve,
+    lambda g: missing("linalg_ldl_solve"),
+    None,
+    lambda g: missing("linalg_ldl_solve"),
+    batch=matrix_batch(2, 1, 2),
+)

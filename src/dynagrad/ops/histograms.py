@@ -8,11 +8,11 @@ from .sorting import one_by_one
 
 
 @primitive
-def binned(x, weight, *, edges, density):
-    """How many rows of x, or how much of their weight, lie in each bin of a grid: `edges` has one
-    array of edges for each column. A bin holds its left edge, the last one both.
+def binned(x, weight, edges, *, counts, density):
+    """How many rows of x, or how much of their weight, lie in each bin of a grid with `counts` bins
+    in each column. A bin holds its left edge, the last one both; all columns' edges are one array.
     """
-    counts = [len(e) - 1 for e in edges]
+    edges = np.split(edges, np.cumsum([n + 1 for n in counts])[:-1])
     inside = np.ones(len(x), bool)
     place = np.zeros(len(x), np.int64)
     for column, e, n in zip(x.T, edges, counts, strict=True):
@@ -34,5 +34,6 @@ general(
     binned,
     lambda g: missing("histogram"),
     lambda g: missing("histogram"),
+    None,
     batch=one_by_one,
 )

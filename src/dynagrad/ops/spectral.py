@@ -185,7 +185,7 @@ def _bound(sizes, atol, rtol):
 
 
 @primitive
-def matrix_rank(x, *, atol, rtol, hermitian):
+def matrix_rank(x, atol, rtol, *, hermitian):
     """The number of singular values above max(atol, rtol * largest)."""
     if hermitian:
         sizes = np.abs(np.linalg.eigvalsh(x))
@@ -194,7 +194,7 @@ def matrix_rank(x, *, atol, rtol, hermitian):
     return np.asarray((sizes > _bound(sizes, atol, rtol)).sum(-1), np.int64)
 
 
-constant(matrix_rank, batch=ALIGNED, ordered=False)
+constant(matrix_rank, batch=matrix_batch(2, 0, 0), ordered=False)
 
 
 def _pseudo_inverse(x, atol, rtol, hermitian):
@@ -211,7 +211,7 @@ def _pseudo_inverse(x, atol, rtol, hermitian):
 
 
 @primitive
-def pinv(x, *, atol, rtol, hermitian):
+def pinv(x, atol, rtol, *, hermitian):
     """The Moore-Penrose inverse; singular values up to max(atol, rtol * largest) count as 0."""
     return _pseudo_inverse(x, atol, rtol, hermitian)[0]
 
@@ -236,7 +236,12 @@ def _pinv_jvp(t, x, out):
     return result - np.matmul(np.matmul(out, t), out)
 
 
-general(pinv, lambda g, x, out: _pinv_of(g, x, out), jvp=_pinv_jvp, batch=ALIGNED)
+general(
+    pinv,
+    lambda g, x, out: _pinv_of(g, x, out),
+    jvp=(_pinv_jvp, None, None),
+    batch=matrix_batch(2, 0, 0),
+)
 
 
 @primitive
@@ -260,7 +265,7 @@ def lstsq(x, y, *, rcond, residuals):
 
 
 def _lstsq_vjp(g0, g1, x, y, out0, *, rcond, needs):
-    inverse = pinv(x, atol=0.0, rtol=rcond, hermitian=False)
+    inverse = pinv(x, 0.0, rcond, hermitian=False)
     gy = np.matmul(swap(inverse), g0)
     gx = _pinv_of(np.matmul(g0, swap(y)), x, inverse) if needs[0] else None
     if math.prod(g1.shape):

@@ -232,7 +232,10 @@ def binary_cross_entropy_with_logits(
     reduction="mean",
     pos_weight=None,
 ):
-    """binary_cross_entropy of sigmoid(input), stably; pos_weight weighs positive targets."""
+    """binary_cross_entropy of sigmoid(input), stably; pos_weight weighs positive targets.
+
+    Both weights have gradients, which PyTorch gives inside of torch.func's transforms alone.
+    """
     reduction = reduction_of(size_average, reduce, reduction)
     name = "binary_cross_entropy_with_logits"
     x, y = tensor(name, input), tensor(name, target, 2, "target")
@@ -247,7 +250,6 @@ def binary_cross_entropy_with_logits(
         )
     if x._a.dtype != y._a.dtype:
         x, y = promoted((x, y))
-    no_derivative(name, weight=weight, pos_weight=pos_weight)
     extra = []
     for w in (weight, pos_weight):
         if w is not None and w._a.dtype != x._a.dtype:

@@ -217,6 +217,15 @@ def _bce_logits_y(g, x, weight, pos_weight, *, reduction):
     return g * (log_sigmoid(-x) - pos_weight * log_sigmoid(x))
 
 
+def _bce_logits_weight(g, x, y, pos_weight, *, reduction):
+    t = y if pos_weight is None else pos_weight * y
+    return share(g, x.shape, reduction) * ((y - 1) * log_sigmoid(-x) - t * log_sigmoid(x))
+
+
+def _bce_logits_pos_weight(g, x, y, weight, *, reduction):
+    return _weighed(g, weight, x.shape, reduction) * (-y * log_sigmoid(x))
+
+
 def _bce_logits_pushed_x(t, x, y, weight, pos_weight, *, reduction):
     t = _bce_logits_x(t, x, y, weight, pos_weight, reduction="none")
     return settled(t, reduction)
@@ -226,11 +235,26 @@ def _bce_logits_pushed_y(t, x, weight, pos_weight, *, reduction):
     return settled(_bce_logits_y(t, x, weight, pos_weight, reduction="none"), reduction)
 
 
+def _bce_logits_pushed_weight(t, x, y, pos_weight, *, reduction):
+    return settled(_bce_logits_weight(t, x, y, pos_weight, reduction="none"), reduction)
+
+
+def _bce_logits_pushed_pos_weight(t, x, y, weight, *, reduction):
+    return settled(_bce_logits_pos_weight(t, x, y, weight, reduction="none"), reduction)
+
+
 general(
     bce_logits,
     _bce_logits_x,
     _bce_logits_y,
-    jvp=(_bce_logits_pushed_x, _bce_logits_pushed_y),
+    _bce_logits_weight,
+    _bce_logits_pos_weight,
+    jvp=(
+        _bce_logits_pushed_x,
+        _bce_logits_pushed_y,
+        _bce_logits_pushed_weight,
+        _bce_logits_pushed_pos_weight,
+    ),
     batch=_elements_batch,
 )
 
