@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import _reduction as _reduction  # a name that programs import
-from . import common_types, functional, grad, init, modules, parallel, parameter, utils
+from . import attention, common_types, functional, grad, init, modules, parallel, parameter, utils
 from .modules import *  # noqa: F403 - the list of all layers stands there
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
@@ -14,6 +14,7 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "attention",
     "common_types",
     "factory_kwargs",
     "functional",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backends import cuda
 from ...core.apply import apply, to_dtype
 from ...core.carriers.carrier import Carrier
 from ...core.complaints import legacy_name
@@ -27,6 +28,14 @@ from .softmax import torch_softmax
 Attention = node("ScaledDotProductFlashAttentionForCpuBackward0", ops.attention)
 SafeSoftmax = node("SafeSoftmaxBackward0", ops.safe_softmax)
 _INF = float("inf")
+NO_KERNEL = (
+    "No available kernel.  Aborting execution.\nOnly the kernel that keeps no weights is allowed, "
+    "which takes 4-d tensors of one width without dropout: allow SDPBackend.MATH too."
+)
+NO_BACKEND = (
+    "No viable backend for scaled_dot_product_attention was found. This is likely due to turning "
+    "off both the math kernel and the fused kernels.\nAllow SDPBackend.MATH, which serves all."
+)
 
 
 # --- scaled dot-product attention -----------------------------------------------------------------
@@ -58,8 +67,10 @@ def scaled_dot_product_attention(
         k, v = _more_heads(q, k, v)
     s = 1 / math.sqrt(q._a.shape[-1] or 1) if scale is None else float(scale)
     mask = _additive(q, k, attn_mask, is_causal)
-    if _fits_kernel(q, k, v, mask, dropout_p):
+    if cuda.flash_sdp_enabled() and _fits_kernel(q, k, v, mask, dropout_p):
         return apply(Attention, q, k, v, None if mask is None else mask._a, scale=s)
+    if not cuda.math_sdp_enabled():
+        raise RuntimeError(NO_KERNEL if cuda.flash_sdp_enabled() else NO_BACKEND)
     return _step_by_step(q, k, v, mask, dropout_p, s)
 
 
@@ -165,7 +176,7 @@ def _step_by_step(q, k, v, mask, p, scale):
 # --- several heads --------------------------------------------------------------------------------
 
 
-def _canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: np.dtype) -> Any:
+def canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: np.dtype) -> Any:
     """A mask as numbers to be added; a warning where two masks have different dtypes."""
     if mask is None:
         return None
@@ -180,6 +191,11 @@ def _canonical_mask(mask: Any, name: str, other: Any, other_name: str, target: n
     if dtype.kind != "b":
         return mask
     return where(mask, wrap(np.array(-_INF, target)), wrap(np.zeros((), target)))
+
+
+def none_or_dtype(mask: Any) -> np.dtype | None:
+    """The dtype of a mask, None for None."""
+    return None if mask is None else mask._a.dtype
 
 
 def _check_shapes(q: Tensor, k: Tensor, v: Tensor, padding: Any, mask: Any, heads: int) -> bool:
@@ -337,13 +353,15 @@ def multi_head_attention_forward(
 def _masks(q, k, padding, mask, causal, need_weights, heads):
     """Both masks as numbers to be added, and whether the causal mask is left to the kernel."""
     target = q._a.dtype
-    other = None if mask is None else mask._a.dtype
-    padding = _canonical_mask(padding, "key_padding_mask", other, "attn_mask", target)
+    padding = canonical_mask(padding, "key_padding_mask", none_or_dtype(mask), "attn_mask", target)
     if causal and mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
+            "method `generate_square_subsequent_mask` to create this mask."
+        )
     if causal and padding is None and not need_weights:
         return padding, None, True
-    mask = _canonical_mask(mask, "attn_mask", None, "", target)
+    mask = canonical_mask(mask, "attn_mask", None, "", target)
     if mask is not None:
         shape_ = (q._a.shape[0], k._a.shape[0])
         if mask._a.ndim == 2:

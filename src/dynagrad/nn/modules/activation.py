@@ -1,5 +1,5 @@
-"""Activation functions as modules: input and output have the same shape, except GLU. Imports module
-and functional.
+"""Activation functions as modules: input and output have the same shape, except GLU; and attention
+at PyTorch's path. Imports module, attention and functional.
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from ...core.tensor import Tensor
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter, uninitialized
+from .attention import MultiheadAttention
 from .module import Module
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "RReLU",
     "ReLU",

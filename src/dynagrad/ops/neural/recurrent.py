@@ -38,8 +38,9 @@ def rnn_layer(x, w, u, b, d, h, *, kind, sizes, reverse):
 # --- derivatives ----------------------------------------------------------------------------------
 
 
-def _all_arrays(*values):
-    return all(v is None or type(v) is np.ndarray for v in values)
+def _carrier(*values):
+    """The first value that is no ndarray; None where the kernels serve."""
+    return next((v for v in values if v is not None and type(v) is not np.ndarray), None)
 
 
 def _in_rows(a):
@@ -54,7 +55,7 @@ def _by_formula(kind, gs, x, first, weights, sizes, reverse):
 
 
 def _lstm_vjp(g0, g1, g2, x, w, u, b, d, h, c, r, out0, out3, *, sizes, reverse, needs):
-    if _all_arrays(g0, g1, g2, x, w, u, b, d, h, c, r, out3):
+    if _carrier(g0, g1, g2, x, w, u, b, d, h, c, r, out3) is None:
         gs = (g0, g1, g2)
         return kernels.lstm_back(*gs, x, w, u, h, c, r, out0, out3, sizes, reverse, needs)
     weights = Weights(w, u, b, d, r)
@@ -62,13 +63,13 @@ def _lstm_vjp(g0, g1, g2, x, w, u, b, d, h, c, r, out0, out3, *, sizes, reverse,
 
 
 def _gru_vjp(g0, g1, x, w, u, b, d, h, out0, out2, *, sizes, reverse, needs):
-    if _all_arrays(g0, g1, x, w, u, b, d, h, out2):
+    if _carrier(g0, g1, x, w, u, b, d, h, out2) is None:
         return kernels.gru_back(g0, g1, x, w, u, h, out0, out2, sizes, reverse, needs)
     return _by_formula("gru", (g0, g1), x, (h,), Weights(w, u, b, d), sizes, reverse)[:-1]
 
 
 def _rnn_vjp(g0, g1, x, w, u, b, d, h, out0, *, kind, sizes, reverse, needs):
-    if _all_arrays(g0, g1, x, w, u, b, d, h, out0):
+    if _carrier(g0, g1, x, w, u, b, d, h, out0) is None:
         return kernels.rnn_back(g0, g1, x, w, u, h, out0, kind, sizes, reverse, needs)
     return _by_formula(kind, (g0, g1), x, (h,), Weights(w, u, b, d), sizes, reverse)[:-1]
 

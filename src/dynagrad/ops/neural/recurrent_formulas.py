@@ -58,6 +58,7 @@ def _times(x, weight, bias):
 
 
 def lstm_cell(of_x, of_h, states, r):
+    """New h and c."""
     i, f, g, o = _columns(of_x + of_h, 4)
     i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
     cell = f * states[1] + i * g
@@ -68,6 +69,7 @@ def lstm_cell(of_x, of_h, states, r):
 
 
 def lstm_cell_back(gs, kept, r):
+    """The derivative of `lstm_cell`."""
     i, f, g, o, top, _, before = kept
     gh, gc = gs
     full = gh if r is None else np.matmul(gh, r)
@@ -83,6 +85,7 @@ def lstm_cell_back(gs, kept, r):
 
 
 def gru_cell(of_x, of_h, states, r):
+    """New h."""
     (h,) = states
     a, b = _columns(of_x, 3), _columns(of_h, 3)
     reset, update, q = sigmoid(a[0] + b[0]), sigmoid(a[1] + b[1]), b[2]
@@ -91,6 +94,7 @@ def gru_cell(of_x, of_h, states, r):
 
 
 def gru_cell_back(gs, kept, r):
+    """The derivative of `gru_cell`."""
     (g,) = gs
     reset, update, q, new, h = kept
     of_new = g * ((1 - update) * (1 - new * new))
@@ -102,21 +106,25 @@ def gru_cell_back(gs, kept, r):
 
 
 def tanh_cell(of_x, of_h, states, r):
+    """tanh of the sum of both parts."""
     out = np.tanh(of_x + of_h)
     return (out,), (out,)
 
 
 def tanh_cell_back(gs, kept, r):
+    """The derivative of `tanh_cell`."""
     slope = gs[0] * (1 - kept[0] * kept[0])
     return slope, slope, (None,)
 
 
 def relu_cell(of_x, of_h, states, r):
+    """relu of the sum of both parts."""
     out = relu(of_x + of_h)
     return (out,), (out,)
 
 
 def relu_cell_back(gs, kept, r):
+    """The derivative of `relu_cell`."""
     slope = gs[0] * np.greater(kept[0], 0)
     return slope, slope, (None,)
 
