@@ -13,7 +13,10 @@ from torch.testing._internal.common_utils import set_default_dtype
 
 import dynagrad
 
-ENTRIES = {info.name: info for info in module_db}
+from . import others
+
+LISTED = {info.name: info for info in module_db}
+ENTRIES = LISTED | others.entries()
 
 
 class Given(NamedTuple):
@@ -140,6 +143,8 @@ def floating(value: Any, kind: Any) -> Any:
     if is_tensor(value):
         wanted = value.detach().to(kind) if value.dtype.is_floating_point else value.detach()
         return wanted.requires_grad_(value.requires_grad)
+    if type(value).__name__ == "PackedSequence":
+        return value.to(kind)
     if type(value) in (list, tuple):
         return type(value)(floating(v, kind) for v in value)
     return {k: floating(v, kind) for k, v in value.items()} if isinstance(value, dict) else value

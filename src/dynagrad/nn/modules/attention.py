@@ -24,6 +24,8 @@ class MultiheadAttention(Module):
     average_attn_weights is false. A. Vaswani et al., "Attention is all you need" (2017).
     """
 
+    __module__ = f"{__package__}.activation"
+
     __constants__ = ["batch_first"]
 
     def __init__(

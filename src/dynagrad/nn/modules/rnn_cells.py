@@ -14,12 +14,17 @@ from .module import Module
 
 __all__ = ["RNNCellBase", "RNNCell", "LSTMCell", "GRUCell"]
 
+#: the module that users find the cells in
+HOME = f"{__package__}.rnn"
+
 
 class RNNCellBase(Module):
     """What cells share: `weight_ih` (gates * hidden_size, input_size), `weight_hh` (gates *
     hidden_size, hidden_size), with `bias` also `bias_ih` and `bias_hh`; all begin uniform in
     [-1 / sqrt(hidden_size), 1 / sqrt(hidden_size)). As torch.nn.RNNCellBase.
     """
+
+    __module__ = HOME
 
     __constants__ = ["input_size", "hidden_size", "bias"]
 
@@ -86,6 +91,8 @@ class RNNCell(RNNCellBase):
     (N, hidden_size), or both without N. As torch.nn.RNNCell.
     """
 
+    __module__ = HOME
+
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
@@ -116,6 +123,8 @@ class GRUCell(RNNCellBase):
     torch.nn.GRUCell.
     """
 
+    __module__ = HOME
+
     def __init__(
         self,
         input_size: int,
@@ -136,6 +145,8 @@ class LSTMCell(RNNCellBase):
     """One step of `LSTM`: input (N, input_size) and hx = (h, c), each (N, hidden_size), or all
     without N; returns (h', c'). As torch.nn.LSTMCell.
     """
+
+    __module__ = HOME
 
     def __init__(
         self,
