@@ -25,12 +25,13 @@ from ..core.complaints import broadcast_error, not_a_tensor, not_for, refuse
 from ..core.dtype import FLOATING, INTEGER, category, number_dtype, result_type
 from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
-from ..core.quiet import WARNED
+from ..core.quiet import WARNED, quietly
 from ..core.tensor import Tensor, edge_of
 from ..core.views import inplace, written
 from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
+from ..ops.transcendental import BLOCK
 from .nodes import node
 from .shortcut import alike, direct_of, shortcut
 
@@ -413,21 +414,32 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
     if alpha != 1:
         if type(alpha) is not float and type(alpha) is not int:
             return False
-        b = b * scalar(alpha, dtype)
-    _write(fun, a, b)
+        _write_scaled(fun, a, b, scalar(alpha, dtype))
+    else:
+        _write(fun, a, b)
     written(t, None, False)
     return True
 
 
-def _write(fun: Callable, a: ndarray, b: Any) -> None:
-    if a.size < 4096:
-        try:
-            r = fun(a, b)
-        except WARNED:
-            with np.errstate(all="ignore"):
-                r = fun(a, b)
-        a[...] = r  # quicker than a ufunc call whose operands overlap
+def _write_scaled(fun: Callable, a: ndarray, b: ndarray, alpha: ndarray) -> None:
+    """a = fun(a, alpha * b), many elements in parts that stay in the cache."""
+    if a.size <= BLOCK or not a.flags.c_contiguous or not b.flags.c_contiguous or not b.ndim:
+        _write(fun, a, _scaled_array(b, alpha))
         return
+    to, other = a.reshape(-1), b.reshape(-1)
+    for start in range(0, a.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        _write(fun, to[part], _scaled_array(other[part], alpha))
+
+
+def _scaled_array(b: ndarray, alpha: ndarray) -> Any:
+    try:
+        return np.multiply(b, alpha)
+    except WARNED:
+        return quietly(np.multiply, b, alpha)
+
+
+def _write(fun: Callable, a: ndarray, b: Any) -> None:
     try:
         fun(a, b, a)
     except WARNED:

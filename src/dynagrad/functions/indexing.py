@@ -69,6 +69,9 @@ def getitem(self: Tensor, index: Any) -> Any:
             return make_view(Select, self, self._a[key], {"index": key})
         except IndexError:
             raise _number_error(index, 0, self._a.shape) from None
+    if index is None and type(self._a) is ndarray and self._a.flags.c_contiguous:
+        a = self._a
+        return make_view(Unsqueeze, self, a.reshape(1, *a.shape), {"index": (None, ...)})
     r = _taken(self, index) if type(index) in PLAIN else None
     if r is None:
         r = _basic(self, index)
@@ -457,6 +460,8 @@ def _complain_of_others(t: Tensor, index: Any, source: Tensor) -> None:
     try:
         target, at = _parse(t, tuple(items))
     except IndexError:
+        if 0 in t._a.shape:  # no index is in range
+            check_inplace(t, "index_put_", (source,))
         return
     if at is not None:
         check_inplace(target, "index_put_", (source,))

@@ -3,6 +3,9 @@
 Running sums and products of float32 are kept in float64 and rounded once, as PyTorch's are.
 """
 
+import math
+from functools import lru_cache
+
 import numpy as np
 
 from .batching import along_axis
@@ -24,11 +27,16 @@ def _running(ufunc, x, axis, reverse):
         return np.array(x)
     wide = _wide(x.dtype)
     if ufunc is np.add and axis == x.ndim - 1 and wide is not x.dtype and x.dtype.kind == "f":
-        return _running_sums(np.flip(x, axis) if reverse else x, reverse).reshape(x.shape)
+        return _running_sums(x, reverse).reshape(x.shape)
     if not reverse:
         return ufunc.accumulate(x, axis, dtype=wide).astype(x.dtype, "C", copy=False)
     result = ufunc.accumulate(np.flip(x, axis), axis, dtype=wide)
     return np.ascontiguousarray(np.flip(result, axis).astype(x.dtype, copy=False))
+
+
+@lru_cache(64)
+def _triangle(n, reverse):
+    return np.tri(n) if reverse else np.tri(n).T.copy()
 
 
 def _running_sums(x, reverse):
@@ -36,7 +44,15 @@ def _running_sums(x, reverse):
 
     NumPy waits for each sum before the next; complex numbers carry the sums of two rows at once.
     """
-    rows = x.size // x.shape[-1] if x.size >= 2048 else 1
+    n = x.shape[-1]
+    if 64 <= x.size < 2048 and n <= 64:
+        sums = x.reshape(-1, n).astype(np.float64).dot(_triangle(n, reverse))
+        flat = sums.ravel()
+        if math.isfinite(flat.dot(flat)):  # else a product with 0 may be nan
+            return sums.astype(x.dtype)
+    if reverse:
+        x = np.flip(x, -1)
+    rows = x.size // n if x.size >= 2048 else 1
     if rows == 1 or rows % 2:
         sums = x.astype(np.float64, "C")
         np.add.accumulate(sums, -1, None, sums)

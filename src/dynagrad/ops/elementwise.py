@@ -7,6 +7,7 @@ turn an infinite cotangent into nan.
 
 import cmath
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -85,6 +86,16 @@ def in_single(fun, *arrays, **metadata):
     """A primitive of several steps on 16-bit floats: computed in float32, rounded once."""
     wide = [a.astype(np.float32) if a is not None and is_half(a) else a for a in arrays]
     return np.asarray(fun(*wide, **metadata), arrays[0].dtype)
+
+
+def number_of(value, dtype):
+    """A Python number as an array, which costs half of what the number does as an operand."""
+    return _number(value, dtype) if value else np.array(value, dtype)  # 0.0 equals -0.0
+
+
+@lru_cache(1024)
+def _number(value, dtype):
+    return np.array(value, dtype)
 
 
 def times(x, number):
@@ -213,10 +224,10 @@ def lerp_number(x, y, *, weight):
     """x + weight * (y - x) for a Python number as weight, computed from the nearer end."""
     if is_half(x):
         return in_single(lerp_number, x, y, weight=weight)
-    difference = y - x
+    difference = np.subtract(y, x, out=...)
     if abs(weight) < 0.5:
-        difference *= weight
-        return np.add(x, difference, out=...)
+        np.multiply(difference, number_of(weight, x.dtype), difference)
+        return np.add(x, difference, difference)
     return y - difference * (1 - weight)
 
 
@@ -301,13 +312,13 @@ constant(not_negative, batch=ALIGNED)
 elementwise(
     power,
     lambda g, x, y: keep(g * (y * power(x, y - 1)), y != 0),
-    lambda g, x, y, out: drop(g * (out * np.log(x)), (x == 0) & not_negative(y)),
+    lambda g, x, y, out: g * drop(out * np.log(x), (x == 0) & not_negative(y)),
 )
 
 
 def _power_of_vjp(g, x, out, *, base):
     if base == 0:
-        return drop(g * (out * -math.inf), x >= 0)
+        return g * drop(out * -math.inf, x >= 0)
     if isinstance(base, complex):
         return g * (out * cmath.log(base))
     return g * (out * (math.log(base) if base > 0 else math.nan))
@@ -352,11 +363,17 @@ def clamp_number(x, *, low, high):
     """x limited to [low, high], Python numbers, either of which may be None; nan stays."""
     if is_half(x):
         return in_single(clamp_number, x, low=low, high=high)
-    if x.size >= LONG and x.dtype.kind == "f":  # a seventh of what np.maximum takes for a number
-        return x.clip(-math.inf if low is None else low, math.inf if high is None else high)
-    if low is not None:
-        x = np.maximum(x, low)
-    return np.minimum(x, high) if high is not None else x
+    if x.size >= 256 and x.dtype.kind == "f":  # a seventh of what np.maximum takes for a number
+        low = number_of(-math.inf if low is None else low, x.dtype)
+        return x.clip(low, number_of(math.inf if high is None else high, x.dtype))
+    if x.dtype.kind != "f":
+        if low is not None:
+            x = np.maximum(x, low)
+        return np.minimum(x, high) if high is not None else x
+    if low is None:
+        return np.minimum(x, number_of(high, x.dtype))
+    r = np.maximum(x, number_of(low, x.dtype), out=...)
+    return r if high is None else np.minimum(r, number_of(high, x.dtype), out=r)
 
 
 def _within(x, low, high):

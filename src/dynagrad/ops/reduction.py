@@ -188,7 +188,8 @@ def product(x, *, axis, keepdims):
     if is_half(x):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
-    if x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32:
+    are_long = x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32
+    if are_long and x.strides[1] == x.itemsize:
         whole = product_of_rows(x)
         return whole.reshape(-1, 1) if keepdims else whole
     return in_rows(np.asarray(np.multiply.reduce(x, axis, x.dtype, None, keepdims)))  # pyright: ignore[reportCallIssue]

@@ -144,13 +144,20 @@ def lines(fun, steps, limit, ends):
 
 def read_off(x, out, held):
     """The tabulated function of a float32 array, written to `out`."""
-    x.clip(held.low, held.high, out)
-    places = np.add(out, held.shift, out=...).view(np.int32)
+    flat = x.reshape(-1)
+    if x.size > 4096 or not flat.dot(flat) < 1e6:  # else no place is so far that it overflows
+        x = x.clip(held.low, held.high, out)
+    places = np.add(x, held.shift).view(np.int32)
     np.subtract(places, held.first, places)
     # nan is rounded to a place beyond the table: the last line's slope of 0 keeps it nan
     found = held.table.take(places.astype(np.intp), mode="clip")
-    np.multiply(out, found.imag, out)
+    np.multiply(x, found.imag, out)
     np.add(out, found.real, out)
+
+
+#: up to this number of elements Python's own function of each costs half of what ten calls of
+#: NumPy cost
+FEW = 32
 
 
 @cache
@@ -165,6 +172,8 @@ def _erf32_into(x, out):
 @primitive
 def erf(x):
     """The error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
+    if x.size <= FEW and x.flags.c_contiguous:
+        return np.array(list(map(math.erf, x.ravel().tolist())), x.dtype).reshape(x.shape)
     if x.dtype == np.float32:
         return in_blocks(_erf32_into, x)
     return in_double(_erf64, x)

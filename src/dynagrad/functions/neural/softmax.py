@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...core.apply import apply, to_dtype
 from ...core.dtype import numpy_dtype
@@ -11,6 +12,7 @@ from ...core.overrides import overridable
 from ...core.quiet import warn
 from ...core.tensor import Tensor, wrap
 from ...core.views import detached
+from ...core.watch import PLAIN
 from ...ops.neural import softmax as ops
 from ...ops.shape import cast
 from .. import elementwise
@@ -20,7 +22,7 @@ from ..extremes import argmax
 from ..generator import draws
 from ..nodes import node
 from ..sampling import drawn
-from ..shortcut import direct, shortcut
+from ..shortcut import direct, made, shortcut
 from .activation import View, floating
 
 Softmax = node("SoftmaxBackward0", ops.softmax)
@@ -43,11 +45,17 @@ def _along(cls: Any, kernel: str, name: str, x: Any, dim: Any, dtype: Any) -> Te
 def _short(cls: Any) -> Any:
     """softmax or its logarithm along a dimension that exists."""
 
-    def short(input, dim, dtype=None):
-        ndim = input._a.ndim
-        if type(dim) is not int or dtype is not None or not -ndim <= dim < ndim:
+    kernel = cls.rule.kernel
+
+    def short(input, dim):
+        a = input._a
+        ndim = a.ndim
+        if type(dim) is not int or not -ndim <= dim < ndim:
             return None
-        return direct(cls, input, {"axis": dim % ndim}, "f")
+        dim %= ndim
+        if input._e is None is input._v and type(a) is ndarray and type(input) in PLAIN:
+            return made(kernel(a, axis=dim)) if a.dtype.kind == "f" else None
+        return direct(cls, input, {"axis": dim}, "f")
 
     return short
 

@@ -10,6 +10,7 @@ from ..indexing import erase, gather, index, starts, ungather
 from ..reduction import sum_over
 from ..rule import constant, general, linear, primitive
 from ..shape import broadcast_to, reshape
+from ..sums import FLOAT32, FLOAT64, ROW, ones_of
 from .activation import relu
 from .loss import reduced, settled, share
 
@@ -60,11 +61,15 @@ def nll(x, target, weight, *, reduction, ignore):
         return loss.reshape(target.shape) if reduction == "none" else loss
     t, counts = _targets(target, x.shape[1], ignore)
     if x.ndim == 2 and weight is None and counts is None:
-        picked = x.reshape(-1).take(starts(*x.shape) + t)
+        picked = x.ravel().take(starts(*x.shape) + t)
         if reduction == "none":
-            return np.negative(picked)
-        total = np.add.reduce(picked)
-        return -total if reduction == "sum" else -total / len(t)
+            return np.negative(picked, picked)
+        n, dtype = len(t), x.dtype
+        if 0 < n <= ROW and (dtype is FLOAT32 or dtype is FLOAT64):
+            total = picked.dot(ones_of(n, dtype))
+        else:
+            total = np.add.reduce(picked)
+        return -total if reduction == "sum" else -total / dtype.type(n)
     picked = np.take_along_axis(x, t[:, None], 1)[:, 0]
     w = _target_weights(t, counts, weight, x.dtype)
     losses = np.where(w == 0, x.dtype.type(0), picked * -w)

@@ -1,12 +1,11 @@
 """Normalization to mean 0 and variance 1 with a learned scale and shift. Imports NumPy only."""
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
 from ..batching import as_rows, batch_size, behind, leading
-from ..elementwise import in_single, is_half, rsqrt
+from ..elementwise import in_single, is_half, number_of, rsqrt
 from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import general, primitive
@@ -42,18 +41,12 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
 def _standard_rows(x, n, eps):
     """The rows of a matrix brought to mean 0 and variance 1."""
     mean = row_sums(x)
-    count = _number(n, x.dtype)
+    count = number_of(n, x.dtype)
     d = x - np.divide(mean, count, mean)
     variance = row_sums(d * d)
     np.divide(variance, count, variance)
-    np.add(variance, _number(eps, x.dtype), variance)
+    np.add(variance, number_of(eps, x.dtype), variance)
     return np.divide(d, np.sqrt(variance, variance), d)
-
-
-@lru_cache(64)
-def _number(value, dtype):
-    """A number as an array, which costs half of what a Python number does as an operand."""
-    return np.array(value, dtype)
 
 
 def _mean(t, axes):

@@ -13,6 +13,10 @@ from ..rule import LEADING, general, primitive
 LINE = 4096
 #: rows up to this length are summed into every element of a row
 SHORT = 16
+#: so few elements are bounded by the sum of their squares
+FEW = 64
+#: rows up to this length are subtracted from as a whole
+MIDDLE = 64
 
 
 @lru_cache(64)
@@ -39,28 +43,65 @@ def _less_largest(x):
     return np.subtract(x, largest.repeat(n, 1) if n <= SHORT else largest)
 
 
-def _exponentials(x):
-    """e^x of a matrix, or of its rows less their largest elements where it could overflow."""
+def _lies_within(x, low, high):
+    """Whether all elements are between two numbers; nan is not."""
+    return x.item(x.argmax()) < high and x.item(x.argmin()) > low
+
+
+def _shares(x):
+    """The softmax of a matrix's rows: of e^x, or of the rows less their largest elements where
+    that is too large or too small.
+    """
     if x.size <= LINE:
-        flat = x.reshape(-1)
+        flat = x.ravel()
         if flat.dot(flat) < 6400:  # so that no element is beyond 80
-            return np.exp(x)
+            e = np.exp(x)
+            n = x.shape[1]
+            return np.divide(e, e.dot(_ones(n, n, x.dtype)) if n <= SHORT else row_sums(e), e)
+    else:
+        e = np.exp(x)
+        total = row_sums(e)
+        if _lies_within(total, 1e-15, 1e30):
+            return np.divide(e, total, e)
+    e = _less_largest(x)
+    np.exp(e, e)
+    return np.divide(e, row_sums(e), e)
+
+
+def _log_shares(x):
+    """The logarithms of _shares. Without the rows' largest elements the result has an error of
+    half of the last digit of the sum's logarithm: too much where that is large, or where a result
+    is close to 0.
+    """
+    e = np.exp(x)
+    n = x.shape[1]
+    total = e.dot(_ones(n, n, x.dtype)) if n <= SHORT else row_sums(e)
+    np.log(total, total)
+    if n <= SHORT and x.size <= FEW:
+        flat = x.ravel()
+        if n > 1 and flat.dot(flat) < 16:  # elements differ by less than 6
+            return np.subtract(x, total, e)
+    if _lies_within(total, -8, 8):
+        np.subtract(x, total.repeat(n, 1) if SHORT < n <= MIDDLE else total, e)
+        if e.item(e.argmax()) < -0.1:
+            return e
     d = _less_largest(x)
-    return np.exp(d, d)
+    total = row_sums(np.exp(d, e))
+    return np.subtract(d, np.log(total, total), d)
 
 
 @primitive
 def softmax(x, *, axis):
     """exp(x) / sum(exp(x)) along a dimension, from x - max(x) where exp(x) could overflow."""
+    if axis == 1 and x.size and x.ndim == 2 and x.flags.c_contiguous and x.itemsize > 2:
+        return _shares(x)
     if is_half(x):
         return in_single(softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
     x = contiguous(x)
     if axis == x.ndim - 1:
-        e = _exponentials(x if axis == 1 else x.reshape(-1, x.shape[-1]))
-        e /= row_sums(e)
-        return e if axis == 1 else e.reshape(x.shape)
+        return _shares(x.reshape(-1, x.shape[-1])).reshape(x.shape)
     e = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
     e /= np.add.reduce(e, axis, keepdims=True)
     return e
@@ -69,16 +110,15 @@ def softmax(x, *, axis):
 @primitive
 def log_softmax(x, *, axis):
     """x - log(sum(exp(x))) along a dimension, computed from x - max(x)."""
+    if axis == 1 and x.size and x.ndim == 2 and x.flags.c_contiguous and x.itemsize > 2:
+        return _log_shares(x)
     if is_half(x):
         return in_single(log_softmax, x, axis=axis)
     if not x.size:
         return np.array(x)
     x = contiguous(x)
     if axis == x.ndim - 1:
-        d = _less_largest(x if axis == 1 else x.reshape(-1, x.shape[-1]))
-        total = row_sums(np.exp(d))
-        d -= np.log(total, total)
-        return d if axis == 1 else d.reshape(x.shape)
+        return _log_shares(x.reshape(-1, x.shape[-1])).reshape(x.shape)
     d = x - np.maximum.reduce(x, axis, keepdims=True)
     d -= np.log(np.add.reduce(np.exp(d), axis, keepdims=True))
     return d
