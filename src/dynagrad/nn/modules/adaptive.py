@@ -142,8 +142,8 @@ def _check_cutoffs(cutoffs: list[int], classes: int) -> None:
     if not (rising and whole and cutoffs[0] > 0 and cutoffs[-1] <= classes - 1):
         raise ValueError(
             "cutoffs should be a sequence of unique, positive integers sorted in an increasing "
-            "order, where each value is between 1 and n_classes-1, but they are "
-            f"{cutoffs} with n_classes={classes}"
+            "order, where each value is between 1 and n_classes-1\n"
+            f"They are {cutoffs} with n_classes={classes}."
         )
 
 

@@ -78,8 +78,8 @@ class _ConvNd(Module):
         super().__init__()
         if transposed and padding_mode != "zeros":
             raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}, not '
-                f'"{padding_mode}"'
+                f'Only "zeros" padding mode is supported for {type(self).__name__}\nIt is '
+                f'"{padding_mode}".'
             )
         _check(in_channels, out_channels, groups, stride, padding, padding_mode)
         self.in_channels = in_channels
@@ -151,11 +151,13 @@ class _ConvNd(Module):
 def _check(channels: int, made: int, groups: int, stride: Any, padding: Any, mode: str) -> None:
     """The settings of a convolution."""
     if groups <= 0:
-        raise ValueError(f"groups must be a positive integer, not {groups}")
+        raise ValueError(f"groups must be a positive integer\nIt is {groups}.")
     if channels % groups != 0:
-        raise ValueError(f"in_channels must be divisible by groups: {channels} and {groups}")
+        raise ValueError(
+            f"in_channels must be divisible by groups\nThey are {channels} and {groups}."
+        )
     if made % groups != 0:
-        raise ValueError(f"out_channels must be divisible by groups: {made} and {groups}")
+        raise ValueError(f"out_channels must be divisible by groups\nThey are {made} and {groups}.")
     if isinstance(padding, str):
         if padding not in _PADDINGS:
             raise ValueError(
@@ -422,7 +424,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         self.in_channels = self._get_in_channels(input)
         if self.in_channels % self.groups != 0:
             raise ValueError(
-                f"in_channels must be divisible by groups: {self.in_channels} and {self.groups}"
+                f"in_channels must be divisible by groups\nThey are {self.in_channels} and "
+                f"{self.groups}."
             )
         self.weight.materialize(self._weight_shape())  # pyright: ignore
         if self.bias is not None:

@@ -74,7 +74,7 @@ class LazyModuleMixin:
         module.initialize_parameters(*args, **(kwargs or {}))
         if module.has_uninitialized_params():
             raise RuntimeError(
-                f"module {self._get_name()} has not been fully initialized: "
+                f"module {self._get_name()} has not been fully initialized\n"
                 "initialize_parameters must call materialize(shape) on every uninitialized "
                 "parameter and buffer"
             )

@@ -231,7 +231,9 @@ class Module(Hooked, Stateful, Convertible, Tree):
                 )
             if isinstance(value, Buffer):
                 own.pop(name, None)
-            persistent = getattr(value, "persistent", name not in self._non_persistent_buffers_set)
+                persistent = value.persistent  # pyright: ignore[reportAttributeAccessIssue]
+            else:
+                persistent = name not in self._non_persistent_buffers_set
             self.register_buffer(name, value, persistent)
         else:
             object.__setattr__(self, name, value)

@@ -2,12 +2,14 @@
 note on the error. Imports core.
 """
 
+from os.path import dirname
 from types import TracebackType
 from typing import Any
 
 from ...core.tensor import Tensor
 
-ROOT = __name__.partition(".")[0]
+#: where the library's own files lie
+HOME = dirname(dirname(dirname(__file__)))
 
 #: what a call with unfitting arguments raises
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
@@ -34,11 +36,11 @@ def tell_place(outer: Any, args: tuple, error: Exception) -> None:
 
 def _is_ours(traceback: TracebackType | None) -> bool:
     """Whether the library itself raised, rather than the user's code."""
-    name = ""
+    file = ""
     while traceback is not None:
-        name = traceback.tb_frame.f_globals.get("__name__") or name  # made functions have none
+        file = traceback.tb_frame.f_code.co_filename
         traceback = traceback.tb_next
-    return name.partition(".")[0] == ROOT
+    return file.startswith(HOME)
 
 
 def _headline(path: str, module: Any, outer: Any) -> str:

@@ -17,7 +17,7 @@ def _row(name: str, padding_idx: int | None, rows: int) -> int | None:
         return None
     if not -rows <= padding_idx < rows:
         raise AssertionError(
-            f"{name} must be within num_embeddings: {padding_idx} is not among {rows} rows"
+            f"{name} must be within num_embeddings\n{padding_idx} is not among {rows} rows."
         )
     return padding_idx % rows
 

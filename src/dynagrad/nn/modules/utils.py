@@ -36,7 +36,7 @@ def _list_with_default(out_size: Any, defaults: Sequence[int]) -> Any:
         return out_size
     if len(defaults) <= len(out_size):
         raise ValueError(
-            f"Input dimension should be at least {len(out_size) + 1}: it is {len(defaults)}"
+            f"Input dimension should be at least {len(out_size) + 1}\nIt is {len(defaults)}."
         )
     return [
         default if size is None else size
