@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 from opdb.known import KnownList
-from opdb.rows import Different, Outcome, said, same_type
 from opdb.translate import Untranslatable, is_tensor, numbers
+from opdb.trial import Different, Outcome, said, same_type
 
 Results = dict[str, dict[str, str]]
 
