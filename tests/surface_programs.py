@@ -33,8 +33,9 @@ VALUES = [5, -10, 3, 15, -5, 9, -2, 7, -14, 2, 11, -6, 0, 12, -1, 4]
 # into dimension d of x; m: a mask of x's shape; t: the library; F: its nn.functional
 #
 # Four are written so that PyTorch promises what they do: whether conj shares memory it leaves open,
-# polar's derivative by a negative length has the wrong sign there, ldexp's takes powers of integers
-# in integers, which wrap, and kron does not notice that an operand is overwritten.
+# polar's derivative by a length is read off the result, which gives the wrong sign where the length
+# is negative (here it is read off the angle), ldexp's takes powers of integers in integers, which
+# wrap, and kron does not notice that an operand is overwritten.
 POINTWISE = """
 t.add(x, y) | x - y | x * y | x / y | x + n | n - x | x * 0.5 | x / (n + 1) | -x | x ** 2 | 2 ** x
 x ** y
@@ -53,11 +54,12 @@ x.clamp(max=0.5) | t.clamp(x, y, z) | t.clamp(x, min=y)
 t.where(x > 0, x, y) | t.where(m, x, 0.5) | t.where(m, 1, x) | t.lerp(x, y, 0.25)
 t.lerp(x, y, z) | t.addcmul(x, y, z) | t.addcmul(x, y, z, value=2) | t.addcdiv(x, y, z)
 t.hypot(x, y) | t.atan2(x, y) | t.copysign(x, y) | t.copysign(x, -1) | t.heaviside(x, y)
-t.xlogy(x, y) | t.logaddexp(x, y) | t.ldexp(x, y.clamp(0, 9))
+t.xlogy(x, y) | t.logaddexp(x, y) | t.ldexp(x, y.clamp(0, 6))
 x > y | x <= y | x == y | x != y | x > 0 | x == n | x.isnan() | x.isfinite() | t.isclose(x, y)
 x.logical_not() | t.logical_and(x, y) | t.logical_xor(x, y)
 x & y | x | y | x ^ y | ~x | x << 1 | x >> n | t.gcd(x, y) | t.bitwise_and(x, n)
-x.real | x.imag | x.conj().clone() | t.conj_physical(x) | t.complex(x, y) | t.polar(x.abs(), y)
+x.real | x.imag | x.conj().clone() | t.conj_physical(x) | t.complex(x, y)
+t.polar(x.abs(), y.clone())
 x.isreal() | t.view_as_real(x)
 F.relu(x) | F.gelu(x) | F.silu(x) | F.softplus(x) | F.leaky_relu(x, 0.1) | F.elu(x)
 F.hardtanh(x) | F.hardsigmoid(x) | F.logsigmoid(x) | F.softsign(x) | F.threshold(x, 0.1, 20.0)
@@ -289,7 +291,8 @@ class Pair:
             return self.is_settled(step, x, y, z)
         memory = x.untyped_storage().data_ptr()
         # What `.data` shows is written behind the graph's back: no promise says what is used then.
-        if any(p.text == "x.data" for p in self.done) and not x.requires_grad:
+        shared = sum(t.untyped_storage().data_ptr() == memory for t in pool) > 1
+        if any(p.text == "x.data" for p in self.done) and (shared or not x.requires_grad):
             return False
         # The order in which overlapping operands are read and written is that of PyTorch's loops.
         if any(o is not x and o.untyped_storage().data_ptr() == memory for o in (y, z)):
@@ -343,9 +346,11 @@ class Pair:
         # It resizes its own result here, warns that this will be an error, and forgets the order.
         if "ldexp" in step.text and x.shape != y.shape and not y.is_contiguous():
             return False
-        # Its derivative takes integers times `value` in integers, which wrap.
-        whole = [t for t in (y, z) if t.dtype not in DIFFERENTIABLE]
+        # Their derivatives take integers times `value`, or squares, in integers, which wrap.
+        whole = [t for t in (x, y, z) if t.dtype not in DIFFERENTIABLE | {torch.bool}]
         if "value=2" in step.text and any((t * 2 != t.double() * 2).any() for t in whole):
+            return False
+        if "atan2" in step.text and any((-t * t != -(t.double() ** 2)).any() for t in whole):
             return False
         # How results lie in memory where an operand's elements lie in one place.
         is_laid_out_as_operands = step.table == "pointwise" or "_scatter(" in step.text
@@ -453,8 +458,8 @@ class Pair:
             if isinstance(found[0], Exception):
                 return
         theirs, mine = found
-        if "logcumsumexp" in str([p.text for p in self.done]) and "nan" in str(mine):
-            return  # it takes a cotangent of nan for none
+        if any(re.search("logcumsumexp|prod", p.text) for p in self.done) and "nan" in str(mine):
+            return  # they take a cotangent of nan or infinity for none where they find 0
         if isinstance(theirs, Exception) and not PROMISED.search(str(theirs)):
             return  # a formula of PyTorch's that does not take these dtypes or shapes
         if isinstance(theirs, Exception) or isinstance(mine, Exception):

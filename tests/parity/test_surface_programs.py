@@ -78,7 +78,7 @@ PINNED: list[list[Step]] = [
     [step("x[..., ::2]", 0, 0, 0), step("t.select_scatter(x, y, d, 0)", 4, 1, 0)],
     # dtypes: of a number's place, of the exponent, of what is expanded first
     [step("t.tensor(0.5)", 0, 0, 0), step("t.logaddexp(x, y)", 2, 4, 0)],
-    [step("t.ldexp(x, y.clamp(0, 9))", 0, 1, 0)],
+    [step("t.ldexp(x, y.clamp(0, 6))", 0, 1, 0)],
     [step("x.to(t.uint8)", 2, 0, 0), step("x.clamp(-1, 1)", 4, 0, 0)],
     [step("x.sum()", 0, 0, 0), step("F.l1_loss(x, y, reduction='none')", 4, 1, 0)],
     [step("x.bool()", 0, 0, 0), step("x.all()", 4, 0, 0), step("t.lerp(x, y, z)", 0, 0, 5)],
@@ -101,11 +101,12 @@ PINNED: list[list[Step]] = [
     [
         step("x.trunc()", 0, 0, 0),
         step("x.select(d, 0)", 4, 0, 0, True),
-        step("x.swapaxes_(0, d)", 4, 0, 0),
+        step("x.swapaxes_(0, d)", 4, 0, 1),
+        step("x.tril()", 0, 0, 0),
     ],
     # three operands: the first says how the result lies in memory; a part of complex numbers
     [step("x.T", 3, 0, 0), step("t.addcmul(x, y, z)", 3, 4, 4)],
-    [step("x.T", 3, 0, 0), step("t.lerp(x, y, z)", 0, 4, 3), step("t.addcmul(x, y, z)", 1, 4, 3)],
+    [step("x.T", 3, 0, 0), step("t.addcmul(x, y, z)", 1, 4, 3)],
     [step("x.mT", 0, 0, 0), step("x.var()", 0, 0, 0), step("t.complex(x, y)", 5, 4, 0)],
     # no element is divided, or looked for
     [
@@ -117,8 +118,28 @@ PINNED: list[list[Step]] = [
         step("t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0]", 0, 0, 0),
         step("F.embedding(i, x)", 4, 0, 0),
     ],
+    [
+        step("t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0]", 0, 0, 0),
+        step("put(x, i, y)", 4, 1, 1),
+    ],
+    # broadcast over three dimensions
+    [
+        step("x.unflatten(d, (1, -1))", 3, 0, 1),
+        step("x.T", 4, 0, 0),
+        step("t.true_divide(x, y)", 0, 5, 0),
+    ],
+    # 0 ** y under an infinite cotangent; flags have no lerp
+    [step("x.argmax(d)", 1, 0, 0), step("x ** y", 4, 0, 0), step("x.rsqrt()", 5, 0, 0)],
+    [step("x.bool()", 0, 0, 0), step("x.all()", 4, 0, 0), step("x.lerp_(y, 0.5)", 5, 4, 0)],
+    # a factor that nobody reads may be overwritten
+    [
+        step("x.detach()", 0, 0, 0),
+        step("x.clone()", 4, 0, 0),
+        step("t.einsum('ij,kj->ik', x, y)", 5, 3, 0),
+        step("x.relu_()", 3, 0, 0, True),
+    ],
     # what ldexp of two dtypes saves
-    [step("t.ldexp(x, y.clamp(0, 9))", 0, 1, 0), step("x.xlogy_(y)", 0, 0, 0, True)],
+    [step("t.ldexp(x, y.clamp(0, 6))", 0, 1, 0), step("x.xlogy_(y)", 0, 0, 0, True)],
 ]
 
 

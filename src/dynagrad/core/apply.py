@@ -24,7 +24,7 @@ from .dtype import FLOATING, category, number_dtype, result_type
 from .out import write_out
 from .overrides import ask_overrides, overrides
 from .quiet import WARNED, compute
-from .tape import LIBRARY, Meta, Node, Output, caller, grad_mode, node_class, tick
+from .tape import LIBRARY, OWN_COPY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, family_of, sync, tell, wrap
 from .watch import PLAIN, tell_noted, watched_compute
 
@@ -101,7 +101,7 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         result = compute(rule, arrays, kw)
         if rule.ordered and type(result) is ndarray:
             first = arrays[0]
-            if not first.flags.c_contiguous or (len(arrays) > 2 and first.shape != result.shape):
+            if not first.flags.c_contiguous or (result.ndim > 1 and first.shape != result.shape):
                 result = in_order(result, arrays)
     else:
         lift(inputs, arrays, edges)
@@ -170,11 +170,22 @@ def note(
                 for e, x in zip(edges, inputs, strict=True)
             ]
         )
+        if cls.rule.variadic and cls.rule.kind == "multilinear":
+            unread(node)
     node.code, node.lasti = caller(3)
     node.seq = tick()
     if not PLAIN and tell:
         tell_noted(node, inputs)
     return node
+
+
+def unread(node: Node) -> None:
+    """Where one factor alone has a derivative, nobody reads it: it may be overwritten."""
+    alone = [i for i, e in enumerate(node.edges) if e is not None]
+    if len(alone) == 1:
+        cells = list(node.cells or ())
+        cells[alone[0]] = OWN_COPY
+        node.cells = tuple(cells)
 
 
 def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tuple:
@@ -408,7 +419,7 @@ def binary(
             if type(r) is not ndarray:
                 if isinstance(r, np.generic):
                     r = np.asarray(r)
-            elif not a.flags.c_contiguous:
+            elif not a.flags.c_contiguous or (r.ndim > 2 and a.shape != r.shape):
                 r = in_order(r, (a, b))
             v = input._v
             if v is not None and v.rebased:

@@ -213,7 +213,7 @@ def _shown(value: Any) -> str:
 
 _NO_BOOL = frozenset(
     "abs absolute ceil floor trunc fix round floor_divide remainder fmod div rshift gcd lcm "
-    "addcmul addcdiv".split()
+    "addcmul addcdiv lerp".split()
 )
 _NO_COMPLEX = frozenset(
     "lt le gt ge less less_equal greater greater_equal ceil floor trunc fix round floor_divide "

@@ -62,7 +62,7 @@ general(
 general(
     polar,
     lambda g, y: real_part(g) * np.cos(y) - imag_part(g) * np.sin(y),
-    lambda g, x, y: -x * (real_part(g) * np.sin(y) + imag_part(g) * np.cos(y)),
+    lambda g, out: -imag_part(g * out),
     jvp=(lambda t, y: polar(t, y), lambda t, x, y: polar(t * x, y) * 1j),
     batch=ALIGNED,
     ordered=True,

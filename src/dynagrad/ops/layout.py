@@ -2,8 +2,8 @@
 
 PyTorch (TensorIterator) sorts dimensions as the operands' strides say: two of them stand as in the
 first operand that tells them apart. NumPy's order "K" keeps two dimensions in the order of rows as
-soon as any operand has them so. The two agree wherever the first operand is C-contiguous and tells
-all dimensions apart, or is followed by one other.
+soon as any operand has them so. The two agree wherever the first operand is C-contiguous and
+not broadcast, and for two operands of two dimensions wherever it is C-contiguous.
 """
 
 import numpy as np
