@@ -59,7 +59,7 @@ def get_swa_multi_avg_fn() -> Callable[[list, list, Any], None]:
             if _has_fractions(average):
                 average.lerp_(current, float(1 / (num_averaged + 1)))
             else:
-                average.add_((current - average) / (num_averaged + 1))
+                average.copy_(average + (current - average) / (num_averaged + 1))
 
     return swa_update
 
@@ -140,13 +140,13 @@ class AveragedModel(Module):
         if self.n_averaged == 0:
             for average, current in pairs:
                 average.copy_(current)
-        elif self.avg_fn is not None:
-            for average, current in pairs:
-                average.copy_(self.avg_fn(average, current, self.n_averaged))
-        else:
-            move = self.multi_avg_fn or get_swa_multi_avg_fn()
+        elif self.multi_avg_fn is not None:
             for averages, currents in _by_dtype(pairs):
-                move(averages, currents, self.n_averaged)
+                self.multi_avg_fn(averages, currents, self.n_averaged)
+        else:
+            mean = self.avg_fn or get_swa_avg_fn()
+            for average, current in pairs:
+                average.copy_(mean(average, current, self.n_averaged))
         if not self.use_buffers:
             for a, b in zip(self.module.buffers(), model.buffers(), strict=True):
                 a.detach().copy_(b.detach())

@@ -20,8 +20,9 @@ from ..core.tape import grad_mode
 from ..core.tensor import Tensor, family_of, wrap
 from ..functions.complex import view_as_complex, view_as_real
 
-#: elements that an update treats at once: larger arrays go through in parts
-BLOCK = 32768
+#: elements that an update treats at once: larger arrays go through in parts (measured from 4,096 to
+#: 131,072 on a small GPT and on one matrix of 4 million; this is the best for SGD and Adam)
+BLOCK = 131072
 #: arrays of up to so many elements go through an update together
 SMALL = 4096
 
@@ -236,6 +237,7 @@ def advance(
     """
     recorded = group.get("differentiable", False)
     batches: dict[tuple, list[tuple]] = {}
+    rows, kind = [], ()
     for p, g in gradients(optimizer, group, capturable):
         state: dict[str, Any] = {}
         if keys:
@@ -252,7 +254,10 @@ def advance(
         row = (array, g._a, *[state[key]._a if key in state else None for key in keys])
         if array.dtype.kind == "c":
             row = tuple([None if a is None else real_parts(a) for a in row])
-        batches.setdefault((array.dtype, values), []).append(row)
+        if (row[0].dtype, values) != kind:
+            kind = row[0].dtype, values
+            rows = batches.setdefault(kind, [])
+        rows.append(row)
         family = p._v
         if family is None:
             family = family_of(p)
@@ -326,7 +331,8 @@ def _run_together(update: Callable, rows: list[tuple], numbers: dict[str, Any]) 
         start = 0
         for array in arrays:
             end = start + array.size
-            array[...] = values[start:end].reshape(array.shape)
+            part = values[start:end]
+            array[...] = part if array.ndim == 1 else part.reshape(array.shape)
             start = end
 
 
