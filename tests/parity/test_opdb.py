@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from opdb.entries import ENTRIES, key_of
     from opdb.known import KNOWN, stale, unknown
+    from opdb.page import SPACES, missing_names, reasons, stale_absences
     from opdb.rows import run
 
 BY_NAME = {key_of(op): op for op in ENTRIES}
@@ -53,3 +54,13 @@ def test_all_samples(name: str, request: pytest.FixtureRequest) -> None:
 def test_every_known_difference_names_an_operation() -> None:
     found = {name: {k.row: "different" for k in KNOWN} for name in BY_NAME}
     assert not stale(found)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_missing_name_has_a_reason(space: str) -> None:
+    lone = reasons(missing_names(space)[0]).get("")
+    assert not lone, "build them, or say in tests/opdb/absent.txt why not"
+
+
+def test_every_reason_is_for_a_missing_name() -> None:
+    assert not stale_absences(), "there by now: take them out of tests/opdb/absent.txt"
