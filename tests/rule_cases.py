@@ -129,22 +129,3 @@ def gradients(inputs: list, outs: list, weights: list, *, create: bool = False) 
 
 def plain(tensors: list) -> list:
     return [None if t is None else t.detach().numpy() for t in tensors]
-
-
-# --- complex numbers -----------------------------------------------------------------------------
-
-#: rules that take complex numbers too
-COMPLEX = """
-    add subtract multiply divide negative square reciprocal sqrt exp log sin cos tanh sinh cosh
-    power conjugate absolute sgn real_part imag_part angle sum_to broadcast_to reshape transpose
-    copy cat stack matmul mm sum_over mean_over var_over product cumsum cumprod where
-    power_scalar rsqrt sigmoid add_scaled getitem vdot einsum inverse det solve vector_norm
-""".split()
-COMPLEX_CASES = [case for case in CASES if key_of(case.rule) in COMPLEX]
-
-
-def complex_inputs(case: Case, rng: np.random.Generator) -> list:
-    arrays = case.call.drawn(rng)
-    return [
-        np.asarray(a + 1j * rng.uniform(0.3, 0.9, a.shape)) if is_real(a) else a for a in arrays
-    ]

@@ -12,9 +12,7 @@ import pytest
 from rule_calls import call, levels
 from rule_cases import (
     CASES,
-    COMPLEX_CASES,
     Case,
-    complex_inputs,
     derived_inputs,
     directions,
     each,
@@ -305,11 +303,6 @@ ONE_WAY = {"take_rows": "PyTorch keeps a padding row from its gradient, not from
 @each([case for case in CASES if key_of(case.rule) not in ONE_WAY])
 def test_forward_mode(case: Case, rng: np.random.Generator) -> None:
     check_pushed(case, case.call.drawn(rng), rng)
-
-
-@each(COMPLEX_CASES)
-def test_complex_forward_mode(case: Case, rng: np.random.Generator) -> None:
-    check_pushed(case, complex_inputs(case, rng), rng)
 
 
 #: calls with equal extremes, whose derivative is shared
