@@ -31,9 +31,8 @@ from ..core.views import inplace, written
 from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
-from ..ops.transcendental import BLOCK
 from .nodes import node
-from .shortcut import alike, direct_of, shortcut
+from .shortcut import alike, shortcut, three_alike
 
 __all__ = [
     "add",
@@ -259,20 +258,11 @@ Addcmul = node("AddcmulBackward0", ops.addcmul)
 Addcdiv = node("AddcdivBackward0", ops.addcdiv)
 
 
-def are_alike(x: Any, y: Any, z: Any) -> bool:
-    """Whether three tensors have one shape and one floating dtype."""
-    a, b, c = x._a, y._a, z._a
-    dtype, shape = a.dtype, a.shape
-    if dtype.kind != "f" or b.dtype is not dtype or c.dtype is not dtype:
-        return False
-    return b.shape == shape == c.shape
-
-
 def _short_product(cls: Any) -> Callable[..., Any]:
     def short(input, tensor1, tensor2, *, value=1):
-        if type(value) not in NUMBERS or not are_alike(input, tensor1, tensor2):
+        if type(value) not in NUMBERS:
             return None
-        return direct_of(cls, (input, tensor1, tensor2), {"value": value})
+        return three_alike(cls, input, tensor1, tensor2, {"value": value})
 
     return short
 
@@ -304,7 +294,7 @@ LerpNumber = node("LerpBackward0", ops.lerp_number)
 def _short_lerp(input, end, weight):
     if type(weight) in NUMBERS:
         return alike(LerpNumber, input, end, {"weight": weight})
-    return direct_of(Lerp, (input, end, weight)) if are_alike(input, end, weight) else None
+    return three_alike(Lerp, input, end, weight)
 
 
 @shortcut(_short_lerp)
@@ -395,7 +385,8 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
     if (dtype is not float32 and dtype is not float64) or type(a) is not ndarray or 0 in a.strides:
         return False
     records = recording()
-    if records and t.requires_grad:
+    v = t._v
+    if records and (t._e is not None or (v is not None and t.requires_grad)):
         return False
     kind = type(other)
     if kind in PLAIN:
@@ -404,8 +395,8 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
             return False
         if records and edge_of(other) is not None:
             return False
-        v = other._v
-        if v is not None and t._v is not None and v.cell is t._v.cell:
+        w = other._v
+        if w is not None and v is not None and w.cell is v.cell:
             return False  # one memory, which the general path looks at
     elif kind is float or kind is int:
         b = scalar(other, dtype)
@@ -414,29 +405,13 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
     if alpha != 1:
         if type(alpha) is not float and type(alpha) is not int:
             return False
-        _write_scaled(fun, a, b, scalar(alpha, dtype))
-    else:
-        _write(fun, a, b)
+        try:
+            b = np.multiply(b, scalar(alpha, dtype))
+        except WARNED:
+            b = quietly(np.multiply, b, scalar(alpha, dtype))
+    _write(fun, a, b)
     written(t, None, False)
     return True
-
-
-def _write_scaled(fun: Callable, a: ndarray, b: ndarray, alpha: ndarray) -> None:
-    """a = fun(a, alpha * b), many elements in parts that stay in the cache."""
-    if a.size <= BLOCK or not a.flags.c_contiguous or not b.flags.c_contiguous or not b.ndim:
-        _write(fun, a, _scaled_array(b, alpha))
-        return
-    to, other = a.reshape(-1), b.reshape(-1)
-    for start in range(0, a.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        _write(fun, to[part], _scaled_array(other[part], alpha))
-
-
-def _scaled_array(b: ndarray, alpha: ndarray) -> Any:
-    try:
-        return np.multiply(b, alpha)
-    except WARNED:
-        return quietly(np.multiply, b, alpha)
 
 
 def _write(fun: Callable, a: ndarray, b: Any) -> None:

@@ -15,7 +15,7 @@ from ..ops import elementwise as ops
 from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
-from .shortcut import direct, direct_of, pairwise, shortcut
+from .shortcut import direct, pairwise, shortcut, three_alike
 
 __all__ = [
     "clamp",
@@ -195,17 +195,7 @@ clamp_max_ = in_place(clamp_max)
 Where = node("WhereBackward0", ops.where)
 
 
-def _short_where(condition, input, other):
-    a, b, c = condition._a, input._a, other._a
-    dtype, shape = b.dtype, b.shape
-    if a.dtype.kind != "b" or dtype.kind != "f" or c.dtype is not dtype:
-        return None
-    if a.shape != shape or c.shape != shape:
-        return None
-    return direct_of(Where, (condition, input, other))
-
-
-@shortcut(_short_where)
+@shortcut(lambda condition, input, other: three_alike(Where, condition, input, other, mask=True))
 @overridable
 def where(condition, input=None, other=None, *, out=None) -> Any:
     """input where the condition holds, else other, elementwise; where(condition): the indices at

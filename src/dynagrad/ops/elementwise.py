@@ -182,7 +182,7 @@ def addcmul(x, y, z, *, value):
     r = np.multiply(y, z, out=...)
     if value != 1:
         r = np.asarray(times(r, value))
-    if r.dtype == x.dtype and r.shape == x.shape and r.strides == x.strides:
+    if r.dtype is x.dtype and r.shape == x.shape and r.strides == x.strides:
         return np.add(x, r, r)
     return x + r
 

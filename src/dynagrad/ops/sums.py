@@ -3,6 +3,7 @@ primitives that use this are in reduction. Imports NumPy only.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -172,6 +173,12 @@ def product_of_rows(x):
     return result
 
 
+@lru_cache(64)
+def _weights(n, columns, count, dtype):
+    """What makes sums of n terms means: 1 / count, as a vector or as a matrix."""
+    return np.full((n, columns) if columns else n, 1 / count, dtype)
+
+
 def variances_of_rows(x, axes, keepdims, correction):
     """The variances of a matrix's rows, or of few elements, with products for sums; else None."""
     dtype = x.dtype
@@ -185,10 +192,14 @@ def variances_of_rows(x, axes, keepdims, correction):
         return None
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         return None
-    ones = ones_of(n, dtype)
     rows = x.reshape(-1, n)
-    d = rows - divided(rows.dot(ones), n).reshape(-1, 1)
-    var = divided(np.multiply(d, d, d).dot(ones), n - correction)
+    if n <= 16 and axes is not None:  # operands of one shape take less than those that broadcast
+        d = np.subtract(rows, rows.dot(_weights(n, n, n, dtype)))
+        var = np.multiply(d, d, d).dot(_weights(n, 0, n - correction, dtype))
+    else:
+        ones = ones_of(n, dtype)
+        d = rows - divided(rows.dot(ones), n).reshape(-1, 1)
+        var = divided(np.multiply(d, d, d).dot(ones), n - correction)
     if keepdims:
         return var.reshape(kept_shape(x.shape, axes))
     return var if axes is not None else var.reshape(())

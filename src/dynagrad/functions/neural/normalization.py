@@ -12,6 +12,7 @@ from ...core.complaints import type_name
 from ...core.dtype import Size
 from ...core.overrides import overridable
 from ...core.quiet import quietly
+from ...core.tape import Node
 from ...core.tensor import Tensor, family_of
 from ...core.watch import PLAIN
 from ...ops.elementwise import is_half
@@ -93,7 +94,18 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     n, rank = len(sizes), x._a.ndim
     axes = tuple(range(rank - n, rank))
     affine = (1,) * (rank - n) + sizes
-    return apply(LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=sizes)
+    return _normalized(LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=sizes)
+
+
+def _normalized(cls: type[Node], x: Tensor, *held: Any, **kw: Any) -> Tensor:
+    """The primitive; 16-bit inputs with float32 parameters are computed in float32 and rounded
+    once, and every gradient has the dtype of what it belongs to.
+    """
+    given = x._a.dtype
+    wide = next((t._a.dtype for t in held if t is not None), given)
+    if wide == given or given.itemsize != 2:
+        return apply(cls, x, *held, **kw)
+    return to_dtype(apply(cls, to_dtype(x, wide), *held, **kw), given)
 
 
 def _check_rows(x: Tensor, sizes: tuple[int, ...], **parameters: Tensor | None) -> None:
@@ -125,6 +137,28 @@ def _check_channels(x: Tensor, **given: Tensor | None) -> None:
             raise RuntimeError(f"{name} should contain {channels} elements not {t._a.size}")
 
 
+def _short_batch_norm(
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
+    have = input._a.shape
+    if training is not True or running_mean is not None or running_var is not None:
+        return None
+    if len(have) < 2 or have[0] < 2:
+        return None
+    axes = (0, *range(2, len(have)))
+    affine = (1, have[1], *[1] * (len(have) - 2))
+    kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": have[1:2]}
+    return _directly(input, weight, bias, have, kw)
+
+
+@shortcut(_short_batch_norm)
 @overridable
 def batch_norm(
     input,
@@ -179,12 +213,12 @@ def normalized_batch(
             if t is None:
                 raise RuntimeError(f"{name} must be defined in evaluation mode")
         kw = {"eps": eps, "affine": affine}
-        return apply(BatchNormFixed, x, weight, bias, running_mean, running_var, **kw)
+        return _normalized(BatchNormFixed, x, weight, bias, running_mean, running_var, **kw)
     axes = (0, *range(2, a.ndim))
     if running_mean is not None or running_var is not None:
         quietly(_update, a, axes, running_mean, running_var, momentum)
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
-    return apply(BatchNorm, x, weight, bias, **kw)
+    return _normalized(BatchNorm, x, weight, bias, **kw)
 
 
 def _nothing_normalized(x: Tensor, weight: Any, bias: Any) -> Tensor:
@@ -270,7 +304,7 @@ def normalized_groups(x: Tensor, groups: int, weight: Any, bias: Any, eps: float
     axes = tuple(range(2, 3 + len(rest)))
     affine = (1, groups, each, *[1] * len(rest))
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (channels,)}
-    return shape.reshape(apply(GroupNorm, parts, weight, bias, **kw), x._a.shape)
+    return shape.reshape(_normalized(GroupNorm, parts, weight, bias, **kw), x._a.shape)
 
 
 @overridable
@@ -314,7 +348,7 @@ def normalized_instances(
         quietly(_update_of_instances, a, axes, running_mean, running_var, momentum)
     affine = tuple(n if i == 1 else 1 for i, n in enumerate(a.shape))
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (a.shape[1],)}
-    return apply(BatchNorm, x, weight, bias, **kw)
+    return _normalized(BatchNorm, x, weight, bias, **kw)
 
 
 def _update_of_instances(a, axes, mean, var, momentum):

@@ -10,7 +10,7 @@ from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import general, primitive
 from ..shape import reshape
-from .softmax import row_sums
+from .softmax import column_means, row_means
 
 
 @primitive
@@ -26,7 +26,9 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     x = contiguous(x)
     n = math.prod([x.shape[i] for i in axes])
     if axes and axes[0] == x.ndim - len(axes) and x.size:
-        d = _standard_rows(x.reshape(-1, n), n, eps).reshape(x.shape)
+        d = _standard_rows(x.reshape(-1, n), eps).reshape(x.shape)
+    elif axes == (0,) and x.ndim == 2 and x.size:
+        d = _standard_columns(x, eps)
     else:
         d = x - np.add.reduce(x, axes, keepdims=True) / n
         variance = np.add.reduce(d * d, axes, keepdims=True) / n
@@ -38,13 +40,18 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     return d
 
 
-def _standard_rows(x, n, eps):
+def _standard_rows(x, eps):
     """The rows of a matrix brought to mean 0 and variance 1."""
-    mean = row_sums(x)
-    count = number_of(n, x.dtype)
-    d = x - np.divide(mean, count, mean)
-    variance = row_sums(d * d)
-    np.divide(variance, count, variance)
+    d = np.subtract(x, row_means(x))
+    variance = row_means(np.multiply(d, d))
+    np.add(variance, number_of(eps, x.dtype), variance)
+    return np.divide(d, np.sqrt(variance, variance), d)
+
+
+def _standard_columns(x, eps):
+    """The columns of a matrix brought to mean 0 and variance 1."""
+    d = np.subtract(x, column_means(x))
+    variance = column_means(np.multiply(d, d))
     np.add(variance, number_of(eps, x.dtype), variance)
     return np.divide(d, np.sqrt(variance, variance), d)
 

@@ -36,6 +36,27 @@ def row_sums(x):
     return x.dot(_ones(n, n if n <= SHORT else 1, x.dtype))
 
 
+@lru_cache(64)
+def _parts(rows, columns, dtype):
+    return np.full((rows, columns), 1 / rows, dtype)
+
+
+def row_means(x):
+    """The means of a matrix's rows, as row_sums gives their sums."""
+    n = x.shape[1]
+    if n > LINE:
+        return np.divide(row_sums(x), n)
+    return x.dot(_parts(n, n if n <= SHORT else 1, x.dtype))
+
+
+def column_means(x):
+    """The means of a matrix's columns as a row."""
+    n = x.shape[0]
+    if n > LINE:
+        return np.add.reduce(x, 0, keepdims=True) / n
+    return _parts(n, 1, x.dtype).T.dot(x)
+
+
 def _less_largest(x):
     """The rows of a matrix less their largest elements."""
     largest = np.maximum.reduce(x, 1, keepdims=True)
