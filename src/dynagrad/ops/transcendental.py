@@ -57,6 +57,8 @@ def sigmoid(x):
     """1 / (1 + e^-x); exactly 0 and 1 at the ends."""
     one = ONES.get(x.dtype)
     if one is None:
+        if is_half(x):
+            return in_single(sigmoid, x)
         return np.reciprocal(np.exp(np.negative(x)) + 1)
     if x.size > BLOCK:
         return in_blocks(_sigmoid_into, x)
