@@ -2,14 +2,14 @@
 note on the error. Imports core.
 """
 
-from os.path import dirname
+from os.path import dirname, sep
 from types import TracebackType
 from typing import Any
 
 from ...core.tensor import Tensor
 
 #: where the library's own files lie
-HOME = dirname(dirname(dirname(__file__)))
+HOME = dirname(dirname(dirname(__file__))) + sep
 
 #: what a call with unfitting arguments raises
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
