@@ -13,6 +13,8 @@ floor, sort and comparisons.
 
 import re
 import warnings
+from functools import cache
+from types import CodeType
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -216,6 +218,12 @@ def _leaf(lib: Any, kind: str, shape: tuple, start: int, grad: bool) -> Any:
     return t.requires_grad_(grad and (t.is_floating_point() or t.is_complex()))
 
 
+@cache
+def compiled(text: str) -> CodeType:
+    """The code of an expression."""
+    return compile(text, "<step>", "eval")
+
+
 class Side:
     """The tensors of one library."""
 
@@ -246,7 +254,7 @@ class Side:
         """What a step yields, or the error it raises."""
         try:
             with self.lib.set_grad_enabled(not step.silent):
-                found = eval(step.text, self.scope(step))  # noqa: S307 - our own tables
+                found = eval(compiled(step.text), self.scope(step))  # noqa: S307 - our own tables
         except Exception as error:
             return error
         return list(found) if isinstance(found, tuple | list) else [found]
@@ -269,6 +277,8 @@ class Pair:
         self.done: list[Step] = []
         #: the versions that tensors had when they joined: what a function does inside is its own
         self.joined = [(0, 0)] * len(self.mine.pool)
+        #: tensors that differ in their last bits
+        self.rounded: list[tuple[Any, torch.Tensor]] = []
 
     def run(self, program: list[Step]) -> None:
         """All steps, then the gradients."""
@@ -434,7 +444,8 @@ class Pair:
             for t in self.theirs.pool
         ):
             return  # the bits of floats: of nan, for example, there are many
-        close(x, y, "values", bound)
+        if close(x, y, "values", bound) and y.dtype in DIFFERENTIABLE:
+            self.rounded.append((x, y))
 
     def share(self) -> None:
         """This library's memory gets PyTorch's bits; who shares memory with whom is compared."""
@@ -445,9 +456,9 @@ class Pair:
             groups.append([places.index(p) for p in places])
         if groups[0] != groups[1]:
             raise Discrepancy(f"shared memory: {groups[0]} instead of {groups[1]}")
-        for x, y in zip(self.mine.pool, self.theirs.pool, strict=True):
-            if x.dtype.is_floating_point or x.dtype.is_complex:
-                _numbers(x)[...] = _numbers(y)
+        for x, y in self.rounded:
+            _numbers(x)[...] = _numbers(y)
+        self.rounded.clear()
 
     def gradients(self) -> None:
         """The gradients of all leaves, of everything that can be reached."""
@@ -543,9 +554,13 @@ def _usable(t: Any) -> bool:
     return True
 
 
-def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_complex: bool = False) -> None:
-    """Raise unless the numbers agree within `bound`, or the rounding of their dtype."""
+def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_complex: bool = False) -> bool:
+    """Raise unless the numbers agree within `bound`, or the rounding of their dtype; True if they
+    differ in their last bits.
+    """
     m, n = _numbers(x), _numbers(y)
+    if m.dtype == n.dtype and m.shape == n.shape and m.tobytes() == n.tobytes():
+        return False
     if m.dtype.kind not in "fcV":
         same = np.array_equal(m, n)
     else:
@@ -561,6 +576,7 @@ def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_complex: bool
             same = np.isclose(m, n, bound, bound * size, equal_nan=True).all()
     if not same:
         raise Discrepancy(f"{what}: {m.tolist()} instead of {n.tolist()} ({y.dtype})")
+    return True
 
 
 def _said(error: BaseException) -> str:
