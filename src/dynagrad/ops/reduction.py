@@ -289,12 +289,16 @@ def std_over(x, *, axes, keepdims, correction):
     return np.asarray(np.sqrt(var).astype(real_dtype(x.dtype), copy=False))
 
 
+def _known(mean):
+    """nan for an infinite mean, which PyTorch's recurrence (Welford's) does not know."""
+    return np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)
+
+
 @primitive
 def var_mean_over(x, *, axes, keepdims, correction):
     """Variance and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
-    mean = np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)  # as in std_mean_over
-    return var.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
+    return var.astype(real_dtype(x.dtype), copy=False), _known(mean).astype(x.dtype, copy=False)
 
 
 @primitive
@@ -302,9 +306,7 @@ def std_mean_over(x, *, axes, keepdims, correction):
     """Standard deviation and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
     std = np.asarray(np.sqrt(var))
-    # PyTorch's recurrence (Welford's) knows no infinite mean
-    mean = np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)
-    return std.astype(real_dtype(x.dtype), copy=False), mean.astype(x.dtype, copy=False)
+    return std.astype(real_dtype(x.dtype), copy=False), _known(mean).astype(x.dtype, copy=False)
 
 
 def _var_vjp(g, x, x_meta, *, axes, keepdims, correction):

@@ -12,7 +12,6 @@ from .contraction import one_column, one_row, swap
 from .linalg import solve
 from .reduction import divide_or_zero, sum_over
 from .rule import ALIGNED, LEADING, constant, general, linear, primitive
-from .shape import reshape
 from .triangular import (
     columns,
     columns_of,
@@ -98,7 +97,7 @@ def _eig_vjp(g0, g1, x_meta, out0, out1):
     v = swap(out1)
     inner = np.matmul(v, g1)
     along = diagonal_of(inner)
-    along = reshape(along + conj(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
+    along = one_row(along + conj(along))
     inner = inner - np.matmul(v, conj(out1)) * along * 0.5
     whole = np.matmul(diagonal_matrix(g0) + over_gaps(inner, out0), v)
     whole = solve(v, whole, vector=False)
@@ -109,7 +108,7 @@ def _eig_jvp(t, out0, out1):
     inner = solve(out1, np.matmul(t, out1), vector=False)
     moved = np.matmul(out1, over_gaps(inner, out0))
     along = diagonal_of(np.matmul(swap(conj(out1)), moved))
-    along = reshape(along + conj(along), shape=(*along.shape[:-1], 1, along.shape[-1]))
+    along = one_row(along + conj(along))
     return diagonal_of(inner), moved - out1 * along * 0.5
 
 
