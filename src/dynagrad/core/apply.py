@@ -9,6 +9,7 @@ written.
 import sys
 from collections.abc import Callable
 from functools import partial
+from math import copysign
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -55,7 +56,7 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
     """
     cache = _SCALARS.get(dtype)
     if cache is not None:
-        if type(value) is int and not value:
+        if not value and (type(value) is int or (type(value) is float and copysign(1, value) > 0)):
             return _ZEROS[dtype]
         if value in cache:
             return cache[value]

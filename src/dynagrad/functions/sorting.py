@@ -102,11 +102,11 @@ def sort(input, dim=-1, descending=False, stable=None, *, out=None):
 
 def _short_argsort(input, dim=-1, descending=False):
     a = input._a
-    if type(input) not in PLAIN or type(a) is not np.ndarray:
+    if type(input) not in PLAIN or type(a) is not np.ndarray or not a.flags.c_contiguous:
         return None
     if not _is_ordinary(a, dim, descending):
         return None
-    return made(SortPlain.rule.kernel(a, axis=dim % a.ndim, descending=descending)[1])
+    return made(ops.places_in_order(a, dim % a.ndim, descending))
 
 
 @shortcut(_short_argsort)

@@ -25,9 +25,11 @@ def _running(ufunc, x, axis, reverse):
     """`ufunc.accumulate` along a dimension, from its end with `reverse`."""
     if x.ndim == 0:
         return np.array(x)
-    wide = _wide(x.dtype)
-    if ufunc is np.add and axis == x.ndim - 1 and wide is not x.dtype and x.dtype.kind == "f":
-        return _running_sums(x, reverse).reshape(x.shape)
+    dtype = x.dtype
+    if ufunc is np.add and axis == x.ndim - 1 and dtype.kind == "f" and dtype.itemsize < 8:
+        sums = _running_sums(x, reverse)
+        return sums if sums.ndim == x.ndim else sums.reshape(x.shape)
+    wide = _wide(dtype)
     if not reverse:
         return ufunc.accumulate(x, axis, dtype=wide).astype(x.dtype, "C", copy=False)
     result = ufunc.accumulate(np.flip(x, axis), axis, dtype=wide)
@@ -47,8 +49,8 @@ def _running_sums(x, reverse):
     n = x.shape[-1]
     if 64 <= x.size < 2048 and n <= 64:
         sums = x.reshape(-1, n).astype(np.float64).dot(_triangle(n, reverse))
-        flat = sums.ravel()
-        if math.isfinite(flat.dot(flat)):  # else a product with 0 may be nan
+        whole = sums[:, 0 if reverse else -1]
+        if math.isfinite(whole.dot(whole)):  # else some element times 0 is nan
             return sums.astype(x.dtype)
     if reverse:
         x = np.flip(x, -1)

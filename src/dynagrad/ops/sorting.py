@@ -60,14 +60,21 @@ def _order(x, axis, descending):
     if n >= 64 and x.size >= 4096 and axis == x.ndim - 1 and n < 2**31 and x.dtype in _PACKED:
         return _packed_order(x, descending)
     if not descending:
-        return np.argsort(x, axis, "stable")
-    backwards = np.argsort(np.flip(x, axis), axis, "stable")
+        return x.argsort(axis, "stable")
+    backwards = np.flip(x, axis).argsort(axis, "stable")
     return x.shape[axis] - 1 - np.flip(backwards, axis)
 
 
 def _with_order(x, order, axis):
     order = np.ascontiguousarray(order)
     return gather.__wrapped__(x, order, axis=axis), order
+
+
+def places_in_order(x, axis, descending):
+    """Where the elements in order along a dimension stand; C-contiguous for such an array."""
+    if x.ndim == 0:
+        return np.zeros((), np.int64)
+    return np.ascontiguousarray(_order(x, axis, descending))
 
 
 @primitive

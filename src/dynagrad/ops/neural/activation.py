@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from ..elementwise import LONG, drop, in_single, is_half, keep, number_of, select, where
+from ..elementwise import drop, in_single, is_half, keep, number_of, select, where
 from ..joining import cat
 from ..layout import contiguous
 from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
 from ..special import erf
-from ..transcendental import ONES, in_blocks, sigmoid
+from ..transcendental import BLOCK, ONES, in_blocks, sigmoid
 
 # --- relu and other straight pieces ---------------------------------------------------------------
 
@@ -209,22 +209,18 @@ elementwise(log_sigmoid, lambda g, x: g * sigmoid(-x), ordered=False)
 @primitive
 def silu(x):
     """x * sigmoid(x)."""
-    if x.dtype.kind != "f" or is_half(x):
+    one = ONES.get(x.dtype)
+    if one is None:
         return x / (1 + np.exp(-x))
-    if x.size >= LONG:
+    if x.size > BLOCK:
         return in_blocks(_silu_into, x)
     r = np.negative(x, out=...)
-    _silu_of_minus(x, r)
-    return r
+    np.add(np.exp(r, r), one, r)
+    return np.divide(x, r, r)
 
 
 def _silu_into(x, out):
-    np.negative(x, out)
-    _silu_of_minus(x, out)
-
-
-def _silu_of_minus(x, out):
-    np.exp(out, out)
+    np.exp(np.negative(x, out), out)
     np.add(out, ONES[out.dtype], out)
     np.divide(x, out, out)
 
