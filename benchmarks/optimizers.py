@@ -76,7 +76,7 @@ ROWS = {
 
 def main() -> int:
     """Measure all rows, or some."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", help="rows whose name contains this")
     options = parser.parse_args()

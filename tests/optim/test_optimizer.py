@@ -134,7 +134,9 @@ def test_step_hooks():
             lambda o, args, kwargs: seen.append(("before", o is optimizer, args[0] is o, p.item()))
         ),
         optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", p.item()))),
-        optim.optimizer.register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append("everywhere")),
+        optim.optimizer.register_optimizer_step_post_hook(
+            lambda o, args, kwargs: seen.append("everywhere")
+        ),
     ]
     optimizer.step()
     assert seen == [("before", True, True, 1.0), ("after", 0.5), "everywhere"]

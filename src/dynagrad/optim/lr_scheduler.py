@@ -311,6 +311,7 @@ class _Several(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """What each of the schedules, and their order, hold."""
         state = super().state_dict()
+        del state["_schedulers"]
         state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
         return state
 
@@ -346,10 +347,19 @@ class SequentialLR(_Several):
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:
             set_option(group, "lr", group["initial_lr"])
-        _take_back(self)  # what each schedule did to the rates when it was made
+        self.recursive_undo()
         first = schedulers[bisect_right(milestones, 0)]
         first._initial_step()
         self._last_lr = first.get_last_lr()
+
+    def recursive_undo(self, sched: Any = None) -> None:
+        """Take back the step that each schedule, at any depth, took when it was made."""
+        scheduler = self if sched is None else sched
+        if hasattr(scheduler, "_schedulers"):
+            for inner in scheduler._schedulers:
+                self.recursive_undo(inner)
+        elif hasattr(scheduler, "last_epoch"):
+            scheduler.last_epoch -= 1
 
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.last_epoch += 1
@@ -360,14 +370,6 @@ class SequentialLR(_Several):
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
-
-
-def _take_back(scheduler: Any) -> None:
-    if hasattr(scheduler, "_schedulers"):
-        for inner in scheduler._schedulers:
-            _take_back(inner)
-    else:
-        scheduler.last_epoch -= 1
 
 
 class ChainedScheduler(_Several):

@@ -20,6 +20,11 @@ _TOO_EARLY = (
     "result in PyTorch skipping "
     f"the first value of the learning rate schedule. {_ORDER}"
 )
+_OVERRIDDEN = (
+    "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
+    "initialization. Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. "
+    f"{_ORDER}"
+)
 _EPOCH = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
     "possible. Please use "
@@ -134,7 +139,8 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next epoch, after the optimizer's steps in this one."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):
-            warn(_TOO_EARLY)
+            own = hasattr(self.optimizer.step, "hooked")
+            warn(_TOO_EARLY if own else _OVERRIDDEN)
         self._step_count += 1
         if epoch is not None:
             warn_of_epoch()

@@ -237,7 +237,8 @@ def advance(
     """
     recorded = group.get("differentiable", False)
     batches: dict[tuple, list[tuple]] = {}
-    rows, kind = [], ()
+    rows: list[tuple] = []
+    kind: Any = None
     for p, g in gradients(optimizer, group, capturable):
         state: dict[str, Any] = {}
         if keys:
@@ -250,12 +251,12 @@ def advance(
             numbers.update(zip(names, values, strict=True))
             _run_recorded(update, p, g, tensors, numbers)
             continue
-        array = p._a
-        row = (array, g._a, *[state[key]._a if key in state else None for key in keys])
-        if array.dtype.kind == "c":
+        dtype = p._a.dtype
+        row = (p._a, g._a, *[state[key]._a if key in state else None for key in keys])
+        if dtype.kind == "c":
             row = tuple([None if a is None else real_parts(a) for a in row])
-        if (row[0].dtype, values) != kind:
-            kind = row[0].dtype, values
+        if (dtype, values) != kind:
+            kind = dtype, values
             rows = batches.setdefault(kind, [])
         rows.append(row)
         family = p._v
