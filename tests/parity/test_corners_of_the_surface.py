@@ -86,6 +86,23 @@ def counts_of_each_example(torch, say):
 
 
 @CASES
+def ends_and_places_of_each_example(torch, say):
+    ends = torch.tensor([[0.0, 1.0], [3.0, -2.0], [5.0, 5.0]], dtype=torch.float64)
+    vmap = torch.func.vmap
+    for steps in (0, 1, 2, 5, 8):
+        say(vmap(lambda e, n=steps: torch.linspace(e[0], e[1], n, dtype=torch.float64))(ends))
+        say(vmap(lambda e, n=steps: torch.linspace(-1, e[1], n, dtype=torch.float64))(ends))
+        say(vmap(lambda e, n=steps: torch.linspace(e[0], 9, n, dtype=torch.int64))(ends))
+    x = torch.tensor([[[0, 1], [2, 0]], [[1, 1], [1, 0]]])
+    for size in (0, 2, 5):
+        one = [torch.nonzero_static(a, size=size) for a in x]
+        say(torch.stack(one))
+    if torch is dynagrad:  # PyTorch has no batching of it
+        found = vmap(lambda a: torch.nonzero_static(a, size=2))(x)
+        assert torch.equal(found, torch.stack([torch.nonzero_static(a, size=2) for a in x]))
+
+
+@CASES
 def older_shapes_of_a_leaf(torch, say):
     x = torch.arange(6.0).reshape(2, 3).requires_grad_()
     y = (x + 1).sum()

@@ -26,5 +26,6 @@ SAMPLES = {
 #: PyTorch has no derivative of counts
 REFUSING = {"binned"}
 CONSTANTS = {
+    "first_places": [call(real(2, 3), size=size, fill=-1) for size in (4, 9)],
     "xor_bits": [call(real(3, 4), axes=(1,), keepdims=False)],
 }

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.apply import apply
 from ..core.carriers.carrier import Carrier
 from ..core.overrides import explained, overridable
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor
 from ..ops import histograms as ops
 from .arguments import bounds, c_name, no_kernel, one_size, settled, tensor, write_same
 from .elementwise import no_overload
@@ -17,7 +17,7 @@ from .joining import cat
 from .nodes import node
 from .ranges import linspace
 from .return_types import return_type
-from .selection import where
+from .spacing import spaced
 
 __all__ = ["histogram", "histogramdd"]
 
@@ -121,11 +121,7 @@ def _own_edges(points: Tensor, counts: list[int]) -> list[Tensor]:
         low, high = column.amin(), column.amax()
         wider = (low == high).to(column.dtype) * 0.5
         low, high = low - wider, high + wider
-        step = (high - low) / n
-        i = np.arange(n + 1)
-        first = 2 * i < n + 1
-        steps = wrap(np.where(first, i, i - n).astype(points._a.dtype))
-        found.append(where(wrap(first), low, high) + steps * step)
+        found.append(spaced(low, high, n + 1, points._a.dtype))
     return found
 
 

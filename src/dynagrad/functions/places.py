@@ -4,14 +4,19 @@ from typing import Any
 
 import numpy as np
 
+from ..core.apply import apply
 from ..core.complaints import legacy_name
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
-from .arguments import fixed, tensor
+from ..ops import places as ops
+from .arguments import tensor
+from .nodes import node
 from .splitting import unbind
 
 __all__ = ["nonzero_static", "unravel_index"]
+
+FirstPlaces = node("NonzeroStatic", ops.first_places)
 
 
 def _ints(shape: Any) -> tuple[int, ...]:
@@ -49,7 +54,7 @@ def nonzero_static(
     input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None
 ) -> Tensor:
     """The first `size` rows of `nonzero`; rows of `fill_value` where there are fewer."""
-    a = fixed(tensor("nonzero_static", input)._a, "nonzero_static needs the values themselves.")
+    x = tensor("nonzero_static", input)
     if size < 0:
         raise RuntimeError(
             f"nonzero_static: 'size' must be an non-negative integer\nIt was {size}."
@@ -59,7 +64,5 @@ def nonzero_static(
             "nonzero_static: Expected out tensor to have scalar type Long but got scalar type"
             f"{legacy_name(out._a.dtype)}"
         )
-    rows = np.full((size, a.ndim), fill_value, np.int64)
-    found = np.argwhere(a)[:size]
-    rows[: len(found)] = found
-    return wrap(rows) if out is None else write_out("nonzero_static", out, wrap(rows))
+    rows = apply(FirstPlaces, x, size=size, fill=fill_value)
+    return rows if out is None else write_out("nonzero_static", out, rows)

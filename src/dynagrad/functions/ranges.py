@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from ..core.carriers.carrier import Carrier
 from ..core.dtype import COMPLEX, FLOATING, category, complex_of
+from ..core.out import write_out
 from ..core.overrides import explained
 from ..core.quiet import warn
 from ..core.random.box_muller import _fma64
 from ..core.tensor import Tensor
-from .arguments import no_kernel
+from .arguments import no_kernel, settled
 from .factory import INT64, check_options, default_float, fitting, into, made, number, type_of
+from .later import loaded
 
 __all__ = [
     "arange",
@@ -246,6 +249,9 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
             )
         if isinstance(value, Tensor) and value.requires_grad:
             value = value.detach()
+        if name == "linspace" and _differs(value):
+            bounds.append(value)
+            continue
         bounds.append(number(name, value, position, argument))
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
         kind = type(steps).__name__
@@ -253,12 +259,17 @@ def _spacing(name: str, start: Any, end: Any, steps: Any, dtype: Any, out: Any) 
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative\nIt was {steps}.")
     default = default_float()
-    if any(isinstance(v, complex) for v in bounds):
+    if any(v.is_complex() if isinstance(v, Tensor) else isinstance(v, complex) for v in bounds):
         default = complex_of(default)
     d = type_of(name, dtype, default) if out is None else out._a.dtype
     if d == np.bool_:
         raise no_kernel(f"{name}_cpu", d, OTHER_DTYPE)
     return (*bounds, int(steps), d)
+
+
+def _differs(value: Any) -> bool:
+    """Whether a bound differs from one example of a batch to the next."""
+    return isinstance(value, Tensor) and isinstance(settled(value._a), Carrier)
 
 
 def _in_shape_of(out: Tensor, values: np.ndarray) -> np.ndarray:
@@ -282,6 +293,9 @@ def linspace(
     """`steps` evenly spaced values from `start` to `end`, both included."""
     check_options("linspace", device, layout, pin_memory)
     start, end, n, d = _spacing("linspace", start, end, steps, dtype, out)
+    if _differs(start) or _differs(end):
+        result = loaded("spacing", "spaced")(start, end, n, d)
+        return result if out is None else write_out("linspace", out, result)
     values = _linspace_values(start, end, n, d)
     if out is not None:
         return into("linspace", out, _in_shape_of(out, values), dtype, requires_grad)

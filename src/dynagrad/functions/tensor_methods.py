@@ -384,6 +384,16 @@ def set_grad_dtype(self: Tensor, value: Any) -> None:
         )
 
 
+def get_name(self: Tensor) -> Any:
+    """None, unless the tensor was given a name."""
+    return self.__dict__.get("name")
+
+
+def set_name(self: Tensor, value: Any) -> None:
+    """Name the tensor, as subclasses do."""
+    self.__dict__["name"] = value
+
+
 def get_volatile(self: Tensor) -> bool:
     """False: the flag was removed."""
     warn("volatile was removed (Variable.volatile is always False)")
@@ -393,10 +403,6 @@ def get_volatile(self: Tensor) -> bool:
 def set_volatile(self: Tensor, value: Any) -> None:
     """Without effect: the flag was removed."""
     warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.")
-
-
-def get_name(self: Tensor) -> None:
-    """None: tensors have no names here."""
 
 
 def is_inference(self) -> bool:
