@@ -316,3 +316,15 @@ def test_normal_with_integer_deviations(dtype, shape, rng):
     for means in (mean, mean[:1].reshape(())):
         theirs = torch.normal(from_numpy(means), torch.from_numpy(std), generator=pair.theirs)
         pair.check(pair.ours.normal(mean=means, std=std), theirs, means.shape)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout"])
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.37, 0.5])
+def test_dropout_of_16_bits(p, name, dtype):
+    found = []
+    for lib in (dynagrad, torch):
+        lib.manual_seed(4)
+        x = lib.ones(100, dtype=getattr(lib, dtype))
+        found.append(getattr(lib.nn.functional, name)(x, p, True).tolist())
+    assert found[0] == found[1]

@@ -34,7 +34,9 @@ def _kept(a: Any, chance: float, sizes: tuple[int, ...], scale: float = 1.0) -> 
 
     def fill(out):
         draws("dropout").bernoulli(chance, out=out)
-        if scale != 1:
+        if scale != 1 and out.dtype.itemsize == 2:  # the quotient is rounded, not the divisor
+            out *= out.dtype.type(1 / scale)
+        elif scale != 1:
             out /= out.dtype.type(scale)
         return out
 
