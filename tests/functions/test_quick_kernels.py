@@ -124,3 +124,44 @@ def test_short_paths_leave_unusual_calls_to_the_general_half() -> None:
     x.requires_grad_()
     assert type(dg.lerp(x, x, 0.3).grad_fn).__name__ == "LerpBackward0"
     assert type(F.silu(x).grad_fn).__name__ == "SiluBackward0"
+
+
+@pytest.mark.parametrize("logits", [[6.0, -6.0], [20.0, 0.0], [-50.0, -51.0], [0.5, 0.25]])
+@pytest.mark.parametrize("repeats", [1, 600])
+def test_confident_predictions_keep_their_digits(logits: list[float], repeats: int) -> None:
+    x = np.array([logits] * repeats, np.float32)
+    d = x.astype(float)
+    exact = d - np.log(np.exp(d - d.max(1, keepdims=True)).sum(1, keepdims=True)) - d.max()
+    found = dg.log_softmax(dg.from_numpy(x), 1).numpy()
+    assert (found <= 0).all()
+    np.testing.assert_allclose(found, exact, 4e-7, 6e-8)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_running_sums_before_an_infinity_are_finite(bad: float, reverse: bool) -> None:
+    x = np.ones((5, 20), np.float32)
+    x[2, 7] = bad
+    t = dg.from_numpy(x)
+    found = t.flip(1).cumsum(1).flip(1) if reverse else t.cumsum(1)
+    expected = np.cumsum(x[:, ::-1], 1)[:, ::-1] if reverse else np.cumsum(x, 1)
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
+@pytest.mark.parametrize("columns", [32, 33, 100, 402])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_long_rows(columns: int, dtype: type) -> None:
+    x = (1 + DRAWS.normal(0, 0.05, (16384 // columns, columns))).astype(dtype)
+    exact = np.multiply.reduce(x.astype(float), 1)
+    np.testing.assert_allclose(dg.from_numpy(x).prod(1).numpy(), exact, 1e-5)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_signs_of_zeros(zero: float) -> None:
+    v = np.linspace(-1, 1, 80, dtype=np.float32)
+    v[3] = zero
+    t = dg.from_numpy(v)
+    same(dg.outer(t, t).numpy(), np.multiply.outer(v, v))
+    same((t * zero).numpy(), v * np.float32(zero))
+    same(t.masked_fill(t > 0.5, zero).numpy(), np.where(v > 0.5, np.float32(zero), v))
+    same(dg.clamp(-t.abs() - 1, min=zero).numpy(), np.full(80, zero, np.float32))
