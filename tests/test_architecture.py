@@ -25,7 +25,7 @@ from architecture import (
 # layer) and, within one entry that names a package, other modules of that entry without a cycle.
 # The longest entry that fits a module counts: `core.tape` for itself, `core` for the rest of core.
 HOUSE = """
-torch_version errors extras accelerator backends cuda
+torch_version lazy errors extras accelerator backends cpu cuda
 ops.rule ops
 core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
 core.carriers core.carriers.carrier core.carriers.batched core.complaints core.overrides core.out
@@ -33,8 +33,8 @@ core.apply core.protocols core.hooks core.saved core.paths core.engine core.carr
 core.carriers.memory core.views
 functions
 autograd
-nn func optim linalg fft special masked signal random
-compiler utils testing serialization distributed viewer profiler autograd.profiler explain
+nn func optim linalg fft special masked signal random amp cpu.amp cuda.amp
+jit multiprocessing compiler utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
 
@@ -43,11 +43,13 @@ CONFINED = {"llvmlite": "compiler", "mpi4py": "distributed"}
 
 #: Modules that import by name at run time: the surface and autograd's, the alias, the command
 #: line, the one helper for optional packages, methods that load their functions when first used,
-#: and the reader of files that name their classes.
+#: the reader of files that name their classes, and devices whose `amp` lies above them.
 DYNAMIC_IMPORTS = {
     "",
     "alias",
     "autograd",
+    "cpu",
+    "cuda",
     "__main__",
     "extras",
     "functions.later",

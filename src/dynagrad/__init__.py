@@ -1,7 +1,7 @@
 """Automatic differentiation over a dynamic graph, in pure Python on NumPy, with PyTorch's API.
 
 Importing this package loads NumPy and the tensor machinery; everything else is loaded when it is
-first used (`_SUBMODULES`, `_LAZY` below), so that the import stays about as quick as NumPy's.
+first used (the names in lazy.py), so that the import stays about as quick as NumPy's.
 """
 
 from importlib import import_module
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 # --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
 
 # dtypes, sizes, devices, grad modes
+from .lazy import LAZY as _LAZY, SUBMODULES as _SUBMODULES
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -124,14 +125,18 @@ _hush()
 
 if TYPE_CHECKING:
     from . import accelerator as accelerator
+    from . import amp as amp
     from . import autograd as autograd
     from . import backends as backends
+    from . import cpu as cpu
     from . import cuda as cuda
     from . import explain as explain
     from . import fft as fft
     from . import func as func
+    from . import jit as jit
     from . import linalg as linalg
     from . import masked as masked
+    from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import optim as optim
     from . import profiler as profiler
@@ -142,6 +147,23 @@ if TYPE_CHECKING:
     from . import testing as testing
     from . import utils as utils
     from .alias import alias_torch as alias_torch
+    from .amp.autocast_mode import (
+        autocast as autocast,
+        autocast_decrement_nesting as autocast_decrement_nesting,
+        autocast_increment_nesting as autocast_increment_nesting,
+        clear_autocast_cache as clear_autocast_cache,
+        get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+        get_autocast_dtype as get_autocast_dtype,
+        get_autocast_gpu_dtype as get_autocast_gpu_dtype,
+        is_autocast_cache_enabled as is_autocast_cache_enabled,
+        is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+        is_autocast_enabled as is_autocast_enabled,
+        set_autocast_cache_enabled as set_autocast_cache_enabled,
+        set_autocast_cpu_dtype as set_autocast_cpu_dtype,
+        set_autocast_cpu_enabled as set_autocast_cpu_enabled,
+        set_autocast_dtype as set_autocast_dtype,
+        set_autocast_enabled as set_autocast_enabled,
+    )
     from .autograd.anomaly_mode import (
         is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
         is_anomaly_enabled as is_anomaly_enabled,
@@ -373,185 +395,11 @@ if TYPE_CHECKING:
     from .func import vmap as vmap
     from .serialization import load as load, save as save
 
-_SUBMODULES = frozenset(
-    {
-        *("accelerator", "autograd", "backends", "cuda", "explain", "linalg", "nn", "optim"),
-        *("fft", "func", "masked", "profiler", "random", "signal"),
-        *("serialization", "special", "testing", "utils"),
-    }
-)
-"""Modules below this one that `dynagrad.name` loads."""
-
-_LAZY = {
-    "alias_torch": "alias",
-    **dict.fromkeys(
-        ("is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_anomaly_enabled"),
-        "autograd.anomaly_mode",
-    ),
-    **dict.fromkeys(("explaining", "why", "why_alive"), "explain"),
-    **dict.fromkeys(
-        (
-            *("alias_copy", "as_strided_copy", "detach_copy", "diagonal_copy", "expand_copy"),
-            *("narrow_copy", "permute_copy", "select_copy", "slice_copy", "split_copy"),
-            *("split_with_sizes_copy", "squeeze_copy", "t_copy", "transpose_copy", "unbind_copy"),
-            *("unfold_copy", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"),
-            *("unsqueeze_copy", "view_as_complex_copy", "view_as_real_copy", "view_copy"),
-        ),
-        "functions.copies",
-    ),
-    **dict.fromkeys(("nonzero_static", "unravel_index"), "functions.places"),
-    **dict.fromkeys(("is_distributed", "is_same_size", "is_signed"), "functions.questions"),
-    **dict.fromkeys(("detach", "detach_", "is_inference"), "functions.tensor_methods"),
-    **dict.fromkeys(("as_strided_",), "functions.geometry"),
-    **dict.fromkeys(("index_put_",), "functions.gathering"),
-    "get_device": "functions.conversion",
-    **dict.fromkeys(("cosine_similarity", "pairwise_distance"), "functions.neural.distances"),
-    **dict.fromkeys(("cdist", "pdist"), "functions.distances"),
-    "bilinear": "functions.neural.linear",
-    "vander": "functions.older_linalg",
-    **dict.fromkeys(
-        ("native_batch_norm", "native_group_norm", "native_layer_norm"),
-        "functions.neural.native_norms",
-    ),
-    **dict.fromkeys(
-        ("conv1d", "conv2d", "conv3d", "conv_tbc", "convolution")
-        + ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-        "functions.neural.convolution",
-    ),
-    **dict.fromkeys(("group_norm", "layer_norm", "rms_norm"), "functions.neural.normalization"),
-    **dict.fromkeys(("_pack_padded_sequence", "_pad_packed_sequence"), "functions.neural.packing"),
-    **dict.fromkeys(
-        (
-            *("gru", "gru_cell", "lstm", "lstm_cell"),
-            *("rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"),
-        ),
-        "functions.neural.recurrent",
-    ),
-    **dict.fromkeys(
-        ("affine_grid_generator", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"),
-        "functions.neural.sampling_points",
-    ),
-    **dict.fromkeys(("i0", "i0_"), "functions.bessel"),
-    **dict.fromkeys(
-        (
-            "bartlett_window",
-            "blackman_window",
-            "hamming_window",
-            "hann_window",
-            "kaiser_window",
-        ),
-        "functions.windows",
-    ),
-    **dict.fromkeys(("histogram", "histogramdd"), "functions.histograms"),
-    **dict.fromkeys(("istft", "stft"), "functions.spectrogram"),
-    **dict.fromkeys(
-        (
-            *("corrcoef", "cov", "cumulative_trapezoid", "gradient", "hash_tensor", "renorm"),
-            *("trapezoid", "trapz"),
-        ),
-        "functions.statistics",
-    ),
-    "frexp": "functions.fractions",
-    **dict.fromkeys(("igamma", "igammac", "mvlgamma"), "functions.gamma"),
-    **dict.fromkeys(
-        (
-            "det",
-            "inverse",
-            "logdet",
-            "matrix_power",
-        ),
-        "functions.linalg",
-    ),
-    **dict.fromkeys(
-        (
-            "cholesky_inverse",
-            "cholesky_solve",
-            "geqrf",
-            "ormqr",
-        ),
-        "functions.factorization",
-    ),
-    **dict.fromkeys(("triangular_solve",), "functions.triangular"),
-    **dict.fromkeys(("lu_unpack",), "functions.lu"),
-    **dict.fromkeys(("matrix_exp",), "functions.spectral"),
-    **dict.fromkeys(
-        (
-            "cholesky",
-            "lu",
-            "lu_solve",
-            "orgqr",
-            "pca_lowrank",
-            "pinverse",
-            "qr",
-            "slogdet",
-            "svd",
-            "svd_lowrank",
-        ),
-        "functions.older_linalg",
-    ),
-    "adaptive_avg_pool1d": "functions.neural.adaptive",
-    "native_dropout": "functions.neural.dropout",
-    "constant_pad_nd": "functions.neural.padding",
-    "avg_pool1d": "functions.neural.pooling",
-    **dict.fromkeys(
-        (*("channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"),),
-        "functions.neural.shuffling",
-    ),
-    **dict.fromkeys(
-        (
-            "adaptive_max_pool1d",
-            "alpha_dropout",
-            "alpha_dropout_",
-            "batch_norm",
-            "binary_cross_entropy_with_logits",
-            "cosine_embedding_loss",
-            "ctc_loss",
-            "dropout",
-            "dropout_",
-            "embedding",
-            "embedding_bag",
-            "embedding_renorm_",
-            "feature_alpha_dropout",
-            "feature_alpha_dropout_",
-            "feature_dropout",
-            "feature_dropout_",
-            "hinge_embedding_loss",
-            "instance_norm",
-            "kl_div",
-            "margin_ranking_loss",
-            "max_pool1d",
-            "max_pool1d_with_indices",
-            "max_pool2d",
-            "max_pool3d",
-            "poisson_nll_loss",
-            "triplet_margin_loss",
-        ),
-        "functions.neural.at_root",
-    ),
-    **dict.fromkeys(
-        ("frobenius_norm", "norm_except_dim", "nuclear_norm"),
-        "functions.older_linalg",
-    ),
-    **dict.fromkeys(
-        ("sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum"),
-        "functions.symbolic",
-    ),
-    "cond": "functions.control_flow",
-    "from_file": "functions.files",
-    "lobpcg": "functions.lobpcg",
-    **dict.fromkeys(
-        ("eig", "lstsq", "matrix_rank", "solve", "symeig"),
-        "functions.removed",
-    ),
-    "is_storage": "functions.questions",
-    **dict.fromkeys(("load", "save"), "serialization"),
-    "vmap": "func",
-}
-"""Names of the surface, each with the module that `dynagrad.name` loads it from."""
-
 __version__ = "0.1.0"
 
-_INSIDE = frozenset({"core", "errors", "functions", "import_module", "ops", "TYPE_CHECKING", "Any"})
+_INSIDE = frozenset(
+    {"core", "errors", "functions", "import_module", "lazy", "ops", "TYPE_CHECKING", "Any"}
+)
 
 # Not a literal: a type checker reads the imports above, and a list would be the same names again.
 globals()["__all__"] = sorted(

@@ -30,7 +30,7 @@ TORCH_VERSION = TorchVersion("2.13.0+dynagrad")
 
 ROOT = "dynagrad"
 #: Parts of the house that PyTorch has no place for. What they define is shown where it is public.
-INTERNAL = frozenset({"alias", "core", "errors", "functions", "ops", "shim", "__main__"})
+INTERNAL = frozenset({"alias", "core", "errors", "functions", "lazy", "ops", "shim", "__main__"})
 _INTERNAL_PREFIXES = tuple(f"{ROOT}.{name}" for name in sorted(INTERNAL))
 _SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim")
 
@@ -229,13 +229,22 @@ def _speak_as_torch(module: ModuleType) -> None:
     if inside:
         sys.modules.setdefault(public, module)
         names = vars(module)
-        names.setdefault("__getattr__", partial(_raise_missing, module, public))
+        names["__getattr__"] = partial(_missing_in, module, public, names.get("__getattr__"))
         # Python asks the finder about `from module import name` for packages only; with an empty
         # search path every module is asked about, and the finder can say what is missing.
         names.setdefault("__path__", [])
 
 
-def _raise_missing(module: ModuleType, public: str, name: str) -> Any:
+def _missing_in(
+    module: ModuleType, public: str, own: Callable[[str], Any] | None, name: str
+) -> Any:
+    """A name that is not in a module: what its own `__getattr__` gives, or words that help."""
+    if own is not None:
+        try:
+            return own(name)
+        except AttributeError as error:
+            if error.name not in (name, None):  # a mistake inside a module that was being loaded
+                raise
     raise missing_attribute(public, name, vars(module))
 
 

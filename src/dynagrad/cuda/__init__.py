@@ -1,9 +1,10 @@
 """torch.cuda where there is no CUDA: programs may ask for it, and are told no.
 
 What PyTorch answers on a machine without a GPU is answered here too; what needs one is refused as
-PyTorch refuses it. Imports nothing.
+PyTorch refuses it. Imports nothing but, when it is asked for, `amp`.
 """
 
+from importlib import import_module
 from typing import Any, NoReturn
 
 __all__ = [
@@ -88,3 +89,9 @@ def init(*args: Any, **kwargs: Any) -> NoReturn:
 
 current_device = get_device_capability = get_device_name = get_device_properties = init
 get_rng_state = set_device = set_rng_state = synchronize = init
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return import_module(".amp", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
