@@ -114,7 +114,7 @@ class _ConvNd(Module):
             init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         else:  # the numbers are drawn in the order of the dimensions, not of the memory
             drawn = uninitialized(*a.shape, dtype=self.weight.dtype)
-            a[...] = init.kaiming_uniform_(drawn, a=math.sqrt(5))._a
+            init._set(self.weight, init.kaiming_uniform_(drawn, a=math.sqrt(5))._a)
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
             bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
