@@ -314,12 +314,52 @@ def without_gradients(torch, say):
 
 
 @cases
+def written_by_users(torch, say):
+    module = optimizer_module(torch)
+
+    class Descent(torch.optim.Optimizer):
+        def __init__(self, params: module.ParamsT, differentiable=False):
+            super().__init__(params, {"lr": 0.5, "differentiable": differentiable})
+
+        @module._use_grad_for_differentiable
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.add_(p.grad, alpha=-group["lr"])
+
+    (a,) = parameters(torch, 2)
+    Descent([a]).step()
+    w = torch.ones(2, requires_grad=True)
+    p = w.clone()
+    p.grad = w * 3
+    Descent([p], differentiable=True).step()
+    say(a, p, torch.autograd.grad(p.sum(), w), torch.is_grad_enabled())
+
+
+@cases
 def versions(torch, say):
     a = torch.nn.Parameter(torch.ones(2))
     loss = (a**3).sum()
     loss.backward(retain_graph=True)
     torch.optim.Adam([a]).step()
     say.error(lambda: loss.backward())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "ASGD"])
+def test_16_bits(name, dtype) -> None:
+    """To rounding: PyTorch rounds after each operation, an update here once."""
+    found = []
+    for library in (dynagrad, torch):
+        kind = getattr(library, dtype)
+        p = library.nn.Parameter(library.linspace(-1, 1, 12).to(kind))
+        optimizer = getattr(library.optim, name)([p], lr=0.1)
+        for step in range(3):
+            p.grad = (library.linspace(-2, 2, 12) + step / 2 + 0.1).to(kind)
+            optimizer.step()
+        assert all(value.dtype in (kind, library.float32) for value in optimizer.state[p].values())
+        found.append(p.detach().float().tolist())
+    assert found[0] == pytest.approx(found[1], abs=0.02 if dtype == "bfloat16" else 0.002)
 
 
 @pytest.mark.parametrize("scenario", cases, ids=lambda f: f.__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import wraps
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..autograd.differentiate import RemovableHandle, add_hook
 from ..core.apply import to_dtype
@@ -34,6 +34,9 @@ class _Required:
 required = _Required()
 """The default of a hyper-parameter that every group must give."""
 
+#: what optimizers take as their parameters, for annotations
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+
 _global_pre_hooks: OrderedDict = OrderedDict()
 _global_post_hooks: OrderedDict = OrderedDict()
 
@@ -46,6 +49,20 @@ def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
     return add_hook(_global_post_hooks, hook)
+
+
+def _use_grad_for_differentiable(step: Callable) -> Callable:
+    """A `step` that is recorded where the optimizer was made with differentiable=True."""
+
+    @wraps(step)
+    def wrapper(self, *args: Any, **kwargs: Any) -> Any:
+        token = grad_mode.set(bool(self.defaults.get("differentiable")))
+        try:
+            return step(self, *args, **kwargs)
+        finally:
+            grad_mode.reset(token)
+
+    return wrapper
 
 
 def _with_hooks(step: Callable) -> Callable:

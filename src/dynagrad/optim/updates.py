@@ -338,6 +338,8 @@ def _run_together(update: Callable, rows: list[tuple], numbers: dict[str, Any]) 
 
 
 def _made(update: Callable, row: Any, numbers: dict[str, Any]) -> tuple:
+    if row[0].dtype.itemsize == 2:  # computed in float32 and rounded once, when it is written
+        row = [None if a is None else a.astype(np.float32) for a in row]
     try:
         return update(row[0], row[1], row[2:], **numbers)
     except WARNED:  # NumPy's warnings are exceptions here; nothing was written yet
