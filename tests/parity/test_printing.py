@@ -68,9 +68,10 @@ def ours(tensor, prefix="tensor("):
 @contextlib.contextmanager
 def options(**given):
     torch.set_printoptions(**given)
-    with printing.printoptions(**given):
-        yield
+    printing.set_printoptions(**given)
+    yield
     torch.set_printoptions(profile="default")
+    printing.set_printoptions(profile="default")
 
 
 def random_values(rng, shape, dtype):

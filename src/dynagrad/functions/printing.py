@@ -5,12 +5,11 @@ every value becomes a text of one common width (`_cells`), the texts are laid ou
 (`_lay_out`), and what else is known of the tensor follows as suffixes (`_append`).
 """
 
-import contextlib
 import math
 import numbers
 import operator
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,17 +85,6 @@ def set_printoptions(
 def get_printoptions() -> dict[str, Any]:
     """The options in force, as a dict that `set_printoptions(**options)` takes back."""
     return dict(vars(PRINT_OPTS))
-
-
-@contextlib.contextmanager
-def printoptions(**options: Any) -> Iterator[None]:
-    """`set_printoptions(**options)` for the length of a `with` block or a decorated call."""
-    before = get_printoptions()
-    set_printoptions(**options)
-    try:
-        yield
-    finally:
-        set_printoptions(**before)
 
 
 def _check(options: PrintOptions) -> None:
