@@ -195,14 +195,6 @@ def test_profiles_set_everything_and_each_call_sets_sci_mode():
     assert vars(PRINT_OPTS) == vars(PrintOptions())
 
 
-def test_printoptions_puts_the_old_options_back_after_an_error():
-    set_printoptions(precision=2, sci_mode=True)
-    with pytest.raises(KeyError), printoptions(precision=7):
-        assert get_printoptions() == DEFAULTS | {"precision": 7}
-        raise KeyError
-    assert get_printoptions() == DEFAULTS | {"precision": 2, "sci_mode": True}
-
-
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
