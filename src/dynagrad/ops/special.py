@@ -144,13 +144,13 @@ def lines(fun, steps, limit, ends):
 
 def read_off(x, out, held):
     """The tabulated function of a float32 array, written to `out`."""
-    flat = x.reshape(-1)
+    flat = x.ravel()
     if x.size > 4096 or not flat.dot(flat) < 1e6:  # else no place is so far that it overflows
         x = x.clip(held.low, held.high, out)
     places = np.add(x, held.shift).view(np.int32)
     np.subtract(places, held.first, places)
     # nan is rounded to a place beyond the table: the last line's slope of 0 keeps it nan
-    found = held.table.take(places.astype(np.intp), mode="clip")
+    found = held.table.take(places, mode="clip")
     np.multiply(x, found.imag, out)
     np.add(out, found.real, out)
 

@@ -258,7 +258,7 @@ _ROOT, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 def normal_cdf(x):
     """The normal distribution function, (1 + erf(x / sqrt 2)) / 2."""
     if x.dtype == np.float32:
-        return in_blocks(_normal32_into, x)
+        return _times_cdf32(x, ONES[x.dtype])
     return 0.5 * (1 + erf(x * _SQRT_HALF))
 
 
@@ -274,9 +274,9 @@ _MINUS_LOGIT = (-3.403954771582784e-09, 2.6049948339780925e-07, -7.8764848540748
 MINUS_LOGIT = tuple([np.array(c, np.float32) for c in _MINUS_LOGIT])
 
 
-def _inverse_cdf32_into(x, out):
-    """1 / N(x)."""
-    square = np.multiply(x, x, out=...)
+def _inverse_cdf32_into(x, out, held):
+    """1 / N(x); `held` is memory for as many numbers, or None."""
+    square = np.multiply(x, x, held)
     np.multiply(square, MINUS_LOGIT[0], out)
     for c in MINUS_LOGIT[1:-1]:
         np.add(out, c, out)
@@ -286,14 +286,15 @@ def _inverse_cdf32_into(x, out):
     np.add(out, ONES[out.dtype], out)
 
 
-def _normal32_into(x, out):
-    _inverse_cdf32_into(x, out)
-    np.divide(ONES[out.dtype], out, out)
+def _times_cdf32(x, numerator):
+    """N(x) times the numerator, x itself where that is None."""
+    held = np.empty(BLOCK, x.dtype) if x.size > BLOCK else None
 
+    def into(x, out):
+        _inverse_cdf32_into(x, out, None if held is None else held[: x.size])
+        np.divide(x if numerator is None else numerator, out, out)
 
-def _gelu32_into(x, out):
-    _inverse_cdf32_into(x, out)
-    np.divide(x, out, out)
+    return in_blocks(into, x)
 
 
 @primitive
@@ -301,7 +302,7 @@ def gelu(x):
     """x times the normal distribution function of x (Hendrycks and Gimpel, arXiv:1606.08415)."""
     if is_half(x):
         return in_single(gelu, x)
-    return in_blocks(_gelu32_into, x) if x.dtype == np.float32 else x * normal_cdf(x)
+    return _times_cdf32(x, None) if x.dtype == np.float32 else x * normal_cdf(x)
 
 
 def _normal_density(x):
