@@ -25,6 +25,7 @@ from random_draws import (  # noqa: E402
     tensor,
 )
 
+import dynagrad  # noqa: E402
 from dynagrad.core.random import Generator  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
