@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from surface_programs import TABLES, WEIGHTS, Step, check  # noqa: E402 - imports the oracle
+from surface_programs import check  # noqa: E402 - imports the oracle
+from surface_tables import TABLES, WEIGHTS, Step  # noqa: E402
 
 WEIGHTED = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
 CHUNK = 250
