@@ -40,7 +40,7 @@ ERROR = re.compile(r"^\s+\w+Error: ")
 @functools.cache
 def run(name: str, *launcher: str) -> tuple[str, dict[str, tuple[int, int, int]]]:
     """Run an example; return what it printed, and (width, height, frames) of its pictures."""
-    settings = {"OMP_NUM_THREADS": "2", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    settings = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, *launcher, str(EXAMPLES / f"{name}.py"), *SETTINGS[name]]
         done = subprocess.run(
