@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import inspect
 import io
 import pickle
 import warnings
@@ -318,7 +319,7 @@ def written_by_users(torch, say):
     module = optimizer_module(torch)
 
     class Descent(torch.optim.Optimizer):
-        def __init__(self, params: module.ParamsT, differentiable=False):
+        def __init__(self, params, differentiable=False):
             super().__init__(params, {"lr": 0.5, "differentiable": differentiable})
 
         @module._use_grad_for_differentiable
@@ -327,6 +328,7 @@ def written_by_users(torch, say):
                 for p in group["params"]:
                     p.add_(p.grad, alpha=-group["lr"])
 
+    assert module.ParamsT
     (a,) = parameters(torch, 2)
     Descent([a]).step()
     w = torch.ones(2, requires_grad=True)
@@ -343,6 +345,52 @@ def versions(torch, say):
     loss.backward(retain_graph=True)
     torch.optim.Adam([a]).step()
     say.error(lambda: loss.backward())
+
+
+FUNCTIONS = {
+    "adam": (("m", "v", "x"), {"amsgrad": True, "weight_decay": 0.1}),
+    "adamw": (("m", "v", ""), {"amsgrad": False, "weight_decay": 0.1}),
+    "adagrad": (("v",), {"lr_decay": 0.1, "weight_decay": 0.1}),
+    "rmsprop": (("v", "m", "x"), {"alpha": 0.9, "momentum": 0.9, "centered": True}),
+    "adadelta": (("v", "x"), {"rho": 0.9}),
+    "adamax": (("m", "v"), {}),
+    "radam": (("m", "v"), {}),
+    "rprop": (("m", "v"), {}),
+    "sgd": (("m",), {"momentum": 0.9, "dampening": 0.1, "nesterov": False}),
+}
+NUMBERS = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.0}
+NUMBERS |= {"maximize": False, "etaminus": 0.5, "etaplus": 1.2}
+NUMBERS |= {"step_size_min": 1e-4, "step_size_max": 9.0}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_lists(name) -> None:
+    states, options = FUNCTIONS[name]
+    reports = []
+    for library in (dynagrad, torch):
+        module = importlib.import_module(f"{library.__name__}.optim.{name}")
+        function = getattr(module, name)
+        assert getattr(importlib.import_module(f"{library.__name__}.optim._functional"), name)
+        signature = inspect.signature(function).parameters.values()
+        params = [library.linspace(-1, 1, n) for n in (2, 5)]
+        lists = {
+            kind: [library.ones(n) * (0.5 + i) for n in (2, 5)] if kind else []
+            for i, kind in enumerate(states)
+        }
+        given = [lists[kind] for kind in states]
+        if name == "rmsprop":
+            given[2] = [library.zeros(n) for n in (2, 5)]
+        if name == "sgd":
+            given[0][1] = None
+        steps = [library.tensor(3.0), library.tensor(5.0)]
+        keywords = [p.name for p in signature if p.kind is p.KEYWORD_ONLY]
+        numbers = {key: ({**NUMBERS, **options})[key] for key in keywords}
+        with library.no_grad():
+            grads = [p * 0.3 + 0.1 for p in params]
+            function(params, grads, *given, *([] if name == "sgd" else [steps]), **numbers)
+        say = [[t.tolist() for t in held] for held in (params, *given, steps)]
+        reports.append([say, [(p.name, str(p.kind)) for p in signature]])
+    assert not differences(*reports)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

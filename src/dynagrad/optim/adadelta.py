@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -13,10 +14,11 @@ from .updates import (
     check_lr,
     new_count,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["Adadelta"]
+__all__ = ["Adadelta", "adadelta"]
 
 
 def update(p, g, state, *, step, lr, rho, eps, weight_decay, maximize):
@@ -87,3 +89,40 @@ class Adadelta(Optimizer):
             name: option(group, name) for name in ("lr", "rho", "eps", "weight_decay", "maximize")
         }
         advance(self, group, place, update, ("square_avg", "acc_delta"), numbers)
+
+
+def adadelta(
+    params: list[Tensor],
+    grads: list[Tensor],
+    square_avgs: list[Tensor],
+    acc_deltas: list[Tensor],
+    state_steps: list[Tensor],
+    capturable: bool = False,
+    foreach: bool | None = None,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    *,
+    lr: Any,
+    rho: Any,
+    eps: Any,
+    weight_decay: Any,
+    maximize: Any,
+) -> None:
+    """One step of Adadelta on lists of tensors, as torch.optim.adadelta.adadelta."""
+    lists = {"step": state_steps, "square": square_avgs, "delta": acc_deltas}
+    numbers = {
+        "lr": lr,
+        "rho": rho,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

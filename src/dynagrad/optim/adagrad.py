@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import wrap
+from ..core.tensor import Tensor, wrap
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -14,9 +14,10 @@ from .updates import (
     check_lr,
     new_count,
     option,
+    run_lists,
 )
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 def update(p, g, state, *, step, lr, lr_decay, weight_decay, eps, maximize):
@@ -102,3 +103,41 @@ class Adagrad(Optimizer):
             for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")
         }
         advance(self, group, place, update, ("sum",), numbers)
+
+
+def adagrad(
+    params: list[Tensor],
+    grads: list[Tensor],
+    state_sums: list[Tensor],
+    state_steps: list[Tensor],
+    fused: bool | None = None,
+    grad_scale: Any = None,
+    found_inf: Any = None,
+    has_sparse_grad: bool = False,
+    foreach: bool | None = None,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    *,
+    lr: Any,
+    weight_decay: Any,
+    lr_decay: Any,
+    eps: Any,
+    maximize: Any,
+) -> None:
+    """One step of Adagrad on lists of tensors, as torch.optim.adagrad.adagrad."""
+    lists = {"step": state_steps, "sum": state_sums}
+    numbers = {
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "lr_decay": lr_decay,
+        "eps": eps,
+        "maximize": maximize,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        differentiable=differentiable,
+    )

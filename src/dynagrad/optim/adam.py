@@ -19,11 +19,12 @@ from .updates import (
     new_count,
     number,
     option,
+    run_lists,
     step_count,
     zeros_for,
 )
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 def update(
@@ -176,3 +177,56 @@ def _check_tensors(lr: Any, betas: Any, foreach: Any, capturable: bool) -> None:
             )
         check_scalar_tensor(name, value)
     check_lr(lr)
+
+
+def adam(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    max_exp_avg_sqs: list[Tensor],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    capturable: bool = False,
+    differentiable: bool = False,
+    fused: bool | None = None,
+    grad_scale: Any = None,
+    found_inf: Any = None,
+    has_complex: bool = False,
+    decoupled_weight_decay: bool = False,
+    *,
+    amsgrad: Any,
+    beta1: Any,
+    beta2: Any,
+    lr: Any,
+    weight_decay: Any,
+    eps: Any,
+    maximize: Any,
+) -> None:
+    """One step of Adam on lists of tensors, as torch.optim.adam.adam."""
+    lists = {
+        "step": state_steps,
+        "m": exp_avgs,
+        "v": exp_avg_sqs,
+        "largest": max_exp_avg_sqs if amsgrad else None,
+    }
+    numbers = {
+        "amsgrad": amsgrad,
+        "beta1": beta1,
+        "beta2": beta2,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "eps": eps,
+        "maximize": maximize,
+        "decoupled_weight_decay": decoupled_weight_decay,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        told=_count_tensor if differentiable else step_count,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

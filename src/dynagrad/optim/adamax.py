@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -14,10 +15,11 @@ from .updates import (
     mixed,
     new_count,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["Adamax"]
+__all__ = ["Adamax", "adamax"]
 
 
 def update(p, g, state, *, step, lr, beta1, beta2, eps, weight_decay, maximize):
@@ -86,3 +88,42 @@ class Adamax(Optimizer):
         numbers = {name: option(group, name) for name in ("lr", "eps", "weight_decay", "maximize")}
         numbers["beta1"], numbers["beta2"] = group["betas"]
         advance(self, group, place, update, ("exp_avg", "exp_inf"), numbers)
+
+
+def adamax(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_infs: list[Tensor],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    maximize: bool = False,
+    differentiable: bool = False,
+    capturable: bool = False,
+    has_complex: bool = False,
+    *,
+    eps: Any,
+    beta1: Any,
+    beta2: Any,
+    lr: Any,
+    weight_decay: Any,
+) -> None:
+    """One step of Adamax on lists of tensors, as torch.optim.adamax.adamax."""
+    lists = {"step": state_steps, "mean": exp_avgs, "largest": exp_infs}
+    numbers = {
+        "eps": eps,
+        "beta1": beta1,
+        "beta2": beta2,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -14,10 +15,11 @@ from .updates import (
     mixed,
     new_count,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 def update(
@@ -124,3 +126,44 @@ class RAdam(Optimizer):
         }
         numbers["beta1"], numbers["beta2"] = group["betas"]
         advance(self, group, place, update, ("exp_avg", "exp_avg_sq"), numbers)
+
+
+def radam(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    state_steps: list[Tensor],
+    decoupled_weight_decay: bool = False,
+    foreach: bool | None = None,
+    differentiable: bool = False,
+    capturable: bool = False,
+    has_complex: bool = False,
+    maximize: bool = False,
+    *,
+    beta1: Any,
+    beta2: Any,
+    lr: Any,
+    weight_decay: Any,
+    eps: Any,
+) -> None:
+    """One step of Radam on lists of tensors, as torch.optim.radam.radam."""
+    lists = {"step": state_steps, "m": exp_avgs, "v": exp_avg_sqs}
+    numbers = {
+        "beta1": beta1,
+        "beta2": beta2,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "eps": eps,
+        "maximize": maximize,
+        "decoupled_weight_decay": decoupled_weight_decay,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -14,10 +15,11 @@ from .updates import (
     mixed,
     new_count,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 def update(p, g, state, *, lr, alpha, eps, weight_decay, momentum, centered, maximize):
@@ -123,3 +125,52 @@ def _count(p: Any, state: dict[str, Any]) -> tuple:
     """Count the step, of which the formula is not told."""
     counted(state)
     return ()
+
+
+def rmsprop(
+    params: list[Tensor],
+    grads: list[Tensor],
+    square_avgs: list[Tensor],
+    grad_avgs: list[Tensor],
+    momentum_buffer_list: list[Any],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    maximize: bool = False,
+    differentiable: bool = False,
+    capturable: bool = False,
+    has_complex: bool = False,
+    *,
+    lr: Any,
+    alpha: Any,
+    eps: Any,
+    weight_decay: Any,
+    momentum: Any,
+    centered: Any,
+) -> None:
+    """One step of Rmsprop on lists of tensors, as torch.optim.rmsprop.rmsprop."""
+    lists = {
+        "step": state_steps,
+        "square": square_avgs,
+        "velocity": momentum_buffer_list if momentum else None,
+        "mean": grad_avgs if centered else None,
+    }
+    numbers = {
+        "lr": lr,
+        "alpha": alpha,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "momentum": momentum,
+        "centered": centered,
+        "maximize": maximize,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        names=(),
+        told=_count,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tensor import wrap
+from ..core.tensor import Tensor, wrap
 from ..ops.elementwise import where
 from ..ops.rounding import sign
 from .optimizer import Optimizer
-from .updates import CONSTANTS, advance, check_lr, new_count, number, option, zeros_for
+from .updates import CONSTANTS, advance, check_lr, new_count, number, option, run_lists, zeros_for
 
-__all__ = ["Rprop"]
+__all__ = ["Rprop", "rprop"]
 
 
 def update(p, g, state, *, step, down, up, least, most, maximize):
@@ -86,3 +86,40 @@ class Rprop(Optimizer):
         numbers["down"], numbers["up"] = group["etas"]
         numbers["least"], numbers["most"] = group["step_sizes"]
         advance(self, group, place, update, ("prev", "step_size"), numbers)
+
+
+def rprop(
+    params: list[Tensor],
+    grads: list[Tensor],
+    prevs: list[Tensor],
+    step_sizes: list[Tensor],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    capturable: bool = False,
+    maximize: bool = False,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    *,
+    step_size_min: Any,
+    step_size_max: Any,
+    etaminus: Any,
+    etaplus: Any,
+) -> None:
+    """One step of Rprop on lists of tensors, as torch.optim.rprop.rprop."""
+    lists = {"step": state_steps, "prev": prevs, "size": step_sizes}
+    numbers = {
+        "down": etaminus,
+        "up": etaplus,
+        "least": step_size_min,
+        "most": step_size_max,
+        "maximize": maximize,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        differentiable=differentiable,
+        capturable=capturable,
+    )

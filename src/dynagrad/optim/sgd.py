@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..core.tape import caller
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .updates import (
     CONSTANTS,
@@ -11,10 +13,11 @@ from .updates import (
     check_scalar_tensor,
     number,
     option,
+    run_states,
     zeros_for,
 )
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maximize, first):
@@ -120,3 +123,40 @@ def _is_first(p: Any, state: dict[str, Any]) -> tuple:
 
 def _is_not_first(p: Any, state: dict[str, Any]) -> tuple:
     return (False,)
+
+
+def sgd(
+    params: list[Tensor],
+    d_p_list: list[Tensor],
+    momentum_buffer_list: list[Tensor | None],
+    has_sparse_grad: bool = False,
+    foreach: bool | None = None,
+    fused: bool | None = None,
+    grad_scale: Any = None,
+    found_inf: Any = None,
+    *,
+    weight_decay: float,
+    momentum: float,
+    lr: Any,
+    dampening: float,
+    nesterov: bool,
+    maximize: bool,
+) -> None:
+    """One step of SGD on lists of tensors, as torch.optim.sgd.sgd; velocities of None are made."""
+    numbers = {
+        "lr": number(lr),
+        "momentum": momentum,
+        "dampening": dampening,
+        "weight_decay": number(weight_decay),
+        "nesterov": nesterov,
+        "maximize": maximize,
+    }
+    found = [
+        (p, g, {"momentum_buffer": velocity} if momentum else {})
+        for p, g, velocity in zip(params, d_p_list, momentum_buffer_list, strict=True)
+    ]
+    keys = ("momentum_buffer",) if momentum else ()
+    told = _is_first if momentum else _is_not_first
+    run_states(update, found, keys, numbers, ("first",), told, False, caller(2))
+    if momentum:
+        momentum_buffer_list[:] = [state["momentum_buffer"] for _, _, state in found]

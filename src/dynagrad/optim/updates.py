@@ -16,7 +16,7 @@ import numpy as np
 from ..core.apply import scalar
 from ..core.dtype import get_default_dtype
 from ..core.quiet import WARNED
-from ..core.tape import grad_mode
+from ..core.tape import caller, grad_mode
 from ..core.tensor import Tensor, family_of, wrap
 from ..functions.complex import view_as_complex, view_as_real
 
@@ -235,16 +235,34 @@ def advance(
     the update takes numbers of different places together, so that arrays are neither joined nor
     divided.
     """
-    recorded = group.get("differentiable", False)
-    batches: dict[tuple, list[tuple]] = {}
-    rows: list[tuple] = []
-    kind: Any = None
+    found = []
     for p, g in gradients(optimizer, group, capturable):
         state: dict[str, Any] = {}
         if keys:
             state = optimizer.state[p]
             if not state:
                 optimizer._start(p, state, group)
+        found.append((p, g, state))
+    recorded = group.get("differentiable", False)
+    run_states(update, found, keys, numbers, names, told, recorded, place, whole)
+
+
+def run_states(
+    update: Callable,
+    found: list[tuple[Tensor, Tensor, dict[str, Any]]],
+    keys: tuple[str | None, ...],
+    numbers: dict[str, Any],
+    names: tuple[str, ...],
+    told: Callable[[Tensor, dict[str, Any]], tuple],
+    recorded: bool,
+    place: tuple[Any, int],
+    whole: bool = False,
+) -> None:
+    """Take parameters with their gradients and states through `update`; see `advance`."""
+    batches: dict[tuple, list[tuple]] = {}
+    rows: list[tuple] = []
+    kind: Any = None
+    for p, g, state in found:
         values = told(p, state)
         if recorded:
             tensors = [None if key is None else state[key] for key in keys]
@@ -270,6 +288,38 @@ def advance(
                 _write(row, _made(update, row, numbers))
         else:
             run_rows(update, rows, numbers)
+
+
+def run_lists(
+    update: Callable,
+    params: list[Tensor],
+    grads: list[Tensor],
+    lists: dict[str, Any],
+    numbers: dict[str, Any],
+    *,
+    without: tuple[str, ...] = ("step",),
+    names: tuple[str, ...] = ("step",),
+    told: Callable[[Tensor, dict[str, Any]], tuple] = step_count,
+    differentiable: bool = False,
+    capturable: bool = False,
+) -> None:
+    """The functional spelling of an algorithm: its state given as lists, one a name; the tensors of
+    `without` go to `told` alone, the others in this order to the update.
+    """
+    steps = lists.get("step", [])
+    if not all(isinstance(step, Tensor) for step in steps):
+        raise RuntimeError(
+            "API has changed, `state_steps` argument must contain a list of singleton tensors"
+        )
+    if params:
+        _check_modes({"capturable": capturable}, "params and state_steps")
+    keys = tuple([None if not held else key for key, held in lists.items() if key not in without])
+    found = [
+        (p, g, {key: held[i] for key, held in lists.items() if held})
+        for i, (p, g) in enumerate(zip(params, grads, strict=True))
+    ]
+    numbers = {key: value if differentiable else number(value) for key, value in numbers.items()}
+    run_states(update, found, keys, numbers, names, told, differentiable, caller(3))
 
 
 def gradients(optimizer: Any, group: dict[str, Any], capturable: str = "params and state_steps"):
