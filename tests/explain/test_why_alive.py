@@ -133,11 +133,13 @@ def test_a_hook() -> None:
 
 def test_a_global() -> None:
     globals()["kept_here"] = step(dg.ones(3, requires_grad=True))
+    gc.unfreeze()  # what tests have set aside names no holders, this module's globals among it
     try:
         alive = why_alive(globals()["kept_here"])
         assert [(h.kind, h.name) for h in alive.holders] == [("global", "kept_here")]
         assert "test_why_alive.py" in alive.sentence
     finally:
+        gc.freeze()
         del globals()["kept_here"]
 
 
