@@ -100,7 +100,7 @@ def _arguments(name: str, args: tuple, kwargs: dict) -> dict[str, Any]:
     """The arguments by name; those of a packed sequence are one place further."""
     packed = "batch_sizes" in kwargs or (len(args) > 3 and isinstance(args[3], list | tuple))
     names = PACKED if packed else PADDED
-    given = dict(zip(names, args, strict=False)) | kwargs
+    given: dict[str, Any] = {**dict(zip(names, args, strict=False)), **kwargs}
     if len(args) + len(kwargs) != len(names) or given.keys() != set(names):
         raise TypeError(
             f"{name}() received an invalid combination of arguments\nExpected are either "

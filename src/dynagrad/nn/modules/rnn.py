@@ -101,13 +101,13 @@ class RNNBase(Module):
         self.reset_parameters()
 
     def _check_settings(self, dropout: Any) -> None:
-        number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
-        if not number or not 0 <= dropout <= 1:
+        kinds = isinstance(dropout, numbers.Number), isinstance(dropout, bool)
+        if kinds != (True, False) or not 0 <= self.dropout <= 1:
             raise ValueError(
                 "dropout should be a number in range [0, 1] representing the probability of an "
                 "element being zeroed"
             )
-        if dropout > 0 and self.num_layers == 1:
+        if self.dropout > 0 and self.num_layers == 1:
             warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero "
                 f"dropout expects num_layers greater than 1, but got dropout={dropout} and "
@@ -184,7 +184,7 @@ class RNNBase(Module):
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:  # noqa: A002
         """Raise unless the input has the dtype, rank and size that the layer takes."""
-        first = self._flat_weights[0]
+        first: Any = self._flat_weights[0]
         if input.dtype != first.dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({first.dtype}). "

@@ -208,7 +208,7 @@ def unpad_sequence(
     if not batch_first:
         padded_sequences.transpose_(0, 1)
     found = []
-    steps = wrap(np.arange(padded_sequences.shape[1]))
+    steps = wrap(np.arange(padded_sequences._a.shape[1]))
     for sequence, length in zip(padded_sequences, lengths, strict=True):
         found.append(sequence[steps < length])
     return found

@@ -84,7 +84,8 @@ def _batched(kind, values, flags, sizes, reverse):
     r = values[7] if kind == "lstm" else None
     x = with_batch(*given[0], size)
     first = [with_batch(v, flag, size) for v, flag in given[5:7]]
-    weights, shape = Weights(*values[1:5], r), x.shape
+    w, u, b, d = values[1:5]
+    weights, shape = Weights(w, u, b, d, r), x.shape
     if len(shape) == 4:
         sizes = (shape[2],) * shape[1]
         x = reshape(x, shape=(size, shape[1] * shape[2], shape[3]))

@@ -205,15 +205,15 @@ def layer_back(kind, gs, x, first, weights, sizes, reverse):
         gs = [_with_rest(new, g) for new, g in zip(news, gs, strict=True)]
         full = kept[5] if kind == "lstm" else None
         parts.append((of_x, of_h, held, full, tops[0]))
-    of_x, of_h, held, full, tops = [
-        None if each[0] is None else in_rows(each[::-1], steps) for each in zip(*parts, strict=True)
-    ]
+    each: Any = [part[::-1] for part in zip(*parts, strict=True)]
+    of_x, of_h, held = [in_rows(part, steps) for part in each[:3]]
     gx, gw, gu = np.matmul(of_x, weights.w), np.matmul(swap(of_x), x), np.matmul(swap(of_h), held)
     gb = gd = gr = None
     if weights.b is not None:
         gb = sum_over(of_x, axes=(0,), keepdims=False)
         gd = sum_over(of_h, axes=(0,), keepdims=False)
     if weights.r is not None:
+        full, tops = [in_rows(part, steps) for part in each[3:]]
         gr = np.matmul(swap(tops), full)
     return (gx, gw, gu, gb, gd, *gs, gr)
 

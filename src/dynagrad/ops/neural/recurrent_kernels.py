@@ -63,7 +63,7 @@ def lstm(x, w, u, b, d, h, c, r, sizes, reverse):
     weights = cut(by_gates(u, by_gate), parts)
     turned = None if r is None else np.ascontiguousarray(r.T)
     matmul, tanh, multiply, add = np.matmul, np.tanh, np.multiply, np.add
-    held, cell = h[:0], c[:0]
+    held, cell, at_rest = h[:0], c[:0], not h.any()
     z = s = target = np.empty((4, 0, hidden), dtype)
     every = (steps.each(gates, 4), steps.each(cells), steps.each(tops), steps.each(y))
     for a, new, top, out in zip(*every, strict=True):
@@ -73,8 +73,10 @@ def lstm(x, w, u, b, d, h, c, r, sizes, reverse):
             scale, shift = halves(dtype, n, hidden)
             z, s = np.empty_like(scale), np.empty((n, hidden), dtype)
             target = cut(z, parts)
-        matmul(held, weights, target)
-        add(a, z, a)
+        if not at_rest:
+            matmul(held, weights, target)
+            add(a, z, a)
+        at_rest = False
         tanh(a, a)
         multiply(a, scale, a)
         add(a, shift, a)
@@ -110,10 +112,11 @@ def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
     weights, target = cut(u, parts), cut(gh, parts)
     every = [
         steps.each(gates, 4),
-        steps.each(steps.before(cells, c)),
+        steps.each_before(cells, c),
         *[steps.each(each) for each in (tops, gy, full, dz, cells if r is None else scaled)],
     ]
     square = shift = q = p = np.empty((4, 0, hidden), x.dtype)
+    left = len(every[0])
     matmul, multiply, add, subtract = np.matmul, np.multiply, np.add, np.subtract
     for a, cell, top, g_out, dh, flat, output in zip(*[v[::-1] for v in every], strict=True):
         n = len(top)
@@ -140,10 +143,13 @@ def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
         subtract(square, q, q)  # the slopes of the gates
         multiply(p, q, flat.reshape(n, 4, hidden).transpose(1, 0, 2))
         multiply(dc, f, dc)
-        matmul(flat, weights, target[..., :n, :])
+        left -= 1
+        if left or needs[5]:
+            matmul(flat, weights, target[..., :n, :])
     gr = full.T @ scaled if needs[7] else None
-    gx, *of_weights = gradients(dz, dz, x, steps.before(y, h), w, needs)
-    return shaped(gx, shape), *of_weights, gh, gc, gr
+    gu = steps.by_before(dz, y, h) if needs[2] else None
+    gx, gw, gb, gd = gradients(dz, dz, x, w, needs)
+    return shaped(gx, shape), gw, gu, gb, gd, gh if needs[5] else None, gc, gr
 
 
 # --- GRU ------------------------------------------------------------------------------------------
@@ -243,7 +249,8 @@ def gru_back(gy, gh, x, w, u, h, y, memory, sizes, reverse, needs):
         add(gh[:n], dh, gh[:n])
     ahead = np.concatenate([w[2 * hidden :], w[: 2 * hidden]])
     of_x, of_h = slopes[:, : 3 * hidden], slopes[:, hidden:]
-    gx, gw, gu, gb, gd = gradients(of_x, of_h, x, before, ahead, needs)
+    gu = of_h.T @ before if needs[2] else None
+    gx, gw, gb, gd = gradients(of_x, of_h, x, ahead, needs)
     gw, gb = [None if g is None else np.concatenate([g[hidden:], g[:hidden]]) for g in (gw, gb)]
     return shaped(gx, shape), gw, gu, gb, gd, gh
 
@@ -286,5 +293,6 @@ def rnn_back(gy, gh, x, w, u, h, y, kind, sizes, reverse, needs):
         n = len(slope)
         np.multiply(slope, np.add(g_out, gh[:n], s[:n]), slope)
         np.matmul(slope, weights, target[..., :n, :])
-    gx, gw, gu, gb, gd = gradients(slopes, slopes, x, steps.before(y, h), w, needs)
+    gu = steps.by_before(slopes, y, h) if needs[2] else None
+    gx, gw, gb, gd = gradients(slopes, slopes, x, w, needs)
     return shaped(gx, shape), gw, gu, gb, gd, gh

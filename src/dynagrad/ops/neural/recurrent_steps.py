@@ -66,6 +66,25 @@ class Steps:
             held = source
         return result
 
+    def each_before(self, states: Any, first: Any) -> list[Any]:
+        """`before` by steps, in the order of reading."""
+        if self.even:
+            return [first, *self.each(states)[:-1]]
+        return self.each(self.before(states, first))
+
+    def by_before(self, slopes: Any, states: Any, first: Any) -> Any:
+        """The sum over all rows of slope and state before, multiplied: a gradient of weights."""
+        if not self.even or len(self.sizes) == 1:
+            return slopes.T @ self.before(states, first)
+        n = self.most
+        if self.reverse:
+            result, begin = slopes[:-n].T @ states[n:], slopes[-n:]
+        else:
+            result, begin = slopes[n:].T @ states[:-n], slopes[:n]
+        if first.any():
+            result += begin.T @ first
+        return result
+
     def last(self, states: Any) -> Any:
         """The state of each example after its last step."""
         n = self.most
@@ -160,11 +179,10 @@ def column_sums(a: Any) -> Any:
     return np.ones(len(a), a.dtype) @ a
 
 
-def gradients(of_x, of_h, x, before, w, wanted):
-    """The gradients for x, w, u, b and d, where wanted, from those of w x + b and of u h + d."""
-    gx = of_x @ w if wanted[0] else None
-    gw = of_x.T @ x if wanted[1] else None
-    gu = of_h.T @ before if wanted[2] else None
-    gb = column_sums(of_x) if wanted[3] else None
-    gd = column_sums(of_h) if wanted[4] else None
-    return gx, gw, gu, gb, gd
+def gradients(of_x, of_h, x, w, needs):
+    """The gradients for x, w, b and d, as far as needed, from those of w x + b and of u h + d."""
+    gx = of_x @ w if needs[0] else None
+    gw = of_x.T @ x if needs[1] else None
+    gb = column_sums(of_x) if needs[3] else None
+    gd = column_sums(of_h) if needs[4] else None
+    return gx, gw, gb, gd
