@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,14 @@ def test_single_precision_of_larger_layers(kind: str, kw: dict[str, Any]) -> Non
     check(pairs, lambda lib, m, tensor: m(tensor(6, 64, 40)), "float32")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kw", [{}, {"bidirectional": True, "batch_first": True}], ids=str)
+def test_one_step_and_no_example(kind: str, kw: dict[str, Any]) -> None:
+    check(made(kind, 3, 4, **kw), lambda lib, m, tensor: m(tensor(1, 1, 3)))
+    n, steps = (0, 2) if kw else (2, 0)
+    check(made(kind, 3, 4, **kw), lambda lib, m, tensor: m(tensor(n, steps, 3)))
+
+
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
 def test_cells(kind: str) -> None:
     def hx(m: Any, tensor: Any, *lead: int) -> Any:
@@ -218,3 +227,132 @@ def test_modules_in_the_hands_of_users() -> None:
     m.weight_hh_l0 = lib.nn.Parameter(lib.zeros(16, 4))
     assert m._flat_weights[1] is m.weight_hh_l0
     assert m.double()._flat_weights[1].dtype == lib.float64
+
+
+# --- sequences ------------------------------------------------------------------------------------
+
+
+def pair(run: Any) -> None:
+    """The same report of both libraries."""
+    same(*[list(flat(run(lib, lib.nn.utils.rnn))) for lib in (dg, torch)])
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pad_sequence(first: bool, side: str) -> None:
+    def run(lib: Any, rnn: Any) -> Any:
+        parts = [
+            lib.arange(6.0).reshape(3, 2).requires_grad_(),
+            lib.ones(1, 2, dtype=lib.float64),
+            lib.ones(4, 2).requires_grad_(),
+        ]
+        padded = rnn.pad_sequence(parts, first, -2.0, side)
+        (padded**2).sum().backward()
+        flat_ = rnn.pad_sequence([lib.ones(2).long(), lib.ones(3).long()], first)
+        return padded, parts[0].grad, parts[2].grad, flat_
+
+    pair(run)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_packing_and_back(first: bool) -> None:
+    def run(lib: Any, rnn: Any) -> Any:
+        x = lib.arange(24.0, requires_grad=True)
+        shaped = x.reshape((2, 4, 3) if first else (4, 2, 3))
+        packed = rnn.pack_padded_sequence(shaped, lib.tensor([2, 4]), first, enforce_sorted=False)
+        assert type(packed.data.grad_fn).__name__ == "PackPaddedSequenceBackward0"
+        padded, lengths = rnn.pad_packed_sequence(packed, first, 7.0, 5)
+        (g,) = lib.autograd.grad((padded**3).sum(), x)
+        parts = rnn.unpad_sequence(padded.clone(), lengths, first)
+        whole = rnn.pack_sequence([lib.ones(3, 2), lib.zeros(2, 2)])
+        return list(packed), padded, lengths, g, parts, list(whole), rnn.unpack_sequence(packed)
+
+    pair(run)
+
+
+def test_packed_sequences_are_values() -> None:
+    for lib in (dg, torch):
+        rnn = lib.nn.utils.rnn
+        packed = rnn.pack_sequence([lib.ones(2), lib.ones(3)], enforce_sorted=False)
+        assert packed._fields == ("data", "batch_sizes", "sorted_indices", "unsorted_indices")
+        assert packed.cpu() is packed and packed.to("cpu") is packed and not packed.is_cuda
+        assert packed.double().data.dtype == lib.float64
+        assert packed.to(lib.int8).data.dtype == packed.char().data.dtype == lib.int8
+        assert rnn.invert_permutation(None) is None
+        assert rnn.invert_permutation(lib.tensor([2, 0, 1])).tolist() == [1, 2, 0]
+        copied = pickle.loads(pickle.dumps(packed))
+        assert type(copied) is rnn.PackedSequence and copied.batch_sizes.tolist() == [2, 2, 1]
+        made_by_hand = rnn.PackedSequence((packed.data, packed.batch_sizes))
+        assert made_by_hand.sorted_indices is None
+
+
+# --- complaints -----------------------------------------------------------------------------------
+
+FAULTS = {
+    "too few lengths": "rnn.pack_padded_sequence(z(4, 3, 2), [4, 3])",
+    "empty sequence": "rnn.pack_padded_sequence(z(4, 3, 2), [4, 3, 0])",
+    "unsorted": "rnn.pack_padded_sequence(z(4, 3, 2), [3, 4, 1])",
+    "nothing": "rnn.pack_padded_sequence(z(4, 0, 2), [])",
+    "vector": "rnn.pack_padded_sequence(z(4), [3, 2, 1])",
+    "lengths of rank 2": "rnn.pack_padded_sequence(z(4, 3, 2), lib.tensor([[3, 2, 1]]))",
+    "no sequences": "rnn.pad_sequence([])",
+    "no list": "rnn.pad_sequence(3)",
+    "widths": "rnn.pad_sequence([z(2, 2), z(3, 3)])",
+    "no tensor": "rnn.pad_sequence([z(2, 2), [1]])",
+    "side": "rnn.pad_sequence([z(2), z(3)], padding_side='top')",
+    "unsorted list": "rnn.pack_sequence([z(2, 2), z(3, 2)])",
+    "short": "rnn.pad_packed_sequence(rnn.pack_sequence([z(3, 2)]), total_length=2)",
+    "input size": "nn.LSTM(2, 2)(z(3, 2, 5))",
+    "rank": "nn.GRU(2, 2)(z(2))",
+    "cell size": "nn.LSTM(2, 2)(z(3, 2, 2), (z(1, 2, 2), z(1, 3, 2)))",
+    "hidden size": "nn.LSTM(2, 2)(z(3, 2, 2), (z(1, 3, 2), z(1, 2, 2)))",
+    "state": "nn.RNN(2, 2)(z(3, 2, 2), z(1, 3, 2))",
+    "ranks of states": "nn.LSTM(2, 2)(z(3, 2, 2), (z(2, 2), z(2, 2)))",
+    "states without batch": "nn.LSTM(2, 2)(z(3, 2), (z(1, 1, 2), z(1, 1, 2)))",
+    "rank of state": "nn.GRU(2, 2)(z(3, 2), z(1, 1, 2))",
+    "dtype": "nn.LSTM(2, 2)(z(3, 2, 2).double())",
+    "no steps": "nn.LSTM(2, 2)(z(0, 2, 2))",
+    "packed size": "nn.GRU(2, 2)(rnn.pack_sequence([z(3, 5)]))",
+    "dropout": "nn.LSTM(2, 2, dropout=1.5)",
+    "dropout that drops nothing": "nn.LSTM(2, 2, dropout=0.5)",
+    "float size": "nn.LSTM(2.0, 2)",
+    "no size": "nn.LSTM(0, 2)",
+    "projection": "nn.LSTM(2, 2, proj_size=2)",
+    "projected GRU": "nn.GRU(2, 2, proj_size=1)",
+    "nonlinearity": "nn.RNN(2, 2, nonlinearity='x')",
+    "bias": "nn.LSTM(2, 2, bias=1)",
+    "batch_first": "nn.LSTM(2, 2, 1, True, 1)",
+    "layers": "nn.LSTM(2, 2, 0)",
+    "mode": "nn.RNNBase('X', 2, 2)",
+    "argument": "nn.LSTM(2, 2, foo=True)",
+    "cell rank": "nn.RNNCell(2, 3)(z(1, 1, 2))",
+    "cell input": "nn.GRUCell(2, 3)(z(1, 5))",
+    "cell batch": "nn.GRUCell(2, 3)(z(2, 2), z(3, 3))",
+    "cell state rank": "nn.LSTMCell(2, 3)(z(2, 2), (z(1, 2, 3), z(2, 3)))",
+    "cell states": "lib.lstm_cell(z(2, 3), [z(2, 2)], z(8, 3), z(8, 2))",
+    "cell nonlinearity": "nn.RNNCell(2, 3, nonlinearity='x')(z(1, 2))",
+    "one state": "lib.lstm(z(4, 2, 3), (z(1, 2, 2),), [z(8, 3)] * 2, False, 1, 0.0, *[False] * 3)",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_complaints(name: str) -> None:
+    told = []
+    for lib in (dg, torch):
+        scope = {"lib": lib, "nn": lib.nn, "rnn": lib.nn.utils.rnn, "z": lib.zeros}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                eval(FAULTS[name], scope)
+                error = None
+            except Exception as raised:
+                error = (type(raised).__name__, str(raised).split("\n")[0])
+        told.append((error, [str(w.message) for w in caught]))
+    assert told[0] == told[1]
+    assert told[0] != (None, [])
+
+
+def test_lengths_beyond_the_padding() -> None:
+    # PyTorch reads past the end of the memory
+    with pytest.raises(RuntimeError, match="at most 4"):
+        dg.nn.utils.rnn.pack_padded_sequence(dg.zeros(4, 2, 1), [5, 4])

@@ -64,12 +64,14 @@ def lstm(x, w, u, b, d, h, c, r, sizes, reverse):
     turned = None if r is None else np.ascontiguousarray(r.T)
     matmul, tanh, multiply, add = np.matmul, np.tanh, np.multiply, np.add
     held, cell, at_rest = h[:0], c[:0], not h.any()
-    z = s = target = np.empty((4, 0, hidden), dtype)
+    scale = shift = z = s = target = h
+    size = -1  # of the arrays for one step
     every = (steps.each(gates, 4), steps.each(cells), steps.each(tops), steps.each(y))
     for a, new, top, out in zip(*every, strict=True):
         n = len(out)
         held, cell = begun(held, h, n), begun(cell, c, n)
-        if z.shape[1] != n:
+        if n != size:
+            size = n
             scale, shift = halves(dtype, n, hidden)
             z, s = np.empty_like(scale), np.empty((n, hidden), dtype)
             target = cut(z, parts)
@@ -115,12 +117,13 @@ def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
         steps.each_before(cells, c),
         *[steps.each(each) for each in (tops, gy, full, dz, cells if r is None else scaled)],
     ]
-    square = shift = q = p = np.empty((4, 0, hidden), x.dtype)
-    left = len(every[0])
+    square = shift = q = p = x
+    size, left = -1, len(every[0])
     matmul, multiply, add, subtract = np.matmul, np.multiply, np.add, np.subtract
     for a, cell, top, g_out, dh, flat, output in zip(*[v[::-1] for v in every], strict=True):
         n = len(top)
-        if q.shape[1] != n:
+        if n != size:
+            size = n
             scale, shift = halves(x.dtype, n, hidden)
             square, q, p = scale * scale, np.empty_like(scale), np.empty_like(scale)
         dc = gc[:n]
@@ -176,12 +179,14 @@ def gru(x, w, u, b, d, h, sizes, reverse):
     half, last = np.array(0.5, dtype), None if d is None else d[2 * hidden :]
     matmul, tanh, multiply, add = np.matmul, np.tanh, np.multiply, np.add
     held = h[:0]
-    v = target = s = np.empty((3, 0, hidden), dtype)
+    v = target = s = h
+    size = -1
     every = (steps.each(gates, 3), steps.each(hidden_parts), steps.each(y))
     for a, q, out in zip(*every, strict=True):
         n = len(out)
         held = begun(held, h, n)
-        if v.shape[1] != n:
+        if n != size:
+            size = n
             v, s = np.empty((3, n, hidden), dtype), np.empty((n, hidden), dtype)
             target = cut(v, parts)
         matmul(held, weights, target)
@@ -222,10 +227,12 @@ def gru_back(gy, gh, x, w, u, h, y, memory, sizes, reverse, needs):
     weights, target = (cut(a, parts_of(steps.most, len(u), hidden)) for a in (u, gh))
     multiply, add, subtract = np.multiply, np.add, np.subtract
     every = [steps.each(gates, 3), *[steps.each(v) for v in (q, before, gy, slopes)]]
-    p = s = np.empty((2, 0, hidden), x.dtype)
+    p = s = h
+    size = -1
     for a, of_n, held, g_out, flat in zip(*[v[::-1] for v in every], strict=True):
         n = len(held)
-        if p.shape[1] != n:
+        if n != size:
+            size = n
             p, s = np.empty((2, 2, n, hidden), x.dtype)
         dn, dh = np.empty((2, n, hidden), x.dtype)
         both, new = a[:2], a[2]
