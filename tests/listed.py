@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from opdb.known import KnownList
-from opdb.translate import Untranslatable, is_tensor, numbers
+from opdb.translate import Untranslatable, flat, is_tensor, numbers
 from opdb.trial import Different, Outcome, said, same_type
 
 Results = dict[str, dict[str, str]]
@@ -61,6 +62,20 @@ def refusal(mine: Callable[[], Any], other: Callable[[], Any], pattern: str = ""
 def _beginning(text: str) -> str:
     """The first words of a message: what programs match."""
     return " ".join(text.strip().split("\n")[0].split(" ")[:4]).rstrip(".,:;")
+
+
+def as_near(mine: Any, other: Any, exact: Any) -> bool:
+    """Whether the largest error of each result is at most twice the largest of PyTorch's."""
+    for x, y, z in zip(flat(mine), flat(other), flat(exact), strict=True):
+        if is_tensor(x) and x.dtype.is_floating_point:
+            m, n, e = (numbers(t).astype(np.float64) for t in (x, y, z))
+            if not (np.isfinite(m).all() and np.isfinite(n).all() and np.isfinite(e).all()):
+                return False
+            if np.abs(m - e).max(initial=0) > 2 * np.abs(n - e).max(initial=0):
+                return False
+        elif is_tensor(x) and not np.array_equal(numbers(x), numbers(y)):
+            return False
+    return True
 
 
 def plain(value: Any) -> Any:
@@ -253,6 +268,7 @@ class _Here:
 __all__ = [
     "Different",
     "Missing",
+    "as_near",
     "each",
     "judged",
     "main",

@@ -6,10 +6,10 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from listed import (
     Different,
+    as_near,
     each,
     judged,
     plain,
@@ -104,8 +104,7 @@ class Trial:
         if judge is not None and not differs(mine, other, self.bounds, values=False):
             exact = Outcome(judge)
             if exact.error is None and (
-                no_worse(mine, other, exact.value, self.bounds)
-                or _as_near(mine, other, exact.value)
+                no_worse(mine, other, exact.value, self.bounds) or as_near(mine, other, exact.value)
             ):
                 return
         raise Different(text)
@@ -113,20 +112,6 @@ class Trial:
     def wide(self, other: torch.nn.Module) -> torch.nn.Module:
         """PyTorch's module in float64: the judge."""
         return copy.deepcopy(other).to(F64)
-
-
-def _as_near(mine: Any, other: Any, exact: Any) -> bool:
-    """Whether the largest error of each result is at most twice the largest of PyTorch's."""
-    for x, y, z in zip(flat(mine), flat(other), flat(exact), strict=True):
-        if is_tensor(x) and x.dtype.is_floating_point:
-            m, n, e = (numbers(t).astype(np.float64) for t in (x, y, z))
-            if not (np.isfinite(m).all() and np.isfinite(n).all() and np.isfinite(e).all()):
-                return False
-            if np.abs(m - e).max(initial=0) > 2 * np.abs(n - e).max(initial=0):
-                return False
-        elif is_tensor(x) and not np.array_equal(numbers(x), numbers(y)):
-            return False
-    return True
 
 
 # --- how a module is made -------------------------------------------------------------------------
