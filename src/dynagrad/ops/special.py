@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .rule import elementwise, primitive
-from .transcendental import in_blocks
+from .transcendental import BLOCK, in_blocks
 
 
 def polynomial(t, coefficients):
@@ -150,7 +150,7 @@ def read_off(x, out, held):
     places = np.add(x, held.shift).view(np.int32)
     np.subtract(places, held.first, places)
     # nan is rounded to a place beyond the table: the last line's slope of 0 keeps it nan
-    found = held.table.take(places, mode="clip")
+    found = held.table.take(places, None, None, "clip")
     np.multiply(x, found.imag, out)
     np.add(out, found.real, out)
 
@@ -174,9 +174,13 @@ def erf(x):
     """The error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
     if x.size <= FEW and x.flags.c_contiguous:
         return np.array(list(map(math.erf, x.ravel().tolist())), x.dtype).reshape(x.shape)
-    if x.dtype == np.float32:
+    if x.dtype != np.float32:
+        return in_double(_erf64, x)
+    if x.size > BLOCK or not x.ndim or not x.flags.c_contiguous:
         return in_blocks(_erf32_into, x)
-    return in_double(_erf64, x)
+    result = np.empty(x.shape, x.dtype)
+    read_off(x, result, _erf_lines())
+    return result
 
 
 @primitive
