@@ -132,6 +132,19 @@ PINNED: list[list[Step]] = [
     # 0 ** y under an infinite cotangent; flags have no lerp
     [step("x.argmax(d)", 1, 0, 0), step("x ** y", 4, 0, 0), step("x.rsqrt()", 5, 0, 0)],
     [step("x.bool()", 0, 0, 0), step("x.all()", 4, 0, 0), step("x.lerp_(y, 0.5)", 5, 4, 0)],
+    # what is expanded is converted in its order
+    [
+        step("x.T", 0, 0, 0),
+        step("x.expand(2, *x.shape)", 4, 0, 0),
+        step("x.int()", 5, 0, 0),
+    ],
+    # differences of a view that a write made invalid
+    [
+        step("x.atan()", 0, 0, 0),
+        step("x.chunk(2, d)[0]", 4, 0, 0),
+        step("x.zero_()", 4, 0, 0),
+        step("t.isclose(x, y)", 0, 5, 0),
+    ],
     # a factor that nobody reads may be overwritten
     [
         step("x.detach()", 0, 0, 0),

@@ -107,6 +107,8 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+    for t in (x, y):
+        edge_of(t)  # PyTorch takes differences, which a view that a write made invalid has not
     return apply(IsClose, x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

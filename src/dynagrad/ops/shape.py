@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from .creation import zeros
+from .layout import arranged, memory_axes
 from .rule import LEADING, linear, primitive, same
 
 #: the columns of matrices with no more rows than this are added up as a product with ones
@@ -135,7 +136,9 @@ def cast(x, *, dtype):
     if x.dtype.kind == "c" and dtype.kind not in "cb":
         x = x.real
     x = np.asarray(x)
-    return x.astype(dtype, "C" if 0 in x.strides else "K")  # K would put repeated dimensions last
+    if 0 in x.strides and x.ndim > 1 and x.size:  # K would put repeated dimensions last
+        return arranged(x.astype(dtype, "C"), memory_axes(x.shape, x.strides))
+    return x.astype(dtype)
 
 
 @primitive
