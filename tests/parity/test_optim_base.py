@@ -355,6 +355,8 @@ FUNCTIONS = {
     "adadelta": (("v", "x"), {"rho": 0.9}),
     "adamax": (("m", "v"), {}),
     "radam": (("m", "v"), {}),
+    "nadam": (("m", "v", "one"), {"momentum_decay": 0.1, "weight_decay": 0.1}),
+    "asgd": (("m", "one", "one"), {"lambd": 1e-2, "t0": 1.0, "alpha": 0.75}),
     "rprop": (("m", "v"), {}),
     "sgd": (("m",), {"momentum": 0.9, "dampening": 0.1, "nesterov": False}),
 }
@@ -378,6 +380,9 @@ def test_functions_of_lists(name) -> None:
             for i, kind in enumerate(states)
         }
         given = [lists[kind] for kind in states]
+        for i, kind in enumerate(states):
+            if kind == "one":
+                given[i] = [library.tensor(0.5 + i), library.tensor(0.25)]
         if name == "rmsprop":
             given[2] = [library.zeros(n) for n in (2, 5)]
         if name == "sgd":

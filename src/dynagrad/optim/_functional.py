@@ -5,6 +5,8 @@ from .adagrad import adagrad
 from .adam import adam
 from .adamax import adamax
 from .adamw import adamw
+from .asgd import asgd
+from .nadam import nadam
 from .radam import radam
 from .rmsprop import rmsprop
 from .rprop import rprop
@@ -16,6 +18,8 @@ __all__ = [
     "adam",
     "adamax",
     "adamw",
+    "asgd",
+    "nadam",
     "radam",
     "rmsprop",
     "rprop",

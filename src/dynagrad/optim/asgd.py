@@ -1,5 +1,6 @@
 """Averaged stochastic gradient descent. Imports optimizer, updates."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core.tensor import Tensor
@@ -14,10 +15,11 @@ from .updates import (
     new_scalar,
     number,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 def update(p, g, state, *, mu, eta, lambd, weight_decay, maximize):
@@ -90,17 +92,8 @@ class ASGD(Optimizer):
         state["ax"] = zeros_for(p)
 
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
-        lr, lambd = number(group["lr"]), group["lambd"]
+        lr = number(group["lr"])
         numbers = {name: option(group, name) for name in ("lambd", "weight_decay", "maximize")}
-
-        def told(p: Any, state: dict[str, Any]) -> tuple:
-            """The rates of this step; those of the next go into the state."""
-            step = counted(state)
-            now = state["mu"]._a.item(), state["eta"]._a.item()
-            state["eta"]._a[...] = lr / (1 + lambd * lr * step) ** group["alpha"]
-            state["mu"]._a[...] = 1 / max(1, step - group["t0"])
-            return now
-
         advance(
             self,
             group,
@@ -109,6 +102,57 @@ class ASGD(Optimizer):
             ("ax",),
             numbers,
             names=("mu", "eta"),
-            told=told,
+            told=_rates(lr, group["lambd"], group["alpha"], group["t0"]),
             capturable="params, mus, etas, and state_steps",
         )
+
+
+def _rates(
+    lr: float, lambd: float, alpha: float, t0: float
+) -> Callable[[Any, dict[str, Any]], tuple]:
+    """What the update is told of one parameter: the weight of the average and the rate."""
+
+    def told(p: Any, state: dict[str, Any]) -> tuple:
+        step = counted(state)
+        now = state["mu"]._a.item(), state["eta"]._a.item()
+        state["eta"]._a[...] = lr / (1 + lambd * lr * step) ** alpha
+        state["mu"]._a[...] = 1 / max(1, step - t0)
+        return now
+
+    return told
+
+
+def asgd(
+    params: list[Tensor],
+    grads: list[Tensor],
+    axs: list[Tensor],
+    mus: list[Tensor],
+    etas: list[Tensor],
+    state_steps: list[Tensor],
+    foreach: bool | None = None,
+    maximize: bool = False,
+    differentiable: bool = False,
+    capturable: bool = False,
+    has_complex: bool = False,
+    *,
+    lambd: float,
+    lr: Any,
+    t0: float,
+    alpha: float,
+    weight_decay: float,
+) -> None:
+    """One step of ASGD on lists of tensors, as torch.optim.asgd.asgd."""
+    lists = {"step": state_steps, "mu": mus, "eta": etas, "average": axs}
+    numbers = {"lambd": lambd, "weight_decay": weight_decay, "maximize": maximize}
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        without=("step", "mu", "eta"),
+        names=("mu", "eta"),
+        told=_rates(number(lr), lambd, alpha, t0),
+        differentiable=differentiable,
+        capturable=capturable,
+    )

@@ -1,5 +1,6 @@
 """NAdam: Adam with Nesterov's momentum. Imports optimizer, updates."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from .updates import (
     new_count,
     new_scalar,
     option,
+    run_lists,
     zeros_for,
 )
 
-__all__ = ["NAdam"]
+__all__ = ["NAdam", "nadam"]
+
+_NAMES = ("step", "mu", "mu_next", "mu_product")
 
 
 def update(
@@ -136,13 +140,6 @@ class NAdam(Optimizer):
         }
         numbers["beta1"], numbers["beta2"] = beta1, beta2
 
-        def told(p: Any, state: dict[str, Any]) -> tuple:
-            step = counted(state)
-            mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
-            mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
-            state["mu_product"]._a[...] *= mu
-            return step, mu, mu_next, state["mu_product"]._a.item()
-
         advance(
             self,
             group,
@@ -150,7 +147,66 @@ class NAdam(Optimizer):
             update,
             ("exp_avg", "exp_avg_sq"),
             numbers,
-            names=("step", "mu", "mu_next", "mu_product"),
-            told=told,
+            names=_NAMES,
+            told=_momenta(beta1, decay),
             capturable="params, mu_products and state_steps",
         )
+
+
+def _momenta(beta1: Any, decay: float) -> Callable[[Any, dict[str, Any]], tuple]:
+    """What the update is told of one parameter: the step, its momenta, the product of all."""
+
+    def told(p: Any, state: dict[str, Any]) -> tuple:
+        step = counted(state)
+        mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
+        mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
+        state["mu_product"]._a[...] *= mu
+        return step, mu, mu_next, state["mu_product"]._a.item()
+
+    return told
+
+
+def nadam(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    mu_products: list[Tensor],
+    state_steps: list[Tensor],
+    decoupled_weight_decay: bool = False,
+    foreach: bool | None = None,
+    capturable: bool = False,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    maximize: bool = False,
+    *,
+    beta1: float,
+    beta2: float,
+    lr: Any,
+    weight_decay: float,
+    momentum_decay: float,
+    eps: float,
+) -> None:
+    """One step of NAdam on lists of tensors, as torch.optim.nadam.nadam."""
+    lists = {"step": state_steps, "mu_product": mu_products, "m": exp_avgs, "v": exp_avg_sqs}
+    numbers = {
+        "beta1": beta1,
+        "beta2": beta2,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "eps": eps,
+        "maximize": maximize,
+        "decoupled_weight_decay": decoupled_weight_decay,
+    }
+    run_lists(
+        update,
+        params,
+        grads,
+        lists,
+        numbers,
+        without=("step", "mu_product"),
+        names=_NAMES,
+        told=_momenta(beta1, momentum_decay),
+        differentiable=differentiable,
+        capturable=capturable,
+    )
