@@ -69,9 +69,9 @@ def lstm(x, w, u, b, d, h, c, r, sizes, reverse):
     every = (steps.each(gates, 4), steps.each(cells), steps.each(tops), steps.each(y))
     for a, new, top, out in zip(*every, strict=True):
         n = len(out)
-        held, cell = begun(held, h, n), begun(cell, c, n)
         if n != size:
             size = n
+            held, cell = begun(held, h, n), begun(cell, c, n)
             scale, shift = halves(dtype, n, hidden)
             z, s = np.empty_like(scale), np.empty((n, hidden), dtype)
             target = cut(z, parts)
@@ -108,33 +108,35 @@ def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
     hidden = c.shape[1]
     gates, cells, tops = lstm_memory(memory.view(x.dtype), len(x), hidden)
     gh, gc = np.array(gh), np.array(gc)
-    dz, full = np.empty_like(gates), np.empty_like(gy)
-    scaled = None if r is None else np.empty_like(cells)
+    dz, one = np.empty_like(gates), np.ones((), x.dtype)
+    # where c is projected: what reached the projection, and what was projected
+    full, scaled = (gy, cells) if r is None else (np.empty_like(gy), np.empty_like(cells))
     parts = parts_of(steps.most, len(u), u.shape[1])
     weights, target = cut(u, parts), cut(gh, parts)
     every = [
         steps.each(gates, 4),
         steps.each_before(cells, c),
-        *[steps.each(each) for each in (tops, gy, full, dz, cells if r is None else scaled)],
+        *[steps.each(each) for each in (tops, gy, dz, full, scaled)],
     ]
-    square = shift = q = p = x
     size, left = -1, len(every[0])
+    square = shift = q = p = dh = dc = of_h = into = of_i = of_f = of_g = of_o = x
     matmul, multiply, add, subtract = np.matmul, np.multiply, np.add, np.subtract
-    for a, cell, top, g_out, dh, flat, output in zip(*[v[::-1] for v in every], strict=True):
+    for a, cell, top, g_out, flat, above, output in zip(*[v[::-1] for v in every], strict=True):
         n = len(top)
         if n != size:
             size = n
             scale, shift = halves(x.dtype, n, hidden)
             square, q, p = scale * scale, np.empty_like(scale), np.empty_like(scale)
-        dc = gc[:n]
+            of_i, of_f, of_g, of_o = p
+            dh, dc, of_h, into = np.empty_like(gh[:n]), gc[:n], gh[:n], target[..., :n, :]
         i, f, g, o = a
-        of_i, of_f, of_g, of_o = p
-        add(g_out, gh[:n], dh)
-        if r is not None:
-            dh = dh @ r
+        if r is None:
+            add(g_out, of_h, dh)
+        else:
+            dh = add(g_out, of_h, above) @ r
             multiply(o, top, output)
         multiply(top, top, of_o)
-        subtract(1, of_o, of_o)
+        subtract(one, of_o, of_o)
         multiply(of_o, o, of_o)
         add(dc, multiply(of_o, dh, of_o), dc)
         multiply(g, dc, of_i)
@@ -148,7 +150,7 @@ def lstm_back(gy, gh, gc, x, w, u, h, c, r, y, memory, sizes, reverse, needs):
         multiply(dc, f, dc)
         left -= 1
         if left or needs[5]:
-            matmul(flat, weights, target[..., :n, :])
+            matmul(flat, weights, into)
     gr = full.T @ scaled if needs[7] else None
     gu = steps.by_before(dz, y, h) if needs[2] else None
     gx, gw, gb, gd = gradients(dz, dz, x, w, needs)
