@@ -3,7 +3,7 @@
 import numpy as np
 
 from .complex import conj
-from .elementwise import drop, in_single, is_half, keep, missing, nothing
+from .elementwise import drop, in_single, is_half, missing, nothing
 from .rule import ALIGNED, elementwise, general, primitive, same
 
 # --- rounding -------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def nan_to_num(x, *, nan, posinf, neginf):
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-elementwise(nan_to_num, lambda g, x: keep(g, np.isfinite(x)))
+elementwise(nan_to_num, lambda g, x: g * np.isfinite(x))
 
 
 @primitive
