@@ -1,7 +1,5 @@
 """The modules of PyTorch's list, and how one is made in both libraries from the same seed."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +7,6 @@ from listed import Missing
 from opdb.translate import is_tensor, ours, theirs
 from torch.testing._internal.common_device_type import toleranceOverride
 from torch.testing._internal.common_modules import module_db
-from torch.testing._internal.common_utils import set_default_dtype
 
 import dynagrad
 
@@ -124,18 +121,6 @@ def make(info: Any, sample: Any, seed: int, mine: bool, **extra: Any) -> Any:
     kind = here(info.name) if mine else info.module_cls
     (dynagrad if mine else torch).manual_seed(seed)
     return kind(*args, **{**kwargs, **extra})
-
-
-@contextlib.contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """The default dtype of both libraries."""
-    before = dynagrad.get_default_dtype()
-    with set_default_dtype(dtype):
-        dynagrad.set_default_dtype(ours(dtype))
-        try:
-            yield
-        finally:
-            dynagrad.set_default_dtype(before)
 
 
 def floating(value: Any, kind: Any) -> Any:

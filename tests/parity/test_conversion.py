@@ -1,5 +1,7 @@
 """Conversion, copies and overwriting: values, history, gradients and errors as PyTorch's."""
 
+import math
+
 import numpy as np
 import pytest
 from side_by_side import assert_same, outcome
@@ -261,3 +263,21 @@ def test_gradients_of_both_orders(function: str) -> None:
             assert ours is None or not ours.any()
         else:
             np.testing.assert_allclose(ours, reference, rtol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3, 4, 5, 2), (2, 1, 4, 4), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("name", ["channels_last", "channels_last_3d", "contiguous_format"])
+def test_contiguous_in_a_format(shape, name):
+    found = []
+    for lib in (dynagrad, torch):
+        format_ = getattr(lib, name)
+        x = lib.arange(math.prod(shape)).double().reshape(shape).requires_grad_()
+        try:
+            y = x.contiguous(memory_format=format_)
+        except RuntimeError as error:
+            found.append(str(error).split("\n")[0])
+            continue
+        (y * y).sum().backward()
+        told = [t.is_contiguous(memory_format=format_) for t in (x, y, y.exp())]
+        found.append((y.stride(), y is x, told, (y + 1).stride(), y.tolist(), x.grad.tolist()))
+    assert found[0] == found[1]

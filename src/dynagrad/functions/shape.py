@@ -9,7 +9,7 @@ from ..core.apply import apply
 from ..core.carriers.batched import Batched
 from ..core.carriers.carrier import payload
 from ..core.complaints import legacy_name
-from ..core.dtype import Size, dtype
+from ..core.dtype import Size, channels_last, channels_last_3d, contiguous_format, dtype
 from ..core.overrides import overridable
 from ..core.quiet import warn
 from ..core.storage import address, owner
@@ -18,8 +18,9 @@ from ..core.views import detached
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding, watched_call, watchers
 from ..ops import shape as ops
+from ..ops.conversion import clone as clone_in_order
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
-from .factory import warn_once
+from .factory import axes_of, warn_once
 from .nodes import node
 from .shortcut import shortcut
 
@@ -52,6 +53,7 @@ Squeeze2 = node("SqueezeBackward2", ops.reshape)
 Unsqueeze = node("UnsqueezeBackward0", ops.unsqueeze)
 Alias = node("AliasBackward0", ops.reshape)
 Clone = node("CloneBackward0", ops.contiguous)
+Reordered = node("CloneBackward0", clone_in_order)
 Permute = node("PermuteBackward0", ops.transpose)
 Transpose = node("TransposeBackward0", ops.transpose)
 T = node("TBackward0", ops.transpose)
@@ -284,13 +286,30 @@ def ravel(input: Tensor) -> Tensor:
 
 @overridable
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its memory is in row-major order, else a copy that is."""
-    return input if input._a.flags.c_contiguous else apply(Clone, input)
+    """The tensor itself if its memory is in the order of a format, else a copy that is; without
+    one, in row-major order.
+    """
+    a = input._a
+    axes = None if memory_format is None else axes_of(memory_format, a.ndim)
+    if axes is None or axes == tuple(range(a.ndim)):
+        return input if a.flags.c_contiguous else apply(Clone, input)
+    if isinstance(a, ndarray) and a.transpose(axes).flags.c_contiguous:
+        return input
+    return apply(Reordered, input, axes=axes)
 
 
 def is_contiguous(input: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in memory in row-major order without gaps."""
-    return input._a.flags.c_contiguous
+    """Whether the elements lie without gaps in memory, in the order of a format; without one, in
+    row-major order.
+    """
+    a = input._a
+    if memory_format is None or memory_format is contiguous_format:
+        return a.flags.c_contiguous
+    for last, rank in ((channels_last, 4), (channels_last_3d, 5)):
+        if memory_format is last:
+            return a.ndim == rank and a.transpose(axes_of(last, rank)).flags.c_contiguous
+    axes_of(memory_format, a.ndim)  # refuses what is no format
+    return a.flags.c_contiguous
 
 
 # --- permutations -----------------------------------------------------------------------------

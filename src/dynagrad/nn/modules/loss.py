@@ -131,8 +131,8 @@ class NLLLoss2d(NLLLoss):
         reduction: str = "mean",
     ):
         warn(
-            "NLLLoss2d has been deprecated. Please use NLLLoss instead as a drop-in replacement "
-            "and see "
+            "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in "
+            "replacement and see "
             "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
             FutureWarning,
         )
