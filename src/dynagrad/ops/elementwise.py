@@ -304,8 +304,8 @@ def _integer_power(x, exponent):
 
 @primitive
 def not_negative(x):
-    """Whether the real part is 0 or above."""
-    return x.real >= 0
+    """Whether this is a real number, 0 or above."""
+    return (x.real >= 0) & (x.imag == 0)
 
 
 constant(not_negative, batch=ALIGNED)
