@@ -34,7 +34,7 @@ core.carriers.memory core.views
 functions
 autograd
 nn func optim linalg fft special masked signal random amp cpu.amp cuda.amp
-jit multiprocessing compiler utils testing serialization distributed viewer profiler autograd.profiler explain
+jit multiprocessing onnx compiler utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
 

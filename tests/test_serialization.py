@@ -110,3 +110,9 @@ def test_pytorch_reads_ours_and_we_read_pytorchs() -> None:
     for back in (torch.load(ours), dg.load(theirs)):
         assert back["w"].tolist() == content["w"] and back["n"] == 3
         assert type(back["p"]).__name__ == "Parameter" and back["p"].requires_grad
+
+
+def test_onnx_files_are_refused_in_words() -> None:
+    assert dg.onnx.is_in_onnx_export() is False
+    with pytest.raises(dg.onnx.OnnxExporterError, match="type Linear to ONNX\n.*state_dict"):
+        dg.onnx.export(nn.Linear(1, 1), (dg.ones(1, 1),), "model.onnx", opset_version=18)

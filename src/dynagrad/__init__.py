@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from . import masked as masked
     from . import multiprocessing as multiprocessing
     from . import nn as nn
+    from . import onnx as onnx
     from . import optim as optim
     from . import profiler as profiler
     from . import random as random

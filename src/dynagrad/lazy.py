@@ -8,7 +8,7 @@ __all__ = ["LAZY", "SUBMODULES"]
 SUBMODULES = frozenset(
     (
         "accelerator amp autograd backends cpu cuda explain fft func jit linalg masked "
-        "multiprocessing nn optim profiler random serialization signal special testing utils "
+        "multiprocessing nn onnx optim profiler random serialization signal special testing utils "
     ).split()
 )
 #: the functions and classes at dynagrad's root, below the module that has them

@@ -50,6 +50,9 @@ CONTENTS = {
     "views": lambda t: (lambda base: [base, base.t(), base[1:, ::2], base.view(-1)[3:5], base[:0]])(
         t.arange(12.0).view(3, 4)
     ),
+    "channels last": lambda t: (
+        lambda base: [base, t.zeros_like(base) + base, (base * 2)[:, 1:], base.clone()[1].mT]
+    )(t.arange(48.0).view(2, 3, 2, 4).contiguous(memory_format=t.channels_last)),
     "gradients": lambda t: [t.ones(2, requires_grad=True), t.nn.Parameter(t.zeros(3))],
     "models": lambda t: (
         t.manual_seed(0),

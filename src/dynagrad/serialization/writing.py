@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.dtype import Size, device, dtype, from_numpy_dtype
-from ..core.storage import address, owner, strides_of
+from ..core.storage import address, in_order, owner, strides_of
 from ..core.tensor import Tensor
 from ..nn.parameter import Parameter
 from .archive import write_archive
@@ -67,18 +67,19 @@ class _Writer(_Pickler):
     def _parts(self, t: Tensor) -> tuple[Name, tuple]:
         a = t._a
         whole = owner(a)
-        if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
-            whole = a = np.array(a)
+        memory = in_order(whole)
+        if memory is None:
+            memory = whole = a = np.array(a, order="C")
         number = self.numbers.get(id(whole))
         if number is None:
             number = self.numbers[id(whole)] = str(len(self.memories))
-            self.memories.append(whole)
+            self.memories.append(memory)
         name = from_numpy_dtype(a.dtype).name
         kind = _KINDS.get(name, BYTES)
         unit = 1 if kind is BYTES else a.itemsize
-        memory = _Memory(kind, number, whole.nbytes // unit)
+        shown = _Memory(kind, number, whole.nbytes // unit)
         offset = (address(a) - address(whole)) // a.itemsize if a.size else 0
-        place = (memory, offset, tuple(a.shape), strides_of(a), t.requires_grad, OrderedDict())
+        place = (shown, offset, tuple(a.shape), strides_of(a), t.requires_grad, OrderedDict())
         return (_TENSOR_OF_DTYPE, (*place, t.dtype)) if kind is BYTES else (_TENSOR, place)
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
