@@ -59,6 +59,7 @@ def made(name: str, params: Any, options: dict[str, Any], mine: bool) -> Any:
 SHAPES = ((3,), (4, 5), (2, 3, 4), (), (5, 2), (6,))
 FLAT = ((4, 5), (5, 4), (3, 3), (1, 6), (5, 2), (6, 2))  # for Muon, which takes matrices alone
 CONTIGUOUS = ((3,), (4, 5), (2, 3, 4), (), (10,), (6,))  # for LBFGS: PyTorch's refuses others
+LARGE = ((200, 180), (70, 80), (30, 50))  # an update may take large ones in parts
 TRANSPOSED, WITHOUT, SOMETIMES = 4, 5, 2
 
 
@@ -68,18 +69,17 @@ class Course:
     One parameter lies transposed in memory, one never has a gradient, one only at even steps.
     """
 
-    def __init__(self, seed: int, dtype: str, shapes: tuple = SHAPES, transposed: bool = True):
+    def __init__(self, seed: int, dtype: str, shapes: tuple = SHAPES):
         rng = np.random.default_rng(seed)
         self.dtype = dtype
         self.start = [_drawn(rng, shape, dtype) for shape in shapes]
         self.grads = [[_drawn(rng, shape, dtype) for shape in shapes] for _ in range(STEPS)]
-        self.transposed = transposed
 
     def params(self, lib: Any, dtype: str = "") -> list:
         """New parameters."""
         found = []
         for number, array in enumerate(self.start):
-            if number == TRANSPOSED and self.transposed:
+            if number == TRANSPOSED:
                 t = lib.asarray(array.T.copy()).to(_of(lib, dtype or self.dtype)).t()
             else:
                 t = lib.asarray(array.copy()).to(_of(lib, dtype or self.dtype))

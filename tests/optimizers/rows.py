@@ -1,110 +1,20 @@
-"""One row of the score each: what is done with every configuration of an optimiser."""
+"""The rows of the score: what is done with every configuration of an optimiser, by name."""
 
 import copy
-import pickle
-import re
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from listed import (
-    Different,
-    as_near,
-    each,
-    judged,
-    plain,
-    refusal,
-    signature,
-    spread,
-    together,
-    unequal,
-)
+from listed import Different, each, judged, plain, together, unequal
 from opdb.rows import Outcome
-from opdb.translate import differs, no_worse
-from torch.testing._internal.common_optimizers import OptimizerErrorEnum
 
 import dynagrad
 
-from . import schedules
-from .entries import (
-    CONTIGUOUS,
-    ENTRIES,
-    FLAT,
-    SHAPES,
-    STEPS,
-    Config,
-    Course,
-    configs,
-    here,
-    made,
-    to_ours,
-    to_torch,
-    valley,
-)
+from . import making, schedules
+from .entries import ENTRIES, LARGE, Config, Course, made, to_ours, to_torch, valley
+from .trial import Trial, told
 
 NAMES = [*ENTRIES, *schedules.NAMES]
-
-
-class Trial:
-    """One optimiser with a dtype."""
-
-    def __init__(self, name: str, dtype: str, seed: int, limit: int | None):
-        self.name, self.info, self.dtype, self.seed = name, ENTRIES[name], dtype, seed
-        here(name)
-        # a step of LBFGS is 20 iterations
-        self.end = 3 if name == "LBFGS" and limit is not None else STEPS
-        self.configs = spread(configs(self.info), limit, f"{name} {dtype} {seed}")
-        shapes = {"Muon": FLAT, "LBFGS": CONTIGUOUS}.get(name, SHAPES)
-        self.course = Course(seed, dtype, shapes)
-
-    def begun(self, config: Config, lib: Any, dtype: str = "") -> tuple[list, Any]:
-        """New parameters and an optimiser of them."""
-        params = self.course.params(lib, dtype)
-        return params, made(self.name, params, config.options, lib is dynagrad)
-
-    def steps(self, params: list, optimizer: Any, begin: int = 0, end: int = 0) -> list:
-        """Steps; the parameters after each of them, and what `step` returned."""
-        found = []
-        closure = valley(params, self.course) if self.info.step_requires_closure else None
-        for step in range(begin, end or self.end):
-            if closure is not None:
-                loss = optimizer.step(closure)
-            else:
-                self.course.give(params, step)
-                loss = optimizer.step()
-            found.append([loss, [p.detach().clone() for p in params]])
-        return found
-
-    def compare(self, found: tuple, judge: Callable[[], Any] | None = None) -> None:
-        """Raise Different unless results agree, or miss those in float64 no more than PyTorch's."""
-        text = differs(*found, bounds)
-        if text and judge is not None and self.dtype == "float32":
-            exact = Outcome(judge)
-            if exact.error is None and (
-                no_worse(*found, exact.value, bounds) or as_near(*found, exact.value)
-            ):
-                return
-        if text:
-            raise Different(text)
-
-
-def bounds(dtype: torch.dtype) -> dict[str, float]:
-    """PyTorch's bounds for results of this dtype."""
-    wide = dtype in (torch.float64, torch.complex128)
-    return {"rtol": 1e-7, "atol": 1e-7} if wide else {"rtol": 1.3e-6, "atol": 1e-5}
-
-
-def _told(test: Callable[[Config], None]) -> Callable[[Config], None]:
-    """The same test, whose differences begin with the configuration."""
-
-    def tested(config: Config) -> None:
-        try:
-            test(config)
-        except Different as different:
-            raise Different(f"({config.text}) {different}") from None
-
-    return tested
 
 
 def steps(trial: Trial) -> None:
@@ -118,7 +28,24 @@ def steps(trial: Trial) -> None:
         if found:
             trial.compare(found, lambda: trial.steps(*trial.begun(config, torch, "float64")))
 
-    each(trial.configs, _told(test))
+    each(trial.configs, told(test))
+
+
+def large(trial: Trial) -> None:
+    """The parameters after three steps, where they are large, with the state then."""
+    other = copy.copy(trial)
+    other.course, other.end = Course(trial.seed, trial.dtype, LARGE), 3
+
+    def run(config: Config, lib: Any, dtype: str = "") -> Any:
+        params, optimizer = other.begun(config, lib, dtype)
+        return other.steps(params, optimizer), optimizer.state_dict()["state"]
+
+    def test(config: Config) -> None:
+        found = together(lambda: run(config, dynagrad), lambda: run(config, torch))
+        if found:
+            other.compare(found, lambda: run(config, torch, "float64"))
+
+    each([c for c in trial.configs if not c.options.keys() & {"foreach", "capturable"}], told(test))
 
 
 def _layout(state: Any) -> Any:
@@ -159,7 +86,7 @@ def state(trial: Trial) -> None:
                 )
                 unequal(plain(mine["param_groups"]), plain(other["param_groups"]), "groups")
 
-    each(trial.configs, _told(test))
+    each(trial.configs, told(test))
 
 
 def _wide_state(trial: Trial, config: Config, end: int) -> Any:
@@ -207,32 +134,7 @@ def exchange(trial: Trial) -> None:
             except Different as different:
                 raise Different(f"{words}: {different}") from None
 
-    each(trial.configs, _told(test))
-
-
-def shown(trial: Trial) -> None:
-    """The text of an optimiser, before and after a step, and its defaults."""
-
-    def test(config: Config) -> None:
-        def run(lib: Any) -> Any:
-            params, optimizer = trial.begun(config, lib)
-            before = repr(optimizer), plain(optimizer.defaults)
-            trial.steps(params, optimizer, end=1)
-            return *before, repr(optimizer)
-
-        found = together(lambda: run(dynagrad), lambda: run(torch))
-        if found:
-            unequal(*found, "repr")
-
-    each(trial.configs, _told(test))
-
-
-def signatures(trial: Trial) -> None:
-    """Names, order, kinds and defaults of the options."""
-    mine, other = here(trial.name), trial.info.optim_cls
-    unequal(signature(mine.__init__), signature(other.__init__), "__init__")
-    unequal(signature(mine.step), signature(other.step), "step")
-    unequal(mine.__module__.replace("dynagrad", "torch"), other.__module__, "module")
+    each(trial.configs, told(test))
 
 
 def groups(trial: Trial) -> None:
@@ -262,7 +164,7 @@ def groups(trial: Trial) -> None:
             unequal(settings, expected, "groups")
             trial.compare((mine, other))
 
-    each(trial.configs, _told(test))
+    each(trial.configs, told(test))
 
 
 def closures(trial: Trial) -> None:
@@ -282,7 +184,7 @@ def closures(trial: Trial) -> None:
         if found:
             trial.compare(found)
 
-    each(trial.configs[:4], _told(test))
+    each(trial.configs[:4], told(test))
 
 
 def differentiable(trial: Trial) -> None:
@@ -312,99 +214,7 @@ def differentiable(trial: Trial) -> None:
         if found:
             trial.compare(found)
 
-    each(trial.configs, _told(test))
-
-
-def copies(trial: Trial) -> None:
-    """Deep copies and pickles of an optimiser: the same text, state and further steps."""
-
-    def test(config: Config) -> None:
-        begun = Outcome(lambda: trial.begun(config, dynagrad))
-        if begun.error is not None:
-            return
-        params, optimizer = begun.value
-        if Outcome(lambda: trial.steps(params, optimizer, end=4)).error is not None:
-            return
-        for words, again in (
-            ("deepcopy", lambda o: copy.deepcopy(o)),
-            ("pickle", lambda o: pickle.loads(pickle.dumps(o))),
-        ):
-            other = again(optimizer)
-            unequal(repr(other), repr(optimizer), words)
-            unequal(plain(other.state_dict()), plain(optimizer.state_dict()), words)
-            own = [p for group in other.param_groups for p in group["params"]]
-            if any(p is q for p in own for q in params):
-                raise Different(f"{words}: parameters shared")
-            begin = trial.steps(own, other, 4, 6)
-            first = again(optimizer)
-            more = [p for group in first.param_groups for p in group["params"]]
-            unequal(plain(trial.steps(more, first, 4, 6)), plain(begin), f"{words}: steps")
-
-    each(trial.configs[:6], _told(test))
-
-
-def errors(trial: Trial) -> None:
-    """PyTorch's own bad options: type of the error or warning and what its text says."""
-    info = trial.info
-
-    def run(given: Any, bad: Any, lib: Any) -> Callable[[], Any]:
-        def tried() -> Any:
-            known: dict[int, Any] = {}
-            params = given.params
-            if params is None:
-                params = [torch.nn.Parameter(torch.ones(2, 3))]
-            grads = [p.grad for p in params if isinstance(p, torch.Tensor)]
-            params = copy.deepcopy(params) if lib is torch else _parameters(params, known)
-            for p, g in zip(params, grads, strict=False):
-                if g is not None:
-                    p.grad = g.clone() if lib is torch else to_ours(g)
-            with warnings.catch_warnings():
-                warnings.simplefilter("error" if bad.error_type is UserWarning else "ignore")
-                optimizer = made(trial.name, params, given.kwargs, lib is dynagrad)
-                if bad.error_on == OptimizerErrorEnum.STEP_ERROR:
-                    optimizer.step()
-
-        return tried
-
-    def test(bad: Any) -> None:
-        given = bad.optimizer_error_input
-        text = _refused(run(given, bad, dynagrad), run(given, bad, torch), bad.error_regex)
-        if text:
-            raise Different(f"({given.desc}) {text}")
-
-    each(list(info.optim_error_inputs_func("cpu", torch.float32)), test)
-
-
-def _refused(mine: Callable, other: Callable, pattern: str) -> str:
-    """Two refusals where a warning that was made an error counts as one."""
-    found = []
-    for call in (mine, other):
-        try:
-            call()
-            found.append(None)
-        except UserWarning as warning:
-            found.append(str(warning))
-        except Exception:
-            return refusal(mine, other, pattern)
-    if found == [None, None] or all(f and re.search(pattern, f) for f in found):
-        return ""
-    return f"warns {found[0]!r} where PyTorch warns {found[1]!r}"
-
-
-def _parameters(value: Any, known: dict[int, Any]) -> Any:
-    """Parameters in any nesting for this library, one for each of PyTorch's."""
-    if isinstance(value, torch.Tensor):
-        if id(value) not in known:
-            t = to_ours(value.detach())
-            known[id(value)] = (
-                dynagrad.nn.Parameter(t) if isinstance(value, torch.nn.Parameter) else t
-            )
-        return known[id(value)]
-    if isinstance(value, dict):
-        return {k: _parameters(v, known) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_parameters(v, known) for v in value)
-    return value
+    each(trial.configs, told(test))
 
 
 # --- which rows an optimiser has ------------------------------------------------------------------
@@ -422,15 +232,16 @@ def rows_of(info: Any) -> Iterator[tuple[str, str, Callable[[Trial], None]]]:
             yield "complex", dtype, steps
             yield "complex", dtype, state
             yield "complex", dtype, exchange
+    yield "large", "float64" if info.name == "LBFGS" else "float32", large
     yield "closure", "float64", closures
     if info.name != "LBFGS":  # one group alone
         yield "groups", "float64", groups
     if "differentiable" in info.supported_impls:
         yield "differentiable", "float64", differentiable
-    yield "repr", "float32", shown
-    yield "signature", "float32", signatures
-    yield "copy", "float32", copies
-    yield "errors", "float32", errors
+    yield "repr", "float32", making.shown
+    yield "signature", "float32", making.signatures
+    yield "copy", "float32", making.copies
+    yield "errors", "float32", making.errors
 
 
 def run(name: str, seed: int = 0, limit: int | None = None, only: str = "") -> dict[str, str]:
