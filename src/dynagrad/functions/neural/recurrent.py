@@ -1,4 +1,8 @@
-"""Recurrent layers and cells under PyTorch's names."""
+"""Recurrent layers and cells under PyTorch's names.
+
+A layer and direction is one node, as PyTorch's LSTM on a CPU is; where PyTorch records the steps of
+a GRU and of a simple recurrence one by one, the one node has a name of its own.
+"""
 
 from typing import Any
 
