@@ -291,7 +291,7 @@ def test_signatures_and_homes(name):
         for method in ("__init__", "forward"):
             a, b = (
                 [
-                    (p.name, p.kind, p.default)
+                    (p.name, p.kind, getattr(p.default, "__name__", p.default))
                     for p in inspect.signature(getattr(c, method)).parameters.values()
                 ]
                 for c in (ours, theirs)

@@ -254,7 +254,7 @@ class RNNBase(Module):
     def _without_batch(self, hidden: Any) -> Any:
         return squeeze(hidden, 1)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - PyTorch's name
+    def _forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - PyTorch's name
         self._update_flat_weights()
         if isinstance(input, PackedSequence):
             return self._of_packed(input, hx)
@@ -349,6 +349,9 @@ class RNN(RNNBase):
             )
         super().__init__(f"RNN_{self.nonlinearity.upper()}", *args, **kwargs)
 
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002
+        return self._forward(input, hx)
+
 
 class GRU(RNNBase):
     """Layers of gated recurrent units: r, z = sigmoid(W x + b + U h + d) of their parts,
@@ -363,6 +366,9 @@ class GRU(RNNBase):
             raise ValueError(NO_PROJECTION)
         super().__init__("GRU", *args, **kwargs)
 
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002
+        return self._forward(input, hx)
+
 
 class LSTM(RNNBase):
     """Layers of long short-term memory: i, f, o = sigmoid and g = tanh of their parts of
@@ -374,6 +380,9 @@ class LSTM(RNNBase):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__("LSTM", *args, **kwargs)
+
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # noqa: A002
+        return self._forward(input, hx)
 
     def get_expected_cell_size(
         self,
