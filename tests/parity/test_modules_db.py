@@ -87,12 +87,25 @@ def _of_other_numbers(self):
     dynagrad.nn.init.uniform_(self.weight, -1, 1)
 
 
+def _with_a_word(self, input):  # noqa: A002
+    warnings.warn("a word", stacklevel=2)
+    return dynagrad.nn.functional.linear(input, self.weight, self.bias)
+
+
+def _with_a_mark(self):
+    self.mark = 1
+
+
 FAULTS = {
     "forward": ("forward", _off_by_a_little),
     "input-grad": ("forward", _off_by_a_little),
     "parameter-grad": ("forward", _without_gradient),
     "gradgrad": ("forward", _without_gradient),
     "init": ("reset_parameters", _of_other_numbers),
+    "attributes": ("reset_parameters", _with_a_mark),
+    "warnings": ("forward", _with_a_word),
+    "noncontiguous": ("forward", _off_by_a_little),
+    "keywords": ("reset_parameters", _of_other_numbers),
     "repr": ("extra_repr", lambda self: "in_features"),
     "signature": ("forward", lambda self, x: x),
     "conversion": ("half", lambda self: self),
