@@ -285,7 +285,7 @@ def test_backends() -> None:
             said.append(told(lambda: f(q, q, q)))
         said += [cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled()]
         said.append(told(lambda: attention.sdpa_kernel(3).__enter__())[0])
-        return [*said, {name: int(kind) for name, kind in kinds.__members__.items()}]
+        return [*said, {name: (int(kind), str(kind)) for name, kind in kinds.__members__.items()}]
 
     assert run(dg) == run(torch)
 

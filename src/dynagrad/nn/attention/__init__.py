@@ -4,7 +4,7 @@ backends.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 from ...backends import cuda
@@ -23,6 +23,8 @@ class SDPBackend(IntEnum):
     EFFICIENT_ATTENTION = 2
     CUDNN_ATTENTION = 3
     OVERRIDEABLE = 4
+
+    __str__ = Enum.__str__
 
 
 @contextmanager
