@@ -53,6 +53,7 @@ DYNAMIC_IMPORTS = {
     "__main__",
     "extras",
     "functions.later",
+    "nn.utils",
     "serialization",
 }
 

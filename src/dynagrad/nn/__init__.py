@@ -27,6 +27,9 @@ __all__ = [
 ]
 __all__ += modules.__all__
 
+# Two functions with the names of their modules: loaded here, so that a program which imports from
+# the module first does not find the module in the function's place.
+_LOADED = (utils.spectral_norm, utils.weight_norm)
 _FACTORY = {"device", "dtype", "memory_format"}
 
 

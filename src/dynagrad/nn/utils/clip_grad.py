@@ -1,7 +1,7 @@
 """Keep gradients small. Imports core."""
 
 import math
-from collections.abc import Iterable
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,13 @@ from ...core.apply import scalar
 from ...core.quiet import warn
 from ...core.tensor import Tensor, family_of, wrap
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+]
 
 
 def _tensors(parameters: Any) -> list[Tensor]:
@@ -86,15 +92,29 @@ def clip_grad_norm_(
     """Scale all gradients together, in place, so that their norm is at most `max_norm`; returns the
     norm they had.
     """
-    is_generator = isinstance(parameters, Iterable) and not isinstance(
-        parameters, Tensor | list | tuple
-    )
+    is_generator = isinstance(parameters, GeneratorType)
     parameters = _tensors(parameters)
     if is_generator and not parameters:
         warn("`parameters` is an empty generator, no gradient clipping will occur.")
     total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite, foreach)
     clip_grads_with_norm_(parameters, float(max_norm), total, foreach)
     return total
+
+
+def clip_grad_norm(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """`clip_grad_norm_` under its older name, with a FutureWarning that says so."""
+    warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
