@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from . import backends as backends
     from . import cpu as cpu
     from . import cuda as cuda
+    from . import distributed as distributed
     from . import explain as explain
     from . import fft as fft
     from . import func as func
@@ -144,6 +145,7 @@ if TYPE_CHECKING:
     from . import random as random
     from . import serialization as serialization
     from . import signal as signal
+    from . import sparse as sparse
     from . import special as special
     from . import testing as testing
     from . import utils as utils
@@ -362,6 +364,24 @@ if TYPE_CHECKING:
         frobenius_norm as frobenius_norm,
         norm_except_dim as norm_except_dim,
         nuclear_norm as nuclear_norm,
+    )
+    from .functions.sparse.construction import (
+        sparse_bsc_tensor as sparse_bsc_tensor,
+        sparse_bsr_tensor as sparse_bsr_tensor,
+        sparse_compressed_tensor as sparse_compressed_tensor,
+        sparse_coo_tensor as sparse_coo_tensor,
+        sparse_csc_tensor as sparse_csc_tensor,
+        sparse_csr_tensor as sparse_csr_tensor,
+    )
+    from .functions.sparse.methods import resize_as_sparse_ as resize_as_sparse_
+    from .functions.sparse.products import (
+        dsmm as dsmm,
+        hsmm as hsmm,
+        hspmm as hspmm,
+        saddmm as saddmm,
+        smm as smm,
+        spmm as spmm,
+        sspaddmm as sspaddmm,
     )
     from .functions.symbolic import (
         sym_float as sym_float,

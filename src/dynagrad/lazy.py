@@ -7,8 +7,9 @@ __all__ = ["LAZY", "SUBMODULES"]
 #: modules below dynagrad
 SUBMODULES = frozenset(
     (
-        "accelerator amp autograd backends cpu cuda explain fft func jit linalg masked "
-        "multiprocessing nn onnx optim profiler random serialization signal special testing utils "
+        "accelerator amp autograd backends cpu cuda distributed explain fft func jit linalg "
+        "masked multiprocessing nn onnx optim profiler random serialization signal special "
+        "testing utils"
     ).split()
 )
 #: the functions and classes at dynagrad's root, below the module that has them
@@ -82,6 +83,12 @@ _BY_MODULE = {
         "instance_norm kl_div margin_ranking_loss max_pool1d max_pool1d_with_indices "
         "max_pool2d max_pool3d poisson_nll_loss triplet_margin_loss"
     ),
+    "functions.sparse.construction": (
+        "sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor "
+        "sparse_csc_tensor sparse_csr_tensor"
+    ),
+    "functions.sparse.methods": "resize_as_sparse_",
+    "functions.sparse.products": "dsmm hsmm hspmm saddmm smm spmm sspaddmm",
     "functions.symbolic": "sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum",
     "functions.control_flow": "cond",
     "functions.files": "from_file",

@@ -26,7 +26,7 @@ the bird sang a song and the dog slept on the rug in the house
 )
 
 
-class Dictionary(object):  # noqa: UP004
+class Dictionary(object):
     def __init__(self):
         self.word2idx = {}
         self.idx2word = []
@@ -41,7 +41,7 @@ class Dictionary(object):  # noqa: UP004
         return len(self.idx2word)
 
 
-class Corpus(object):  # noqa: UP004
+class Corpus(object):
     def __init__(self, path):
         self.dictionary = Dictionary()
         self.train = self.tokenize(os.path.join(path, "train.txt"))
@@ -49,11 +49,11 @@ class Corpus(object):  # noqa: UP004
 
     def tokenize(self, path):
         assert os.path.exists(path)
-        with open(path, "r", encoding="utf8") as f:  # noqa: UP015
+        with open(path, "r", encoding="utf8") as f:
             for line in f:
                 for word in line.split() + ["<eos>"]:
                     self.dictionary.add_word(word)
-        with open(path, "r", encoding="utf8") as f:  # noqa: UP015
+        with open(path, "r", encoding="utf8") as f:
             idss = []
             for line in f:
                 ids = []
