@@ -17,6 +17,7 @@ import numpy as np
 from ..core.overrides import explained
 from ..core.quiet import warn
 from ..core.tensor import Tensor, family_of
+from ..functions.arguments import no_kernel
 from ..functions.generator import draws
 
 __all__ = [
@@ -285,6 +286,13 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         )
     if a.size == 0:
         return tensor
+    if a.dtype.kind == "c":
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead.\nFill the real and the imaginary part apart."
+        )
+    if a.dtype.name not in ("float32", "float64"):
+        raise no_kernel("geqrf_cpu", a.dtype, "Fill a float32 tensor and convert it.")
     rows = a.shape[0]
     flat = np.empty((rows, a.size // rows), a.dtype)
     draws("normal_", generator).normal(out=flat)
