@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
+from ..ops.elementwise import is_half
 from ..ops.layout import in_order
 from ..ops.rule import ANY, RULES, Rule
 from ..ops.shape import cast
@@ -24,7 +25,7 @@ from .complaints import broadcast_error, not_a_tensor, not_for, refuse
 from .dtype import FLOATING, category, number_dtype, result_type
 from .out import write_out
 from .overrides import ask_overrides, overrides
-from .quiet import WARNED, compute
+from .quiet import WARNED, compute, quietly
 from .tape import LIBRARY, OWN_COPY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, family_of, sync, tell, wrap
 from .watch import PLAIN, tell_noted, watched_compute
@@ -501,11 +502,24 @@ def binary(
             if error is not None:
                 raise error
             result = apply(cls, x, y)
+            if fun in ARITHMETIC and is_half(result._a):
+                _round_once(result, fun, input, other)
             return result if out is None else write_out(name, out, result, (input, other))
 
         return _named(op, stub)
 
     return decorate
+
+
+#: what PyTorch computes in float32 for 16-bit floats and a Python number
+ARITHMETIC = {np.multiply, np.divide}
+
+
+def _round_once(result: Tensor, fun: np.ufunc, *operands: Any) -> None:
+    """16-bit floats with a Python number: the number is not rounded first, as in PyTorch."""
+    if type(result._a) is ndarray and not all(isinstance(x, Tensor) for x in operands):
+        wide = [np.asarray(x._a if isinstance(x, Tensor) else x, float32) for x in operands]
+        result._a[...] = quietly(fun, *wide)
 
 
 def with_number(fun: Callable, torch_name: str, keyword: str) -> Callable[[F], F]:
