@@ -515,7 +515,7 @@ def binary(
 ARITHMETIC = {np.multiply, np.divide}
 
 
-def _round_once(result: Tensor, fun: np.ufunc, *operands: Any) -> None:
+def _round_once(result: Tensor, fun: Callable, *operands: Any) -> None:
     """16-bit floats with a Python number: the number is not rounded first, as in PyTorch."""
     if type(result._a) is ndarray and not all(isinstance(x, Tensor) for x in operands):
         wide = [np.asarray(x._a if isinstance(x, Tensor) else x, float32) for x in operands]
