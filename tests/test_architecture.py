@@ -33,7 +33,7 @@ core.apply core.protocols core.hooks core.saved core.paths core.engine core.carr
 core.carriers.memory core.views
 functions
 autograd
-nn func optim linalg fft special masked signal random amp cpu.amp cuda.amp
+nn func optim linalg fft special sparse masked signal random amp cpu.amp cuda.amp distributions
 jit multiprocessing onnx compiler utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()

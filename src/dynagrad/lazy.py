@@ -7,9 +7,9 @@ __all__ = ["LAZY", "SUBMODULES"]
 #: modules below dynagrad
 SUBMODULES = frozenset(
     (
-        "accelerator amp autograd backends cpu cuda distributed explain fft func jit linalg "
-        "masked multiprocessing nn onnx optim profiler random serialization signal special "
-        "testing utils"
+        "accelerator amp autograd backends cpu cuda distributed distributions explain fft func jit "
+        "linalg masked multiprocessing nn onnx optim profiler random serialization signal sparse "
+        "special testing utils"
     ).split()
 )
 #: the functions and classes at dynagrad's root, below the module that has them
@@ -63,6 +63,7 @@ _BY_MODULE = {
     ),
     "functions.fractions": "frexp",
     "functions.gamma": "igamma igammac mvlgamma",
+    "functions.pathwise": "_dirichlet_grad _sample_dirichlet _standard_gamma _standard_gamma_grad",
     "functions.linalg": "det inverse logdet matrix_power",
     "functions.factorization": "cholesky_inverse cholesky_solve geqrf ormqr",
     "functions.triangular": "triangular_solve",

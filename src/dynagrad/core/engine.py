@@ -24,13 +24,13 @@ from .hooks import (
     before,
     before_leaf,
     capture,
+    carried_sum,
     kept,
     once_more,
     one_at_a_time,
     raised_in,
     run_tensor_hooks,
     seen,
-    wrapped,
 )
 from .paths import arrivals, is_wanted, needed_for
 from .quiet import WARNED, quietly
@@ -211,9 +211,9 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                 mine = g
                 if g.dtype is not float32 and g.dtype.kind == "c":
                     mine, fresh = np.conjugate(g), type(g) is ndarray and g.flags.c_contiguous
-                if type(mine) is not ndarray and isinstance(mine, Carrier):
-                    mine = mine.settled()
-                    leaf._g = wrapped(copy(mine) if held is None else np.add(held._a, mine))
+                rare = mine if held is None or type(mine) is not ndarray else held._a
+                if type(rare) is not ndarray and isinstance(rare, Carrier):
+                    leaf._g = carried_sum(held, mine)
                 elif held is None:
                     leaf._g = t = new(Tensor)
                     t._a = mine if fresh and type(mine) is ndarray else np.array(mine, order="C")

@@ -37,6 +37,8 @@ def seen(g: Any) -> Any:
     if g is None:
         return None
     t = g if isinstance(g, Tensor) else wrapped(g)
+    if type(t._a) is not np.ndarray and not t._a.levels:  # sparse: of a class of its own
+        t._a.level.keep(t)
     return np.conjugate(t) if t._a.dtype.kind == "c" else t
 
 
@@ -51,6 +53,18 @@ def kept(g: Any, fresh: bool = False) -> Any:
         g = g.settled()
         return g if fresh else copy(g)
     return g if fresh and type(g) is np.ndarray else np.array(g)
+
+
+def carried_sum(held: Tensor | None, g: Any) -> Tensor:
+    """The gradient of a leaf after a new part of it, where one of them is no array."""
+    g = g.settled() if isinstance(g, Carrier) else g
+    made = copy(g) if held is None else np.add(held._a, g)
+    if held is None or (isinstance(made, Carrier) and made.levels):
+        return wrapped(made)
+    if type(held._a) is not type(made):  # a dense gradient after a sparse one
+        return wrapped(made)
+    held._a = made
+    return held
 
 
 def _taken(answer: Any, create: bool) -> Any:

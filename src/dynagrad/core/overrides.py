@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from .complaints import UNCHECKED, in_own_names, told
+from .tensor import Tensor
 from .watch import OWN, PLAIN, overriding, watched_call, watchers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,7 +109,8 @@ def ask_overrides(f: Callable, args: tuple, kwargs: dict) -> Any:
             kind = type(item)
             if not overrides(kind) or isinstance(item, type):
                 continue
-            overriding.add(kind)
+            if not issubclass(kind, Tensor):  # Tensor's are known since they were defined
+                overriding.add(kind)
             if all(type(other) is not kind for other in found):
                 place = next(
                     (i for i, o in enumerate(found) if issubclass(kind, type(o))), len(found)

@@ -129,6 +129,24 @@ def format_tensor(
     return _append(prefix + values, suffixes, len(prefix))
 
 
+def format_sparse(
+    parts: Sequence[tuple[str, np.ndarray]], suffixes: Sequence[str], on_a_new_line: bool
+) -> str:
+    """The repr of a sparse tensor: indices and values by name, one below the other.
+
+    `on_a_new_line`: where the suffixes begin, as those of COO tensors do.
+    """
+    indent = len("tensor(")
+    texts = []
+    for name, array in parts:
+        start = f"{name}=tensor("
+        values = _format_values(array, indent + len(start))
+        size = "" if array.size else f", size={tuple(array.shape)}"
+        texts.append(f"{start}{values}{size})")
+    text = "tensor(" + (",\n" + " " * indent).join(texts)
+    return _append(text, suffixes, indent, on_a_new_line)
+
+
 def suffixes_for(
     dtype_name: str,
     default_dtype_name: str,
@@ -302,16 +320,17 @@ def _lay_out(
     return blocks[0]
 
 
-def _append(text: str, suffixes: Sequence[str], indent: int) -> str:
+def _append(text: str, suffixes: Sequence[str], indent: int, on_a_new_line: bool = False) -> str:
     """`text`, the suffixes, broken where a line would pass the line width, and `)`."""
     parts = [text]
     # PyTorch counts two characters too many for a line of values, and a suffix at its full
     # length even when it has line breaks of its own.
     used = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if used + len(suffix) + 2 > PRINT_OPTS.linewidth:
+        if on_a_new_line or used + len(suffix) + 2 > PRINT_OPTS.linewidth:
             parts.append(",\n" + " " * indent + suffix)
             used = indent + len(suffix)
+            on_a_new_line = False
         else:
             parts.append(", " + suffix)
             used += len(suffix) + 2

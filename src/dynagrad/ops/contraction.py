@@ -72,13 +72,14 @@ def outer(x, y):
 
 multilinear(
     outer,
-    lambda g, y: _without_last(np.matmul(g, one_column(y))),
-    lambda g, x: _without_last(np.matmul(swap(g), one_column(x))),
+    lambda g, y: without_last(np.matmul(g, one_column(y))),
+    lambda g, x: without_last(np.matmul(swap(g), one_column(x))),
     batch=ALIGNED,
 )
 
 
-def _without_last(x):
+def without_last(x):
+    """Matrices of one column, or rows of one element, without that dimension."""
     return reshape(x, shape=x.shape[:-1])
 
 
@@ -104,7 +105,7 @@ def product(x, y, in_x, in_y):
     rank = max(rank_x, rank_y, 2)
     x, y = of_rank(x, rank) if in_x else x, of_rank(y, rank) if in_y else y
     if x.shape[-1] == 1:
-        r = outer(_without_last(x), reshape(y, shape=(*y.shape[:-2], y.shape[-1])))
+        r = outer(without_last(x), reshape(y, shape=(*y.shape[:-2], y.shape[-1])))
     else:
         r = np.matmul(x, y)
     if rank_x > 1 and rank_y > 1:

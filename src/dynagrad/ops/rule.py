@@ -176,14 +176,19 @@ def primitive(kernel: Callable) -> Callable:
 
 def metadata_names(fun: Any) -> set[str]:
     """The keywords of a primitive; none for NumPy's functions."""
-    kernel = getattr(fun, "__wrapped__", None)
-    if kernel is None or fun.__module__.startswith("numpy"):
+    code = _own_code(fun)
+    if code is None:
         return set()
-    code = kernel.__code__
     return set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
 
 
-def _register(
+def _register(fun: Callable, kind: str, vjps: tuple[Callable | None, ...], **options) -> None:
+    if fun in RULES:
+        raise ValueError(f"{fun.__name__} has a rule already")
+    RULES[fun] = rule_of(fun, kind, vjps, **options)
+
+
+def rule_of(
     fun: Callable,
     kind: str,
     vjps: tuple[Callable | None, ...],
@@ -195,9 +200,8 @@ def _register(
     jvp: Callable | tuple[Callable | None, ...] | None = None,
     batch: Any = None,
     ordered: bool | None = None,
-) -> None:
-    if fun in RULES:
-        raise ValueError(f"{fun.__name__} has a rule already")
+) -> Rule:
+    """The rule of a function, as the functions that register them take it; in no registry."""
     params, variadic = _inputs(fun)
     joint = joint or variadic
     if batch is None and _matches_elements(fun, kind):
@@ -208,7 +212,7 @@ def _register(
         for name in saved:
             saves.setdefault(name, set()).update(() if joint else (number,))
     order = list(saves)
-    RULES[fun] = Rule(
+    return Rule(
         fun=fun,
         kind=kind,
         params=params,
@@ -235,12 +239,18 @@ def _matches_elements(fun: Any, kind: str) -> bool:
     return kind == "elementwise" or (isinstance(fun, ufunc) and fun.signature is None)
 
 
+def _own_code(fun: Any) -> Any:
+    """The code of a primitive, or of a function made of primitives; None of NumPy's functions."""
+    if isinstance(fun, ufunc) or fun.__module__.startswith("numpy"):
+        return None
+    return getattr(fun, "__wrapped__", fun).__code__
+
+
 def _inputs(fun: Any) -> tuple[tuple[str, ...], bool]:
     """The names of a primitive's array arguments, and whether it takes any number of them."""
-    kernel = getattr(fun, "__wrapped__", None)
-    if kernel is None or fun.__module__.startswith("numpy"):
+    code = _own_code(fun)
+    if code is None:
         return ("x", "y", "z"), False
-    code = kernel.__code__
     if code.co_flags & CO_VARARGS:
         return (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],), True
     return code.co_varnames[: code.co_argcount], False

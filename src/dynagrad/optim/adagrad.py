@@ -12,9 +12,12 @@ from .updates import (
     check_at_least_0,
     check_fused,
     check_lr,
+    counted,
     new_count,
+    number,
     option,
     run_lists,
+    run_places,
 )
 
 __all__ = ["Adagrad", "adagrad"]
@@ -96,6 +99,15 @@ class Adagrad(Optimizer):
             value = complex(value, value)
         state["step"] = new_count()
         state["sum"] = wrap(np.full_like(p._a, value))
+
+    def _step_sparse(self, p: Any, g: Any, group: dict[str, Any]) -> None:
+        """The step at the places that a sparse gradient has."""
+        if number(group["weight_decay"]):
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        state = self.state[p]
+        names = ("lr", "lr_decay", "eps", "maximize")
+        numbers = {"weight_decay": 0, **{name: option(group, name) for name in names}}
+        run_places(update, p, g, (state["sum"],), {"step": counted(state), **numbers})
 
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {

@@ -13,6 +13,7 @@ from .updates import (
     check_scalar_tensor,
     number,
     option,
+    run_places,
     run_states,
     zeros_for,
 )
@@ -44,6 +45,11 @@ def update(p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, maxi
         v += g
     g = g + constant[momentum] * v if nesterov else v
     return p - rate * g, v
+
+
+def _descend(p, g, state, *, lr):
+    """p - lr g."""
+    return (p - CONSTANTS[p.dtype].once(lr) * g,)
 
 
 _OPTIONS = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
@@ -105,6 +111,23 @@ class SGD(Optimizer):
 
     def _start(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Without momentum there is no state; the velocity is made in `_is_first`."""
+
+    def _step_sparse(self, p: Any, g: Any, group: dict[str, Any]) -> None:
+        """The step of a parameter with a sparse gradient: its velocity is sparse too."""
+        momentum, decay = group["momentum"], number(group["weight_decay"])
+        if group.get("maximize"):
+            g = -g
+        if decay:
+            g = g.add(p, alpha=decay)  # refused: a sum with p is dense
+        if momentum:
+            state = self.state[p]
+            velocity = state.get("momentum_buffer")
+            if velocity is None:
+                velocity = state["momentum_buffer"] = g.detach().clone()
+            else:
+                velocity.mul_(momentum).add_(g, alpha=1 - group["dampening"])
+            g = g.add(velocity, alpha=momentum) if group["nesterov"] else velocity
+        run_places(_descend, p, g, (), {"lr": number(group["lr"])})
 
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {name: option(group, name) for name in _OPTIONS}

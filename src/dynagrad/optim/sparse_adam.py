@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..core.tensor import family_of
 from .adam import update
 from .optimizer import Optimizer
@@ -12,11 +10,16 @@ from .updates import (
     check_hyperparameter,
     check_scalar_tensor,
     number,
-    run_rows,
+    run_places,
     zeros_for,
 )
 
 __all__ = ["SparseAdam"]
+
+
+def _update(p, g, state, **numbers):
+    """Adam's update, without the largest mean of squares."""
+    return update(p, g, (*state, None), **numbers)[:3]
 
 
 class SparseAdam(Optimizer):
@@ -87,17 +90,5 @@ class SparseAdam(Optimizer):
             numbers["step"] = state["step"]
             # here eps is added to the root of the mean itself, not of the corrected one
             numbers["eps"] = group["eps"] / (1 - numbers["beta2"] ** state["step"]) ** 0.5
-            _update_places(p, g.coalesce(), state, numbers)
+            run_places(_update, p, g, (state["exp_avg"], state["exp_avg_sq"]), numbers)
             family_of(p).cell.bump(place)
-
-
-def _update_places(p: Any, g: Any, state: dict[str, Any], numbers: dict[str, Any]) -> None:
-    """Adam's update on the numbers at the places of a gradient that has each of them once."""
-    places, values = tuple(g._indices()._a), g._values()._a
-    if not values.size:
-        return
-    arrays = (p._a, state["exp_avg"]._a, state["exp_avg_sq"]._a)
-    at, mean, square = [np.ascontiguousarray(a[places]) for a in arrays]
-    run_rows(update, [(at, values, mean, square, None)], numbers)
-    for array, part in zip(arrays, (at, mean, square), strict=True):
-        array[places] = part

@@ -327,13 +327,39 @@ def gradients(optimizer: Any, group: dict[str, Any], capturable: str = "params a
     pairs = [(p, g) for p in group["params"] if (g := getattr(p, "_g", None)) is not None]
     if pairs:
         _check_modes(group, capturable)
-        for _, g in pairs:
-            if g.is_sparse:
-                text = optimizer._sparse_error
-                raise RuntimeError(
-                    text or f"{type(optimizer).__name__} does not support sparse gradients"
-                )
+        if any(g.is_sparse for _, g in pairs):
+            pairs = _dense_ones(optimizer, group, pairs)
     return pairs
+
+
+def _dense_ones(optimizer: Any, group: dict[str, Any], pairs: list) -> list:
+    """The parameters with dense gradients, after the step of the others; RuntimeError for an
+    algorithm that has no such step.
+    """
+    step = getattr(optimizer, "_step_sparse", None)
+    if step is None:
+        text = optimizer._sparse_error
+        raise RuntimeError(text or f"{type(optimizer).__name__} does not support sparse gradients")
+    for p, g in pairs:
+        if g.is_sparse:
+            step(p, g, group)
+            family_of(p).cell.bump()
+    return [(p, g) for p, g in pairs if not g.is_sparse]
+
+
+def run_places(
+    update: Callable, p: Tensor, g: Any, tensors: tuple, numbers: dict[str, Any]
+) -> None:
+    """Run an update on the numbers at the places of a sparse gradient; `tensors` of the state."""
+    g = g.coalesce()
+    places, values = tuple(g._indices()._a), g._values()._a
+    if not values.size:
+        return
+    arrays = (p._a, *[t._a for t in tensors])
+    at, *state = [np.ascontiguousarray(a[places]) for a in arrays]
+    run_rows(update, [(at, values, *state)], numbers)
+    for array, part in zip(arrays, (at, *state), strict=True):
+        array[places] = part
 
 
 def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> None:

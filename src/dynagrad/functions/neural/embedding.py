@@ -15,6 +15,7 @@ from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
 from .. import shape
 from ..arguments import bounds, fixed, no_such_dim, out_of_nothing, tensor
+from ..later import loaded
 from ..nodes import node, shown
 from ..shortcut import direct_of, shortcut, within
 
@@ -48,10 +49,16 @@ def _check_index(name: str, index: Tensor, rows: int, width: int = 1) -> None:
 
 
 def _short_embedding(
-    input: Tensor, weight: Tensor, padding_idx=None, max_norm=None, norm_type=2.0, by_uses=False, *_
+    input: Tensor,
+    weight: Tensor,
+    padding_idx=None,
+    max_norm=None,
+    norm_type=2.0,
+    by_uses=False,
+    sparse=False,
 ) -> Tensor | None:
     shape = weight._a.shape
-    if padding_idx is not None or max_norm is not None or by_uses or len(shape) != 2:
+    if padding_idx is not None or max_norm is not None or by_uses or sparse or len(shape) != 2:
         return None
     if not within(input._a, shape[0]):
         return None
@@ -72,8 +79,8 @@ def embedding(
     """weight[input]: rows of a table (rows, width) by number; row padding_idx gets no gradient.
 
     max_norm: rows with a larger norm are scaled down to it first, in place. scale_grad_by_freq: a
-    row's gradient is divided by the number of its uses. sparse: accepted, yet the gradient is
-    dense, where PyTorch's is a sparse tensor.
+    row's gradient is divided by the number of its uses. sparse: the table's gradient is a sparse
+    tensor of the rows used.
     """
     index = tensor("embedding", input)
     w = tensor("embedding", weight, 2, "weight")
@@ -89,6 +96,9 @@ def embedding(
     _check_index("embedding", index, *w._a.shape)
     if max_norm is not None:
         shorten(w, index._a, max_norm, norm_type)
+    if sparse:
+        rows_of = loaded("sparse.rows", "embedding_rows")
+        return rows_of(w, index, padding_idx, bool(scale_grad_by_freq))
     cls = SharedEmbedding if scale_grad_by_freq else Embedding
     return apply(cls, w, index, padding=padding_idx)
 
@@ -139,8 +149,8 @@ def embedding_bag(
 
     input (bags, n) holds one bag a row, or input (n,) all bags one after the other, which start at
     `offsets` (with include_last_offset their end stands there too). per_sample_weights multiply the
-    rows of sums; entries padding_idx count as absent. sparse: accepted, yet the gradient is dense,
-    where PyTorch's is a sparse tensor.
+    rows of sums; entries padding_idx count as absent. sparse: the table's gradient is a sparse
+    tensor of the rows used.
     """
     if isinstance(weight, Tensor) and isinstance(input, Tensor) and weight._a.dtype == np.int64:
         if input._a.dtype.kind in "fV":  # the old order of the arguments
@@ -176,6 +186,8 @@ def embedding_bag(
     if scale is None:
         sizes = np.bincount(bag, minlength=count) if mode == "mean" else np.ones(count)
         scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
+    if sparse and not scale_grad_by_freq:
+        return loaded("sparse.rows", "bag_rows")(w, scale, index, bag, count)
     cls = SharedEmbeddingBag if scale_grad_by_freq else EmbeddingBag
     return apply(cls, w, scale, index, bag, bags=count)
 

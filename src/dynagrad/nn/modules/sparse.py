@@ -27,7 +27,8 @@ class Embedding(Module):
     torch.nn.Embedding.
 
     The row `padding_idx` begins as zeros and gets no gradient. `scale_grad_by_freq`: gradients are
-    divided by how often a number occurs. `sparse` is accepted; gradients are dense.
+    divided by how often a number occurs. With `sparse` the gradient is a sparse tensor of the rows
+    used.
     """
 
     __constants__ = [
