@@ -82,9 +82,14 @@ def is_half(x):
     return x.dtype.itemsize == 2 and x.dtype.kind in "fV"
 
 
+def widened(x):
+    """x itself, or 16-bit floats as float32, which holds each of them exactly."""
+    return x.astype(np.float32) if is_half(x) else x
+
+
 def in_single(fun, *arrays, **metadata):
     """A primitive of several steps on 16-bit floats: computed in float32, rounded once."""
-    wide = [a.astype(np.float32) if a is not None and is_half(a) else a for a in arrays]
+    wide = [None if a is None else widened(a) for a in arrays]
     return np.asarray(fun(*wide, **metadata), arrays[0].dtype)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .elementwise import is_half
+from .elementwise import widened
 from .rule import ALIGNED, general, primitive
 from .shape import cast
 
@@ -11,7 +11,7 @@ from .shape import cast
 def frexp(x):
     """f and the whole e with x = f 2^e, 1/2 <= |f| < 1; f is x and e 0 where x is 0 or not
     finite."""
-    fraction, exponent = np.frexp(x.astype(np.float32) if is_half(x) else x)
+    fraction, exponent = np.frexp(widened(x))
     exponent = np.where(np.isfinite(x), exponent, 0)
     return np.asarray(fraction, x.dtype), np.asarray(exponent, np.int32)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .elementwise import is_half, where
+from .elementwise import is_half, where, widened
 from .norms import vector_norm, vector_norm_vjp
 from .reduction import sum_over, to_real
 from .rule import LEADING, constant, general, primitive
@@ -14,7 +14,7 @@ TINY = 1e-7
 @primitive
 def renorm(x, *, p, axes, maxnorm):
     """x, but where the p-norm over `axes` exceeds maxnorm, scaled down to it."""
-    wide = x.astype(np.float32) if is_half(x) else x
+    wide = widened(x)
     norm = vector_norm(wide, p=p, axes=axes, keepdims=True, dtype=None)
     factor = np.where(norm > maxnorm, maxnorm / (norm + TINY), 1)
     if is_half(x):

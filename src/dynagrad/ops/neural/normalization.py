@@ -26,9 +26,9 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     x = contiguous(x)
     n = math.prod([x.shape[i] for i in axes])
     if axes and axes[0] == x.ndim - len(axes) and x.size:
-        d = _standard_rows(x.reshape(-1, n), eps).reshape(x.shape)
+        d = _standard_matrix(x.reshape(-1, n), row_means, eps).reshape(x.shape)
     elif axes == (0,) and x.ndim == 2 and x.size:
-        d = _standard_columns(x, eps)
+        d = _standard_matrix(x, column_means, eps)
     else:
         d = x - np.add.reduce(x, axes, keepdims=True) / n
         variance = np.add.reduce(d * d, axes, keepdims=True) / n
@@ -40,18 +40,10 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
     return d
 
 
-def _standard_rows(x, eps):
-    """The rows of a matrix brought to mean 0 and variance 1."""
-    d = np.subtract(x, row_means(x))
-    variance = row_means(np.multiply(d, d))
-    np.add(variance, number_of(eps, x.dtype), variance)
-    return np.divide(d, np.sqrt(variance, variance), d)
-
-
-def _standard_columns(x, eps):
-    """The columns of a matrix brought to mean 0 and variance 1."""
-    d = np.subtract(x, column_means(x))
-    variance = column_means(np.multiply(d, d))
+def _standard_matrix(x, means, eps):
+    """A matrix brought to mean 0 and variance 1; `means`: row_means or column_means."""
+    d = np.subtract(x, means(x))
+    variance = means(np.multiply(d, d))
     np.add(variance, number_of(eps, x.dtype), variance)
     return np.divide(d, np.sqrt(variance, variance), d)
 

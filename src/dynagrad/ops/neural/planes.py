@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from ..creation import zeros
-from ..elementwise import is_half
+from ..elementwise import is_half, widened
 from ..indexing import add_at
 from ..layout import channels_as
 from ..rule import ALIGNED, LEADING, constant, linear, primitive
@@ -97,10 +97,6 @@ linear(
 # --- where the largest elements are ---------------------------------------------------------------
 
 
-def _comparable(x):
-    return x.astype(np.float32) if is_half(x) else x
-
-
 def _best(candidates):
     """The place of the largest of some (values, places): the first of equal ones, the last nan."""
     values, places = next(candidates)
@@ -120,7 +116,7 @@ def adaptive_max_places(x, *, sizes):
     """
     rank = len(sizes)
     spatial = x.shape[-rank:]
-    x = _comparable(x)
+    x = widened(x)
     cuts = [intervals(n, count) for n, count in zip(spatial, sizes, strict=True)]
     lengths = [int((end - start).max(initial=1)) for start, end in cuts]
 
@@ -161,7 +157,7 @@ def fractional_max_places(x, samples, *, kernel, sizes):
         _starts(samples[..., number], n, k, count)
         for number, n, k, count in zip(order, spatial, kernel, sizes, strict=True)
     ]
-    flat = _comparable(x).reshape(-1)
+    flat = widened(x).reshape(-1)
     first = np.arange(math.prod(x.shape[:-rank])).reshape(*x.shape[:-rank], *(1,) * rank)
     first = first * math.prod(spatial)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..elementwise import in_single, is_half
+from ..elementwise import in_single, is_half, widened
 from ..layout import channels_as
 from ..rule import ALIGNED, LEADING, constant, general, linear, primitive
 from ..shape import restrided
@@ -146,8 +146,9 @@ def _has_nan(values):
 
 
 def _max_and_taps(x, windows, wants_taps):
-    lowest = _lowest(np.dtype(np.float32) if is_half(x) else x.dtype)
-    given = _padded(x.astype(np.float32) if is_half(x) else x, windows, lowest)
+    wide = widened(x)
+    lowest = _lowest(wide.dtype)
+    given = _padded(wide, windows, lowest)
     out = _largest(given, windows)
     result = np.array(channels_as(out, x), copy=out.base is not None or None)
     result = result.astype(x.dtype, copy=False)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..batching import as_rows
-from ..elementwise import is_half
+from ..elementwise import widened
 from ..layout import channels_as
 from ..rule import linear, primitive
 from ..shape import reshape
@@ -46,7 +46,7 @@ def resample(x, *, axes, back):
     Integers of 8 bits are rounded after each dimension.
     """
     dtype = x.dtype
-    r: Any = x.astype(np.float32) if is_half(x) else x
+    r: Any = widened(x)
     first = x.ndim - len(axes)
     order = range(len(axes)) if dtype.kind == "f" and not axes[0].wide else range(len(axes))[::-1]
     for i in order:
