@@ -376,10 +376,12 @@ class RemovableHandle:
         self.remove()
 
 
-def add_hook(hooks: dict, hook: Any) -> RemovableHandle:
-    """Put `hook` into `hooks` and return its handle."""
+def add_hook(hooks: Any, hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Put `hook` into the dict `hooks`, with `prepend` (an OrderedDict) first; its handle."""
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
     return handle
 
 

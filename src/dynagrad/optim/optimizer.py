@@ -347,32 +347,25 @@ class Optimizer:
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict()`."""
-        return _placed(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after `state_dict()`; it may return another dict."""
-        return _placed(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before a state is loaded; it may return another."""
-        return _placed(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer)` after a state was loaded."""
-        return _placed(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-
-def _placed(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
-    handle = add_hook(hooks, hook)
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
 
 def _read_params(group: dict[str, Any]) -> None:

@@ -145,7 +145,7 @@ class Hooked:
 
         `with_kwargs`: `hook(module, args, kwargs)`, which may return (args, kwargs).
         """
-        handle = _placed(self._forward_pre_hooks, hook, prepend)
+        handle = add_hook(self._forward_pre_hooks, hook, prepend)
         if with_kwargs:
             self._forward_pre_hooks_with_kwargs[handle.id] = True
         return handle
@@ -163,7 +163,7 @@ class Hooked:
         `with_kwargs`: `hook(module, args, kwargs, output)`. `always_call`: also if forward or
         another hook raised.
         """
-        handle = _placed(self._forward_hooks, hook, prepend)
+        handle = add_hook(self._forward_hooks, hook, prepend)
         if with_kwargs:
             self._forward_hooks_with_kwargs[handle.id] = True
         if always_call:
@@ -176,7 +176,7 @@ class Hooked:
         """Call `hook(module, grad_outputs)` before the module's gradients are computed; it may
         return new ones.
         """
-        return _placed(self._backward_pre_hooks, hook, prepend)
+        return add_hook(self._backward_pre_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
         """The older form of `register_full_backward_hook`: the gradients are those of the last
@@ -197,14 +197,7 @@ class Hooked:
         if self._is_full_backward_hook is False:
             raise RuntimeError(_MIXED)
         self._is_full_backward_hook = True
-        return _placed(self._backward_hooks, hook, prepend)
-
-
-def _placed(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
-    handle = add_hook(hooks, hook)
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
+        return add_hook(self._backward_hooks, hook, prepend)
 
 
 class _Call:
