@@ -1,7 +1,5 @@
-"""Recurrent layers and cells. Imports module, init, functions, rnn_cells and
-utils.rnn."""
+"""Recurrent layers. Imports module, functions, rnn_cells and utils.rnn."""
 
-import math
 import numbers
 import weakref
 from collections.abc import Callable
@@ -14,11 +12,10 @@ from ...core.tensor import Tensor, wrap
 from ...functions.gathering import index_select
 from ...functions.neural import recurrent
 from ...functions.shape import squeeze, unsqueeze
-from .. import init
 from ..parameter import Parameter, uninitialized
 from ..utils.rnn import PackedSequence
 from .module import Module
-from .rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from .rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase, draw_weights
 
 __all__ = ["RNNBase", "RNN", "LSTM", "GRU", "RNNCellBase", "RNNCell", "LSTMCell", "GRUCell"]
 
@@ -146,8 +143,8 @@ class RNNBase(Module):
         return names
 
     def _init_flat_weights(self) -> None:
-        self._flat_weights = [getattr(self, name, None) for name in self._flat_weights_names]
-        self._flat_weight_refs = [bound(w) for w in self._flat_weights]
+        self._update_flat_weights()
+        self._flat_weight_refs = [weak(w) for w in self._flat_weights]
         self.flatten_parameters()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -167,9 +164,7 @@ class RNNBase(Module):
 
     def reset_parameters(self) -> None:
         """Draw the initial values."""
-        bound_ = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound_, bound_)
+        draw_weights(self)
 
     def _update_flat_weights(self) -> None:
         """Take up weights that were exchanged, as by `functional_call` and parametrizations."""
@@ -316,10 +311,10 @@ class RNNBase(Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.__dict__.setdefault("proj_size", 0)
-        self._flat_weight_refs = [bound(w) for w in self._flat_weights]
+        self._flat_weight_refs = [weak(w) for w in self._flat_weights]
 
 
-def bound(weight: Any) -> Any:
+def weak(weight: Any) -> Any:
     """A weak reference to a weight; None for None."""
     return None if weight is None else weakref.ref(weight)
 

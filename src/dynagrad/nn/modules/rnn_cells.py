@@ -18,6 +18,15 @@ __all__ = ["RNNCellBase", "RNNCell", "LSTMCell", "GRUCell"]
 HOME = f"{__package__}.rnn"
 
 
+def draw_weights(layer: Any) -> None:
+    """Draw the parameters of a layer or cell uniformly from [-1 / sqrt(hidden_size), 1 / sqrt(
+    hidden_size)).
+    """
+    limit = 1.0 / math.sqrt(layer.hidden_size) if layer.hidden_size > 0 else 0
+    for weight in layer.parameters():
+        init.uniform_(weight, -limit, limit)
+
+
 class RNNCellBase(Module):
     """What cells share: `weight_ih` (gates * hidden_size, input_size), `weight_hh` (gates *
     hidden_size, hidden_size), with `bias` also `bias_ih` and `bias_hh`; all begin uniform in
@@ -51,9 +60,7 @@ class RNNCellBase(Module):
 
     def reset_parameters(self) -> None:
         """Draw the initial values."""
-        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
+        draw_weights(self)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
