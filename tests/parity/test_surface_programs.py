@@ -163,6 +163,33 @@ PINNED: list[list[Step]] = [
         step("t.nan_to_num(x)", 31, 23, 29),
         step("t.xlogy(x, y)", 3, 44, 56),
     ],
+    # rows that do not begin where numbers of the wider dtype do
+    [step("x.as_strided((2, 2), (1, 1))", 1, 0, 0), step("x.view(t.float64)", 4, 0, 0)],
+    # what serves a view made under no_grad, whose cotangents are dropped, may be overwritten
+    [
+        step("x.select(d, 0)", 3, 0, 0, True),
+        step("t.addcmul(x, y, z)", 0, 4, 0),
+        step("x.zero_()", 0, 0, 0, True),
+    ],
+    [
+        step("x.swapaxes(0, d)", 1, 0, 0, True),
+        step("t.addcmul(x, y, z)", 0, 4, 0),
+        step("x.zero_()", 0, 0, 0, True),
+    ],
+    # another shape under no_grad is a write, after which views have a new history or none
+    [
+        step("x.trunc()", 0, 0, 0),
+        step("x.view_as(x)", 4, 0, 0, True),
+        step("x.squeeze_()", 5, 0, 0, True),
+        step("x.atan()", 0, 0, 0),
+    ],
+    # angles lie in rows
+    [step("x.to(t.complex128)", 0, 0, 0), step("x.t()", 4, 0, 0), step("x.angle()", 5, 0, 0)],
+    # the gradient of means of nothing
+    [
+        step("t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0]", 1, 0, 0),
+        step("F.layer_norm(x, x.shape[-1:])", 4, 0, 0),
+    ],
 ]
 
 

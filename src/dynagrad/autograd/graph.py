@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ..core.tape import Node
-from ..core.tensor import Tensor, family_of
+from ..core.tensor import Tensor
+from ..core.views import written
 from .edges import GradientEdge
 from .edges import gradient_edge as get_gradient_edge
 from .mutation import allow_mutation_on_saved_tensors
@@ -51,7 +52,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
                 "increment_version expects each element of the iterable to be a tensor\n"
                 f"Given was {type(t).__name__}."
             )
-        family_of(t).cell.bump()
+        written(t, None, False)
 
 
 class _VariableMeta(type):

@@ -261,6 +261,12 @@ class AccumulateGrad(Node):
         return self.leaf()
 
 
+def nobody() -> None:
+    """What stands for the leaf of a dead end, a view made under no_grad of what requires grad. As
+    in PyTorch, operations on it are recorded, and the cotangents that arrive are dropped.
+    """
+
+
 class Hooks(dict):
     """Hooks by the numbers of their handles, which refer to it weakly."""
 
@@ -322,9 +328,11 @@ def stale(node: Node, saved: tuple) -> None:
     """Raise if a value that `node` saved has been written since (PyTorch's error, with both source
     lines).
     """
-    for (kind, index, _), value in zip(node.rule.saves, saved, strict=False):
+    for (kind, index, users), value in zip(node.rule.saves, saved, strict=False):
         if kind == "meta" or value is None:
             continue
+        if users and node.edges and all(_leads_nowhere(node.edges[i]) for i in users):
+            continue  # it serves for cotangents that are dropped
         if kind == "out":
             parts = ((result_family(node, index), Output(node, index), value),)
         elif node.rule.variadic:
@@ -337,6 +345,12 @@ def stale(node: Node, saved: tuple) -> None:
         for family, edge, array in parts:
             if family is not None and family.cell.last > node.seq:
                 raise RuntimeError(stale_text(node, family, edge, array, is_result=kind == "out"))
+
+
+def _leads_nowhere(edge: Any) -> bool:
+    if type(edge).__name__ == "ToCopyBackward0":  # PyTorch converts operands below the graph
+        edge = edge.edges[0]
+    return edge is None or getattr(edge, "leaf", None) is nobody
 
 
 def family_saved(node: Node, index: int) -> Family | None:

@@ -37,6 +37,7 @@ from .tape import (
     Output,
     class_name,
     family_saved,
+    nobody,
     node_and_number,
     node_class,
     tick,
@@ -152,21 +153,15 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
 
 
 def _dead_end(t: Tensor) -> AccumulateGrad:
-    """The edge of a view made under no_grad of what requires grad: as in PyTorch, operations on it
-    are recorded, and the cotangents that arrive are dropped.
-    """
+    """The edge of a view made under no_grad of what requires grad."""
     edge = leaf_edge(t)
-    edge.leaf = _nobody
+    edge.leaf = nobody
     return edge
 
 
 def is_dead_end(t: Tensor) -> bool:
     """Whether a tensor is a view made under no_grad, whose cotangents are dropped."""
-    return getattr(t._e, "leaf", None) is _nobody
-
-
-def _nobody() -> None:
-    """What stands for the leaf of a dead end."""
+    return getattr(t._e, "leaf", None) is nobody
 
 
 def _late_view(cls: type[Node], x: Tensor, kw: dict) -> Tensor:

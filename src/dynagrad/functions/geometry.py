@@ -190,10 +190,14 @@ new = object.__new__
 
 def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
     """Give `t` another geometry over its memory; the history goes on through a node of `cls`."""
-    edge = edge_of(t)
-    # Under no_grad too: a cotangent of the new shape could not go to the node of the old one.
-    is_inner = edge is not None and type(edge) is not AccumulateGrad
-    needs = check_inplace(t, name) if recording() and edge is not None else is_inner
+    edge, base = edge_of(t), base_of(t)
+    is_silent = not recording()
+    is_renewed = is_silent and base is not None and _is_inner(base._e)  # as by any write
+    if is_silent:
+        # A cotangent of the new shape could not go to the node of the old one.
+        needs = _is_inner(edge) and not is_renewed
+    else:
+        needs = edge is not None and check_inplace(t, name)
     rule = cls.rule
     a = (rule.kernel if type(t._a) is ndarray else rule.fun)(t._a, **kw)
     family = family_of(t)
@@ -202,11 +206,16 @@ def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
         record(node, (edge,), tuple([Meta(t._a) for _ in rule.saves]), kw=kw)
         node.family = family
         t._e = node
-        if family.has_views and base_of(t) is None:
-            family.rebased += 1
+    if (needs and family.has_views and base is None) or is_renewed:
+        family.rebased += 1
     t._a = a
     family.cell.bump()
     return t
+
+
+def _is_inner(edge: Any) -> bool:
+    """Whether an edge is that of a result, no leaf's."""
+    return edge is not None and type(edge) is not AccumulateGrad
 
 
 @overridable

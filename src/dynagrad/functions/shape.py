@@ -183,6 +183,12 @@ def _view_dtype(input: Tensor, d: Any) -> Tensor:
                 f"self.stride(-1) must be 1 to view {names}, but got "
                 f"{a.strides[-1] // a.itemsize}. Call .contiguous() first."
             )
+        for i, stride in enumerate(a.strides[:-1]):
+            if stride // a.itemsize % ratio:
+                raise RuntimeError(
+                    f"self.stride({i}) must be divisible by {ratio} to view {names}, but got "
+                    f"{stride // a.itemsize}"
+                )
         begin = (address(a) - address(owner(a))) // a.itemsize
         if begin % ratio:
             raise RuntimeError(

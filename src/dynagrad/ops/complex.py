@@ -71,10 +71,14 @@ general(
 
 @primitive
 def angle(x):
-    """The angle of x in the plane: atan2(Im x, Re x); nan for a real nan."""
+    """The angle of x in the plane: atan2(Im x, Re x); nan for a real nan.
+
+    That of complex numbers lies in rows, as PyTorch's.
+    """
     if x.dtype.kind == "c":
-        return np.arctan2(x.imag, x.real)
-    return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
+        return np.arctan2(x.imag, x.real, order="C")
+    half_turn = np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0))
+    return in_order(np.where(np.isnan(x), x, half_turn), (x,))
 
 
 def _angle_vjp(g, x, x_meta):
@@ -83,7 +87,7 @@ def _angle_vjp(g, x, x_meta):
     return drop(g * -1j / x, np.equal(x, 0))
 
 
-elementwise(angle, _angle_vjp)
+elementwise(angle, _angle_vjp, ordered=False)
 
 
 @primitive

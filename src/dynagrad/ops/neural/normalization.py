@@ -50,7 +50,7 @@ def _standard_matrix(x, means, eps):
 
 def _mean(t, axes):
     n = math.prod([t.shape[i] for i in axes])
-    return sum_over(t, axes=axes, keepdims=True) * (1 / n)
+    return sum_over(t, axes=axes, keepdims=True) * (1 / max(n, 1))
 
 
 def _standard(x, axes, eps):
