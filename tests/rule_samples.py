@@ -536,7 +536,7 @@ BY_DEFINITION = {
 }
 
 #: rules whose derivative has none of its own, in PyTorch as here
-ONCE = {"ctc"}
+ONCE = {"ctc", "gamma_sample"}
 
 #: rules that raise, because PyTorch has no derivative
 REFUSING = {"floor_divide", "heaviside", "remainder_of_number", "unique", "unique_consecutive"}

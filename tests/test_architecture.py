@@ -58,7 +58,12 @@ DYNAMIC_IMPORTS = {
 }
 
 #: Public methods that their base class documents.
-DOCUMENTED_BY_BASE = {"forward", "extra_repr", "reset_parameters", "step", "get_lr"}
+DOCUMENTED_BY_BASE = {
+    *("forward", "extra_repr", "reset_parameters", "step", "get_lr"),
+    *("sample", "rsample", "log_prob", "cdf", "icdf", "entropy", "enumerate_support", "expand"),
+    *("mean", "mode", "variance", "stddev", "arg_constraints"),
+    *("check", "log_abs_det_jacobian", "forward_shape", "inverse_shape"),
+}
 
 FILE_AIM, FILE_LIMIT = 450, 600
 #: One literal line for each of Tensor's methods: they are looked up, not read, and a search finds

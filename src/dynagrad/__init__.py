@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from . import backends as backends
     from . import cpu as cpu
     from . import cuda as cuda
+    from . import distributions as distributions
     from . import distributed as distributed
     from . import explain as explain
     from . import fft as fft
@@ -194,6 +195,12 @@ if TYPE_CHECKING:
     )
     from .functions.fractions import frexp as frexp
     from .functions.gamma import igamma as igamma, igammac as igammac, mvlgamma as mvlgamma
+    from .functions.pathwise import (
+        _dirichlet_grad as _dirichlet_grad,
+        _sample_dirichlet as _sample_dirichlet,
+        _standard_gamma as _standard_gamma,
+        _standard_gamma_grad as _standard_gamma_grad,
+    )
     from .functions.copies import (
         alias_copy as alias_copy,
         as_strided_copy as as_strided_copy,

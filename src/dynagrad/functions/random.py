@@ -16,6 +16,7 @@ from ..core.tape import Node, node_class
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.watch import PLAIN
 from ..ops import conversion as ops
+from ..ops.layout import dense
 from ..ops.layout import empty_like as memory_like
 from ..ops.rule import RULES
 from ..ops.shape import broadcast_to, cast
@@ -240,7 +241,7 @@ def randint_like(
 # --- distributions given by tensors ----------------------------------------------------------
 
 
-def _drawn(cls: type[Node], array: Any, *inputs: Tensor) -> Tensor:
+def drawn_and_recorded(cls: type[Node], array: Any, *inputs: Tensor) -> Tensor:
     """A random result; its gradient is zero, yet it is recorded as PyTorch records it."""
     t = wrap(array)
     if recording():
@@ -283,13 +284,13 @@ def bernoulli(input, p=None, *, generator=None, out=None):
         return stream.bernoulli(limits, out=memory_like(x, x.dtype))
 
     if p is None:
-        result = _drawn(Bernoulli, drawn_from(draw, a), input)
+        result = drawn_and_recorded(Bernoulli, drawn_from(draw, a), input)
     elif isinstance(p, Tensor):
-        result = _drawn(Bernoulli, drawn_from(draw, a, p._a), input, p)
+        result = drawn_and_recorded(Bernoulli, drawn_from(draw, a, p._a), input, p)
     else:
         chance = float(p)
         array = drawn_like(a, lambda out: stream.bernoulli(chance, out=out), a.dtype)
-        result = _drawn(BernoulliOfScalar, array, input)
+        result = drawn_and_recorded(BernoulliOfScalar, array, input)
     return _result("bernoulli", result, out)
 
 
@@ -297,7 +298,8 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 def poisson(input, generator=None):
     """A Poisson count for each rate in `input`, in its dtype."""
     need_tensor("poisson", input)
-    return _drawn(Poisson, drawn_from(draws("poisson", generator).poisson, input._a), input)
+    counts = drawn_from(draws("poisson", generator).poisson, input._a)
+    return drawn_and_recorded(Poisson, counts, input)
 
 
 @overridable
@@ -322,7 +324,7 @@ def binomial(count, prob, generator=None):
     if error is not None:
         raise error
     draw = draws("binomial", generator).binomial
-    return _drawn(Binomial, drawn_from(draw, trials._a, chances._a), trials, chances)
+    return drawn_and_recorded(Binomial, drawn_from(draw, trials._a, chances._a), trials, chances)
 
 
 @overridable
@@ -334,6 +336,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 
     def draw(weights):
         rows = weights if weights.ndim < 3 else weights.reshape(-1, weights.shape[-1])
+        if 0 in rows.strides:  # the order in which PyTorch draws for what is broadcast
+            rows = dense(rows)
         indices = quietly(stream.multinomial, rows, count, bool(replacement))
         return np.ascontiguousarray(indices).reshape(*weights.shape[:-1], count)
 
@@ -407,4 +411,4 @@ def _normal_of_tensors(stream: Any, mean: Any, std: Any, out: Any) -> Tensor:
     if isinstance(out, Tensor) and category(out._a.dtype) >= FLOATING:
         arrays = [cast(a, dtype=out._a.dtype) for a in arrays]
     array = drawn_from(draw, *arrays)
-    return _result("normal", _drawn(cls, array, *given), out)
+    return _result("normal", drawn_and_recorded(cls, array, *given), out)

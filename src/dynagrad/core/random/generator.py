@@ -23,6 +23,7 @@ from dynagrad.core.random.bounds import (
 from dynagrad.core.random.box_muller import F32, F64, unit64
 from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.counts import binomial, poisson
+from dynagrad.core.random.gammas import gamma
 from dynagrad.core.random.shuffle import inside_out_shuffle, swap_shuffle
 
 if TYPE_CHECKING:
@@ -210,6 +211,29 @@ class Generator(ContinuousDraws):
         array = np.empty(trials.shape, trials.dtype)
         store(array.reshape(-1), np.array(counts, F64))
         return array
+
+    def gamma(self, shapes: np.ndarray) -> np.ndarray:
+        """A gamma value of scale 1 for each shape parameter, in their dtype, float32 or float64.
+
+        Two words for each uniform or pair of normal values used: how many depends on the values, so
+        this is a loop, of a few microseconds a value.
+        """
+        with self._lock:
+            uniform = self._doubles().__next__
+
+            def normal() -> float:
+                if self._normal is None:
+                    theta = 2 * math.pi * uniform()
+                    radius = math.sqrt(-2.0 * math.log1p(-uniform()))
+                    self._normal = radius * math.sin(theta)
+                    return radius * math.cos(theta)
+                value, self._normal = self._normal, None
+                return value
+
+            single = shapes.dtype == F32
+            values = [gamma(a, single, uniform, normal) for a in shapes.reshape(-1).tolist()]
+        array = np.array(values, shapes.dtype).reshape(shapes.shape)
+        return np.maximum(array, np.finfo(shapes.dtype).tiny)
 
     def multinomial(
         self, weights: np.ndarray, num_samples: int, replacement: bool = False
