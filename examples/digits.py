@@ -9,21 +9,16 @@ is kept for testing. The same file runs on dynagrad and on PyTorch and prints th
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass, field
 
 import torch
 from _figures import BLUE, RED, command_line, new_figure, save, tidy
+from _progress import Training
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import LogLocator, NullLocator
 from sklearn.datasets import load_digits
 from torch import nn
-
-try:
-    from rich.progress import Progress
-except ImportError:
-    Progress = None
 
 
 @dataclass
@@ -84,47 +79,24 @@ def train_epoch(
         optimizer.step()
 
 
-class Reporter:
-    """A progress bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, epochs: int) -> None:
-        """Start the bar where there is a terminal and rich is installed."""
-        self.epochs = epochs
-        self.bar = Progress() if Progress is not None and sys.stdout.isatty() else None
-        if self.bar is not None:
-            self.task = self.bar.add_task("training", total=epochs)
-            self.bar.start()
-
-    def epoch(self, number: int, history: History) -> None:
-        """Move the bar; print a line after the first epoch and after every fifth."""
-        if self.bar is not None:
-            now = f"training, loss {history.train_loss[-1]:.4f}"
-            self.bar.update(self.task, completed=number, description=now, refresh=True)
-        if number == 1 or number % 5 == 0 or number == self.epochs:
-            line = (
-                f"epoch {number:3d}/{self.epochs}"
-                f"  train loss {history.train_loss[-1]:.4f}"
-                f"  test loss {history.test_loss[-1]:.4f}"
-                f"  train {history.train_accuracy[-1]:7.2%}"
-                f"  test {history.test_accuracy[-1]:7.2%}"
-            )
-            if self.bar is None:
-                print(line, flush=True)
-            else:
-                self.bar.console.print(line, highlight=False)
-
-    def close(self) -> None:
-        """Take the bar down, also after an error."""
-        if self.bar is not None:
-            self.bar.stop()
+def say(training: Training, number: int, epochs: int, history: History) -> None:
+    """Print a line after the first epoch and after every fifth."""
+    if number == 1 or number % 5 == 0 or number == epochs:
+        training.say(
+            f"epoch {number:3d}/{epochs}"
+            f"  train loss {history.train_loss[-1]:.4f}"
+            f"  test loss {history.test_loss[-1]:.4f}"
+            f"  train {history.train_accuracy[-1]:7.2%}"
+            f"  test {history.test_accuracy[-1]:7.2%}"
+        )
 
 
 def train(model: nn.Module, data: Data, epochs: int, batch_size: int) -> History:
     """Train with momentum and a learning rate that falls along half a cosine."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
-    history, reporter = History(), Reporter(epochs)
-    try:
+    history = History()
+    with Training(epochs) as training:
         for number in range(1, epochs + 1):
             train_epoch(model, optimizer, data, batch_size)
             schedule.step()
@@ -134,9 +106,8 @@ def train(model: nn.Module, data: Data, epochs: int, batch_size: int) -> History
             loss, accuracy = evaluate(model, data.test_images, data.test_labels)
             history.test_loss.append(loss)
             history.test_accuracy.append(accuracy)
-            reporter.epoch(number, history)
-    finally:
-        reporter.close()
+            training.advance(history.train_loss[-1])
+            say(training, number, epochs, history)
     return history
 
 

@@ -23,6 +23,10 @@ SETTINGS = {
     "linear_regression": ("--steps", "40", "--every", "10", "--no-window"),
     "logistic_regression": ("--steps", "40", "--every", "10", "--no-window"),
     "autograd_tour": (),
+    "gpt": ("--steps", "120"),
+    "lstm": (),
+    "cnn": (),
+    "vae": ("--epochs", "20"),
 }
 FILES = {
     "digits": ["digits.png"],
@@ -30,6 +34,10 @@ FILES = {
     "linear_regression": ["linear_regression.gif", "linear_regression.png"],
     "logistic_regression": ["logistic_regression.gif", "logistic_regression.png"],
     "autograd_tour": ["autograd_tour.png"],
+    "gpt": ["gpt.png"],
+    "lstm": ["lstm.png"],
+    "cnn": ["cnn.png"],
+    "vae": ["vae.png"],
 }
 FLOAT = re.compile(r"[-+]?\d+\.\d*")
 # Lines that say how long something took, or which library ran.
@@ -142,6 +150,24 @@ def test_border_divides_the_clouds():
     printed, _ = under_dynagrad("logistic_regression")
     assert number_after("accuracy", printed) == 90
     assert number_after("loss", printed) == pytest.approx(0.2486, abs=2e-4)
+
+
+def test_gpt_learns_letters():
+    printed, _ = under_dynagrad("gpt")
+    assert number_after("train loss", printed) < 2.7
+    assert "\nShall I compare thee to a summer's day?\n" in printed
+
+
+def test_lstm_forecasts_better_than_last_year():
+    printed, _ = under_dynagrad("lstm")
+    assert number_after("forecast:", printed) < 6 < number_after("repeated:", printed)
+
+
+def test_cnn_and_vae_learn():
+    printed, _ = under_dynagrad("cnn")
+    assert number_after("test accuracy", printed) >= 95
+    printed, _ = under_dynagrad("vae")
+    assert number_after("loss", printed) < 26
 
 
 def test_tour_shows_the_graph_and_its_errors():
