@@ -259,3 +259,23 @@ def test_no_warning_after_the_optimizer_stepped(recwarn):
     assert not recwarn.list
     with pytest.warns(UserWarning, match="get_last_lr"):
         scheduler.get_lr()
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop, optim.Rprop, optim.ASGD])
+@pytest.mark.parametrize("shapes", [[(3,), (4,)], [(2, 3), (3, 2)], [(3,), (1,)], [(5000,), (10,)]])
+def test_state_of_parameters_in_another_order(kind, shapes):
+    def stepped(shapes):
+        params = [dynagrad.ones(shape, requires_grad=True) for shape in shapes]
+        for p in params:
+            p.grad = dynagrad.ones(p.shape)
+        optimizer = kind(params, lr=0.1, **({"momentum": 0.9} if kind is optim.SGD else {}))
+        optimizer.step()
+        return params, optimizer
+
+    _, other = stepped(shapes[::-1])
+    params, optimizer = stepped(shapes)
+    optimizer.load_state_dict(other.state_dict())
+    before = [p.detach().clone() for p in params]
+    with pytest.raises(RuntimeError, match="The size of tensor a|output with shape"):
+        optimizer.step()
+    assert all(dynagrad.equal(p, old) for p, old in zip(params, before, strict=True))

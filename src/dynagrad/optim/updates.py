@@ -9,11 +9,13 @@ step is recorded. Nothing is written before an update has succeeded.
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from ..core.apply import scalar
+from ..core.complaints import broadcast_error
 from ..core.dtype import get_default_dtype
 from ..core.quiet import WARNED
 from ..core.tape import caller, grad_mode
@@ -283,11 +285,30 @@ def run_states(
         family.cell.bump(place)
     for (_, values), rows in batches.items():
         numbers.update(zip(names, values, strict=True))
-        if whole:
-            for row in rows:
-                _write(row, _made(update, row, numbers))
-        else:
-            run_rows(update, rows, numbers)
+        try:
+            if whole:
+                for row in rows:
+                    _write(row, _made(update, row, numbers))
+            else:
+                run_rows(update, rows, numbers)
+        except ValueError:
+            _check_shapes(rows)
+            raise
+
+
+def _check_shapes(rows: list[tuple]) -> None:
+    """Raise RuntimeError, as PyTorch does, if a gradient or a state has not its parameter's shape:
+    it was loaded from another model, or the parameter's `data` was replaced.
+    """
+    for p, *others in rows:
+        for held in others:
+            if held is not None and held.shape != p.shape:
+                error = broadcast_error("A parameter's step", [held.shape, p.shape])
+                raise error or RuntimeError(
+                    f"output with shape {list(held.shape)} doesn't match the broadcast shape "
+                    f"{list(p.shape)}\nA parameter's gradient and state have its shape: load the "
+                    "state of an optimizer with the same parameters in the same order."
+                )
 
 
 def run_lists(
@@ -340,10 +361,14 @@ def _dense_ones(optimizer: Any, group: dict[str, Any], pairs: list) -> list:
     if step is None:
         text = optimizer._sparse_error
         raise RuntimeError(text or f"{type(optimizer).__name__} does not support sparse gradients")
-    for p, g in pairs:
-        if g.is_sparse:
-            step(p, g, group)
-            family_of(p).cell.bump()
+    token = grad_mode.set(False)
+    try:
+        for p, g in pairs:
+            if g.is_sparse:
+                step(p, g, group)
+                family_of(p).cell.bump()
+    finally:
+        grad_mode.reset(token)
     return [(p, g) for p, g in pairs if not g.is_sparse]
 
 
@@ -400,17 +425,20 @@ def _run_together(update: Callable, rows: list[tuple], numbers: dict[str, Any]) 
         _write(rows[0], _made(update, rows[0], numbers))
         return
     columns = list(zip(*rows, strict=True))
+    sizes = [a.size for a in columns[0]]
+    for column in columns[1:]:  # together, arrays of wrong sizes could have the right one
+        if column[0] is not None and [a.size for a in column] != sizes:
+            raise ValueError("arrays of different sizes")
     joined = [None if c[0] is None else np.concatenate(c, axis=None) for c in columns]
     made = _made(update, joined, numbers)
-    for arrays, values in zip((columns[0], *columns[2:]), made, strict=True):
+    ends = list(accumulate(sizes))
+    places = list(map(slice, [0, *ends], ends))
+    for arrays, values in zip((*columns[2:], columns[0]), (*made[1:], made[0]), strict=True):
         if values is None:
             continue
-        start = 0
-        for array in arrays:
-            end = start + array.size
-            part = values[start:end]
-            array[...] = part if array.ndim == 1 else part.reshape(array.shape)
-            start = end
+        for array, place, p in zip(arrays, places, columns[0], strict=True):
+            part = values[place]
+            array[...] = part if p.ndim == 1 else part.reshape(p.shape)
 
 
 def _made(update: Callable, row: Any, numbers: dict[str, Any]) -> tuple:
@@ -424,10 +452,10 @@ def _made(update: Callable, row: Any, numbers: dict[str, Any]) -> tuple:
 
 
 def _write(row: tuple, made: tuple) -> None:
-    row[0][...] = made[0]
     for array, value in zip(row[2:], made[1:], strict=True):
         if array is not None:
             array[...] = value
+    row[0][...] = made[0]
 
 
 def _run_recorded(
