@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .batching import batch_size
+from .creation import zeros
 from .rule import constant, primitive
 from .sorting import one_by_one
 
@@ -17,4 +19,11 @@ def first_places(x, *, size, fill):
     return rows
 
 
-constant(first_places, batch=one_by_one)
+def _batch(fun, values, flags, kw):
+    if batch_size(values, flags):
+        return one_by_one(fun, values, flags, kw)
+    (x,) = values
+    return zeros(shape=(0, kw["size"], x.ndim - 1), dtype=np.dtype("int64"), like=x)
+
+
+constant(first_places, batch=_batch)

@@ -30,7 +30,7 @@ def shaped(rows: Any, shape: tuple[int, ...]) -> Any:
 
 def hidden_from_users(memory: Any) -> Any:
     """What only the backward pass reads, as integers: a result without a derivative."""
-    return memory.view(f"i{memory.dtype.itemsize}")
+    return memory.view(f"i{min(memory.dtype.itemsize, 8)}")
 
 
 # --- LSTM -----------------------------------------------------------------------------------------
