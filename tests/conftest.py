@@ -9,7 +9,7 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import numpy as np
@@ -91,6 +91,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     limit = item.config.getoption("--time-limit")
     if limit and time.monotonic() - START > limit:
         pytest.skip(f"the time limit of {limit:g} s has passed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A test that meets a function of an extra which is not installed is skipped, and says so."""
+    try:
+        return (yield)
+    except ImportError as error:
+        if "which is not installed. Install it with: pip install 'dynagrad[" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ TORCH = importlib.util.find_spec("torch")
 @pytest.fixture(scope="module")
 def under_dynagrad() -> dict:
     """The report of all programs, run through `python -m dynagrad run`."""
+    pytest.importorskip("matplotlib")
     return run_programs("-m", "dynagrad", "run")
 
 
