@@ -183,6 +183,14 @@ PINNED: list[list[Step]] = [
         step("x.squeeze_()", 5, 0, 0, True),
         step("x.atan()", 0, 0, 0),
     ],
+    # an angle's derivative: a large cotangent is not divided by a square first
+    [
+        step("x.half()", 1, 0, 0),
+        step("x.trunc()", 4, 0, 0),
+        step("t.deg2rad(x)", 4, 0, 0),
+        *[step("x.trace()", 3, 0, 0)] * 6,
+        step("t.atan2(x, y)", 6, 5, 0),
+    ],
     # angles lie in rows
     [step("x.to(t.complex128)", 0, 0, 0), step("x.t()", 4, 0, 0), step("x.angle()", 5, 0, 0)],
     # the gradient of means of nothing

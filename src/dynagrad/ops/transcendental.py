@@ -156,7 +156,7 @@ def _of_square(g, x, y):
 
 
 elementwise(
-    np.arctan2, lambda g, x, y: y * _of_square(g, x, y), lambda g, x, y: -x * _of_square(g, x, y)
+    np.arctan2, lambda g, x, y: _of_square(g * y, x, y), lambda g, x, y: _of_square(g * -x, x, y)
 )
 
 
