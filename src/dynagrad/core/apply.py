@@ -120,7 +120,7 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         out._a = result
         out._v = None
         out._e = note(cls, tuple(edges), inputs, arrays, (out._a,), kw) if wanted else None
-        if not PLAIN and isinstance(result, Carrier):
+        if type(result) is not ndarray and isinstance(result, Carrier):
             result.level.keep(out)
         return out
     outs = tuple([wrap(r) for r in result])

@@ -127,7 +127,11 @@ class SGD(Optimizer):
             else:
                 velocity.mul_(momentum).add_(g, alpha=1 - group["dampening"])
             g = g.add(velocity, alpha=momentum) if group["nesterov"] else velocity
-        run_places(_descend, p, g, (), {"lr": number(group["lr"])})
+        lr = number(group["lr"])
+        if p.is_sparse:
+            p.add_(g, alpha=-lr)
+        else:
+            run_places(_descend, p, g, (), {"lr": lr})
 
     def _update_group(self, group: dict[str, Any], place: tuple[Any, int]) -> None:
         numbers = {name: option(group, name) for name in _OPTIONS}

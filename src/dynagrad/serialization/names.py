@@ -11,7 +11,7 @@ from ..core.dtype import BY_NAME, Size, device
 from ..core.tensor import Tensor
 from ..errors import LEGACY_NAMES
 from ..nn.parameter import Parameter
-from .parts import REBUILDERS
+from .parts import REBUILDERS, layout_of
 
 __all__ = [
     "BYTES",
@@ -79,6 +79,7 @@ _HARMLESS: dict[tuple[str, str], Any] = {
     **{(m, name): kind for m in ("builtins", "__builtin__") for name, kind in _BUILTINS.items()},
     **{("torch._utils", name): rebuild for name, rebuild in REBUILDERS.items()},
     ("torch._tensor", "_rebuild_from_type_v2"): REBUILDERS["_rebuild_from_type_v2"],
+    ("torch.serialization", "_get_layout"): layout_of,
     **{("torch", name): kind for name, kind in BY_NAME.items()},
     **{("torch", name): kind for name, kind in STORAGES.items()},
     **{("torch.storage", name): kind for name, kind in STORAGES.items()},

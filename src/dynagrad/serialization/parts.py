@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtype import dtype
+from ..core.dtype import dtype, layout, sparse_coo, sparse_csc, sparse_csr, strided
 from ..core.tensor import Tensor, wrap
+from ..functions.later import loaded
 from ..functions.tensor_methods import as_subclass
 from ..nn.parameter import Parameter
 
-__all__ = ["REBUILDERS"]
+__all__ = ["REBUILDERS", "layout_of"]
+
+LAYOUTS = {repr(kind): kind for kind in (strided, sparse_coo, sparse_csr, sparse_csc)}
 
 
 def _tensor(
@@ -81,10 +84,32 @@ def _subclass(rebuild: Callable, kind: type, args: tuple, state: Any) -> Any:
     return made
 
 
+def layout_of(name: str) -> layout:
+    """A layout by its name, "torch.sparse_coo"."""
+    if name not in LAYOUTS:
+        raise NotImplementedError(
+            f"the file has a tensor of layout {name}, which is not supported; there are "
+            f"{', '.join(sorted(LAYOUTS))}"
+        )
+    return LAYOUTS[name]
+
+
+def _sparse(kind: layout, data: tuple) -> Tensor:
+    """A sparse tensor from its indices and values, which are checked."""
+    if kind is sparse_coo:
+        indices, values, size, *rest = data
+        make = loaded("sparse.construction", "sparse_coo_tensor")
+        is_sorted = rest[0] if rest else None
+        return make(indices, values, size, is_coalesced=is_sorted, check_invariants=True)
+    make = loaded("sparse.construction", "sparse_compressed_tensor")
+    return make(*data, layout=kind)
+
+
 #: by PyTorch's names, which the files hold
 REBUILDERS: dict[str, Callable[..., Any]] = {
     "_rebuild_tensor_v2": _tensor,
     "_rebuild_tensor_v3": _tensor,
+    "_rebuild_sparse_tensor": _sparse,
     "_rebuild_parameter": _parameter,
     "_rebuild_parameter_with_state": _parameter,
     "_rebuild_from_type_v2": _subclass,

@@ -8,7 +8,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..core.dtype import Size, device, dtype, from_numpy_dtype
+from ..core.dtype import (
+    Size,
+    device,
+    dtype,
+    from_numpy_dtype,
+    layout,
+    sparse_coo,
+    sparse_csr,
+    strided,
+)
 from ..core.storage import address, in_order, owner, strides_of
 from ..core.tensor import Tensor
 from ..nn.parameter import Parameter
@@ -21,6 +30,8 @@ __all__ = ["save"]
 _TENSOR = Name("torch._utils", "_rebuild_tensor_v2")
 _TENSOR_OF_DTYPE = Name("torch._utils", "_rebuild_tensor_v3")
 _PARAMETER = Name("torch._utils", "_rebuild_parameter")
+_SPARSE = Name("torch._utils", "_rebuild_sparse_tensor")
+_LAYOUT = Name("torch.serialization", "_get_layout")
 _SUBCLASS = Name("torch._tensor", "_rebuild_from_type_v2")
 _KINDS = {kind.name: Name("torch", name) for name, kind in STORAGES.items()}
 
@@ -30,6 +41,16 @@ class _Memory:
 
     def __init__(self, kind: Name, number: str, elements: int) -> None:
         self.parts = ("storage", kind, number, "cpu", elements)
+
+
+def _sparse_parts(t: Any) -> tuple:
+    """Indices, values and shape of a sparse tensor, as PyTorch's files hold them."""
+    values, size = t._values(), Size(t.shape)
+    if t.layout is sparse_coo:
+        return t._indices(), values, size, t.is_coalesced()
+    if t.layout is sparse_csr:
+        return t.crow_indices(), t.col_indices(), values, size
+    return t.ccol_indices(), t.row_indices(), values, size
 
 
 #: Python's own pickler, which its type stubs do not know
@@ -54,8 +75,12 @@ class _Writer(_Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Tensors in parts; everything else as pickle has it."""
+        if type(obj) is layout:
+            return _LAYOUT, (repr(obj),)
         if not isinstance(obj, Tensor):
             return NotImplemented
+        if obj.layout is not strided:
+            return _SPARSE, (obj.layout, _sparse_parts(obj))
         if type(obj) is Parameter:
             return _PARAMETER, (obj.detach(), obj.requires_grad, OrderedDict())
         rebuild, args = self._parts(obj)

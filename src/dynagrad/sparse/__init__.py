@@ -5,6 +5,17 @@ The tensors themselves are made by `torch.sparse_coo_tensor`, `torch.sparse_csr_
 """
 
 from ..functions.sparse.checks import check_sparse_tensor_invariants
+from ..functions.sparse.legacy import (
+    BFloat16Tensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from ..functions.sparse.places import spdiags
 from ..functions.sparse.products import sampled_addmm
 from ..functions.sparse.products import sparse_addmm as addmm
@@ -13,6 +24,15 @@ from ..functions.sparse.reduction import log_softmax, softmax
 from ..functions.sparse.reduction import sparse_sum as sum
 
 __all__ = [
+    "BFloat16Tensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "addmm",
     "check_sparse_tensor_invariants",
     "log_softmax",

@@ -140,7 +140,7 @@ def sparse_of(x: Any) -> SparseArray | None:
 
 
 def kept(t: Tensor) -> Any:
-    """A result, as a SparseTensor if it is sparse."""
+    """A Tensor, as a SparseTensor if what it holds is sparse; `apply` sees to its results."""
     if type(t._a) is SparseArray:
         t.__class__ = SparseTensor
     return t
@@ -152,7 +152,7 @@ def fill(values: Any, pattern: Pattern, name: str = "SparseCooTensor") -> Any:
         return SparseArray(pattern, values)
     if not name[:-1].endswith("Backward"):
         name += "Backward0"
-    return kept(apply(named(name, FILL), values, pattern=pattern))
+    return apply(named(name, FILL), values, pattern=pattern)
 
 
 def values_of(s: Any) -> Any:
@@ -170,7 +170,7 @@ def coalesced(s: Any) -> Any:
     pattern = held.pattern
     if pattern.coo.coalesced or pattern.layout != "sparse_coo":
         return s
-    return kept(apply(Coalesce, s)) if isinstance(s, Tensor) else _coalesced(s)
+    return apply(Coalesce, s) if isinstance(s, Tensor) else _coalesced(s)
 
 
 def values_in(x: Any, pattern: Pattern) -> Any:

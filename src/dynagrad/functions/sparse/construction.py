@@ -172,7 +172,7 @@ def _compressed(
             "tensor dimensionality must be sum of batch, base, and dense dimensionalities (=0 + 2 "
             f"+ {v._a.ndim - 1}) but got {len(shape)}"
         )
-    counts = shape[:2] if by_rows else (shape[1], shape[0])
+    counts = (shape[0], shape[1]) if by_rows else (shape[1], shape[0])
     ordered = all_checked(check_invariants)
     check_compressed(NAMES[layout], first, second, v._a.shape[0], counts, ordered)
     pattern = Compressed(layout, first, second, shape)
@@ -275,12 +275,12 @@ def to_sparse(
         layout, sparse_dim = sparse_dim, None
     name = "sparse_coo" if layout is None else name_of(layout)
     if name in NAMES:
-        return _to_compressed(self, name)
+        return _to_compressed(self, name, "ToSparseBackward1")
     if name != "sparse_coo":
         raise NotImplementedError(f"to_sparse with torch.{name} {_NO_BLOCKS}.")
     held = sparse_of(self)
     if held is None:
-        return fill(*_nonzero(self, sparse_dim), "ToSparseBackward1")
+        return fill(*_nonzero(self, sparse_dim), f"ToSparseBackward{int(sparse_dim is None)}")
     if sparse_dim is not None and sparse_dim != held.pattern.sparse_dim:
         raise RuntimeError(
             "to_sparse: conversion from Sparse to Sparse with sparse_dim argument "
@@ -288,10 +288,10 @@ def to_sparse(
         )
     if held.pattern.layout == "sparse_coo":
         return self
-    return sorted_coo(self, "ToSparseBackward1")
+    return fill(values_of(self), held.pattern.coo, "ToSparseBackward1")
 
 
-def sorted_coo(s: Any, name: str = "ToSparseBackward1") -> Any:
+def sorted_coo(s: Any) -> Any:
     """A matrix in a compressed layout as COO, sorted by rows."""
     pattern = s._a.pattern.coo
     values = values_of(s)
@@ -300,7 +300,7 @@ def sorted_coo(s: Any, name: str = "ToSparseBackward1") -> Any:
         distinct = not pattern.nnz or (np.diff(pattern.flat[order]) > 0).all()
         pattern = Coo(pattern.indices[:, order], pattern.shape, bool(distinct))
         values = take_rows(values, order, padding=None)
-    return fill(values, pattern, name)
+    return fill(values, pattern, "ToSparseBackward1")
 
 
 def _nonzero(t: Tensor, sparse_dim: int | None) -> tuple[Tensor, Coo]:
@@ -319,7 +319,7 @@ def _nonzero(t: Tensor, sparse_dim: int | None) -> tuple[Tensor, Coo]:
     return values_at(t, pattern=pattern), pattern
 
 
-def _to_compressed(t: Any, layout: str) -> Any:
+def _to_compressed(t: Any, layout: str, name: str = "") -> Any:
     held = sparse_of(t)
     if held is not None and held.pattern.layout == layout:
         return t
@@ -327,7 +327,7 @@ def _to_compressed(t: Any, layout: str) -> Any:
         raise RuntimeError(
             f"to_{layout} expected a tensor of 2 dimensions, but got {len(t._a.shape)}"
         )
-    name = f"To{layout.title().replace('_', '')}Backward0"
+    name = name or f"To{layout.title().replace('_', '')}Backward0"
     if held is None:
         values, pattern = _nonzero(t, None)
     else:

@@ -177,7 +177,8 @@ def _text(self: Any, *, tensor_contents: Any = None) -> str:
     )
     layout = f"layout=torch.{pattern.layout}"
     parts.append(("values", held.values))
-    return format_sparse(parts, [*suffixes, *known, layout, *rest], coo)
+    text = format_sparse(parts, [*suffixes, *known, layout, *rest], coo)
+    return f"Parameter containing:\n{text}" if getattr(self, "_is_param", False) else text
 
 
 def _format(self: Any, spec: str) -> str:
@@ -307,7 +308,8 @@ def with_parts(layout: str, places: tuple, shape: tuple, is_sorted: bool, array:
     if layout == "sparse_coo":
         pattern: Any = Coo(places[0], shape, is_sorted)
     else:
-        pattern = Compressed(layout, *places, shape)
+        starts, lines = places
+        pattern = Compressed(layout, starts, lines, shape)
     return construction.fill(wrap(array), pattern)
 
 
@@ -350,18 +352,18 @@ SparseTensor.storage = _no_storage
 SparseTensor.stride = _no_strides
 SparseTensor.item = _item
 SparseTensor.detach = _detach
-SparseTensor.data = property(_data, tensor_methods.set_data)
-SparseTensor.is_sparse = property(_is_sparse)
-SparseTensor.is_sparse_csr = property(_is_csr)
-SparseTensor.layout = property(_layout)
+SparseTensor.data = property(_data, tensor_methods.set_data)  # pyright: ignore
+SparseTensor.is_sparse = property(_is_sparse)  # pyright: ignore
+SparseTensor.is_sparse_csr = property(_is_csr)  # pyright: ignore
+SparseTensor.layout = property(_layout)  # pyright: ignore
 SparseTensor.sparse_dim = _sparse_dim
 SparseTensor.dense_dim = _dense_dim
 SparseTensor.to_dense = construction.to_dense
 SparseTensor.is_contiguous = _is_contiguous
 SparseTensor.contiguous = _contiguous
 SparseTensor.type = _type
-SparseTensor.T = property(_reversed)
-SparseTensor.mT = property(_matrix_transposed)
+SparseTensor.T = property(_reversed)  # pyright: ignore
+SparseTensor.mT = property(_matrix_transposed)  # pyright: ignore
 SparseTensor.element_size = _element_size
 
 
@@ -441,6 +443,8 @@ def answer(cls: Any, f: Any, types: Any, args: tuple = (), kwargs: dict | None =
             return f(*args, **kwargs)
         finally:
             override_disabled.reset(token)
+    if name == "positive":
+        return args[0]
     if name in ("reshape", "einsum"):
         raise RuntimeError("reshape is not implemented for sparse tensors\nUse x.to_dense().")
     s = next(a for a in (*args, *kwargs.values()) if isinstance(a, SparseTensor))

@@ -101,7 +101,7 @@ def unsqueeze(input: Any, dim: int) -> Any:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def select(input: Any, dim: int, index: int) -> Any:
+def select(input: Any, dim: int, index: Any) -> Any:
     """The slice `index` of a dimension, without that dimension."""
     shape = input._a.shape
     at = one_dim(dim, len(shape))

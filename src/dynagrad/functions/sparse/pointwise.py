@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.apply import apply, scalar
-from ...core.dtype import FLOATING, category
+from ...core.dtype import FLOATING, category, number_dtype, result_type
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, family_of, wrap
 from ...ops.rule import RULES
@@ -18,7 +18,6 @@ from .arrays import (
     SparseTensor,
     coalesced,
     fill,
-    kept,
     named,
     sparse_of,
     values_of,
@@ -29,11 +28,11 @@ _NUMBERS = (int, float, complex, np.number, np.bool_)
 #: functions f with f(0) = 0, by PyTorch's names: they are computed of the values
 ZERO_PRESERVING = (
     "abs absolute asin arcsin asinh arcsinh atan arctan atanh arctanh ceil conj_physical deg2rad "
-    "erf erfinv expm1 floor frac isinf isnan isneginf isposinf log1p nan_to_num negative positive "
+    "erf erfinv expm1 floor frac isinf isnan isneginf isposinf log1p nan_to_num negative "
     "rad2deg relu round sgn sign signbit sin sinh sqrt square tan tanh threshold trunc fix pow"
 ).split()
 #: those that leave the places as they are, also where some stand twice
-_PLACE_BY_PLACE = ("negative", "positive")
+_PLACE_BY_PLACE = ("negative",)
 
 
 def unary(f: Callable, name: str) -> Callable:
@@ -52,7 +51,7 @@ def unary(f: Callable, name: str) -> Callable:
 
 def neg(input: Any) -> Any:
     """The negative values."""
-    return kept(apply(named("NegBackward0", RULES[np.negative]), input))
+    return apply(named("NegBackward0", RULES[np.negative]), input)
 
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -62,19 +61,14 @@ def _operand(x: Any, like: Any) -> Any:
     """A number or a tensor of one element as what NumPy takes; other tensors as they are."""
     if isinstance(x, Tensor):
         return x
-    return wrap(scalar(x, like._a.dtype))
+    return wrap(scalar(x, result_type((like._a, x))))
 
 
 def _common(x: Any, y: Any) -> tuple[Any, Any]:
-    """Two tensors of one dtype: a sparse integer one takes the other's floating dtype."""
-    kinds = x._a.dtype, y._a.dtype
-    if kinds[0] == kinds[1]:
+    """Two tensors in their common dtype."""
+    if x._a.dtype == y._a.dtype:
         return x, y
-    wanted = np.promote_types(*kinds)
-    if not x._a.shape or not y._a.shape:  # tensors without dimensions are weaker
-        weak, strong = (x, y) if not x._a.shape else (y, x)
-        if category(weak._a.dtype) <= category(strong._a.dtype):
-            wanted = strong._a.dtype
+    wanted = result_type((x._a, y._a))
     return cast(x, wanted), cast(y, wanted)
 
 
@@ -106,7 +100,7 @@ def _sum(x: Any, y: Any, fun: np.ufunc, name: str) -> Any:
             )
     x, y = _common(_operand(x, y), y)
     _check_same("add", x, y)
-    return kept(apply(named(name, RULES[fun]), x, y))
+    return apply(named(name, RULES[fun]), x, y)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
@@ -127,17 +121,14 @@ def mul(input: Any, other: Any, *, out: Any = None) -> Any:
     """The product by elements, with the places of the sparse factor, or those that both have."""
     sparse, factor = (input, other) if sparse_of(input) is not None else (other, input)
     if not isinstance(factor, Tensor):
-        if isinstance(factor, float) and category(sparse._a.dtype) < FLOATING:
-            factor = wrap(np.array(factor, np.float32))
-        else:
-            factor = _operand(factor, sparse)
+        factor = _operand(factor, sparse)
     if factor._a.ndim and factor._a.shape != sparse._a.shape:
         error = _not_broadcast(input, other)
         if error is not None:
             raise error
     sparse, factor = _common(sparse, factor)
     pair = (sparse, factor) if sparse_of(input) is not None else (factor, sparse)
-    return kept(apply(named("MulBackward0", RULES[np.multiply]), *pair))
+    return apply(named("MulBackward0", RULES[np.multiply]), *pair)
 
 
 def _not_broadcast(x: Any, y: Any) -> RuntimeError | None:
@@ -173,9 +164,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = 
         values = values_of(s).div(other, rounding_mode=rounding_mode)
         return fill(values, s._a.pattern, "DivBackward1")
     if category(input._a.dtype) < FLOATING:
-        input = cast(input, np.dtype(np.float32))
+        input = cast(input, number_dtype(0.0))
     pair = _common(input, _operand(other, input))
-    return kept(apply(named("DivBackward0", RULES[np.divide]), *pair))
+    return apply(named("DivBackward0", RULES[np.divide]), *pair)
 
 
 # --- copies ---------------------------------------------------------------------------------------

@@ -68,6 +68,16 @@ def _from_left(values, x, *, pattern):
     return swap(combine_rows(values, swap(x), pattern=pattern.transposed))
 
 
+def _leaf_to_vector(s, x):
+    """A @ x of a vector, for a leaf, whose gradient is dense."""
+    return np.matmul(s, x)
+
+
+LEAF_TO_VECTOR = rule_of(
+    _leaf_to_vector,
+    "multilinear",
+    (lambda g, x: one_column(g) * x, lambda g, s: np.matmul(swap(s), g)),
+)
 TO_VECTOR = rule_of(
     _to_vector,
     "multilinear",
@@ -133,7 +143,7 @@ def mv(input: Any, vec: Tensor, *, out: Any = None) -> Tensor:
         )
     _check(input, vec.reshape(-1, 1))
     if _is_leaf(input):
-        return apply(named("MvBackward0", RULES[np.matmul]), input, vec)
+        return apply(named("MvBackward0", LEAF_TO_VECTOR), input, vec)
     return _by_places(input, vec, "MvBackward0", TO_VECTOR)
 
 

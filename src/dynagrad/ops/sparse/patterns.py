@@ -207,7 +207,7 @@ class Lines:
         found = []
         bounds = np.flatnonzero(np.diff(sizes[order], prepend=-1, append=-1))
         for start, end in zip(bounds[:-1], bounds[1:], strict=True):
-            size = sizes[order[start]]
+            size = int(sizes[order[start]])
             if size:
                 rows = order[start:end]
                 found.append((rows, self.starts[rows, None] + np.arange(size)))
