@@ -84,3 +84,5 @@ BY_DEFINITION = {
     "shared_bag_sum": "a row's gradient is divided by the number of its uses",
 }
 REFUSING = {"ctc_slope"}
+
+KERNELS = {"attention": 1, "standardize": 1}

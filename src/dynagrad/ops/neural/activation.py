@@ -272,6 +272,7 @@ _MINUS_LOGIT = (-3.403954771582784e-09, 2.6049948339780925e-07, -7.8764848540748
     -1.5957696818525788,
 )
 MINUS_LOGIT = tuple([np.array(c, np.float32) for c in _MINUS_LOGIT])
+_MINUS_HALF, _DENSITY32 = np.array(-0.5, np.float32), np.array(_DENSITY, np.float32)
 
 
 def _inverse_cdf32_into(x, out, held):
@@ -309,8 +310,28 @@ def _normal_density(x):
     return np.exp(x * x * -0.5) * _DENSITY
 
 
+@primitive
+def gelu_slope(x):
+    """The derivative of gelu: N(x) + x N'(x)."""
+    if x.dtype != np.float32:
+        return normal_cdf(x) + x * _normal_density(x)
+    held = [np.empty(min(x.size, BLOCK), x.dtype) for _ in range(2)]
+
+    def into(x, out):
+        density, square = (a[: x.size].reshape(x.shape) for a in held)
+        np.multiply(np.multiply(x, x, density), _MINUS_HALF, density)
+        np.exp(density, density)
+        np.multiply(np.multiply(density, x, density), _DENSITY32, density)
+        _inverse_cdf32_into(x, out, square)
+        np.divide(ONES[out.dtype], out, out)
+        np.add(out, density, out)
+
+    return in_blocks(into, x)
+
+
 elementwise(normal_cdf, lambda g, x: g * _normal_density(x))
-elementwise(gelu, lambda g, x: g * (normal_cdf(x) + x * _normal_density(x)))
+elementwise(gelu_slope, lambda g, x: g * ((2 - x * x) * _normal_density(x)))
+elementwise(gelu, lambda g, x: g * gelu_slope(x))
 
 
 @primitive

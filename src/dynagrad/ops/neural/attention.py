@@ -21,9 +21,10 @@ def safe_softmax(x):
     """softmax along the last dimension; zeros where all of x is -inf."""
     if not x.size:
         return np.array(x)
-    top = np.maximum.reduce(x, -1, keepdims=True)
     result = softmax.__wrapped__(x, axis=x.ndim - 1)
-    result[np.broadcast_to(top == -np.inf, x.shape)] = 0
+    if not result.item(result.argmax()) <= 1:  # a nan: of nothing but -inf, perhaps
+        top = np.maximum.reduce(x, -1, keepdims=True)
+        result[np.broadcast_to(top == -np.inf, x.shape)] = 0
     return result
 
 
@@ -53,7 +54,20 @@ def attention(q, k, v, mask, *, scale):
 
 def _probabilities(q, k, mask, scale):
     scores = np.matmul(q * scale, swap(k))
+    if type(scores) is np.ndarray is type(mask) and mask.dtype == scores.dtype:
+        if np.broadcast_shapes(scores.shape, mask.shape) == scores.shape:
+            return safe_softmax(np.add(scores, mask, scores))
     return safe_softmax(scores if mask is None else scores + mask)
+
+
+def _scores_vjp(g, v, p):
+    """The cotangent of what the softmax takes."""
+    t = np.matmul(g, swap(v))
+    if type(t) is np.ndarray is type(p) and t.shape == p.shape:
+        t -= np.vecdot(t, p)[..., None]
+        t *= p
+        return t
+    return _of_softmax(t, p)
 
 
 def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
@@ -63,7 +77,7 @@ def _attention_vjp(g, q, q_meta, k, v, mask, *, scale, needs):
     p = _probabilities(q, k, mask, scale)
     gq = gk = gv = gm = None
     if needs[0] or needs[1] or needs[3]:
-        gm = _of_softmax(np.matmul(g, swap(v)), p)
+        gm = _scores_vjp(g, v, p)
         h = gm * scale
         gq = np.matmul(h, k) if needs[0] else None
         gk = np.matmul(swap(h), q) if needs[1] else None
