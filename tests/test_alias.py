@@ -215,7 +215,7 @@ def test_missing_names_are_named_with_their_neighbours(tmp_path: Path) -> None:
             "AttributeError: module 'torch' has no",
             "",
         ),
-        "import torch; torch._dynamo": ("AttributeError: module 'torch'", "PyTorch's public API"),
+        "import torch; torch._prims": ("AttributeError: module 'torch'", "PyTorch's public API"),
         "import torch; torch.__nothing__": (
             "AttributeError: module 'torch' has no attribute '__nothing__'",
             "",

@@ -25,7 +25,7 @@ from architecture import (
 # layer) and, within one entry that names a package, other modules of that entry without a cycle.
 # The longest entry that fits a module counts: `core.tape` for itself, `core` for the rest of core.
 HOUSE = """
-torch_version lazy errors extras accelerator backends cpu cuda
+torch_version version lazy errors extras accelerator backends cpu cuda mps xpu hub
 ops.rule ops
 core core.pytree core.storage core.tape core.quiet core.random core.tensor core.watch
 core.carriers core.carriers.carrier core.carriers.batched core.complaints core.overrides core.out
@@ -34,7 +34,7 @@ core.carriers.memory core.views
 functions
 autograd
 nn func optim linalg fft special sparse masked signal random amp cpu.amp cuda.amp distributions
-jit multiprocessing onnx compiler utils testing serialization distributed viewer profiler autograd.profiler explain
+jit multiprocessing onnx types compiler _dynamo _inductor utils testing serialization distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
 

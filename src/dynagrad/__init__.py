@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 # --- The main surface: what `import dynagrad` loads, one block a module, lowest layer first. ---
 
 # dtypes, sizes, devices, grad modes
-from .lazy import LAZY as _LAZY, SUBMODULES as _SUBMODULES
+from .lazy import LAZY as _LAZY, SUBMODULES as _SUBMODULES, UNLISTED as _UNLISTED
 from .autograd.grad_mode import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from . import amp as amp
     from . import autograd as autograd
     from . import backends as backends
+    from . import compiler as compiler
     from . import cpu as cpu
     from . import cuda as cuda
     from . import distributions as distributions
@@ -135,9 +136,11 @@ if TYPE_CHECKING:
     from . import explain as explain
     from . import fft as fft
     from . import func as func
+    from . import hub as hub
     from . import jit as jit
     from . import linalg as linalg
     from . import masked as masked
+    from . import mps as mps
     from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import onnx as onnx
@@ -149,8 +152,15 @@ if TYPE_CHECKING:
     from . import sparse as sparse
     from . import special as special
     from . import testing as testing
+    from . import types as types
     from . import utils as utils
+    from . import version as version
+    from . import xpu as xpu
     from .alias import alias_torch as alias_torch
+    from .accelerator import AcceleratorError as AcceleratorError
+    from .compiler import compile as compile
+    from .cuda.memory import OutOfMemoryError as OutOfMemoryError
+    from .functions.devices import get_device_module as get_device_module
     from .amp.autocast_mode import (
         autocast as autocast,
         autocast_decrement_nesting as autocast_decrement_nesting,
@@ -380,6 +390,14 @@ if TYPE_CHECKING:
         sparse_csc_tensor as sparse_csc_tensor,
         sparse_csr_tensor as sparse_csr_tensor,
     )
+    from .functions.sparse.copies import (
+        ccol_indices_copy as ccol_indices_copy,
+        col_indices_copy as col_indices_copy,
+        crow_indices_copy as crow_indices_copy,
+        indices_copy as indices_copy,
+        row_indices_copy as row_indices_copy,
+        values_copy as values_copy,
+    )
     from .functions.sparse.methods import resize_as_sparse_ as resize_as_sparse_
     from .functions.sparse.products import (
         dsmm as dsmm,
@@ -438,7 +456,7 @@ globals()["__all__"] = sorted(
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    if name in _SUBMODULES or name in _UNLISTED:
         return import_module(f".{name}", __name__)  # which also sets the attribute
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)

@@ -46,6 +46,17 @@ on NumPy and offers PyTorch's public Python API. Use {asker_again} with PyTorch 
 out the part that needs the extension."""
 
 
+#: Parts of PyTorch that are left out on purpose, and what to do instead.
+_LEFT_OUT = {
+    "ao": "quantized models: train in float32 or under torch.autocast.",
+    "quantization": "quantized models: train in float32 or under torch.autocast.",
+    "export": "programs as graphs: models run eagerly; save them with torch.save.",
+    "fx": "programs as graphs: models run eagerly; hooks show what happens inside.",
+    "library": "operators in PyTorch's C++: torch.autograd.Function adds an operation.",
+    "package": "archives of programs: save weights with torch.save.",
+}
+
+
 def alias_torch() -> ModuleType:
     """Make `torch` and all modules below it dynagrad's, in this process, and return that `torch`.
 
@@ -266,6 +277,8 @@ def _lacking(module: str, name: str, names: Iterable[str]) -> str:
             f"it is no part of PyTorch's public API, and dynagrad {dynagrad.__version__} lacks it."
         )
     text = f"dynagrad {dynagrad.__version__} lacks it."
+    if module == "torch" and name in _LEFT_OUT:
+        return f"{text} It is for {_LEFT_OUT[name]}"
     near = _near_names(module, name, names)
     return f"{text} Near names: {', '.join(near)}." if near else text
 

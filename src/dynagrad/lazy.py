@@ -2,19 +2,25 @@
 Imports nothing.
 """
 
-__all__ = ["LAZY", "SUBMODULES"]
+__all__ = ["LAZY", "SUBMODULES", "UNLISTED"]
 
 #: modules below dynagrad
 SUBMODULES = frozenset(
     (
-        "accelerator amp autograd backends cpu cuda distributed distributions explain fft func jit "
-        "linalg masked multiprocessing nn onnx optim profiler random serialization signal sparse "
-        "special testing utils"
+        "accelerator amp autograd backends compiler cpu cuda distributed distributions explain fft "
+        "func hub jit linalg masked mps multiprocessing nn onnx optim profiler random "
+        "serialization signal sparse special testing types utils version xpu"
     ).split()
 )
+#: modules that PyTorch keeps to itself and programs set all the same
+UNLISTED = frozenset(("_dynamo", "_inductor"))
 #: the functions and classes at dynagrad's root, below the module that has them
 _BY_MODULE = {
     "alias": "alias_torch",
+    "accelerator": "AcceleratorError",
+    "compiler": "compile",
+    "cuda.memory": "OutOfMemoryError",
+    "functions.devices": "get_device_module",
     "autograd.anomaly_mode": (
         "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled"
     ),
@@ -87,6 +93,10 @@ _BY_MODULE = {
     "functions.sparse.construction": (
         "sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor "
         "sparse_csc_tensor sparse_csr_tensor"
+    ),
+    "functions.sparse.copies": (
+        "ccol_indices_copy col_indices_copy crow_indices_copy indices_copy row_indices_copy "
+        "values_copy"
     ),
     "functions.sparse.methods": "resize_as_sparse_",
     "functions.sparse.products": "dsmm hsmm hspmm saddmm smm spmm sspaddmm",

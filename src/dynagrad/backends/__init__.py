@@ -3,6 +3,6 @@
 All arithmetic is NumPy's; these modules answer the programs that ask or set. Imports nothing.
 """
 
-from . import cuda, cudnn, mha, mkl, mkldnn, mps, openmp
+from . import cpu, cuda, cudnn, mha, mkl, mkldnn, mps, openmp, opt_einsum
 
-__all__ = ["cuda", "cudnn", "mha", "mkl", "mkldnn", "mps", "openmp"]
+__all__ = ["cpu", "cuda", "cudnn", "mha", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]

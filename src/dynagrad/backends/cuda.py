@@ -28,6 +28,7 @@ matmul = SimpleNamespace(
     allow_tf32=False,
     allow_fp16_reduced_precision_reduction=True,
     allow_bf16_reduced_precision_reduction=True,
+    fp32_precision="none",
 )
 
 _flash: ContextVar[bool] = ContextVar("flash_sdp", default=True)

@@ -295,11 +295,23 @@ class device:  # noqa: N801 - PyTorch's name
         if isinstance(type, device):
             type, index = type.type, type.index
         if isinstance(type, int) and not isinstance(type, bool):
+            if type >= 0:
+                raise RuntimeError(
+                    "Cannot access accelerator device when none is available.\n"
+                    f"The number {type} stands for an accelerator; dynagrad computes on the CPU."
+                )
             type, index = "cuda", type
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {_kind(type)}")
         name, colon, number = type.partition(":")
-        if name not in self._KNOWN or (colon and not number.isdigit()):
+        if not type:
+            raise RuntimeError("Device string must not be empty")
+        is_number = number.isdigit() and (number == "0" or number[0] != "0")
+        if (name in self._KNOWN or not name) and colon and not is_number:
+            raise RuntimeError(f"Invalid device string: '{type}'")
+        if index is not None and index < 0:
+            raise RuntimeError(f"Device index must not be negative\nIt was {index}.")
+        if name not in self._KNOWN:
             raise RuntimeError(
                 f"Expected one of {', '.join(self._KNOWN)} device type at start of device string: "
                 f"{type}"
@@ -342,14 +354,11 @@ def check_device(d: Any) -> None:
     if d is None or d is CPU:
         return
     d = device(d)
-    if d.type == "cuda":
-        raise AssertionError(
-            "Torch not compiled with CUDA enabled: dynagrad computes on the CPU; use device='cpu'"
-        )
+    advice = "dynagrad computes on the CPU; use device='cpu'"
+    if d.type in ("cuda", "xpu"):
+        raise AssertionError(f"Torch not compiled with {d.type.upper()} enabled: {advice}")
     if d.type != "cpu":
-        raise RuntimeError(
-            f"dynagrad computes on the CPU; the device '{d}' does not exist here. Use device='cpu'"
-        )
+        raise RuntimeError(f"PyTorch is not linked with support for {d.type} devices: {advice}")
 
 
 class layout:  # noqa: N801 - PyTorch's name
