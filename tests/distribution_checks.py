@@ -25,7 +25,8 @@ def made(lib, sample: Sample, grad: bool = False):
 
 def array(x) -> np.ndarray:
     """A tensor's values."""
-    return np.asarray(x.detach().numpy())
+    x = x.detach()
+    return np.asarray((x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy())
 
 
 def check(ours, theirs, rtol: float = 1e-7, atol: float = 1e-10) -> None:
