@@ -183,6 +183,33 @@ def test_what_cannot_be_pickled_is_an_error_in_the_process_that_asks():
     assert "Unsendable.__getitem__.<locals>.<lambda>" in str(error.value)
 
 
+def _refuse(error):
+    raise error("no such file")
+
+
+class Unreadable:
+    def __init__(self, error):
+        self.error = error
+
+    def __reduce__(self):
+        return _refuse, (self.error,)
+
+
+@POSIX
+@pytest.mark.parametrize("error", [OSError, EOFError, ZeroDivisionError])
+def test_what_cannot_be_read_is_the_error_of_its_batch_alone(error):
+    samples = [0, 1, Unreadable(error), 3, 4, 5]
+    batches = iter(
+        data.DataLoader(
+            samples, 2, num_workers=2, multiprocessing_context="fork", collate_fn=list, timeout=20
+        )
+    )
+    assert next(batches) == [0, 1]
+    with pytest.raises(error, match="when the batch of DataLoader worker process 1 was read"):
+        next(batches)
+    assert list(batches) == [[4, 5]]
+
+
 def test_an_error_of_worker_init_fn():
     def init(number):
         raise LookupError("no disk")
@@ -292,6 +319,38 @@ def test_a_pass_goes_on_at_the_same_sample_with_the_same_numbers(name, kind, own
             assert [b.tolist() for b in second] == following
 
 
+@pytest.mark.parametrize("stop", [9, 11, 12])
+@pytest.mark.parametrize("kind", [Noisy, Parts])
+def test_persistent_workers_go_on_in_the_passes_that_follow(kind, stop):
+    def loader(seed):
+        generator = dynagrad.Generator().manual_seed(seed)
+        shuffle = {} if kind is Parts else {"shuffle": True}
+        return data.DataLoader(kind(), 2, generator=generator, **shuffle, **RESUMED["persistent"])
+
+    first = loader(1)
+    list(first)
+    batches = iter(first)
+    for _ in zip(range(stop), batches, strict=False):
+        pass
+    state = first.get_state()
+    expected = [[b.tolist() for b in batches], *([b.tolist() for b in first] for _ in range(2))]
+    second = loader(77)
+    second.set_state(state)
+    found = [[b.tolist() for b in second] for _ in range(3 if state["position"] else 2)]
+    assert found == (expected if state["position"] else expected[1:])
+
+
+def test_a_pass_ends_when_its_persistent_workers_go_on_elsewhere():
+    loader = data.DataLoader(range(40), 2, num_workers=2, persistent_workers=True, timeout=20)
+    left = iter(loader)
+    next(left)
+    loader.set_state(loader.get_state())
+    following = iter(loader)
+    assert next(following).tolist() == [2, 3]
+    assert list(left) == []
+    assert len(list(following)) == 18
+
+
 def test_states_that_do_not_fit():
     loader = data.DataLoader(range(10), 2)
     batches = iter(loader)
@@ -300,8 +359,9 @@ def test_states_that_do_not_fit():
     state = loader.get_state()
     with pytest.raises(ValueError, match="num_workers=0"):
         data.DataLoader(range(10), 2, num_workers=1).set_state(state)
-    with pytest.raises(ValueError, match="takes what get_state"):
-        loader.set_state([1])
+    for wrong in ([1], {}, {"num_workers": 0, "position": {}}):
+        with pytest.raises(ValueError, match="takes what get_state"):
+            loader.set_state(wrong)
     short = data.DataLoader(range(3), 2)
     short.set_state(state)
     with pytest.raises(ValueError, match="after 4 batches, but the sampler gives only 2"):

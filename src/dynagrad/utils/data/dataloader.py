@@ -121,6 +121,8 @@ class DataLoader:
         self._team: Any = None
         self._pass: weakref.ref[Pass] | None = None
         self._state: dict[str, Any] | None = None
+        #: what a state told of workers between two passes, until they are started
+        self._earlier_team: dict[str, Any] | None = None
         #: what len() has told of an iterable data set
         self._length_told: int | None = None
         self._complete = True
@@ -187,14 +189,23 @@ class DataLoader:
         """Where the latest pass is: a dict that `torch.save` writes, for `set_state`.
 
         It holds the number of batches given out so far and the random streams from which the pass
-        drew its order (workers: theirs too); outside a pass, only that there is none. The default
-        stream as it is now is the caller's to save: `torch.get_rng_state()`. RuntimeError with
-        in_order=False, for then nothing tells which batches are still to come.
+        drew its order (workers: theirs too); outside a pass, that there is none, and the streams of
+        `generator` and of persistent workers. The default stream as it is now is the caller's to
+        save: `torch.get_rng_state()`. RuntimeError with in_order=False, for then nothing tells
+        which batches are still to come.
         """
         latest = None if self._pass is None else self._pass()
-        if latest is None or latest.over:
-            return {"num_workers": self.num_workers, "position": self._state}
-        return {"num_workers": self.num_workers, "position": latest.state()}
+        if latest is not None and not latest.over:
+            return {"num_workers": self.num_workers, "position": latest.state()}
+        kept, team = self._earlier_team, self._team
+        if kept is None and team is not None:
+            kept = {"base_seed": team.job.base_seed, "streams": list(team.streams)}
+        return {
+            "num_workers": self.num_workers,
+            "position": self._state,
+            "team": kept,
+            "generator": None if self.generator is None else self.generator.get_state(),
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Let the next pass begin where `get_state` was asked, at the same sample.
@@ -205,7 +216,8 @@ class DataLoader:
         `torch.set_rng_state` too, before or after. ValueError if the state is none, or is of
         another number of workers.
         """
-        if not isinstance(state, dict) or not {"num_workers", "position"} <= state.keys():
+        place = state.get("position", 0) if isinstance(state, dict) else 0
+        if place is not None and not (isinstance(place, dict) and "consumed" in place):
             raise ValueError(
                 f"set_state() takes what get_state() has returned, got {type(state).__name__}"
             )
@@ -214,11 +226,15 @@ class DataLoader:
                 f"the state is of a DataLoader with num_workers={state['num_workers']}, this one "
                 f"has {self.num_workers}: the batches would be loaded with other random numbers"
             )
-        self._state = state["position"]
+        self._state = place
+        if self._state is None and None not in (self.generator, state.get("generator")):
+            self.generator.set_state(state["generator"])
+        self._earlier_team = state.get("team") if self.persistent_workers else None
 
     def _end_team(self) -> None:
         team, self._team = self._team, None
         if team is not None:
+            team.turn += 1  # passes that it still worked for are over
             team.stop()
 
 

@@ -173,14 +173,18 @@ class WorkerBatches(Pass):
             )
         number = loader.num_workers
         self.broken: str | None = None
-        kept = loader._team if state is None else loader._end_team()
-        self.fresh = kept is None if state is None else state["fresh"]
+        earlier, loader._earlier_team = loader._earlier_team, None
+        kept = loader._team if state is None and earlier is None else loader._end_team()
+        self.fresh = state["fresh"] if state else kept is None and earlier is None
         if self.fresh:
             iter(loader._index_sampler)  # PyTorch makes two, which shows where that draws numbers
             seed = random_seed(loader.generator)
         else:
-            seed = state["base_seed"] if state else kept.job.base_seed
+            seed = kept.job.base_seed if kept else (state or earlier or {})["base_seed"]
         self.team = kept or self._team_of(Job(self.source, seed, loader.worker_init_fn, number))
+        if earlier is not None:
+            self.team.streams = list(earlier["streams"])
+            self.team.starts = [s and (None, (), s) for s in earlier["streams"]]
         self.indices = iter(loader._index_sampler)
         passed = self._passed(self.indices, state)
         told = state["workers"] if state else None
@@ -190,12 +194,13 @@ class WorkerBatches(Pass):
         self.counts = [w["yielded"] for w in told] if told else [0] * number
         #: the worker whose turn it is, to be asked and after what was given out last
         self.pointer = self.pointer_after = state["next_worker"] if state else 0
-        self.starts: list[Any] = [None] * number
         if told:
-            self.starts = [
+            self.team.starts = [
                 (w["began"], passed[: w["yielded"]] if loader._iterable else (), w["streams"])
                 for w in told
             ]
+        else:  # a worker without a task in the pass before has its streams still to take over
+            self.team.starts = [s and (None, (), s[2]) for s in self.team.starts]
         self.team.turn += 1
         self.turn = self.team.turn
         self.active = [True] * number
@@ -223,7 +228,8 @@ class WorkerBatches(Pass):
             return
         worker = self._next_worker()
         self.batches[self.sent] = _Batch(worker, chosen)
-        start, self.starts[worker] = self.starts[worker], None
+        starts = self.team.starts
+        start, starts[worker] = starts[worker], None
         self.team.send(worker, Task(self.turn, self.sent, chosen, start))
         self.sent += 1
 
@@ -302,6 +308,8 @@ class WorkerBatches(Pass):
         timeout = self.loader.timeout
         deadline = time.monotonic() + timeout if timeout else float("inf")
         while True:
+            if self.team.dead:
+                self._mourn()
             try:
                 left = deadline - time.monotonic()
                 message = self.team.receive(max(0.0, min(INTERVAL, left)))
@@ -310,11 +318,18 @@ class WorkerBatches(Pass):
             except Empty:
                 if time.monotonic() >= deadline:
                     raise RuntimeError(self._too_late(timeout)) from None
-            except Died as death:
-                self.broken = self._obituary(death)
-                self.loader._end_team()
-                self.team.stop()
-                raise RuntimeError(self.broken) from None
+            except Died:
+                pass  # an error when its batch is due: the others' may come before that
+
+    def _mourn(self) -> None:
+        """RuntimeError if a worker has ended from which the next batch is to come."""
+        dead = self.team.dead
+        awaited = self.batches[self.next].worker if self.loader.in_order else next(iter(dead))
+        if awaited in dead:
+            self.broken = self._obituary(dead[awaited])
+            self.loader._end_team()
+            self.team.stop()
+            raise RuntimeError(self.broken)
 
     def _too_late(self, timeout: float) -> str:
         lines = [f"DataLoader timed out after {timeout} seconds"]

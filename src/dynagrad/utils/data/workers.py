@@ -6,6 +6,7 @@ stream of its own, seeded as PyTorch seeds its worker processes.
 """
 
 import os
+import pickle
 import signal
 import sys
 import time
@@ -217,6 +218,10 @@ class Team:
         self.turn = -1
         #: their streams after the batches that were given out, as far as they drew from them
         self.streams: list[Any] = [None] * job.number
+        #: where each begins with its next task, if not where it is; see Task
+        self.starts: list[Any] = [None] * job.number
+        #: those that have ended by themselves
+        self.dead: dict[int, Died] = {}
 
 
 class Threads(Team):
@@ -302,25 +307,30 @@ class Processes(Team):
         self.tasks[worker].put(task)
 
     def receive(self, timeout: float) -> Message:
-        """The next answer of any worker; queue.Empty after `timeout` seconds without one. Died if
-        a process has ended.
+        """The next answer of any worker; queue.Empty after `timeout` seconds without one. Died, and
+        noted in `dead`, if a process has ended.
         """
-        sentinels = [worker.sentinel for worker in self.workers]
-        ready = wait([*self.readers, *sentinels], timeout)
+        alive = [n for n in range(len(self.workers)) if n not in self.dead]
+        sentinels = [self.workers[n].sentinel for n in alive]
+        ready = wait([*(self.readers[n] for n in alive), *sentinels], timeout)
         if not ready:
             raise Empty
-        for number, reader in enumerate(self.readers):
+        for number in alive:
+            reader = self.readers[number]
             if reader in ready:
                 try:
-                    return reader.recv()
+                    head, data = reader.recv_bytes(), reader.recv_bytes()
                 except (EOFError, OSError):
                     raise self._died(number) from None
-        raise self._died(next(n for n, s in enumerate(sentinels) if s in ready))
+                return _unpacked(head, data, number)
+        raise self._died(next(n for n, s in zip(alive, sentinels, strict=True) if s in ready))
 
     def _died(self, number: int) -> Died:
         worker = self.workers[number]
         worker.join(INTERVAL)
-        return Died(number, worker.pid, worker.exitcode, self.progress[2 * number + 1])
+        death = Died(number, worker.pid, worker.exitcode, self.progress[2 * number + 1])
+        self.dead[number] = death
+        return death
 
     def stop(self) -> None:
         """End all processes: kindly, and after two seconds by force."""
@@ -353,7 +363,8 @@ def _process(job: Job, number: int, progress: Any, tasks: Any, writer: Any, pare
         return None
 
     def send(message: Message) -> None:
-        writer.send_bytes(_packed(message, f"{worker}, when it sent its batch"))
+        for part in _packed(message, f"{worker}, when it sent its batch"):
+            writer.send_bytes(part)
 
     worker = _Worker(job, number, "process", progress)
     with suppress(BrokenPipeError):  # the parent has no use for the answer any more
@@ -361,15 +372,26 @@ def _process(job: Job, number: int, progress: Any, tasks: Any, writer: Any, pare
     sys.stdout.flush()
 
 
-def _packed(message: Message, where: str) -> Any:
-    """A message in pickled form; what cannot be pickled becomes a Failure that says so."""
+def _packed(message: Message, where: str) -> tuple[Any, Any]:
+    """A message in pickled form, its data apart: what cannot be read there still has its number.
+    What cannot be pickled becomes a Failure that says so.
+    """
+    head = ForkingPickler.dumps(message._replace(data=None))
     try:
-        return ForkingPickler.dumps(message)
+        return head, ForkingPickler.dumps(message.data)
     except Exception as error:  # whatever a user's class raises when it is pickled
         failure = message.data if isinstance(message.data, Failure) else Failure(error, where)
-    message = message._replace(data=failure)
     try:
-        return ForkingPickler.dumps(message)
+        return head, ForkingPickler.dumps(failure)
     except Exception:  # an exception of a class that was made inside a function, for example
         failure.kind = RuntimeError
-        return ForkingPickler.dumps(message)
+        return head, ForkingPickler.dumps(failure)
+
+
+def _unpacked(head: bytes, data: bytes, worker: int) -> Message:
+    message = pickle.loads(head)
+    try:
+        return message._replace(data=pickle.loads(data))
+    except Exception as error:  # whatever a user's class raises when it is made again
+        where = f"when the batch of DataLoader worker process {worker} was read"
+        return message._replace(data=Failure(error, where))
