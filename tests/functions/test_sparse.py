@@ -20,9 +20,10 @@ def matrix(**options: Any) -> Any:
     return dg.sparse_coo_tensor(EDGES, [3.0, 4.0, 5.0, 6.0, 7.0], (4, 3), **options)
 
 
-@pytest.fixture(params=["scipy", "alone"])
+@pytest.fixture(params=["scipy", "groups", "histogram"])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products by SciPy, or without it."""
+    """Products by each of the three ways."""
+    monkeypatch.setattr(products, "FEW", 1 << 30 if request.param == "histogram" else 0)
     if request.param == "scipy":
         pytest.importorskip("scipy.sparse")
     else:

@@ -64,10 +64,8 @@ Values are compared within PyTorch's own bounds for the operation and dtype. Whe
 one number differ by more, PyTorch's result in a wider dtype decides: ours may miss it by at most
 twice of what PyTorch's does.
 
-What the list does not reach: `embedding` and `embedding_bag` with `sparse=True` give dense
-gradients, as there are no sparse tensors yet; `binary_cross_entropy_with_logits` has gradients by
-its weights everywhere, in PyTorch inside of `torch.func` alone; `lobpcg` decomposes the whole
-matrix.
+What the list does not reach: `binary_cross_entropy_with_logits` has gradients by its weights
+everywhere, in PyTorch inside of `torch.func` alone; `lobpcg` decomposes the whole matrix.
 """
 #: where public names stand, and what of PyTorch's has no place here
 SPACES = (

@@ -1,5 +1,6 @@
 """Rows of a table by number, and sums of them, under PyTorch's names."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ LargestOfBag = node("EmbeddingBagBackward0", ops.bag_max)
 SharedEmbeddingBag = node("EmbeddingBagBackward0", ops.shared_bag_sum)
 shown(1, Embedding, SharedEmbedding)
 shown(2, EmbeddingBag, LargestOfBag, SharedEmbeddingBag)
+
+
+@cache
+def with_sparse_gradient(name: str) -> Any:
+    """A function of `functions.sparse.rows`, loaded for it."""
+    return loaded("sparse.rows", name)
 
 
 def _check_index(name: str, index: Tensor, rows: int, width: int = 1) -> None:
@@ -97,8 +104,9 @@ def embedding(
     if max_norm is not None:
         shorten(w, index._a, max_norm, norm_type)
     if sparse:
-        rows_of = loaded("sparse.rows", "embedding_rows")
-        return rows_of(w, index, padding_idx, bool(scale_grad_by_freq))
+        return with_sparse_gradient("embedding_rows")(
+            w, index, padding_idx, bool(scale_grad_by_freq)
+        )
     cls = SharedEmbedding if scale_grad_by_freq else Embedding
     return apply(cls, w, index, padding=padding_idx)
 
@@ -187,7 +195,7 @@ def embedding_bag(
         sizes = np.bincount(bag, minlength=count) if mode == "mean" else np.ones(count)
         scale = (1 / np.maximum(sizes, 1))[bag].astype(kind)
     if sparse and not scale_grad_by_freq:
-        return loaded("sparse.rows", "bag_rows")(w, scale, index, bag, count)
+        return with_sparse_gradient("bag_rows")(w, scale, index, bag, count)
     cls = SharedEmbeddingBag if scale_grad_by_freq else EmbeddingBag
     return apply(cls, w, scale, index, bag, bags=count)
 

@@ -208,8 +208,15 @@ def _values(s, *, pattern):
 
 
 def _coalesced(s):
-    unique, inverse = s.pattern.coo.unique
-    return SparseArray(unique, add_rows(s.values, inverse, rows=unique.nnz, padding=None))
+    pattern, values = s.pattern.coo, s.values
+    unique, inverse = pattern.unique
+    if pattern.nnz > 2 * unique.nnz or pattern.coalesced:
+        return SparseArray(unique, add_rows(values, inverse, rows=unique.nnz, padding=None))
+    again = np.ones(pattern.nnz, bool)
+    again[pattern.first] = False
+    sums = values[pattern.first]
+    np.add.at(sums, inverse[again], values[again])
+    return SparseArray(unique, sums)
 
 
 def _filled_once(g: Any, pattern: Pattern) -> Any:

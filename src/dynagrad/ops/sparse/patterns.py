@@ -82,19 +82,24 @@ class Coo(Pattern):
         return number
 
     @cached_property
-    def unique(self) -> tuple["Coo", np.ndarray]:
-        """The coalesced pattern, and the number of each of these places within it."""
-        if self.coalesced:
-            return self, np.arange(self.nnz)
-        _, inverse = np.unique(self.flat, return_inverse=True)
-        return Coo(self.indices[:, self.first], self.shape, True), inverse.reshape(-1)
+    def _distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        _, first, inverse = np.unique(self.flat, return_index=True, return_inverse=True)
+        return first, inverse.reshape(-1)
 
-    @cached_property
+    @property
     def first(self) -> np.ndarray:
         """For each place of the coalesced pattern, which of the places here is the first to be
         it.
         """
-        return np.unique(self.flat, return_index=True)[1]
+        return self._distinct[0]
+
+    @cached_property
+    def unique(self) -> tuple["Coo", np.ndarray]:
+        """The coalesced pattern, and the number of each of these places within it."""
+        if self.coalesced:
+            return self, np.arange(self.nnz)
+        first, inverse = self._distinct
+        return Coo(self.indices[:, first], self.shape, True), inverse
 
     def found(self, other: "Coo") -> tuple[np.ndarray, np.ndarray]:
         """For each place of `other` its number in this coalesced pattern, and whether it is there.
@@ -184,8 +189,8 @@ def compressed(layout: str, pattern: Coo) -> tuple[Compressed, np.ndarray]:
 class Lines:
     """The places of a matrix sorted by rows, and grouped by how many a row has.
 
-    `order`: which places stand in each row, one after the other (None: as they are); `columns`:
-    theirs; `starts` (rows + 1): where each row begins.
+    `order`: which places stand in each row, one after the other (None: as they are); `rows` and
+    `columns`: theirs; `starts` (rows + 1): where each row begins.
     """
 
     def __init__(self, rows: np.ndarray, columns: np.ndarray, count: int):
@@ -194,6 +199,7 @@ class Lines:
         if len(rows) and (rows[1:] < rows[:-1]).any():
             self.order = rows.argsort(kind="stable")
             rows, columns = rows[self.order], columns[self.order]
+        self.rows = rows
         self.columns = np.ascontiguousarray(columns)
         self.starts = np.searchsorted(rows, np.arange(count + 1))
 

@@ -18,7 +18,9 @@ from ..shape import reshape
 from .patterns import Lines
 
 #: products of fewer numbers than this are not worth the import of SciPy
-WORTH_SCIPY = 1 << 19
+WORTH_SCIPY = 1 << 15
+#: products of fewer numbers than this cost less as one histogram than as groups of rows
+FEW = 1 << 11
 #: places whose rows of the other factor are gathered at once: they stay in the cache
 TOGETHER = 4096
 
@@ -70,19 +72,31 @@ linear(
 def combine_rows(values, x, *, pattern):
     """A @ x for the sparse matrix A of these values: row i is the sum of values (i, j) times x[j].
 
-    SciPy multiplies large matrices where it is installed; otherwise rows of as many places are
-    taken together, as batches of BLAS products.
+    SciPy multiplies large matrices where it is installed; otherwise rows with equally many places
+    are taken together, as batches of BLAS products.
     """
     if is_half(x):
         return in_single(combine_rows, values, x, pattern=pattern)
     lines = pattern.lines
     if lines.order is not None:
         values = values[lines.order]
-    scipy = _scipy() if len(values) * x.shape[1] >= WORTH_SCIPY else None
+    count = len(values) * x.shape[1]
+    if count < FEW and x.dtype.kind == "f":
+        return _histogram(lines, values, x)
+    scipy = _scipy() if count >= WORTH_SCIPY else None
     if scipy is not None:
         shape = (lines.count, len(x))
         return scipy.csr_array((values, lines.columns, lines.starts), shape=shape) @ x
     return _in_groups(lines, values, x)
+
+
+def _histogram(lines: Lines, values: Any, x: Any) -> Any:
+    """Each product added at its place of the result, in float64."""
+    width = x.shape[1]
+    places = lines.rows[:, None] * width + np.arange(width)
+    parts = values[:, None] * x[lines.columns]
+    sums = np.bincount(places.reshape(-1), parts.reshape(-1), lines.count * width)
+    return sums.astype(x.dtype).reshape(lines.count, width)
 
 
 def _in_groups(lines: Lines, values: Any, x: Any) -> Any:
