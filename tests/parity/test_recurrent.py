@@ -249,7 +249,10 @@ def test_pad_sequence(first: bool, side: str) -> None:
         padded = rnn.pad_sequence(parts, first, -2.0, side)
         (padded**2).sum().backward()
         flat_ = rnn.pad_sequence([lib.ones(2).long(), lib.ones(3).long()], first)
-        return padded, parts[0].grad, parts[2].grad, flat_
+        wide = lib.ones(1, 1, requires_grad=True)
+        spread = rnn.pad_sequence([lib.ones(2, 3), wide], first)
+        spread.sum().backward()
+        return padded, parts[0].grad, parts[2].grad, flat_, spread, wide.grad
 
     pair(run)
 
@@ -298,6 +301,9 @@ FAULTS = {
     "no sequences": "rnn.pad_sequence([])",
     "no list": "rnn.pad_sequence(3)",
     "widths": "rnn.pad_sequence([z(2, 2), z(3, 3)])",
+    "wider": "rnn.pad_sequence([z(2, 1), z(3, 3)])",
+    "more dimensions": "rnn.pad_sequence([z(2), z(3, 1)])",
+    "one number": "rnn.pad_sequence([z(2), z()])",
     "no tensor": "rnn.pad_sequence([z(2, 2), [1]])",
     "side": "rnn.pad_sequence([z(2), z(3)], padding_side='top')",
     "unsorted list": "rnn.pack_sequence([z(2, 2), z(3, 2)])",

@@ -68,6 +68,24 @@ def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     return _expand(tensor("broadcast_to", input), given)
 
 
+def fitted(name: str, t: Tensor, shape: tuple[int, ...], hint: str) -> Tensor:
+    """t expanded to the shape of what it is written into; RuntimeError, as copy_ has it, where that
+    is not what both broadcast to.
+    """
+    if t._a.shape == shape:
+        return t
+    error = broadcast_error(name, [shape, t._a.shape])
+    if error is not None:
+        raise error
+    both = np.broadcast_shapes(shape, t._a.shape)
+    if both != shape:
+        raise RuntimeError(
+            f"output with shape {list(shape)} doesn't match the broadcast shape {list(both)}\n"
+            f"{hint}"
+        )
+    return _expand(t, shape)
+
+
 @overridable
 def sum_to_size(self: Tensor, *shape: Any, size: Any = None) -> Tensor:
     """The sum down to a shape that could be expanded to the tensor's; itself if it has it."""

@@ -168,14 +168,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None
     """nn.functional.binary_cross_entropy_with_logits of an input that broadcasts to the target."""
     name = "binary_cross_entropy_with_logits"
     x, y = tensor(name, input), tensor(name, target, 2, "target")
-    if y._a.shape != x._a.shape:
-        both = np.broadcast_shapes(x._a.shape, y._a.shape)
-        if both != y._a.shape:
-            raise RuntimeError(
-                f"output with shape {list(y._a.shape)} doesn't match the broadcast shape "
-                f"{list(both)}\nThe target must have the shape of the input."
-            )
-        x = expansion.broadcast_to(x, both)
+    x = expansion.fitted(name, x, y._a.shape, "The target must have the shape of the input.")
     return loss.binary_cross_entropy_with_logits(
         x, y, weight, pos_weight=pos_weight, reduction=_reduction(name, reduction)
     )

@@ -14,6 +14,7 @@ from ...core.tensor import Tensor, wrap
 from ...ops import indexing as ops
 from .. import joining
 from ..arguments import fixed, tensor
+from ..expansion import fitted
 from ..nodes import node
 
 __all__ = ["_pack_padded_sequence", "_pad_packed_sequence", "pad_sequence"]
@@ -145,9 +146,17 @@ def _pad_sequence(sequences, batch_first, padding_value, padding_side):
             raise TypeError(
                 f"expected Tensor as element {number} in argument 0, but got {type_name(t)}"
             )
+        if not t._a.ndim:
+            raise IndexError(
+                "Dimension specified as 0 but tensor has no dimensions\n"
+                f"A sequence has its length as first dimension; element {number} is one number."
+            )
     first = sequences[0]._a
-    for t in sequences:
-        _check_rest(t._a.shape, first.shape)
+    hint = "Sequences may differ in their first dimension only."
+    rows = [
+        fitted("pad_sequence", to_dtype(t, first.dtype), (t._a.shape[0], *first.shape[1:]), hint)
+        for t in sequences
+    ]
     lengths = np.array([t._a.shape[0] for t in sequences])
     length, count = int(lengths.max()), len(sequences)
     sequence = np.repeat(np.arange(count), lengths)
@@ -156,19 +165,4 @@ def _pad_sequence(sequences, batch_first, padding_value, padding_side):
         step += length - np.repeat(lengths, lengths)
     shape = (count, length) if batch_first else (length, count)
     places = _places(step, sequence, length, count, batch_first)
-    rows = joining.cat([to_dtype(t, first.dtype) for t in sequences])
-    return _padded(rows, places, shape, padding_value)
-
-
-def _check_rest(have: tuple[int, ...], want: tuple[int, ...]) -> None:
-    """RuntimeError unless two sequences differ in their length only."""
-    if have[1:] != want[1:]:
-        place = next(
-            (i for i, (a, b) in enumerate(zip(have, want, strict=False)) if i and a != b), 1
-        )
-        sizes = [shape[place] if place < len(shape) else 1 for shape in (want, have)]
-        raise RuntimeError(
-            f"The size of tensor a ({sizes[0]}) must match the size of tensor b ({sizes[1]}) at "
-            f"non-singleton dimension {place}\nSequences may differ in their first dimension only; "
-            f"given were {list(want)} and {list(have)}."
-        )
+    return _padded(joining.cat(rows), places, shape, padding_value)
