@@ -225,6 +225,22 @@ def test_infinite_steps_are_left_out_and_the_factor_adapts():
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("value", [1.0, float("inf")])
+def test_sparse_gradients_are_unscaled(value):
+    found = []
+    for t in LIBRARIES:
+        table = t.nn.Embedding.from_pretrained(t.ones(5, 2), freeze=False, sparse=True)
+        optimiser = t.optim.SGD(table.parameters(), lr=1.0)
+        scaler = t.amp.GradScaler("cpu", init_scale=4.0)
+        scaler.scale(table(t.tensor([1, 1, 3])).sum() * value).backward()
+        scaler.unscale_(optimiser)
+        grad = table.weight.grad.to_dense().tolist()
+        scaler.step(optimiser)
+        scaler.update()
+        found.append((grad, table.weight.tolist(), scaler.get_scale()))
+    assert repr(found[0]) == repr(found[1])
+
+
 def scaler_in_use(t):
     p = t.ones(2, requires_grad=True)
     optimiser = t.optim.SGD([p], lr=0.1)

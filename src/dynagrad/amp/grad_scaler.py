@@ -112,8 +112,9 @@ class GradScaler:
         inverse = np.float32(1.0 / float(scale._a))
         infinite = False
         for g in grads:
-            infinite = infinite or not bool(np.isfinite(g._a).all())
-            g.data.mul_(float(inverse))
+            values = g._values() if g.is_sparse else g.data
+            infinite = infinite or not bool(np.isfinite(values._a).all())
+            values.mul_(float(inverse))
         done["infinite"] = infinite if grads else None
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
