@@ -12,7 +12,6 @@ class Chi2(Gamma):
     """The sum of the squares of `df` normal values: Gamma(df / 2, 1 / 2)."""
 
     arg_constraints = {"df": constraints.positive}
-    _expanded = Gamma._expanded
 
     def __init__(self, df: Any, validate_args: Any = None):
         super().__init__(0.5 * df, 0.5, validate_args=validate_args)

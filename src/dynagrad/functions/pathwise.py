@@ -35,7 +35,7 @@ def _standard_gamma(input, generator=None):
     """A gamma value of scale 1 for each shape parameter in `input`, with its derivative.
 
     The values are those of PyTorch from the same seed; its derivatives are approximations, good to
-    about three digits, where these are exact to rounding.
+    about three digits, where these have nine or more (five in float32).
     """
     _need_float("_standard_gamma", input, "gamma")
     sample = drawn_from(draws("_standard_gamma", generator).gamma, input._a)

@@ -23,7 +23,7 @@ from dynagrad.core.random.bounds import (
 from dynagrad.core.random.box_muller import F32, F64, unit64
 from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.counts import binomial, poisson
-from dynagrad.core.random.gammas import gamma
+from dynagrad.core.random.gammas import gammas
 from dynagrad.core.random.shuffle import inside_out_shuffle, swap_shuffle
 
 if TYPE_CHECKING:
@@ -220,18 +220,7 @@ class Generator(ContinuousDraws):
         """
         with self._lock:
             uniform = self._doubles().__next__
-
-            def normal() -> float:
-                if self._normal is None:
-                    theta = 2 * math.pi * uniform()
-                    radius = math.sqrt(-2.0 * math.log1p(-uniform()))
-                    self._normal = radius * math.sin(theta)
-                    return radius * math.cos(theta)
-                value, self._normal = self._normal, None
-                return value
-
-            single = shapes.dtype == F32
-            values = [gamma(a, single, uniform, normal) for a in shapes.reshape(-1).tolist()]
+            values, self._normal = gammas(shapes, uniform, self._normal)
         array = np.array(values, shapes.dtype).reshape(shapes.shape)
         return np.maximum(array, np.finfo(shapes.dtype).tiny)
 
