@@ -115,6 +115,17 @@ class Side:
             return error
         return list(found) if isinstance(found, tuple | list) else [found]
 
+    def run_or_restore(self, step: Step) -> Any:
+        """The same, with what is written restored after an error: PyTorch's loops meet an index out
+        of range, or the end of a source, in the midst of writing.
+        """
+        numbers = _numbers(self.pool[step.a % len(self.pool)])
+        held = numbers.copy()
+        found = self.run(step)
+        if isinstance(found, Exception):
+            numbers[...] = held
+        return found
+
     def lacks(self, t: Any) -> bool:
         """Whether a result shall join the pool: it is small, and not there yet."""
         return t.numel() <= 400 and t.dim() <= 6 and not any(r is t for r in self.pool)
@@ -208,12 +219,15 @@ class Pair:
             and (x.abs() > torch.finfo(x.dtype).max ** 0.5 / 8).any()
         ):
             return False
-        # The stride of a dimension of one element means nothing, yet orders what these return.
+        # The stride of a dimension of one element means nothing, yet orders what these return;
+        # a conversion of operands, here made before, does not keep it.
         if "einsum" in step.text and any(t.shape[1:] == (1,) for t in (x, y)):
             return False
-        if "kron" in step.text and any(
-            1 in t.shape and t.stride() != torch.empty(t.shape).stride() for t in (x, y)
-        ):
+        odd = [1 in t.shape and t.stride() != torch.empty(t.shape).stride() for t in (x, y)]
+        if "kron" in step.text and any(odd):
+            return False
+        is_converted = x.dtype != y.dtype or x.dtype not in DIFFERENTIABLE
+        if step.table == "pointwise" and is_converted and x.dim() + y.dim() > 4 and any(odd):
             return False
         # Complex numbers of two halves are no dtype here.
         if "t.complex(" in step.text and x.dtype == y.dtype == torch.float16:
@@ -250,12 +264,7 @@ class Pair:
         before, bound = [t._version for t in self.mine.pool], self.bound(step)
         self.done.append(step)
         target = self.theirs.pool[step.a % len(before)]
-        numbers = _numbers(target)
-        held = numbers.copy()
-        theirs, mine = self.theirs.run(step), self.mine.run(step)
-        if isinstance(theirs, Exception):
-            # Its loops meet an index out of range, or the end of a source, in the midst of writing.
-            numbers[...] = held
+        theirs, mine = self.theirs.run_or_restore(step), self.mine.run(step)
         if any(t.requires_grad and t.dtype not in DIFFERENTIABLE for t in self.theirs.pool):
             raise Abandoned
         if target.dtype not in DIFFERENTIABLE and IS_WRITTEN.search(str(theirs)):
@@ -398,7 +407,7 @@ class Pair:
         side = Side(torch)
         with torch.autograd.graph.saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
             for step in self.done:
-                found = side.run(step)
+                found = side.run_or_restore(step)
                 for t in [] if isinstance(found, Exception) else found:
                     if isinstance(t, torch.Tensor) and side.lacks(t):
                         side.pool.append(t)
