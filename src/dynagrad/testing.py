@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .core.dtype import check_device, dtype, promote
+from .core.dtype import check_device, dtype, promote, strided
 from .core.storage import strides_of
 from .core.tensor import Tensor, wrap
-from .functions.conversion import get_device_of, get_layout
+from .functions.conversion import get_device_of
 from .functions.factory import converted, made, shape_of, type_of
 from .functions.from_data import check_array
 from .functions.generator import draws
@@ -186,9 +186,14 @@ def _scalar_text(actual: Any, expected: Any, difference: Any, rtol: float, atol:
 
 
 def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, place: str) -> None:
+    layouts = actual.layout, expected.layout
+    if layouts != (strided, strided):
+        if options.check_layout and layouts[0] is not layouts[1]:
+            texts = " != ".join(map(repr, layouts))
+            options.fail(f"The values for attribute 'layout' do not match: {texts}.", place)
+        actual, expected = actual.detach().to_dense(), expected.detach().to_dense()
     for wanted, name, a, e in (
         (True, "shape", actual.shape, expected.shape),
-        (options.check_layout, "layout", get_layout(actual), get_layout(expected)),
         (options.check_device, "device", get_device_of(actual), get_device_of(expected)),
         (options.check_dtype, "dtype", actual.dtype, expected.dtype),
         (options.check_stride, "stride()", strides_of(actual._a), strides_of(expected._a)),

@@ -212,3 +212,32 @@ def test_gradients_of_tables_hold_no_more_than_the_rows_used() -> None:
 def test_faults(f: Any, kind: type, text: str) -> None:
     with pytest.raises(kind, match=text):
         f()
+
+
+def test_assert_close_compares_sparse_tensors() -> None:
+    dg.testing.assert_close(matrix(), matrix().coalesce())
+    dg.testing.assert_close(matrix(), dg.tensor(DENSE), check_layout=False)
+    with pytest.raises(AssertionError, match="'layout' do not match"):
+        dg.testing.assert_close(matrix(), matrix().to_sparse_csr())
+    with pytest.raises(AssertionError, match="Mismatched elements: 4 / 12"):
+        dg.testing.assert_close(matrix(), matrix() * 2)
+    with pytest.raises(AssertionError, match="'shape' do not match"):
+        dg.testing.assert_close(matrix(), matrix().t())
+
+
+def test_watchers_see_sparse_operations() -> None:
+    s = matrix().coalesce().requires_grad_()
+    packed: list[str] = []
+
+    def pack(t: Any) -> Any:
+        packed.append(str(t.layout))
+        return t
+
+    with (
+        dg.autograd.set_detect_anomaly(True),
+        dg.autograd.graph.saved_tensors_hooks(pack, lambda t: t),
+    ):
+        dg.sparse.mm(s * 2, dg.ones(3, 2)).sum().backward()
+    assert s.grad is not None
+    assert s.grad.values().tolist() == [4.0] * 4
+    assert packed

@@ -60,7 +60,7 @@ def unsupported(name: str, backend: str = "SparseCPU") -> NotImplementedError:
     )
 
 
-class _Unfit(NotImplementedError, TypeError):
+class SparseNotImplementedError(NotImplementedError, TypeError):
     """Raised in the middle of a function for dense arrays: then the sparse tensor is asked."""
 
 
@@ -87,7 +87,7 @@ class SparseArray(Carrier):
     @property
     def strides(self) -> tuple[int, ...]:
         """There are none."""
-        raise _Unfit(*self.unsupported("as_strided").args)
+        raise SparseNotImplementedError(*self.unsupported("as_strided").args)
 
     def unsupported(self, name: str) -> NotImplementedError:
         """The error for an operation that this layout does not have."""
@@ -99,7 +99,9 @@ class SparseArray(Carrier):
             return NotImplemented
         answer = ANSWERS.get(fun)
         if answer is None:
-            raise _Unfit(*self.unsupported(getattr(fun, "__name__", "operation")).args)
+            raise SparseNotImplementedError(
+                *self.unsupported(getattr(fun, "__name__", "operation")).args
+            )
         return answer(*inputs, **kw)
 
     def detached(self) -> Any:
@@ -109,7 +111,7 @@ class SparseArray(Carrier):
     def __setitem__(self, index: Any, value: Any) -> None:
         """Zeros everywhere, which takes all places away; nothing else can be written."""
         if index is not Ellipsis or np.ndim(value) or value:
-            raise _Unfit(*self.unsupported("fill_").args)
+            raise SparseNotImplementedError(*self.unsupported("fill_").args)
         dims = self.pattern.sparse_dim
         self.pattern = Coo(np.zeros((dims, 0), np.int64), self.shape)
         self.values = np.zeros((0, *self.shape[dims:]), self.dtype)

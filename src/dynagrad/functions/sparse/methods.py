@@ -251,6 +251,12 @@ def _no_strides(self: Any, dim: int | None = None) -> Any:
     return (0,) * len(self._a.shape) if dim is None else 0
 
 
+def _new_zeros(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
+    shape = size[0] if len(size) == 1 and not isinstance(size[0], int) else size
+    kind = dtype or self.dtype
+    return construction.sparse_coo_tensor(shape, dtype=kind, **options)
+
+
 def _item(self: Any) -> Any:
     held = self._a
     if held.size != 1:
@@ -351,6 +357,8 @@ SparseTensor.untyped_storage = _no_storage
 SparseTensor.storage = _no_storage
 SparseTensor.stride = _no_strides
 SparseTensor.item = _item
+SparseTensor.new_zeros = _new_zeros
+SparseTensor.new_empty = _new_zeros
 SparseTensor.detach = _detach
 SparseTensor.data = property(_data, tensor_methods.set_data)  # pyright: ignore
 SparseTensor.is_sparse = property(_is_sparse)  # pyright: ignore
