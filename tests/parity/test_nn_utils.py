@@ -1,8 +1,13 @@
 """torch.nn.utils against PyTorch's: parametrizations, pruning, fusion, clipping."""
 
 import copy
+import gc
+import inspect
 import io
 import pickle
+import subprocess
+import sys
+import weakref
 
 import pytest
 from scenario import Cases, differences, run
@@ -420,17 +425,12 @@ def _module(nn, name):
 
 
 def _parameters(function):
-    import inspect
-
     found = inspect.signature(function).parameters.values()
     return [(p.name, p.kind, p.default) for p in found]
 
 
 def test_the_function_stands_before_its_module():
     """Whatever a program imports first, `nn.utils.weight_norm` is the function."""
-    import subprocess
-    import sys
-
     code = (
         "from dynagrad.nn.utils.weight_norm import WeightNorm\n"
         "from dynagrad.nn.utils.spectral_norm import SpectralNorm\n"
@@ -450,3 +450,15 @@ def test_copies_keep_their_parametrizations():
     parametrize.remove_parametrizations(layer, "weight")
     assert parametrize.is_parametrized(twin, "weight")
     assert dynagrad.equal(twin.weight, before)
+
+
+def test_a_parametrized_module_is_freed_by_counting():
+    layer = dynagrad.nn.utils.parametrizations.weight_norm(dynagrad.nn.Linear(2, 2))
+    layer(dynagrad.ones(2)).sum().backward()
+    norms = weakref.ref(layer.parametrizations.weight.original0)
+    gc.disable()
+    try:
+        del layer
+        assert norms() is None
+    finally:
+        gc.enable()

@@ -234,7 +234,7 @@ def _set_class(module: Module, base: type, names: Any) -> None:
     """
     own: dict[str, Any] = {name: _parametrized(name) for name in names}
     own["__getstate__"] = _refuse_pickling
-    own["__module__"] = __name__
+    own["__module__"] = ParametrizationList.__module__  # "torch..." under the alias
     if not hasattr(base, "__deepcopy__"):
         own["__deepcopy__"] = _deepcopy
     made: Any = type(f"Parametrized{base.__name__}", (base,), own)
