@@ -1,4 +1,4 @@
-"""Pictures again: a vision transformer, a U-Net that segments, and a diffusion model; each with what
+"""Pictures again: a vision transformer, a U-Net that segments, a diffusion model; each with what
 such scripts use: stochastic depth, warm restarts, dice, moving averages, schedules in buffers.
 """
 
