@@ -124,8 +124,56 @@ def whole():
 
 def test_a_file_that_is_cut_off_anywhere_is_an_error(whole):
     for length in [*range(0, 200, 7), *range(200, len(whole), 211), len(whole) - 1]:
-        with pytest.raises((RuntimeError, pickle.UnpicklingError)):
+        with pytest.raises((RuntimeError, pickle.UnpicklingError, EOFError)[0 if length else 2 :]):
             dg.load(io.BytesIO(whole[:length]))
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    ("mark", "at", "value"),
+    [
+        (b"PK\1\2", 7, 0xFE),  # the version of the format that is needed
+        (b"PK\1\2", 45, 0x7F),  # where an entry begins: beyond the end
+        (b"PK\5\6", 19, 0x7F),  # where the directory begins
+        (b"PK\5\6", 15, 0x7F),  # how long it is
+    ],
+)
+def test_a_damaged_directory_is_an_error_of_the_file(whole, mark, at, value, mapped, tmp_path):
+    damaged = bytearray(whole)
+    damaged[damaged.index(mark) + at - (mark == b"PK\1\2" and at == 7)] = value
+    path = tmp_path / "damaged.pt"
+    path.write_bytes(damaged)
+    with pytest.raises(RuntimeError, match="PytorchStreamReader failed"):
+        dg.load(path, mmap=mapped)
+
+
+def test_two_archives_in_one_file(tmp_path):
+    path = tmp_path / "two.pt"
+    with open(path, "wb") as file:
+        dg.save(1, file)
+        dg.save(2, file)
+    with open(path, "rb") as file, pytest.raises(RuntimeError, match="holds one archive"):
+        dg.load(file)
+
+
+def test_what_is_no_path_is_neither_opened_nor_closed(tmp_path):
+    with open(tmp_path / "log.txt", "w") as log:
+        with pytest.raises(AttributeError, match="expected 'f' to be string, path"):
+            dg.load(log.fileno())
+        with pytest.raises(AttributeError, match="file-like object with a 'write' attribute"):
+            dg.save(1, log.fileno())
+        log.write("still open")
+
+
+def test_attributes_of_parameters_are_saved(tmp_path):
+    weight = nn.Parameter(dg.ones(2), requires_grad=False)
+    weight.no_decay = True
+    dg.save({"weight": weight, "other": nn.Parameter(dg.ones(1))}, tmp_path / "p.pt")
+    for only in (True, False):
+        found = dg.load(tmp_path / "p.pt", weights_only=only)
+        assert found["weight"].no_decay is True
+        assert not found["weight"].requires_grad
+        assert found["other"].requires_grad
 
 
 def test_a_changed_byte_is_an_error_or_changes_nothing(whole):
@@ -271,6 +319,21 @@ def test_calls_of_results_and_states_are_listed():
 def test_programs_that_harmless_names_would_allow(text):
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         dg.load(archive_of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b")" + b"\x85" * 200_000,
+        b"N" + b"K\x01\x86" * 200_000,
+        b"ctorch\nSize\n" * 200_000 + b"N\x85" + b"\x85\x85R" * 200_000,
+        b"cbuiltins\nslice\n" * 200_000 + b"N" + b"\x85R" * 200_000,
+    ],
+    ids=["tuples", "pairs", "sizes", "slices"],
+)
+def test_tuples_too_deep_to_be_hashed(text):
+    with pytest.raises(pickle.UnpicklingError, match="more than 1000 tuples"):
+        dg.load(archive_of(b"\x80\x02}" + text + b"Ns."))
 
 
 def test_trusted_classes_are_built_with_their_state():

@@ -93,6 +93,7 @@ def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
         dg.load(io.BytesIO(b"text"))
     stream = io.BytesIO()
     zipfile.ZipFile(stream, "w").close()
+    stream.seek(0)
     with pytest.raises(RuntimeError, match="failed locating file data.pkl"):
         dg.load(stream)
 

@@ -3,12 +3,15 @@
 Entries are stored as they are, each at a multiple of 64 bytes, so that a file can be mapped.
 """
 
+import errno
 import io
 import mmap
 import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,11 @@ ALIGNMENT = 64
 #: the tag of the extra field that fills up a header
 _PADDING_TAG = 0x4246
 _CHUNK = 1 << 20
+#: what Python's reader of zip files raises when they are damaged
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(ValueError, OverflowError, NotImplementedError),
+)
 _DAMAGED = "The file is cut off or damaged; nothing was loaded from it."
 
 
@@ -51,12 +59,16 @@ class Archive:
     """A file that torch.save has written, open for reading."""
 
     def __init__(self, stream: Any, mapped: str | None = None):
-        start = _beginning(stream)
+        place, start = _beginning(stream)
+        if not start:
+            raise EOFError("Ran out of input: the file is empty, or was read to its end before")
+        zipped = start.startswith(b"PK")
         try:
-            self.zip = zipfile.ZipFile(stream)
+            with _seeking():
+                self.zip = zipfile.ZipFile(stream)
             names = self.zip.namelist()
-        except (zipfile.BadZipFile, EOFError, struct.error, ValueError) as error:
-            if start.startswith(b"PK"):
+        except _UNREADABLE as error:
+            if zipped:
                 raise RuntimeError(
                     "PytorchStreamReader failed reading zip archive: failed finding central "
                     f"directory\n{_DAMAGED}"
@@ -65,6 +77,13 @@ class Archive:
                 "Invalid magic number; corrupt file?\nThe file is no zip, so it was not written by "
                 "torch.save since release 1.6. Load an older file with PyTorch and save it anew."
             ) from None
+        first = min((entry.header_offset for entry in self.zip.infolist()), default=place)
+        if zipped and first != place:
+            raise RuntimeError(
+                "PytorchStreamReader failed reading zip archive: invalid header or archive is "
+                f"corrupted\nThe archive that ends the file begins at byte {first}, reading began "
+                f"at byte {place}. A file holds one archive: save each object to a file of its own."
+            )
         entry = next((n for n in names if n.rpartition("/")[2] == "data.pkl"), None)
         if entry is None:
             raise RuntimeError(
@@ -109,11 +128,11 @@ class Archive:
         content = np.empty(entry.file_size, np.uint8)
         filled = 0
         try:
-            with self.zip.open(entry) as stream:
+            with _seeking(), self.zip.open(entry) as stream:
                 while part := stream.read(_CHUNK):
                     content[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
                     filled += len(part)
-        except (zipfile.BadZipFile, EOFError, ValueError, zlib.error, NotImplementedError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(name) from error
         if filled != entry.file_size:
             raise _unreadable(name)
@@ -130,8 +149,10 @@ class _Map:
     def content(self, entry: zipfile.ZipInfo) -> np.ndarray:
         """The bytes of a stored entry."""
         start = entry.header_offset
-        lengths = struct.unpack("<HH", self.bytes[start + 26 : start + 30])
-        start += 30 + sum(lengths)
+        header = self.bytes[start : start + 30]
+        if len(header) < 30 or not header.startswith(b"PK\3\4"):
+            raise _unreadable(entry.filename)
+        start += 30 + sum(struct.unpack("<HH", header[26:]))
         if start + entry.file_size > len(self.bytes):
             raise _unreadable(entry.filename)
         return np.frombuffer(self.bytes, np.uint8, entry.file_size, start)
@@ -144,8 +165,20 @@ def _unreadable(name: str) -> RuntimeError:
     )
 
 
-def _beginning(stream: Any) -> bytes:
+@contextmanager
+def _seeking() -> Iterator[None]:
+    """Going to a place before the beginning, which a damaged file may name, is ValueError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise ValueError("the file names a place that is not in it") from error
+        raise
+
+
+def _beginning(stream: Any) -> tuple[int, bytes]:
+    """Where a stream is, and its next four bytes, which stay to be read."""
     place = stream.tell()
     start = stream.read(4)
     stream.seek(place, io.SEEK_SET)
-    return start
+    return place, start

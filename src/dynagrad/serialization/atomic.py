@@ -7,7 +7,17 @@ from contextlib import contextmanager, suppress
 from secrets import token_hex
 from typing import IO, Any
 
-__all__ = ["replacing"]
+__all__ = ["checked_path", "replacing"]
+
+
+def checked_path(f: Any, method: str) -> Any:
+    """`f`; AttributeError if it is no path: a number would be an open file, which is closed."""
+    if not isinstance(f, str | bytes | os.PathLike):
+        raise AttributeError(
+            f"expected 'f' to be string, path, or a file-like object with a '{method}' attribute\n"
+            f"Got {type(f).__name__}."
+        )
+    return f
 
 
 @contextmanager

@@ -32,6 +32,7 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 }
 #: what a damaged pickle may lead to
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+_DEEPEST = 1000
 _IGNORED = {"PROTO", "FRAME"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _UNKNOWN = "the file's pickle uses {}, which no file of weights needs"
@@ -76,6 +77,8 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        #: how deep each tuple is nested, by its id
+        self.depths: dict[int, int] = {}
         #: what `find` gave: only that is called
         self.found: dict[int, Any] = {}
         #: names that may not be used, and the calls that would have been made
@@ -118,7 +121,7 @@ class Machine:
             self.stack.append(self.memo[arg])
         elif name in _TUPLES:
             n = _TUPLES[name]
-            self.stack[-n:] = [tuple(self.stack[-n:])]
+            self.stack[-n:] = [self._measured(tuple(self.stack[-n:]))]
         elif name not in _IGNORED:
             act = _ACTIONS.get(name)
             if act is None:
@@ -137,7 +140,19 @@ class Machine:
 
     def _tuple(self, arg: Any) -> None:
         items = self._since_mark()
-        self.stack.append(tuple(items))
+        self.stack.append(self._measured(tuple(items)))
+
+    def _measured(self, made: Any, parts: Any = None) -> Any:
+        """A tuple, or what a call made of `parts`; ValueError if it is nested too deep: to hash it
+        Python needs the thread's stack, and does not look whether there is some left.
+        """
+        if isinstance(made, tuple | slice):
+            among: Any = made if parts is None else parts
+            within = [self.depths.get(id(p), 0) for p in among if isinstance(p, tuple | slice)]
+            self.depths[id(made)] = depth = 1 + max(within, default=0)
+            if depth > _DEEPEST:
+                raise ValueError(f"more than {_DEEPEST} tuples, each in the next")
+        return made
 
     def _frozenset(self, arg: Any) -> None:
         items = self._since_mark()
@@ -208,7 +223,7 @@ class Machine:
                 self.calls.append(told)
             self.stack.append(Foreign(told))
         elif id(function) in self.found:
-            self.stack.append(make(*args))
+            self.stack.append(self._measured(make(*args), args))
         else:
             raise TypeError(f"a call of {type(function).__name__}")
 

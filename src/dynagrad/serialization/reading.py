@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.dtype import check_device, device, dtype
 from .archive import Archive
+from .atomic import checked_path
 from .machine import Machine
 from .names import get_safe_globals, here, weights
 
@@ -37,8 +38,13 @@ def load(
     is run, and pickle.UnpicklingError tells what it would have run. `mmap=True` reads the memories
     of a file given by its path when they are looked at. RuntimeError for a file that is damaged.
     """
+    if weights_only and pickle_module is not None:
+        raise RuntimeError(
+            "Can not safely load weights when explicit pickle_module is specified\n"
+            "With weights_only=True no pickle module is used: leave pickle_module out."
+        )
     if not hasattr(f, "read"):
-        with open(f, "rb") as stream:
+        with open(checked_path(f, "read"), "rb") as stream:
             return _load(stream, os.fspath(f) if mmap else None, map_location, weights_only)
     if mmap:
         raise ValueError("f must be a file path in order to use the mmap argument")

@@ -22,7 +22,7 @@ from ..core.storage import address, in_order, owner, strides_of
 from ..core.tensor import Tensor
 from ..nn.parameter import Parameter
 from .archive import write_archive
-from .atomic import replacing
+from .atomic import checked_path, replacing
 from .names import BYTES, STORAGES, Name, public_module
 
 __all__ = ["save"]
@@ -30,6 +30,7 @@ __all__ = ["save"]
 _TENSOR = Name("torch._utils", "_rebuild_tensor_v2")
 _TENSOR_OF_DTYPE = Name("torch._utils", "_rebuild_tensor_v3")
 _PARAMETER = Name("torch._utils", "_rebuild_parameter")
+_PARAMETER_AND_STATE = Name("torch._utils", "_rebuild_parameter_with_state")
 _SPARSE = Name("torch._utils", "_rebuild_sparse_tensor")
 _LAYOUT = Name("torch.serialization", "_get_layout")
 _SUBCLASS = Name("torch._tensor", "_rebuild_from_type_v2")
@@ -82,7 +83,8 @@ class _Writer(_Pickler):
         if obj.layout is not strided:
             return _SPARSE, (obj.layout, _sparse_parts(obj))
         if type(obj) is Parameter:
-            return _PARAMETER, (obj.detach(), obj.requires_grad, OrderedDict())
+            parts, own = (obj.detach(), obj.requires_grad, OrderedDict()), vars(obj)
+            return (_PARAMETER_AND_STATE, (*parts, own)) if own else (_PARAMETER, parts)
         rebuild, args = self._parts(obj)
         state = getattr(obj, "__dict__", None) or None
         if type(obj) is Tensor and state is None:
@@ -141,13 +143,13 @@ def save(
     pickle and of the memories; the older one without a zip is not written. RuntimeError if the
     folder does not exist, OSError where the system refuses.
     """
+    path = "" if hasattr(f, "write") else os.fspath(checked_path(f, "write"))
     stream = io.BytesIO()
     writer = _Writer(stream, pickle_protocol)
     writer.dump(obj)
     if hasattr(f, "write"):
         write_archive(f, "archive", stream.getvalue(), writer.memories)
         return
-    path = os.fspath(f)
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         raise RuntimeError(f"Parent directory {folder} does not exist.")
