@@ -34,7 +34,8 @@ core.carriers.memory core.views
 functions
 autograd
 nn func optim linalg fft special sparse masked signal random amp cpu.amp cuda.amp distributions
-jit multiprocessing onnx types compiler _dynamo _inductor utils testing serialization distributed viewer profiler autograd.profiler explain
+jit multiprocessing onnx types compiler _dynamo _inductor utils testing serialization
+distributed viewer profiler autograd.profiler explain
 <root> alias shim __main__
 """.split()
 
@@ -43,7 +44,8 @@ CONFINED = {"llvmlite": "compiler", "mpi4py": "distributed"}
 
 #: Modules that import by name at run time: the surface and autograd's, the alias, the command
 #: line, the one helper for optional packages, methods that load their functions when first used,
-#: the reader of files that name their classes, and devices whose `amp` lies above them.
+#: packages that load their parts so, the reader of files that name their classes, and devices whose
+#: `amp` lies above them.
 DYNAMIC_IMPORTS = {
     "",
     "alias",
@@ -54,7 +56,9 @@ DYNAMIC_IMPORTS = {
     "extras",
     "functions.later",
     "nn.utils",
+    "optim",
     "serialization",
+    "utils",
 }
 
 #: Public methods that their base class documents.

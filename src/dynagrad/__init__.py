@@ -379,7 +379,6 @@ if TYPE_CHECKING:
     )
     from .functions.older_linalg import (
         frobenius_norm as frobenius_norm,
-        norm_except_dim as norm_except_dim,
         nuclear_norm as nuclear_norm,
     )
     from .functions.sparse.construction import (

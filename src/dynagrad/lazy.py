@@ -42,7 +42,7 @@ _BY_MODULE = {
     "functions.distances": "cdist pdist",
     "functions.neural.linear": "bilinear",
     "functions.older_linalg": (
-        "cholesky frobenius_norm lu lu_solve norm_except_dim nuclear_norm orgqr pca_lowrank "
+        "cholesky frobenius_norm lu lu_solve nuclear_norm orgqr pca_lowrank "
         "pinverse qr slogdet svd svd_lowrank vander"
     ),
     "functions.neural.native_norms": "native_batch_norm native_group_norm native_layer_norm",

@@ -10,7 +10,7 @@ from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
 from ..ops import norms as ops
-from .arguments import many_dims, numpy_names, tensor, truth
+from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .later import loaded
 from .nodes import node
 from .shortcut import direct, shortcut
@@ -18,9 +18,12 @@ from .shortcut import direct, shortcut
 __all__ = [
     "dist",
     "norm",
+    "norm_except_dim",
 ]
 
 VectorNorm = node("LinalgVectorNormBackward0", ops.vector_norm)
+Norm = node("NormBackward1", ops.vector_norm)
+NormOfAll = node("NormBackward0", ops.vector_norm)
 Dist = node("DistBackward0", ops.dist)
 
 
@@ -111,3 +114,16 @@ def dist(input, other, p=2):
             f"{legacy_name(x._a.dtype)} instead.\nConvert it first, as in x.float()"
         )
     return apply(Dist, x, y, p=float(p))
+
+
+@overridable
+def norm_except_dim(v, pow=2, dim=0):
+    """The p-norm (p = pow) over all dimensions but one, which stay with size 1; dim -1: over all,
+    as one number.
+    """
+    x = tensor("norm_except_dim", v, 1, "v")
+    if dim == -1:
+        return apply(NormOfAll, x, p=float(pow), axes=None, keepdims=False, dtype=None)
+    kept = one_dim(dim, x._a.ndim, "norm_except_dim")
+    axes = tuple(i for i in range(x._a.ndim) if i != kept)
+    return apply(Norm, x, p=float(pow), axes=axes, keepdims=True, dtype=None)

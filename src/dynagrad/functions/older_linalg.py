@@ -9,11 +9,10 @@ from ..core.complaints import legacy_name
 from ..core.dtype import FLOATING, category
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
-from ..ops.norms import vector_norm as norm_op
 from . import elementwise, shape
 from . import linalg as newer
 from . import lu as factors
-from .arguments import many_dims, one_dim, tensor, whole
+from .arguments import many_dims, tensor, whole
 from .contraction import matmul
 from .cumulative import cumprod
 from .expansion import broadcast_to, expand
@@ -22,15 +21,13 @@ from .factory import warn_once
 from .joining import cat
 from .matrices import check_info, put, put_all
 from .matrix_norms import matrix_norm
-from .nodes import node
+from .norms import Norm
 from .random import randn
 from .reduction import mean
 from .reordering import flip
 from .return_types import return_type
 from .spectral import decomposed, pseudo_inverse
 
-Norm = node("NormBackward1", norm_op)
-NormOfAll = node("NormBackward0", norm_op)
 QrResult = return_type("qr", "Q", "R")
 SvdResult = return_type("svd", "U", "S", "V")
 SlogdetResult = return_type("slogdet", "sign", "logabsdet")
@@ -164,19 +161,6 @@ def nuclear_norm(input, dim=(-2, -1), keepdim=False, *, out=None):
     if isinstance(dim, bool):
         dim, keepdim = (-2, -1), dim
     return matrix_norm(input, "nuc", tuple(dim), keepdim, out=out)
-
-
-@overridable
-def norm_except_dim(v, pow=2, dim=0):
-    """The p-norm (p = pow) over all dimensions but one, which stay with size 1; dim -1: over all,
-    as one number.
-    """
-    x = tensor("norm_except_dim", v, 1, "v")
-    if dim == -1:
-        return apply(NormOfAll, x, p=float(pow), axes=None, keepdims=False, dtype=None)
-    kept = one_dim(dim, x._a.ndim, "norm_except_dim")
-    axes = tuple(i for i in range(x._a.ndim) if i != kept)
-    return apply(Norm, x, p=float(pow), axes=axes, keepdims=True, dtype=None)
 
 
 # --- approximate decompositions -------------------------------------------------------------------

@@ -17,7 +17,7 @@ from ...functions.factorization import geqrf, householder_product
 from ...functions.joining import cat
 from ...functions.linalg import solve
 from ...functions.neural.distances import normalize
-from ...functions.older_linalg import norm_except_dim
+from ...functions.norms import norm_except_dim
 from ...functions.random import randn
 from ..modules.module import Module
 from . import parametrize

@@ -5,7 +5,7 @@ and modules.
 from typing import Any, TypeVar
 
 from ...core.quiet import warn
-from ...functions.older_linalg import norm_except_dim
+from ...functions.norms import norm_except_dim
 from ..modules.module import Module
 from ..parameter import Parameter, UninitializedParameter
 from .weights import normed_weight

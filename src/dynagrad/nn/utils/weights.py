@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...functions.older_linalg import norm_except_dim
+from ...functions.norms import norm_except_dim
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module
 

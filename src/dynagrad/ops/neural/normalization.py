@@ -10,6 +10,7 @@ from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import general, primitive
 from ..shape import reshape
+from .normalization_kernels import gradients_of_rows
 from .softmax import column_means, row_means
 
 
@@ -65,46 +66,10 @@ def _of_standard(h, d, r, axes):
     return r * (h - _mean(h, axes) - d * _mean(h * d, axes))
 
 
-def _rows_vjp(g, x, weight, eps, needs):
-    """The cotangents of a matrix standardized by rows and of its weight and bias, in the memory of
-    three matrices.
-    """
-    d = np.subtract(x, row_means(x))
-    t = np.multiply(d, d)
-    r = row_means(t)
-    r += number_of(eps, x.dtype)
-    np.divide(1, np.sqrt(r, r), r)
-    d *= r
-    gw = sum_over(np.multiply(g, d, t), axes=(0,), keepdims=False) if needs[1] else None
-    gb = sum_over(g, axes=(0,), keepdims=False) if needs[2] else None
-    if not needs[0]:
-        return None, gw, gb
-    h = np.array(g) if weight is None else g * weight
-    shares = row_means(np.multiply(h, d, t))
-    h -= row_means(h)
-    d *= shares
-    h -= d
-    h *= r
-    return h, gw, gb
-
-
-def _are_rows(g, x, weight, axes, parameter):
-    """Whether bare arrays were standardized over the dimensions of their parameters, the last."""
-    if not (
-        type(x) is type(g) is np.ndarray and type(weight) in (np.ndarray, type(None)) and x.size
-    ):
-        return False
-    return x.dtype == g.dtype and x.itemsize >= 4 and x.shape[axes[0] :] == tuple(parameter)
-
-
 def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
-    if axes and _are_rows(g, x, weight, axes, parameter):
-        n = math.prod(parameter)
-        g, rows = (contiguous(t).reshape(-1, n) for t in (g, x))
-        flat = None if weight is None else weight.reshape(n)
-        gx, gw, gb = _rows_vjp(g, rows, flat, eps, needs)
-        found = ((gx, x.shape), (gw, parameter), (gb, parameter))
-        return tuple([None if t is None else t.reshape(shape) for t, shape in found])
+    found = gradients_of_rows(g, x, weight, axes, eps, parameter, needs)
+    if found is not None:
+        return found
     d, r = _standard(x, axes, eps)
     along = tuple(i for i in range(x.ndim) if i >= len(affine) or affine[i] == 1)
     gx = gw = gb = None
