@@ -241,3 +241,19 @@ def test_watchers_see_sparse_operations() -> None:
     assert s.grad is not None
     assert s.grad.values().tolist() == [4.0] * 4
     assert packed
+
+
+def test_a_nan_in_a_sparse_gradient_is_found() -> None:
+    s = dg.sparse_coo_tensor([[0, 1], [0, 1]], [1.0, 0.0], (2, 2)).coalesce().requires_grad_()
+    with (
+        pytest.raises(RuntimeError, match="'SqrtBackward0' returned nan"),
+        dg.autograd.set_detect_anomaly(True),
+    ):
+        dg.sparse.mm(dg.sqrt(s), dg.zeros(2, 1)).sum().backward()
+
+
+def test_why_speaks_of_sparse_gradients() -> None:
+    s = matrix().coalesce().requires_grad_()
+    y = dg.sparse.mm(s, dg.ones(3, 1)).sum()
+    y.backward(retain_graph=True)
+    assert "ordinary: the largest of 4 elements" in str(dg.why(s, y))

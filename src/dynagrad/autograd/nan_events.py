@@ -126,10 +126,12 @@ def worst(a: Any) -> str | None:
 
 def array_of(x: Any) -> Any:
     """The array of a Tensor or NumPy number: of a batch the array of all its examples, of a value
-    with a tangent the value. Anything else itself.
+    with a tangent the value, of a sparse tensor its values. Anything else itself.
     """
     while isinstance(x, Tensor | Batched | Dual):
         x = x._a if isinstance(x, Tensor) else x.value if isinstance(x, Batched) else x.primal
+    if isinstance(x, Carrier):
+        return getattr(x, "values", x)
     return np.asarray(x) if isinstance(x, np.generic) else x
 
 

@@ -130,7 +130,7 @@ class _Inquiry:
 
     def answer(self, x: Tensor) -> Reason:
         """The Reason for one tensor."""
-        if type(x._a) is not np.ndarray:
+        if type(x._a) is not np.ndarray and x._a.levels:
             return Reason("unknown", "it belongs to a function transform, which has no graph here")
         try:
             edge = edge_of(x)

@@ -60,8 +60,11 @@ def numbers(value: Any) -> Numbers:
 
 
 def as_floats(value: Any) -> np.ndarray:
-    """An array as NumPy's functions take it: a structured dtype (bfloat16) as float32."""
+    """An array as NumPy's functions take it: a structured dtype (bfloat16) as float32, of a sparse
+    array its values.
+    """
     array = getattr(value, "_a", value)
+    array = getattr(array, "values", array)
     return array.astype(np.float32) if array.dtype.kind == "V" else np.asarray(array)
 
 
