@@ -124,6 +124,14 @@ def test_state_is_shared_loading_copies_and_assign_replaces():
     assert list(m.state_dict(prefix="m."))[0] == "m.scale"
 
 
+def test_a_state_that_was_assigned_is_copied_by_the_next_load():
+    state = nn.Linear(2, 2).state_dict()
+    assigned, copied = nn.Linear(2, 2), nn.Linear(2, 2)
+    assigned.load_state_dict(state, assign=True)
+    copied.load_state_dict(state)
+    assert assigned.weight.data_ptr() == state["weight"].data_ptr() != copied.weight.data_ptr()
+
+
 class WithExtra(nn.Module):
     def __init__(self):
         super().__init__()

@@ -289,8 +289,8 @@ class Stateful:
 
 def _load(module: Any, state: dict, prefix: str, metadata: Any, assign: bool, lists: tuple) -> None:
     """Load a module and those below it."""
-    local = {} if metadata is None else metadata.get(prefix[:-1], {})
-    if assign:
+    local = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
+    if assign:  # in a copy: a state loaded again without `assign` is copied then
         local["assign_to_params_buffers"] = True
     module._load_from_state_dict(state, prefix, local, True, *lists)
     for name, child in module._modules.items():
