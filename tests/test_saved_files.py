@@ -2,6 +2,7 @@
 and runs that go on as if they had not stopped.
 """
 
+import gzip
 import io
 import os
 import pickle
@@ -154,6 +155,13 @@ def test_two_archives_in_one_file(tmp_path):
         dg.save(2, file)
     with open(path, "rb") as file, pytest.raises(RuntimeError, match="holds one archive"):
         dg.load(file)
+
+
+def test_a_stream_that_cannot_go_back(tmp_path):
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        dg.save([dg.ones(3), dg.arange(4)], file)
+    with gzip.open(tmp_path / "a.gz", "rb") as file:
+        assert [t.tolist() for t in dg.load(file)] == [[1, 1, 1], [0, 1, 2, 3]]
 
 
 def test_what_is_no_path_is_neither_opened_nor_closed(tmp_path):

@@ -214,3 +214,32 @@ def test_what_safetensors_refuse_and_tied_models(tmp_path):
         missing, unexpected = library.load_model(fresh, str(tmp_path / "m.safetensors"))
         assert not missing and not unexpected
         assert t.equal(fresh[1].weight, model[0].weight)
+
+
+def test_whole_modules_go_both_ways(tmp_path):
+    x = [[[0.1, 0.2, 0.3, 0.4]]]
+    for ours, theirs in ((dynagrad, torch), (torch, dynagrad)):
+        model = ours.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval()
+        model.linear1.weight.tag = "kept"
+        ours.save(model, tmp_path / "whole.pt")
+        ours.save(ours.ones(2), Onward(tmp_path / f"{ours.__name__}.pt"))
+        found = theirs.load(tmp_path / "whole.pt", weights_only=False)
+        assert found.linear1.weight.tag == "kept"
+        assert found.activation is theirs.nn.functional.relu
+        expected = model(ours.tensor(x)).flatten().tolist()
+        assert found(theirs.tensor(x)).flatten().tolist() == pytest.approx(expected, abs=1e-5)
+        assert theirs.load(tmp_path / f"{ours.__name__}.pt").tolist() == [1, 1]
+
+
+class Onward:
+    """A stream that can only be written on."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, part):
+        with open(self.path, "ab" if self.path.exists() else "wb") as file:
+            return file.write(part)
+
+    def flush(self):
+        pass

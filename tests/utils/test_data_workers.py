@@ -174,6 +174,36 @@ class Unsendable(data.Dataset):
 
 
 @POSIX
+def test_workers_of_a_fork_server():
+    loader = data.DataLoader(range(5), 2, num_workers=2, multiprocessing_context="forkserver")
+    assert [b.tolist() for b in loader] == [[0, 1], [2, 3], [4]]
+
+
+@POSIX
+def test_workers_of_a_fork_server_end_with_the_program():
+    program = """
+import dynagrad, os, signal
+from dynagrad.utils import data
+loader = data.DataLoader(range(9), num_workers=2, multiprocessing_context="forkserver")
+batches = iter(loader)
+next(batches)
+print(*[worker.pid for worker in batches.team.workers], flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=60)
+    for pid in map(int, run.stdout.split()):
+        assert wait_for(lambda pid=pid: not _exists(pid))
+
+
+def _exists(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@POSIX
 def test_what_cannot_be_pickled_is_an_error_in_the_process_that_asks():
     loader = data.DataLoader(
         Unsendable(), num_workers=1, multiprocessing_context="fork", collate_fn=list

@@ -27,11 +27,15 @@ _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
     *(ValueError, OverflowError, NotImplementedError),
 )
+#: streams in which one can go back and write
+_SEEKABLE = (io.BytesIO, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 _DAMAGED = "The file is cut off or damaged; nothing was loaded from it."
 
 
 def write_archive(target: Any, name: str, text: bytes, memories: list[np.ndarray]) -> None:
     """Write the pickle `text` and the memories to a binary stream, below the folder `name`."""
+    if not isinstance(target, _SEEKABLE):
+        target = _Onward(target)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         _write(archive, f"{name}/data.pkl", text)
         _write(archive, f"{name}/byteorder", b"little")
@@ -39,6 +43,14 @@ def write_archive(target: Any, name: str, text: bytes, memories: list[np.ndarray
             little = memory.astype(memory.dtype.newbyteorder("<"), copy=False)
             _write(archive, f"{name}/data/{number}", little.ravel(order="A").view(np.uint8).data)
         _write(archive, f"{name}/version", b"3\n")
+
+
+class _Onward:
+    """A stream that is only written on: one of gzip, for example, says it can seek, and cannot."""
+
+    def __init__(self, stream: Any):
+        self.write = stream.write
+        self.flush = getattr(stream, "flush", lambda: None)
 
 
 def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:

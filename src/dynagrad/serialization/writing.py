@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import sys
 from collections import OrderedDict
 from typing import IO, Any
 
@@ -23,7 +24,7 @@ from ..core.tensor import Tensor
 from ..nn.parameter import Parameter
 from .archive import write_archive
 from .atomic import checked_path, replacing
-from .names import BYTES, STORAGES, Name, public_module
+from .names import BYTES, STORAGES, Name, here, public_module
 
 __all__ = ["save"]
 
@@ -35,6 +36,18 @@ _SPARSE = Name("torch._utils", "_rebuild_sparse_tensor")
 _LAYOUT = Name("torch.serialization", "_get_layout")
 _SUBCLASS = Name("torch._tensor", "_rebuild_from_type_v2")
 _KINDS = {kind.name: Name("torch", name) for name, kind in STORAGES.items()}
+
+
+#: where PyTorch's users find functions
+_HOMES = ("torch.nn.functional", "torch", "torch.special", "torch.linalg", "torch.fft")
+
+
+def _home(function: Any, name: str, module: str) -> str:
+    """The module of PyTorch's that has a function; `module` if none has."""
+    for home in _HOMES:
+        if getattr(sys.modules.get(here(home)), name, None) is function:
+            return home
+    return module
 
 
 class _Memory:
@@ -119,6 +132,8 @@ class _Writer(_Pickler):
             module, name = "torch", obj.__name__
         else:
             module, name = public_module(obj), name or obj.__qualname__
+            if module.startswith("torch.functions."):
+                module = _home(obj, str(name), module)
             if module.partition(".")[0] != "torch":
                 super().save_global(obj, name)
                 return

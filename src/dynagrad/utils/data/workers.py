@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
 from queue import Empty, SimpleQueue
@@ -356,8 +357,12 @@ def _process(job: Job, number: int, progress: Any, tasks: Any, writer: Any, pare
     watchers.set(())
     seed_process(job.base_seed, number)
 
+    # a fork server's process is not the asker's child; forked ones hold each other's sentinels open
+    child = os.getppid() == parent
+
     def receive() -> Task | None:
-        while os.getppid() == parent:
+        asking: Any = parent_process()
+        while os.getppid() == parent if child else asking.is_alive():
             with suppress(Empty):
                 return tasks.get(timeout=INTERVAL)
         return None
