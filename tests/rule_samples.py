@@ -312,6 +312,10 @@ SAMPLES: dict[str, list[Call]] = {
         for kw in REDUCED
     ],
     "dist": [call(real(2, 3), real(2, 3), p=p) for p in (2, 1, 3.0, 0.5, math.inf)],
+    "weight_norm": [
+        call(real(2, 3, 4), real(2, 1, 1), axes=(1, 2)),
+        call(real(2, 3), real(1, 3), axes=(0,)),
+    ],
     # --- contraction, linalg ---
     "matmul": [
         call(real(*a), real(*b))

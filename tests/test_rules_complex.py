@@ -51,7 +51,7 @@ REAL_ONLY = {
         relu leaky_relu hardtanh threshold hardsigmoid hardswish hardshrink softshrink prelu rrelu
         elu softplus log_sigmoid mish gelu gelu_tanh glu huber bce bce_logits soft_margin
         multi_margin multilabel_margin nll nll_back floor_through standardize rescale
-        log_softmax_back gate attention
+        log_softmax_back gate attention weight_norm
     """,
     "distances, and places in images": """
         cdist euclidean_dist pdist grid_sample sample_weights bag_max

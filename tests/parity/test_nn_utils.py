@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torch.nn.utils.prune")
 
 import dynagrad  # noqa: E402
+from dynagrad.functions.weight_norm import _weight_norm as dynagrad_weight_norm  # noqa: E402
 
 scenario = Cases()
 
@@ -462,3 +463,36 @@ def test_a_parametrized_module_is_freed_by_counting():
         assert norms() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_weight_norm_is_one_node(dim, dtype):
+    """Values and gradients of a normed weight. The second order is compared with PyTorch's own
+    steps: its one node takes the norms for constant there.
+    """
+
+    def in_steps(v, norms, dim):
+        return v * (norms / torch.norm_except_dim(v, 2, dim))
+
+    found = []
+    for library, norm in (
+        (dynagrad, dynagrad_weight_norm),
+        (torch, torch._weight_norm),
+        (torch, in_steps),
+    ):
+        library.manual_seed(0)
+        kind = getattr(library, dtype)
+        v = library.randn(3, 4).to(kind).requires_grad_()
+        norms = library.norm_except_dim(library.randn(3, 4), 2, dim).to(kind).requires_grad_()
+        w = norm(v, norms, dim)
+        weights = library.arange(12.0).reshape(3, 4).to(kind)
+        grads = library.autograd.grad((w * weights).sum(), (v, norms), create_graph=True)
+        again = library.autograd.grad(sum((g * g).sum() for g in grads), (v, norms))
+        values = [t.detach().float().numpy() for t in (w, *grads, *again)]
+        found.append((type(w.grad_fn).__name__, values[:3], values[3:]))
+    ours, theirs, steps = found
+    assert ours[0] == theirs[0]
+    tolerance = {"float32": 2e-5, "float64": 1e-6, "bfloat16": 0.05, "float16": 0.01}[dtype]
+    for a, b in zip(ours[1] + ours[2], theirs[1] + steps[2], strict=True):
+        assert abs(a - b).max() <= tolerance * abs(b).max()

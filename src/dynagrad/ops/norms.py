@@ -178,3 +178,39 @@ def _dist_batch(fun, values, flags, kw):
 
 
 general(dist, _dist_vjp, joint=True, jvp=(_dist_x, _dist_y), batch=_dist_batch)
+
+
+@primitive
+def weight_norm(v, lengths, *, axes):
+    """v with the 2-norms `lengths` over `axes`, which have size 1 there."""
+    w = v.astype(np.float32) if is_half(v) else v
+    scale = lengths / np.sqrt(add_over(w * w, axes, True))
+    return (w * scale).astype(v.dtype, copy=False)
+
+
+def _norms(v, axes):
+    return vector_norm(v, p=2.0, axes=axes, keepdims=True, dtype=None)
+
+
+def _across(t, v, lengths, axes):
+    """The derivative by v, which is symmetric: the part of t across v, times lengths / |v|."""
+    n = _norms(v, axes)
+    along = sum_over(t * v, axes=axes, keepdims=True)
+    return (t - v * (along / (n * n))) * (lengths / n)
+
+
+def _weight_norm_vjp(g, v, lengths, *, axes):
+    by_lengths = sum_over(g * v, axes=axes, keepdims=True) / _norms(v, axes)
+    return _across(g, v, lengths, axes), by_lengths
+
+
+general(
+    weight_norm,
+    _weight_norm_vjp,
+    joint=True,
+    jvp=(
+        lambda t, v, lengths, *, axes: _across(t, v, lengths, axes),
+        lambda t, v, *, axes: v * (t / _norms(v, axes)),
+    ),
+    batch=LEADING,
+)

@@ -19,9 +19,10 @@ from ...functions.linalg import solve
 from ...functions.neural.distances import normalize
 from ...functions.norms import norm_except_dim
 from ...functions.random import randn
+from ...functions.weight_norm import _weight_norm
 from ..modules.module import Module
 from . import parametrize
-from .weights import as_matrix, default_dim, normed_weight
+from .weights import as_matrix, default_dim
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -183,7 +184,7 @@ class _WeightNorm(Module):
         self.dim = -1 if dim is None else dim
 
     def forward(self, weight_g: Any, weight_v: Any) -> Any:
-        return normed_weight(weight_v, weight_g, self.dim)
+        return _weight_norm(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight: Any) -> Any:
         """The norms, and the weight itself as the direction."""

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from ...core.quiet import warn
 from ...functions.norms import norm_except_dim
+from ...functions.weight_norm import _weight_norm
 from ..modules.module import Module
 from ..parameter import Parameter, UninitializedParameter
-from .weights import normed_weight
 
 __all__ = ["WeightNorm", "remove_weight_norm", "weight_norm"]
 
@@ -28,7 +28,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Any:
         """g v / |v|."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return normed_weight(v, g, self.dim)
+        return _weight_norm(v, g, self.dim)
 
     @staticmethod
     def apply(module: Module, name: str, dim: int | None) -> "WeightNorm":

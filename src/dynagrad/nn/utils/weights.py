@@ -1,15 +1,9 @@
-"""What the two forms of normalized weights share. Imports functions and modules."""
+"""What the two forms of normalized weights share. Imports modules."""
 
 from typing import Any
 
-from ...functions.norms import norm_except_dim
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module
-
-
-def normed_weight(v: Any, g: Any, dim: int) -> Any:
-    """g v / |v|, with a norm for each index of `dim`; one in all for -1."""
-    return v * (g / norm_except_dim(v, 2, dim))
 
 
 def as_matrix(weight: Any, dim: int) -> Any:
