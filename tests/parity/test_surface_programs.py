@@ -193,6 +193,19 @@ PINNED: list[list[Step]] = [
     ],
     # angles lie in rows
     [step("x.to(t.complex128)", 0, 0, 0), step("x.t()", 4, 0, 0), step("x.angle()", 5, 0, 0)],
+    [
+        step("x.trunc()", 0, 0, 0),
+        step("x.unsqueeze(d)", 4, 0, 0),
+        step("x.unbind(d)[0]", 4, 0, 0),
+        step("x.unsqueeze_(d)", 5, 0, 0),
+        step("x.atan()", 0, 0, 0),
+    ],
+    # nan is the last of distinct numbers
+    [
+        step("x.bfloat16()", 0, 0, 0),
+        step("t.log2(x)", 4, 0, 0),
+        step("x.unique()", 5, 0, 0),
+    ],
     # the gradient of means of nothing
     [
         step("t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0]", 1, 0, 0),

@@ -191,13 +191,12 @@ new = object.__new__
 def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
     """Give `t` another geometry over its memory; the history goes on through a node of `cls`."""
     edge, base = edge_of(t), base_of(t)
-    is_silent = not recording()
-    is_renewed = is_silent and base is not None and _is_inner(base._e)  # as by any write
-    if is_silent:
-        # A cotangent of the new shape could not go to the node of the old one.
-        needs = _is_inner(edge) and not is_renewed
-    else:
+    # As by any write: views of a recorded base get a new history.
+    is_renewed = base is not None and _is_inner(base._e)
+    if recording():
         needs = edge is not None and check_inplace(t, name)
+    else:  # a cotangent of the new shape could not go to the node of the old one
+        needs = _is_inner(edge) and not is_renewed
     rule = cls.rule
     a = (rule.kernel if type(t._a) is ndarray else rule.fun)(t._a, **kw)
     family = family_of(t)
@@ -206,8 +205,10 @@ def _reshaped(cls: type, t: Tensor, name: str, **kw: Any) -> Tensor:
         record(node, (edge,), tuple([Meta(t._a) for _ in rule.saves]), kw=kw)
         node.family = family
         t._e = node
-    if (needs and family.has_views and base is None) or is_renewed:
+    if is_renewed or (needs and family.has_views and base is None):
         family.rebased += 1
+        if needs:
+            t._n = family.rebased  # but what has just been recorded stays
     t._a = a
     family.cell.bump()
     return t

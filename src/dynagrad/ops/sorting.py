@@ -305,9 +305,13 @@ constant(searchsorted, batch=_searchsorted_batch)
 def unique(x, *, axis):
     """Distinct elements (or slices) in order, the number of each element's value, the counts."""
     values, inverse, counts = np.unique(
-        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+        _keys(x), return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
-    return values, inverse.reshape(x.shape if axis is None else -1), counts
+    return (
+        values.astype(x.dtype, copy=False),
+        inverse.reshape(x.shape if axis is None else -1),
+        counts,
+    )
 
 
 @primitive
