@@ -20,7 +20,7 @@ from ...ops import shape as shapes
 from ...ops.contraction import swap
 from ...ops.neural.embedding import add_rows, take_rows
 from ...ops.rule import Rule, rule_of
-from ...ops.sparse.patterns import Coo, Pattern
+from ...ops.sparse.patterns import Coo, Pattern, compressed
 from ...ops.sparse.products import combine_rows, put_values, values_at
 
 
@@ -261,7 +261,16 @@ def _joined(x: SparseArray, y: SparseArray) -> SparseArray:
     indices = np.concatenate([first.indices, second.indices], 1)
     values = np.concatenate([x.values, y.values])
     made = SparseArray(Coo(indices, x.shape), values)
+    layout = x.pattern.layout
+    if layout != "sparse_coo":
+        return _by_lines(_coalesced(made), layout)
     return _coalesced(made) if first.coalesced and second.coalesced else made
+
+
+def _by_lines(s: SparseArray, layout: str) -> SparseArray:
+    """A coalesced matrix in a compressed layout."""
+    pattern, order = compressed(layout, s.pattern.coo)
+    return SparseArray(pattern, s.values[order])
 
 
 def _add(x: Any, y: Any) -> Any:
@@ -285,7 +294,9 @@ def _multiply(x: Any, y: Any) -> Any:
             _, there = y.pattern.coo.found(x.pattern.coo)
             if not there.all():  # the places of both alone
                 indices = x.pattern.coo.indices[:, there]
+                layout = x.pattern.layout
                 x = SparseArray(Coo(indices, x.shape, True), x.values[there])
+                x = x if layout == "sparse_coo" else _by_lines(x, layout)
         return x.with_values(x.values * values_in(y, x.pattern))
     if np.ndim(y):
         y = values_in(np.broadcast_to(y, x.shape), x.pattern)
