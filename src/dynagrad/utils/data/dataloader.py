@@ -77,27 +77,12 @@ class DataLoader:
         self.in_order = in_order
         self._iterable = isinstance(dataset, IterableDataset)
         if self._iterable:
-            given = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
-            for name, value in given.items():
-                if value is not None:
-                    raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, but "
-                        f"got {name}={value}"
-                    )
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
-        if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
-                    "and drop_last"
-                )
-            batch_size = None
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with "
-                "drop_last"
+            _check_unspecified(
+                shuffle=shuffle or None, sampler=sampler, batch_sampler=batch_sampler
             )
+        _check_order(batch_size, shuffle, sampler, batch_sampler, drop_last)
+        if batch_sampler is not None:
+            batch_size = None
         if sampler is None and self._iterable:
             sampler = _Endless()
         elif sampler is None:
@@ -236,6 +221,31 @@ class DataLoader:
         if team is not None:
             team.turn += 1  # passes that it still worked for are over
             team.stop()
+
+
+def _check_unspecified(**options: Any) -> None:
+    """Refuse options that choose an order, which is an iterable data set's own."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(
+                f"DataLoader with IterableDataset: expected unspecified {name} option, but "
+                f"got {name}={value}"
+            )
+
+
+def _check_order(batch_size: Any, shuffle: Any, sampler: Any, batches: Any, drop_last: Any) -> None:
+    """Refuse options that say twice what is in a batch; `batches` is the batch_sampler."""
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batches is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+        raise ValueError(
+            "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
+            "drop_last"
+        )
+    if batches is None and batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+        )
 
 
 def _check_workers(workers: int, timeout: float, prefetch: Any, persistent: bool) -> None:
