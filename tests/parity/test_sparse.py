@@ -156,7 +156,8 @@ torch.sparse_csr_tensor([0, 2, 3], [0, 2, 1], [1.0, 2.0, 3.0])
 torch.sparse_csr_tensor([0, 2, 3], [0, 2, 1], [1.0, 2.0, 3.0], (2, 4), requires_grad=True)
 torch.sparse_compressed_tensor([0, 1], [1], [1.0], layout=torch.sparse_csr)
 r + w.detach().to_sparse_csr() | r * torch.eye(2, 3).to_sparse_csr()
-torch.eye(2).to_sparse().to(torch.complex64) * 2j | (c * 1j).to_dense() | (s.bfloat16() @ d.bfloat16()).float()
+torch.eye(2).to_sparse().to(torch.complex64) * 2j | (c * 1j).to_dense()
+(s.bfloat16() @ d.bfloat16()).float()
 torch.sparse.FloatTensor(c.indices(), c.values().detach(), torch.Size([2, 3]))
 """
 ) + [f"torch.{name}(s)" for name in UNARY]
