@@ -232,7 +232,7 @@ def test_parameters_share_the_memory_of_their_data():
     with dynagrad.no_grad():
         assert nn.Parameter(t).requires_grad
     assert nn.Parameter().shape == (0,)
-    with pytest.raises(RuntimeError, match="only Tensors of floating point"):
+    with pytest.raises(RuntimeError, match="Only Tensors of floating point"):
         nn.Parameter(tensor([1], "int64"))
     with pytest.raises(TypeError, match="Parameter data must be a Tensor, not list"):
         nn.Parameter([1.0])

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import itertools
 from collections import OrderedDict
 
 import numpy as np
@@ -748,3 +749,22 @@ def test_training(algorithm, rng):
             losses.append(loss.item())
         found.append(losses)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+
+
+MIXED = list(itertools.product(("float32", "float64", "int64", "complex64"), repeat=3))
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (3, 1, 2)])
+def test_linear_says_which_dtypes_do_not_fit(shape):
+    for x, w, b in MIXED:
+        for bias in (b, None):
+            if x == w == (bias or w):
+                continue
+            texts = []
+            for t in (torch, dynagrad):
+                given = [t.ones(s, dtype=getattr(t, n)) for s, n in ((shape, x), ((3, 2), w))]
+                with pytest.raises(RuntimeError) as caught:
+                    last = None if bias is None else t.ones(3, dtype=getattr(t, bias))
+                    t.nn.functional.linear(*given, last)
+                texts.append(str(caught.value).splitlines()[0])
+            assert texts[0] == texts[1], (x, w, bias)

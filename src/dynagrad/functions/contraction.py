@@ -18,7 +18,7 @@ from ..core.watch import PLAIN, overriding
 from ..ops import contraction as ops
 from ..ops import shape as shapes
 from ..ops.elementwise import is_half
-from .arguments import check_expands, check_scalar_type, no_kernel, no_such_dim
+from .arguments import c_name, check_expands, check_scalar_type, no_kernel, no_such_dim
 from .nodes import node
 from .shortcut import direct_of, shortcut
 
@@ -77,19 +77,12 @@ def no_bool(name: str, x: Tensor) -> None:
         raise no_kernel(name, x._a.dtype, "Convert the tensors first, as in x.int().")
 
 
-def _ctype(x: Tensor) -> str:
-    name = x._a.dtype.name
-    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int"}.get(
-        name, legacy_name(x._a.dtype)
-    )
-
-
 def same_dtype(x: Tensor, y: Tensor) -> None:
     """Raise unless two matrices have one dtype."""
     if x._a.dtype != y._a.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_ctype(x)} != {_ctype(y)}\n"
-            + NO_PROMOTION
+            f"expected m1 and m2 to have the same dtype, but got: {c_name(x._a.dtype)} != "
+            f"{c_name(y._a.dtype)}\n{NO_PROMOTION}"
         )
 
 

@@ -12,7 +12,7 @@ from ..core.overrides import override_disabled
 from ..core.tensor import Tensor, new, wrap
 from ..core.views import detached
 from ..core.watch import overriding, take_as_own
-from ..functions.factory import shape_of
+from ..functions.factory import need_gradients, shape_of
 from ..functions.tensor_methods import as_subclass, disabled_torch_function, tensor_repr
 
 __all__ = [
@@ -75,7 +75,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         shared = detached(data)
         t._a, t._e, t._v = shared._a, None, shared._v
         if requires_grad:
-            t.requires_grad = True
+            need_gradients(t)
         return t
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):

@@ -160,13 +160,16 @@ def _check(x: Tensor, w: Tensor, b: Tensor | None) -> None:
         )
     if a.shape[-1] != c.shape[1]:
         raise cannot_multiply(rows, a.shape[-1], c.shape[::-1])
-    first = x if b is None or x._a.dtype != c.dtype else b
+    first, what = (b, "self") if b is not None and b._a.dtype != c.dtype else (x, "mat1")
     if first._a.dtype != c.dtype:
-        what = "mat1" if x._a.dtype.kind in "iu" or b is None else "self"
+        if b is None:
+            names = c_name(x._a.dtype), c_name(c.dtype)
+            text = f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {names[1]}"
+        else:
+            names = legacy_name(first._a.dtype), legacy_name(c.dtype)
+            text = f"{what} and mat2 must have the same dtype, but got {names[0]} and {names[1]}"
         raise RuntimeError(
-            f"{what} and mat2 must have the same dtype, but got {legacy_name(first._a.dtype)} and "
-            f"{legacy_name(c.dtype)}\nlinear does not promote: convert the input, as in "
-            "x.to(weight.dtype)."
+            f"{text}\nlinear does not promote: convert the input, as in x.to(weight.dtype)."
         )
     no_bool("addmm_impl_cpu_", x)
     if b is not None:
