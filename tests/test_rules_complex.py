@@ -49,9 +49,9 @@ REAL_ONLY = {
     """,
     "activations and losses": """
         relu leaky_relu hardtanh threshold hardsigmoid hardswish hardshrink softshrink prelu rrelu
-        elu softplus log_sigmoid mish gelu gelu_tanh glu huber bce bce_logits soft_margin
+        elu softplus log_sigmoid mish gelu gelu_tanh gelu_slope glu huber bce bce_logits soft_margin
         multi_margin multilabel_margin nll nll_back floor_through standardize rescale
-        log_softmax_back gate attention weight_norm
+        log_softmax_back gate safe_softmax attention weight_norm
     """,
     "distances, and places in images": """
         cdist euclidean_dist pdist grid_sample sample_weights bag_max
