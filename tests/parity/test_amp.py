@@ -325,3 +325,50 @@ def test_what_is_not_there_warns_and_is_off():
             assert t.cpu.amp.autocast().device == "cpu"
         with pytest.warns(FutureWarning, match=r"`torch.cuda.amp.GradScaler\(args...\)` is depr"):
             t.cuda.amp.GradScaler(enabled=False)
+
+
+RECURRENT = {
+    "LSTM": lambda nn: nn.LSTM(4, 3),
+    "GRU": lambda nn: nn.GRU(4, 3),
+    "RNN": lambda nn: nn.RNN(4, 3),
+    "relu": lambda nn: nn.RNN(4, 3, nonlinearity="relu"),
+    "LSTMCell": lambda nn: nn.LSTMCell(4, 3),
+    "GRUCell": lambda nn: nn.GRUCell(4, 3),
+    "RNNCell": lambda nn: nn.RNNCell(4, 3),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers(name, kind, packed):
+    if packed and name.endswith("Cell"):
+        pytest.skip("a cell takes one step")
+    if packed and (name, kind) == ("LSTM", "bfloat16"):
+        pytest.skip("PyTorch multiplies matrices of two dtypes there, and fails")
+    found = []
+    for t in LIBRARIES:
+        t.manual_seed(0)
+        layer = RECURRENT[name](t.nn)
+        x = t.randn(2, 4) if name.endswith("Cell") else t.randn(5, 2, 4)
+        x = x.to(getattr(t, kind))
+        if packed:
+            x = t.nn.utils.rnn.pack_padded_sequence(x, t.tensor([5, 3]))
+        with t.autocast("cpu"):
+            result = layer(x)
+        out, *states = result if isinstance(result, tuple) else (result,)
+        out = out.data if packed else out
+        states = states[0] if states and isinstance(states[0], tuple) else states
+        (out.float() ** 2).sum().backward()
+        weight = next(layer.parameters())
+        assert str(weight.grad.dtype) == "torch.float32"
+        numbers_of = [*out.float().flatten().tolist(), *weight.grad.flatten().tolist()]
+        found.append((str(out.dtype), [str(s.dtype) for s in states], numbers_of))
+        if kind == "bfloat16" and not name.endswith("Cell"):
+            with (
+                t.autocast("cpu", enabled=False),
+                pytest.raises(ValueError, match="RNN input dtyp"),
+            ):
+                layer(x)
+    assert found[0][:2] == found[1][:2]
+    np.testing.assert_allclose(found[0][2], found[1][2], atol=0.05, rtol=0.05)

@@ -48,7 +48,8 @@ _NARROW = {FLOAT16, BFLOAT16}
 LOWER = frozenset(
     "__matmul__ __rmatmul__ addbmm addmm baddbmm bmm chain_matmul conv1d conv2d conv3d "
     "conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d einsum linear matmul mm multi_dot "
-    "multi_head_attention_forward prelu scaled_dot_product_attention tensordot vecdot".split()
+    "gru gru_cell lstm lstm_cell multi_head_attention_forward prelu rnn_relu rnn_relu_cell "
+    "rnn_tanh rnn_tanh_cell scaled_dot_product_attention tensordot vecdot".split()
 )
 #: functions computed in float32
 IN_FLOAT32 = frozenset(
@@ -90,6 +91,11 @@ class _Casting(Watcher):
     def __init__(self) -> None:
         #: parameters that were converted already: (the parameter, its version, the result)
         self.converted: dict[tuple[int, DType], tuple[Tensor, Tensor]] = {}
+
+    @property
+    def casts(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the region is in force."""
+        return _modes.get().enabled
 
     def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
         """The function's result for converted arguments, if it is in a list."""
@@ -172,12 +178,27 @@ def _wants_indices(args: tuple, kwargs: dict) -> bool:
     return bool(_given(args, kwargs, 6, "return_indices", False))
 
 
+def _carries_on_in_float32(args: tuple, kwargs: dict) -> bool:
+    """Gated layers: PyTorch multiplies in 16 bits, and its results are of the input's dtype."""
+    x = args[0] if args else next(iter(kwargs.values()))
+    return isinstance(x, Tensor) and x.dtype is FLOAT32
+
+
+def _is_packed_in_float32(args: tuple, kwargs: dict) -> bool:
+    packed = "batch_sizes" in kwargs or (len(args) > 1 and isinstance(args[1], Tensor))
+    return packed and _carries_on_in_float32(args, kwargs)
+
+
 #: calls of functions in the lists that PyTorch makes of others, which are in none
 _EXCEPTIONS: dict[str, Callable[[tuple, dict], bool]] = {
     "einsum": _sums_nothing,
     "tensordot": _contracts_nothing,
     "pad": _pads_with_a_constant,
     "max_pool3d": _wants_indices,
+    "gru": _carries_on_in_float32,
+    "gru_cell": _carries_on_in_float32,
+    "lstm_cell": _carries_on_in_float32,
+    "lstm": _is_packed_in_float32,
 }
 
 

@@ -36,6 +36,9 @@ class Watcher:
     needs.
     """
 
+    #: whether it brings the arguments of functions to one dtype
+    casts: bool = False
+
     def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
         """A public function is called: its result (`f(*args, **kwargs)`), or NotImplemented to
         stand aside. The watcher itself is not active inside.

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.quiet import warn
 from ...core.tensor import Tensor, wrap
+from ...core.watch import watchers
 from ...functions.gathering import index_select
 from ...functions.neural import recurrent
 from ...functions.shape import squeeze, unsqueeze
@@ -180,7 +181,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:  # noqa: A002
         """Raise unless the input has the dtype, rank and size that the layer takes."""
         first: Any = self._flat_weights[0]
-        if input.dtype != first.dtype:
+        if input.dtype != first.dtype and not any(w.casts for w in watchers.get()):
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({first.dtype}). "
                 f"Convert input: input.to({first.dtype}), or convert model: "
