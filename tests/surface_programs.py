@@ -325,8 +325,14 @@ class Pair:
     def bound(self, step: Step) -> float:
         """The least tolerance of what a step yields: ldexp computes the power of 2 in the dtype of
         the exponent, which may be less precise than the result's; layer_norm magnifies the mean's
-        rounding.
+        rounding; in a cross product those of two products are left where these cancel.
         """
+        if "cross" in step.text:
+            pool = self.theirs.pool
+            x, y = (pool[k % len(pool)].detach().to(torch.complex128) for k in (step.a, step.b))
+            eps = 1e-6 if pool[step.a % len(pool)].dtype == torch.float32 else 1e-15
+            bound = eps * (x.abs().max() * y.abs().max()).item() if x.numel() and y.numel() else 0
+            return bound if np.isfinite(bound) else 0
         if "layer_norm" in step.text:
             x = self.theirs.pool[step.a % len(self.theirs.pool)].detach()
             if x.dtype not in {torch.float32, torch.float64} or not x.numel() or not x.dim():
