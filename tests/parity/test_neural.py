@@ -368,6 +368,13 @@ LAYERS = [
     ("F.batch_norm(x, m, v)", {"x": normal(5, 4), "m": normal(4), "v": unit(4)}, "all"),
     ("F.group_norm(x, 2, w, b)", {"x": normal(3, 4, 2), "w": normal(4), "b": normal(4)}, "none"),
     ("F.instance_norm(x)", {"x": normal(3, 4, 5)}, "none"),
+    # as many channels as numbers in a row
+    (
+        "F.instance_norm(x, weight=w, bias=b)",
+        {"x": normal(2, 5, 5), "w": normal(5), "b": normal(5)},
+        "none",
+    ),
+    ("F.group_norm(x, 2, w, b)", {"x": normal(3, 4, 4), "w": normal(4), "b": normal(4)}, "none"),
     ("F.rms_norm(x, (4,), w)", {"x": normal(3, 4), "w": normal(4)}, "none"),
     ("F.pad(x, (1, 2))", {"x": normal(2, 3)}, "all"),
     ("F.pad(x, (1, -1, 0, 2), value=7.0)", {"x": normal(2, 3)}, "all"),

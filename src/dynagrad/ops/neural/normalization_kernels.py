@@ -10,11 +10,11 @@ from ..reduction import sum_over
 from .softmax import row_means
 
 
-def gradients_of_rows(g, x, weight, axes, eps, parameter, needs):
+def gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs):
     """The cotangents of x, weight and bias where bare arrays were standardized over their last
     dimensions, those of the parameters; None for anything else.
     """
-    if not (axes and _are_rows(g, x, weight, axes, parameter)):
+    if not (axes and _are_rows(g, x, weight, axes, affine, parameter)):
         return None
     n = math.prod(parameter)
     g, rows = (contiguous(t).reshape(-1, n) for t in (g, x))
@@ -24,12 +24,15 @@ def gradients_of_rows(g, x, weight, axes, eps, parameter, needs):
     return tuple([None if t is None else t.reshape(shape) for t, shape in found])
 
 
-def _are_rows(g, x, weight, axes, parameter):
+def _are_rows(g, x, weight, axes, affine, parameter):
     if not (
         type(x) is type(g) is np.ndarray and type(weight) in (np.ndarray, type(None)) and x.size
     ):
         return False
-    return x.dtype == g.dtype and x.itemsize >= 4 and x.shape[axes[0] :] == tuple(parameter)
+    if x.dtype != g.dtype or x.itemsize < 4:
+        return False
+    last = slice(axes[0], None)  # parameters of channels may have the size of a row by chance
+    return x.shape[last] == tuple(parameter) == tuple(affine[last])
 
 
 def _rows_vjp(g, x, weight, eps, needs):
