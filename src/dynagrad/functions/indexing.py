@@ -72,7 +72,7 @@ def getitem(self: Tensor, index: Any) -> Any:
     if index is None and type(self._a) is ndarray and self._a.flags.c_contiguous:
         a = self._a
         return make_view(Unsqueeze, self, a.reshape(1, *a.shape), {"index": (None, ...)})
-    r = _taken(self, index) if type(index) in PLAIN else None
+    r = _taken(self, index) if type(index) in PLAIN else None  # pyright: ignore[reportArgumentType]
     if r is None:
         r = _basic(self, index)
     if r is not None:
