@@ -1,7 +1,7 @@
 """torch.multiprocessing: Python's multiprocessing, and `spawn`.
 
-Tensors go to other processes by value, as all of Python's objects do: memory is not shared, and
-what a process writes to its copy the others do not see.
+Tensors that were shared (`share_memory_()`, `module.share_memory()`) stay so in other processes:
+what one writes, all see. Others go by value, as all of Python's objects do.
 """
 
 import multiprocessing
@@ -196,7 +196,7 @@ _strategy = "file_descriptor" if sys.platform == "linux" else "file_system"
 
 
 def get_sharing_strategy() -> str:
-    """What set_sharing_strategy chose; tensors are copied whatever it is."""
+    """What set_sharing_strategy chose; the descriptor of a file is sent whatever it is."""
     return _strategy
 
 

@@ -167,6 +167,7 @@ def _every_warning():
 @pytest.mark.parametrize("expression", CONVERSIONS.strip().splitlines())
 def test_as_pytorch(expression: str) -> None:
     reference = outcome(torch, expression, GIVEN)
+    torch.set_default_device(None)  # a mode of PyTorch's, which would stay on
     assert_same(reference, outcome(dynagrad, expression, GIVEN))
 
 

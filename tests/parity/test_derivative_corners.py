@@ -52,7 +52,6 @@ def _normalized(lib):
 
 WITHOUT_DERIVATIVE = {
     "bce": _loss("binary_cross_entropy", "weight"),
-    "bce with logits": _loss("binary_cross_entropy_with_logits", "pos_weight"),
     "nll": _loss("nll_loss", "weight"),
     "cross entropy": _loss("cross_entropy", "weight"),
     "multi margin": _loss("multi_margin_loss", "weight"),

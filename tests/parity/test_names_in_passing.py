@@ -170,7 +170,10 @@ def pytrees(torch, say):
 
 
 @pytest.mark.parametrize("case", scenario, ids=lambda case: case.__name__)
-def test_same_as_pytorch(case):
+def test_same_as_pytorch(case, monkeypatch):
+    # PyTorch's lists of samples, once imported, let nobody set flags any more
+    names = torch.backends.flags_frozen.__globals__
+    monkeypatch.setitem(names, "__allow_nonbracketed_mutation_flag", True)
     found = differences(run(case, dynagrad), run(case, torch))
     if found:
         pytest.fail("\n".join(found[:12]), pytrace=False)

@@ -294,11 +294,6 @@ def pin_memory(self, device=None) -> Any:
     check_options("pin_memory", None, None, True)
 
 
-def share_memory_(self):
-    """The tensor itself: processes made by fork share its memory until one of them writes."""
-    return self
-
-
 # --- promotion -------------------------------------------------------------------------------
 
 

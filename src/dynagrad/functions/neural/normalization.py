@@ -94,7 +94,9 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     n, rank = len(sizes), x._a.ndim
     axes = tuple(range(rank - n, rank))
     affine = (1,) * (rank - n) + sizes
-    return _normalized(LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=sizes)
+    return _normalized(
+        LayerNorm, x, weight, bias, axes=axes, eps=eps, affine=affine, parameter=sizes
+    )
 
 
 def _normalized(cls: type[Node], x: Tensor, *held: Any, **kw: Any) -> Tensor:

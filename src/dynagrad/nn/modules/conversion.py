@@ -132,7 +132,9 @@ class Convertible:
         return self._apply(converted)
 
     def share_memory(self: T) -> T:
-        """Return the module: its memory already belongs to the process."""
+        """Move all parameters and buffers to memory that other processes share
+        (Tensor.share_memory_); returns the module.
+        """
         return self._apply(lambda t: t.share_memory_())
 
 
