@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("expecttest")
 
 from opdb.entries import ENTRIES, counterpart, key_of  # noqa: E402
 from opdb.translate import Untranslatable, flat, is_tensor, numbers, ours  # noqa: E402
