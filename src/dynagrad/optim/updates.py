@@ -27,6 +27,8 @@ from ..functions.complex import view_as_complex, view_as_real
 BLOCK = 131072
 #: arrays of up to so many elements go through an update together
 SMALL = 4096
+#: fewer arrays than this go through it one by one: joining them costs more
+FEW = 4
 
 
 # --- options --------------------------------------------------------------------------------------
@@ -345,10 +347,15 @@ def run_lists(
 
 def gradients(optimizer: Any, group: dict[str, Any], capturable: str = "params and state_steps"):
     """The group's parameters that have a gradient: a list of (parameter, gradient)."""
-    pairs = [(p, g) for p in group["params"] if (g := getattr(p, "_g", None)) is not None]
+    pairs, plain = [], True
+    for p in group["params"]:
+        g = getattr(p, "_g", None)
+        if g is not None:
+            pairs.append((p, g))
+            plain = plain and type(g) is Tensor
     if pairs:
         _check_modes(group, capturable)
-        if any(g.is_sparse for _, g in pairs):
+        if not plain and any(g.is_sparse for _, g in pairs):
             pairs = _dense_ones(optimizer, group, pairs)
     return pairs
 
@@ -395,7 +402,7 @@ def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> No
     total = 0
     for row in rows:
         size = row[0].size
-        if size > SMALL or len(rows) == 1:
+        if size > SMALL or len(rows) < FEW:
             _run_parts(update, row, numbers)
             continue
         small.append(row)
@@ -409,8 +416,7 @@ def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> No
 
 def _run_parts(update: Callable, row: tuple, numbers: dict[str, Any]) -> None:
     size = row[0].size
-    flat = size > BLOCK and all(a is None or a.flags.c_contiguous for a in (row[0], *row[2:]))
-    if not flat:
+    if size <= BLOCK or not all(a is None or a.flags.c_contiguous for a in (row[0], *row[2:])):
         _write(row, _made(update, row, numbers))
         return
     row = tuple([None if a is None else a.reshape(-1) for a in row])
