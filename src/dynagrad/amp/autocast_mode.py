@@ -89,7 +89,7 @@ class _Casting(Watcher):
     """Converts the arguments of the functions in the lists."""
 
     def __init__(self) -> None:
-        #: parameters that were converted already: (the parameter, its version, the result)
+        #: parameters that were converted already, with the result, by identity and dtype
         self.converted: dict[tuple[int, DType], tuple[Tensor, Tensor]] = {}
 
     @property
