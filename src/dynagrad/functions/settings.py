@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,8 +51,9 @@ def get_default_device() -> device:
 # --- threads ---------------------------------------------------------------------------------
 
 
-def _blas() -> Any:
-    """The library of linear algebra that NumPy brought along, already loaded; None if unknown."""
+@cache
+def blas_library() -> Any:
+    """The library of linear algebra that NumPy uses, already loaded; None if unknown."""
     package = os.path.dirname(np.__file__)
     for folder in (f"{package}.libs", os.path.join(package, ".dylibs")):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -59,11 +62,14 @@ def _blas() -> Any:
                     return ctypes.CDLL(os.path.join(folder, name))
                 except OSError:
                     continue
-    return None
+    # A NumPy that was linked to a library of the system: a search in its own extension module goes
+    # on in what that needs, except on Windows.
+    core: Any = sys.modules.get("numpy._core._multiarray_umath")
+    return None if core is None else ctypes.CDLL(core.__file__)
 
 
 def _blas_function(name: str) -> Any:
-    library = _blas()
+    library = blas_library()
     for spelling in (f"scipy_openblas_{name}64_", f"openblas_{name}64_", f"openblas_{name}"):
         function = getattr(library, spelling, None)
         if function is not None:
