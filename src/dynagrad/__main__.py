@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from . import __version__
 from .alias import alias_torch
+from .compiler import cache
 
 USAGE = "usage: dynagrad run [-h] (program.py | folder | -m module | -c code | -) [argument ...]"
 RUN_HELP = f"""\
@@ -68,13 +69,36 @@ def main(arguments: list[str] | None = None) -> int:
         prog="dynagrad", description="Automatic differentiation with PyTorch's API, on NumPy."
     )
     parser.add_argument("--version", action="version", version=f"dynagrad {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="command")
+    commands = parser.add_subparsers(title="commands", metavar="command", dest="command")
     commands.add_parser("run", help="run a PyTorch program on dynagrad: see dynagrad run -h")
+    kept = commands.add_parser("cache", help="the cache of compiled code on disk: info, clear")
+    kept.add_argument("action", choices=CACHE_ACTIONS)
     if arguments and arguments[0].endswith(".py"):
         parser.error(f"to run a program: dynagrad run {' '.join(arguments)}")
-    parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
+    if parsed.command == "cache":
+        print(CACHE_ACTIONS[parsed.action]())
+        return 0
     parser.print_help()
     return 2
+
+
+def _cache_info() -> str:
+    found = cache.info()
+    if found.folder is None:
+        return f"no compiled code is kept on disk: {found.reason}"
+    sizes = f"{found.size / 2**20:.1f} of {found.limit / 2**20:g} MiB"
+    return f"{found.folder}: {found.entries} entries, {sizes}"
+
+
+def _cache_clear() -> str:
+    found = cache.info()
+    count = cache.clear()
+    return f"{count} entries deleted" + (f" from {found.folder}" if found.folder else "")
+
+
+#: What `dynagrad cache` can do.
+CACHE_ACTIONS = {"info": _cache_info, "clear": _cache_clear}
 
 
 def run(arguments: list[str]) -> int:

@@ -1,5 +1,5 @@
-"""What generated code calls that is not its own: NumPy's BLAS and CPython's C interface, by address;
-and the way back, from an address to a Python callable. Imports settings.
+"""What generated code calls that is not its own, by address: NumPy's BLAS and the C interface of
+CPython; and the way back, from an address to a Python callable. Imports settings.
 """
 
 import ctypes

@@ -85,7 +85,7 @@ def fingerprint() -> str:
 
 
 def _fingerprint(wanted: Target) -> str:
-    return f"{cache.version()}|llvm {host().version}|{host().triple}|{wanted}"
+    return f"{cache.sources()}|llvm {host().version}|{host().triple}|{wanted}"
 
 
 def _machine(wanted: Target, opt: int) -> Any:
