@@ -1,0 +1,107 @@
+"""Blocks of matrix products: which tile of C lies in registers, what is copied into panels, and
+how far sums run before they are written. Imports machine.
+
+The scheme is Goto and van de Geijn's, "Anatomy of high-performance matrix multiplication" (2008):
+a panel of B stays in the first cache, a block of A in the second.
+"""
+
+from typing import NamedTuple
+
+from .machine import SIZES, Machine
+
+__all__ = ["Blocks", "Matrix", "Product", "blocks_for"]
+
+
+class Matrix(NamedTuple):
+    """Where an element lies: strides in elements, of a row, of a column, and of each dimension of
+    the batch (none means that all share the matrix). A stride may be 0.
+    """
+
+    row: int
+    column: int
+    batch: tuple[int, ...] = ()
+
+    @property
+    def transposed(self) -> "Matrix":
+        """The same memory, read the other way."""
+        return Matrix(self.column, self.row, self.batch)
+
+
+class Product(NamedTuple):
+    """C[m, n] (+)= A[m, k] B[k, n], for each index of a batch."""
+
+    scalar: str
+    m: int
+    n: int
+    k: int
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    batch: tuple[int, ...] = ()
+    accumulate: bool = False
+
+
+class Blocks(NamedTuple):
+    """rows x vectors of `lanes` elements of C in registers; sums over `depth` at a time, for `high`
+    tiles of rows one after the other; which operands are copied into panels; what a unit of a range
+    is: "batch", "rows" or "columns".
+    """
+
+    lanes: int
+    rows: int
+    vectors: int
+    depth: int
+    high: int
+    pack_a: bool
+    pack_b: bool
+    axis: str
+
+
+def blocks_for(p: Product, machine: Machine) -> Blocks:
+    """The blocks of a product."""
+    lanes = min(machine.lanes(p.scalar), 1 << max(p.n - 1, 0).bit_length())
+    rows, vectors = _tile(p, lanes, machine)
+    size = SIZES[p.scalar]
+    width = vectors * lanes
+    strided = lanes > 1 and p.b.column != 1
+    # Rows of B a page apart fall on the same few lines of the first cache.
+    spread = p.m >= 4 * rows and p.k * p.b.row * size > machine.l1
+    step = max(p.a.row, p.a.column) * size
+    far = p.n >= 8 * width and p.m * p.k * size > machine.l2 // 4
+    pack_a = rows > 1 and p.n >= 4 * width and (far or step >= 4096) and p.k > 16
+    count = max(1, -(-p.k // max(64, machine.l1 * 2 // (size * width))))
+    depth = -(-p.k // (8 * count)) * 8 if count > 1 else max(p.k, 1)
+    tiles, panels = -(-p.m // rows), -(-p.n // width)
+    high = max(1, machine.l2 // 2 // (depth * rows * size)) if pack_a else tiles
+    total = 1
+    for one in p.batch:
+        total *= one
+    if total > 3 or (total > 1 and p.m * p.n * p.k < 1 << 21):
+        axis = "batch"
+    else:
+        axis = "columns" if panels >= tiles or (strided or spread) and panels > 7 else "rows"
+    return Blocks(lanes, rows, vectors, depth, high, pack_a, strided or spread, axis)
+
+
+def _tile(p: Product, lanes: int, machine: Machine) -> tuple[int, int]:
+    """Rows and vectors of the tile: the least time for the whole of C.
+
+    In a step over k a tile takes a multiplication for each of its registers, a load for each vector
+    of B and a broadcast for each row of A; and no fewer multiplications than are in flight.
+    """
+    spare = 2 if machine.vector == 16 and machine.registers == 16 else 1
+    in_flight = 6 if machine.vector == 64 else 8
+    wide = max(1, -(-p.n // lanes))
+    best, found = float("inf"), (1, 1)
+    for vectors in range(1, min(wide, 6) + 1):
+        for rows in range(1, min(max(p.m, 1), 16) + 1):
+            if rows * vectors + vectors + spare > machine.registers:
+                break
+            time = 0.0
+            for r, many in ((rows, p.m // rows), (p.m % rows, 1)):
+                for v, often in ((vectors, wide // vectors), (wide % vectors, 1)):
+                    work = max(r * v, v + r / 2, in_flight) + 0.15 * (r + v) + 0.3
+                    time += many * often * work if r and v else 0
+            if time < best * 0.999:
+                best, found = time, (rows, vectors)
+    return found

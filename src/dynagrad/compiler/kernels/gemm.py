@@ -1,0 +1,232 @@
+"""Matrix products: C = A B for matrices of known sizes and strides, one or a batch of them, with
+what follows done as results leave registers. Imports blocks, ir, pack.
+
+A tile of C is summed in registers: a step over k loads a few vectors of a row of B and multiplies
+them by as many elements of a column of A, each broadcast. Operands that do not lie well for that
+are copied into panels in scratch memory. Sums over k are cut into blocks that are added in C.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ..emit import literal
+from .blocks import Blocks, Matrix, Product, blocks_for
+from .ir import Code, Plan, vector
+from .machine import SIZES, Machine
+from .pack import pack_columns, pack_rows
+
+__all__ = ["Epilogue", "Matrix", "Product", "choose", "gemm"]
+
+#: (emitter, value, row, column, type) -> value: what becomes of elements (row, column ...) of C.
+#: The type is a vector of any number of lanes, or a scalar; rows count on through the batch.
+Epilogue = Callable[[Code, str, str, str, str], str]
+
+
+def gemm(
+    name: str,
+    product: Product,
+    machine: Machine,
+    *,
+    epilogue: Epilogue | None = None,
+    operands: Sequence[str] = (),
+    blocks: Blocks | None = None,
+) -> Plan:
+    """`void @name(ptr %a, ptr %b, ptr %c, ptr operands..., ptr %scratch, i64 %begin, i64 %end)`.
+
+    C's columns must be contiguous (stride 1, or n <= 1), and C overlaps nothing else. `epilogue` is
+    emitted once for each vector of a tile; it may read `operands`, further pointers by name.
+    """
+    if product.m and product.n > 1 and product.c.column != 1:
+        raise ValueError(f"gemm: columns of C must be contiguous, not {product.c.column} apart")
+    work = _Nest(Code(machine, product.scalar), product, epilogue)
+    work.blocks = blocks or blocks_for(product, machine)
+    return work.plan(name, operands)
+
+
+def choose(product: Product, machine: Machine) -> str:
+    """ "own" where this kernel is expected to be as fast as BLAS, else "blas"."""
+    return "own"
+
+
+class _Nest:
+    """The loops of one product."""
+
+    blocks: Blocks
+
+    def __init__(self, e: Code, product: Product, epilogue: Epilogue | None) -> None:
+        self.e, self.p, self.epilogue = e, product, epilogue
+        self.a_scratch = self.b_scratch = ""
+
+    def plan(self, name: str, operands: Sequence[str]) -> Plan:
+        """The whole function."""
+        e, p, cut = self.e, self.p, self.blocks
+        width = cut.vectors * cut.lanes
+        self.tiles, self.panels = -(-p.m // cut.rows), -(-p.n // width)
+        size, bytes_ = SIZES[p.scalar], 0
+        if cut.pack_a:
+            self.a_scratch = "%scratch"
+            bytes_ = -(-min(cut.high, self.tiles) * cut.rows * cut.depth * size // 64) * 64
+        if cut.pack_b:
+            self.b_scratch = e.at("%scratch", bytes_ // size) if bytes_ else "%scratch"
+            bytes_ += width * cut.depth * size
+        count = 1
+        for one in p.batch:
+            count *= one
+        units = {"batch": count, "rows": self.tiles, "columns": self.panels}[cut.axis]
+        if min(p.m, p.n, count) == 0:
+            units = 0
+        else:
+            first, last = ("%begin", "%end") if cut.axis == "batch" else (0, count)
+            e.loop(first, last, 1, self._matrix)
+        pointers = [f"ptr noalias %{x}" for x in "abc"] + [f"ptr %{x}" for x in operands]
+        tail = ["ptr noalias %scratch", "i64 %begin", "i64 %end"]
+        return Plan(name, e.function(name, [*pointers, *tail]), e.declared, bytes_, units)
+
+    def _matrix(self, u: str, _: list[str]) -> None:
+        """One product of the batch."""
+        e, p, cut = self.e, self.p, self.blocks
+        places, index = {x: "0" for x in "abc"}, u
+        for d in reversed(range(len(p.batch))):
+            index, i = e.divide(index, p.batch[d]) if d else ("0", index)
+            for x, m in zip("abc", (p.a, p.b, p.c), strict=True):
+                if m.batch:
+                    places[x] = e.add(places[x], e.mul(i, m.batch[d]))
+        a, b, c = (e.at(f"%{x}", places[x]) for x in "abc")
+        top = e.mul(u, p.m)
+        start, stop = ("%begin", "%end") if cut.axis == "rows" else ("0", str(self.tiles))
+
+        def high(t: str, _: list[str]) -> None:
+            until = e.least(e.add(t, cut.high), stop) if cut.high < self.tiles else stop
+            e.loop(0, max(p.k, 1), cut.depth, lambda k, _: self._depth(k, t, until, (a, b, c), top))
+
+        e.loop(start, stop, max(1, min(cut.high, self.tiles)), high)
+
+    def _depth(self, k: str, t: str, until: str, abc: tuple[str, str, str], top: str) -> None:
+        """A block of the sums, for the tiles of rows from t on."""
+        e, p, cut = self.e, self.p, self.blocks
+        depth = e.least(e.sub(p.k, k), cut.depth)
+        a, b = e.at(abc[0], e.mul(k, p.a.column)), e.at(abc[1], e.mul(k, p.b.row))
+        if cut.pack_a:
+            first = t
+
+            def pack(i: str, rows: int) -> None:
+                to = e.at(self.a_scratch, e.mul(e.sub(i, first), cut.rows * cut.depth))
+                source = e.at(a, e.mul(i, cut.rows * p.a.row))
+                pack_rows(e, source, p.a, to, rows, depth)
+
+            self._parts(t, until, p.m, cut.rows, pack)
+        start, stop = ("%begin", "%end") if cut.axis == "columns" else ("0", str(self.panels))
+        width = cut.vectors * cut.lanes
+
+        def panel(j: str, columns: int) -> None:
+            column = e.mul(j, width)
+            source = e.at(b, e.mul(column, p.b.column))
+            if cut.pack_b:
+                wide = -(-columns // cut.lanes) * cut.lanes
+                pack_columns(e, source, p.b, self.b_scratch, columns, wide, depth)
+
+            def tile(i: str, rows: int) -> None:
+                row = e.mul(i, cut.rows)
+                if cut.pack_a:
+                    left = e.at(self.a_scratch, e.mul(e.sub(i, t), cut.rows * cut.depth))
+                else:
+                    left = e.at(a, e.mul(row, p.a.row))
+                shape = rows, columns
+                self._tile(shape, left, source, abc[2], (k, depth), (row, column, top))
+
+            self._parts(t, until, p.m, cut.rows, tile)
+
+        self._parts(start, stop, p.n, width, panel)
+
+    def _parts(
+        self, start: str, stop: str, total: int, step: int, body: Callable[[str, int], None]
+    ) -> None:
+        """`body(i, size)` for the units of a range, of which only the last may be smaller."""
+        e, whole, rest = self.e, total // step, total % step
+        if whole:
+            e.loop(start, e.least(stop, whole) if rest else stop, 1, lambda i, _: body(i, step))
+        if rest:
+            within = e.test("sgt", stop, whole)
+            if start not in ("0", str(whole)):
+                some = e.test("slt", start, whole + 1)
+                within = e.op("and", "i1", within, some)
+            e.when(within, lambda: body(str(whole), rest))
+
+    def _tile(
+        self,
+        shape: tuple[int, int],
+        a: str,
+        b: str,
+        c: str,
+        ks: tuple[str, str],
+        place: tuple[str, str, str],
+    ) -> None:
+        """A tile of C: its sums over a block, added or stored."""
+        e, p, cut = self.e, self.p, self.blocks
+        (rows, columns), (k, depth), (row, column, top) = shape, ks, place
+        counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
+        sums = self._sums(rows, counts, a, b, depth)
+        corner = e.at(c, e.add(e.mul(row, p.c.row), column))
+        parts: list[tuple[str, str, str, str, str]] = []
+        for i in range(rows):
+            for j, count in enumerate(counts):
+                value, kind = e.first(sums[i * len(counts) + j], vector(p.scalar, cut.lanes), count)
+                to = e.at(corner, i * p.c.row + j * cut.lanes)
+                parts.append((value, kind, to, e.add(row, i), e.add(column, j * cut.lanes)))
+        kinds = [part[1] for part in parts]
+
+        def added() -> list[str]:
+            return [e.op("fadd", kind, e.load(to, kind), v) for v, kind, to, *_ in parts]
+
+        def finished() -> list[str]:
+            assert self.epilogue is not None
+            ends = zip(values, parts, strict=True)
+            return [
+                self.epilogue(e, value, e.add(top, i), j, kind)
+                for value, (_, kind, _, i, j) in ends
+            ]
+
+        again = "true" if p.accumulate else e.test("sgt", k, 0)
+        values = e.when(again, added, list(zip(kinds, (x[0] for x in parts), strict=True)))
+        if self.epilogue:
+            last = e.test("eq", e.add(k, depth), p.k)
+            values = e.when(last, finished, list(zip(kinds, values, strict=True)))
+        for value, (_, kind, to, *_) in zip(values, parts, strict=True):
+            e.store(value, to, kind)
+
+    def _sums(self, rows: int, counts: Sequence[int], a: str, b: str, depth: str) -> list[str]:
+        """The sums over a block, in registers."""
+        e, p, cut = self.e, self.p, self.blocks
+        lanes, n = cut.lanes, len(counts)
+        kind = vector(p.scalar, lanes)
+        a_row, a_step = (1, rows) if cut.pack_a else (p.a.row, p.a.column)
+        b_step = n * lanes if cut.pack_b else p.b.row
+        source = self.b_scratch if cut.pack_b else b
+
+        def step(k: str, sums: list[str]) -> list[str]:
+            left, line = e.at(a, e.mul(k, a_step)), e.at(source, e.mul(k, b_step))
+            filled = [lanes if cut.pack_b else count for count in counts]
+            right = [e.load_first(e.at(line, j * lanes), x, lanes) for j, x in enumerate(filled)]
+            found = []
+            for i in range(rows):
+                x = e.splat(e.load(e.at(left, i * a_row)), kind)
+                for j in range(n):
+                    found.append(e.multiply_add(kind, x, right[j], sums[i * n + j]))
+            return found
+
+        unroll = 1 if rows * n >= 12 else 4 if rows * n < 6 else 2
+
+        def several(k: str, sums: list[str]) -> list[str]:
+            for i in range(unroll):
+                sums = step(e.add(k, i), sums)
+            return sums
+
+        zero = literal(kind, 0.0)
+        sums = [zero] * (rows * n)
+        if depth[0] == "%":
+            even = e.op("and", "i64", depth, str(-unroll))
+        else:
+            even = str(int(depth) // unroll * unroll)
+        sums = e.loop(0, even, unroll, several, [(kind, x) for x in sums])
+        if unroll > 1:
+            sums = e.loop(even, depth, 1, step, [(kind, x) for x in sums])
+        return sums
