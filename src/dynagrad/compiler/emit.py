@@ -64,10 +64,12 @@ class Emitter:
     """The body of one function under construction.
 
     `lines` is the text; `declared` the declarations of the intrinsics used, which the module needs
-    once.
+    once. `has_fma` says whether the target has an instruction for x * y + z, rounded once; where it
+    has none, `fma` rounds twice instead of calling a slow function.
     """
 
-    def __init__(self, declared: dict[str, str] | None = None) -> None:
+    def __init__(self, declared: dict[str, str] | None = None, *, has_fma: bool = True) -> None:
+        self.has_fma = has_fma
         self.lines: list[str] = []
         self.declared: dict[str, str] = {} if declared is None else declared
         self.count = 0
@@ -123,7 +125,9 @@ class Emitter:
         return self.let(f"select {like(kind, 'i1')} {condition}, {kind} {x}, {kind} {y}")
 
     def fma(self, kind: str, x: str, y: str, z: str) -> str:
-        """`x * y + z`, rounded once."""
+        """`x * y + z`, rounded once if the target can."""
+        if not self.has_fma:
+            return self.op("fadd", kind, self.op("fmul", kind, x, y), z)
         return self.call("fma", kind, x, y, z)
 
     def polynomial(self, kind: str, x: str, coefficients: Any) -> str:
