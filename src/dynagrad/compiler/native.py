@@ -4,31 +4,23 @@ llvmlite.
 `build` gives a Library, whose functions have addresses as long as the Library lives. Object code is
 position independent and knows no address outside itself: what generated code needs from outside
 (BLAS, CPython, other kernels) it takes from tables of pointers that are passed to it as data. So it
-may be kept on disk: see cache. Imports cache, target, extras.
+may be kept on disk: see cache. Imports cache, runtime, target, extras.
 """
 
 import ctypes
 import itertools
+import os
 import re
+import sys
 import threading
 import time
 from typing import Any, NamedTuple
 
 from ..extras import optional
-from . import cache
+from . import cache, runtime
 from .target import Target, chosen, resolve
 
 __all__ = ["Library", "NativeError", "assembly_for", "build", "fingerprint", "is_available", "load"]
-
-#: Functions that LLVM may call by itself: for filling and copying memory, for `frem`, and for
-#: intrinsics that the CPU at hand has no instruction for.
-_MEMORY = ("memset", "memcpy", "memmove", "memcmp", "bcmp")
-_MATHS = """
-acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1
-fabs floor fma fmax fmaximum fmaximum_num fmin fminimum fminimum_num fmod frexp ldexp llrint llround
-log log10 log1p log2 lrint lround modf nearbyint pow remainder rint round roundeven sin sincos sinh
-sqrt tan tanh tgamma trunc
-""".split()
 
 
 class NativeError(RuntimeError):
@@ -49,6 +41,11 @@ _hosts: list[_Host] = []
 _jits: list[Any] = []
 _machines: dict[Any, Any] = {}
 _numbers = itertools.count()
+if hasattr(os, "register_at_fork"):
+    # A child that is forked while another thread compiles would wait for that thread for ever.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def is_available() -> bool:
@@ -80,12 +77,14 @@ def target() -> Target:
 
 
 def fingerprint() -> str:
-    """What machine code depends on beside its source: LLVM's version, the CPU, and our own."""
-    return _fingerprint(target())
+    """What the compiler's results depend on beside its input: its own source, LLVM's version, and
+    the CPU; for the keys of cache entries.
+    """
+    return f"{cache.sources()}|{_made_for(target())}"
 
 
-def _fingerprint(wanted: Target) -> str:
-    return f"{cache.sources()}|llvm {host().version}|{host().triple}|{wanted}"
+def _made_for(wanted: Target) -> str:
+    return f"llvm {host().version}|{host().triple}|{wanted.cpu}|{wanted.features}"
 
 
 def _machine(wanted: Target, opt: int) -> Any:
@@ -148,6 +147,10 @@ def _optimise(module: Any, machine: Any, opt: int) -> None:
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
     passes.run(module, builder)
+    # llvmlite inherits a `_dispose` that does nothing before the one that frees the passes, and
+    # loses 100 KB each time.
+    binding.newpassmanagers.NewPassManager._dispose(passes)
+    passes.detach()
 
 
 # --- Libraries -----------------------------------------------------------------------------------
@@ -168,19 +171,18 @@ class Library:
         self,
         code: bytes,
         names: tuple[str, ...],
+        wanted: Target,
+        clock: "_Clock",
         *,
         ir: str = "",
         key: str = "",
         opt: int = 2,
-        wanted: Target,
         from_cache: bool = False,
-        times: dict[str, float],
     ) -> None:
-        self._tracker = _link(code, names)
-        self.names = names
-        self.ir, self.key, self.opt, self.target = ir, key, opt, wanted
-        self.from_cache = from_cache
-        self.times = times
+        self._tracker = _link(code, names, ir)
+        clock.stop("load")
+        self.names, self.target, self.times = names, wanted, clock.times
+        self.ir, self.key, self.opt, self.from_cache = ir, key, opt, from_cache
 
     def address(self, name: str) -> int:
         """Where a function begins. NativeError if the module has no such function."""
@@ -192,7 +194,7 @@ class Library:
         """The function as a Python callable: `signature` is the type of its result, None for none,
         and those of its arguments, all of ctypes. It keeps the Library alive.
         """
-        result = ctypes.CFUNCTYPE(*signature)(self.address(name))
+        result: Any = ctypes.CFUNCTYPE(*signature)(self.address(name))
         result.library = self
         return result
 
@@ -227,14 +229,15 @@ def build(
     cached: look in the cache on disk first, and keep the result there. NativeError says what is
     wrong with the module.
     """
-    wanted = target() if cpu is None else Target(cpu, features or "")
-    if cpu is None and features is not None:
+    wanted = target() if cpu is None else Target(cpu, "")
+    if features is not None:
         wanted = wanted._replace(features=features)
     clock = _Clock()
     key = ""
     if cached:
-        key = cache.key("object", _fingerprint(wanted), str(opt), ir)
-        if (found := _from_cache(key, wanted, clock, ir, opt)) is not None:
+        key = cache.key("object", _made_for(wanted), str(opt), ir)
+        found = _from_cache(key, wanted, clock, ir, opt)
+        if found is not None:
             return found
     with _lock:
         module = _parse(ir)
@@ -245,16 +248,15 @@ def build(
         code = machine.emit_object(module)
         clock.stop("generate")
     names = tuple(re.findall(r'^define (?!internal |private )[^@]*@"?([\w.$-]+)', ir, re.M))
+    library = Library(code, names, wanted, clock, ir=ir, key=key, opt=opt)
     if cached:
-        cache.store(key, "\n".join((_fingerprint(wanted), *names)).encode() + b"\0" + code)
-    library = Library(code, names, ir=ir, key=key, opt=opt, wanted=wanted, times=clock.times)
-    clock.stop("load")
+        cache.store(key, "\n".join((_made_for(wanted), *names)).encode() + b"\0" + code)
     return library
 
 
 def load(key: str) -> Library | None:
     """A library that was built before, by its `key`: without its source. None if the cache has it
-    no longer, or it is for another CPU, LLVM or version of ours.
+    no longer, or it is for another CPU or LLVM.
     """
     return _from_cache(key, target(), _Clock(), "", 2)
 
@@ -265,14 +267,9 @@ def _from_cache(key: str, wanted: Target, clock: "_Clock", ir: str, opt: int) ->
         return None
     head, _, code = blob.partition(b"\0")
     made_for, *names = head.decode().split("\n")
-    if made_for != _fingerprint(wanted):
+    if made_for != _made_for(wanted):
         return None
-    library = Library(
-        *(code, tuple(names)),
-        **dict(ir=ir, key=key, opt=opt, wanted=wanted, from_cache=True, times=clock.times),
-    )
-    clock.stop("load")
-    return library
+    return Library(code, tuple(names), wanted, clock, ir=ir, key=key, opt=opt, from_cache=True)
 
 
 class _Clock:
@@ -290,37 +287,49 @@ class _Clock:
         self.last = now
 
 
-def _link(code: bytes, names: tuple[str, ...]) -> Any:
+def _link(code: bytes, names: tuple[str, ...], ir: str) -> Any:
     """Load object code; the result keeps it in memory and knows the addresses of `names`."""
     with _lock:
+        jit = _jit()
         builder = host().binding.JITLibraryBuilder()
         builder.add_object_img(code).add_jit_library("runtime")
+        if runtime.needs_half(code):
+            builder.add_jit_library(_half(jit))
         for name in names:
             builder.export_symbol(name)
         try:
-            return builder.link(_jit(), f"library{next(_numbers)}")
+            return builder.link(jit, f"library{next(_numbers)}")
         except RuntimeError as error:
-            raise NativeError(f"LLVM cannot load the module: {error}") from None
+            outside = set(re.findall(r'^declare [^@]*@"?(?!llvm\.)([\w.$-]+)', ir, re.M))
+            outside -= set(runtime.addresses())
+            called = ", ".join(sorted(outside))
+            why = f"it calls {called}: addresses outside are passed as data" if called else error
+            raise NativeError(f"LLVM cannot load the module: {why}") from None
 
 
 def _jit() -> Any:
     """The one linker of the process, with the library of functions that LLVM calls by itself."""
     if not _jits:
-        binding = host().binding
-        jit = binding.create_lljit_compiler(_machine(target(), 2), use_jit_link=True)
-        builder = binding.JITLibraryBuilder()
-        for name, address in _runtime().items():
+        at_home = host()
+        jit = at_home.binding.create_lljit_compiler(
+            _machine(at_home.target, 2),
+            use_jit_link=sys.platform != "win32",  # the newer linker; it knows little of Windows
+            suppress_errors=True,
+        )
+        builder = at_home.binding.JITLibraryBuilder()
+        for name, address in runtime.addresses().items():
             builder.import_symbol(name, address)
-        _jits.append((jit, builder.link(jit, "runtime")))
-    return _jits[0][0]
+        _jits.extend((jit, builder.link(jit, "runtime")))
+    return _jits[0]
 
 
-def _runtime() -> dict[str, int]:
-    """The addresses of the functions of the C library that LLVM may call."""
-    process = ctypes.CDLL(None)
-    names = [*_MEMORY, *_MATHS, *(f"{name}f" for name in _MATHS)]
-    found = {name: getattr(process, name, None) for name in names}
-    return {n: ctypes.cast(f, ctypes.c_void_p).value or 0 for n, f in found.items() if f}
+def _half(jit: Any) -> str:
+    """The name of the library of conversions of float16, which is compiled at its first use."""
+    if len(_jits) == 2:
+        code = _machine(Target("x86-64", ""), 2).emit_object(_parse(runtime.HALF))
+        builder = host().binding.JITLibraryBuilder().add_object_img(code)
+        _jits.append(builder.link(jit, "half"))
+    return "half"
 
 
 def assembly_for(ir: str, triple: str, cpu: str = "generic", features: str = "") -> str:
