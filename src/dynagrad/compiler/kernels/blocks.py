@@ -65,9 +65,9 @@ def blocks_for(p: Product, machine: Machine) -> Blocks:
     width = vectors * lanes
     strided = lanes > 1 and p.b.column != 1
     # Rows of B a page apart fall on the same few lines of the first cache.
-    spread = p.m >= 4 * rows and p.k * p.b.row * size > machine.l1
+    spread = p.m >= 32 and p.k * p.b.row * size > machine.l1
     step = max(p.a.row, p.a.column) * size
-    far = p.n >= 8 * width and p.m * p.k * size > machine.l2 // 4
+    far = p.n >= 8 * width and p.m * p.k * size > machine.l2 // 2
     pack_a = rows > 1 and p.n >= 4 * width and (far or step >= 4096) and p.k > 16
     count = max(1, -(-p.k // max(64, machine.l1 * 2 // (size * width))))
     depth = -(-p.k // (8 * count)) * 8 if count > 1 else max(p.k, 1)
@@ -93,11 +93,12 @@ def _tile(p: Product, lanes: int, machine: Machine) -> tuple[int, int]:
     in_flight = 6 if machine.vector == 64 else 8
     wide = max(1, -(-p.n // lanes))
     best, found = float("inf"), (1, 1)
-    for vectors in range(1, min(wide, 6) + 1):
+    for vectors in range(1, min(wide, 4) + 1):
         for rows in range(1, min(max(p.m, 1), 16) + 1):
             if rows * vectors + vectors + spare > machine.registers:
                 break
-            time = 0.0
+            # A part of another size is one more piece of code.
+            time = 4.0 * (bool(p.m % rows) + bool(wide % vectors))
             for r, many in ((rows, p.m // rows), (p.m % rows, 1)):
                 for v, often in ((vectors, wide // vectors), (wide % vectors, 1)):
                     work = max(r * v, v + r / 2, in_flight) + 0.15 * (r + v) + 0.3

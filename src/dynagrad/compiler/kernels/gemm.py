@@ -164,8 +164,12 @@ class _Nest:
         e, p, cut = self.e, self.p, self.blocks
         (rows, columns), (k, depth), (row, column, top) = shape, ks, place
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
-        sums = self._sums(rows, counts, a, b, depth)
         corner = e.at(c, e.add(e.mul(row, p.c.row), column))
+        if cut.depth >= 128 and p.m * p.n * SIZES[p.scalar] > e.machine.l2:
+            for i in range(rows):
+                for j in range(len(counts)):
+                    e.prefetch(e.at(corner, i * p.c.row + j * cut.lanes))
+        sums = self._sums(rows, counts, a, b, depth)
         parts: list[tuple[str, str, str, str, str]] = []
         for i in range(rows):
             for j, count in enumerate(counts):

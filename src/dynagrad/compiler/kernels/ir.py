@@ -126,6 +126,11 @@ class Code(Emitter):
         kind = kind or self.scalar
         self.do(f"store {kind} {value}, ptr {pointer}, align {self._align(kind)}")
 
+    def prefetch(self, pointer: str) -> None:
+        """Ask for the line of memory, which need not exist."""
+        self.declared["@llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+
     def _align(self, kind: str) -> int:
         one = element(kind)
         return SIZES.get(one) or int(one[1:]) // 8

@@ -2,8 +2,12 @@
 
 from .blocks import Matrix
 from .ir import Code, vector
+from .machine import SIZES
 
 __all__ = ["pack_columns", "pack_rows"]
+
+#: Bytes of a panel that are written by rows of squares before the next ones.
+_AT_A_TIME = 16 << 10
 
 
 def pack_rows(e: Code, source: str, m: Matrix, panel: str, rows: int, depth: str) -> None:
@@ -54,24 +58,28 @@ def _squares(
     kind = vector(e.scalar, side)
     even = "0"
     if turned:
-        even = (
-            str(int(depth) // side * side)
-            if depth[0] != "%"
-            else e.op("and", "i64", depth, str(-side))
-        )
+        constant = depth[0] != "%"
+        even = str(int(depth) // side * side) if constant else e.op("and", "i64", depth, str(-side))
+        # As many steps at a time as the first cache holds of the panel.
+        some = max(1, _AT_A_TIME // (width * SIZES[e.scalar] * side)) * side
 
-        def square(j: str, _: list[str]) -> None:
-            line, to = e.at(source, e.mul(j, m.column)), e.at(panel, j)
+        def block(k: str, _: list[str]) -> None:
+            stop = e.least(e.add(k, some), even)
 
-            def along(k: str, _: list[str]) -> None:
-                corner, onto = e.at(line, k), e.at(to, e.mul(k, width))
-                lines = [e.load(e.at(corner, i * m.column), kind) for i in range(side)]
-                for i, value in enumerate(e.transpose(lines, kind)):
-                    e.store(value, e.at(onto, i * width), kind)
+            def square(j: str, _: list[str]) -> None:
+                line, to = e.at(source, e.mul(j, m.column)), e.at(panel, j)
 
-            e.loop(0, even, side, along)
+                def along(k: str, _: list[str]) -> None:
+                    corner, onto = e.at(line, k), e.at(to, e.mul(k, width))
+                    lines = [e.load(e.at(corner, i * m.column), kind) for i in range(side)]
+                    for i, value in enumerate(e.transpose(lines, kind)):
+                        e.store(value, e.at(onto, i * width), kind)
 
-        e.loop(0, turned, side, square)
+                e.loop(k, stop, side, along)
+
+            e.loop(0, turned, side, square)
+
+        e.loop(0, even, some, block)
 
     def single(k: str, first: int) -> None:
         line, to = e.at(source, e.mul(k, m.row)), e.at(panel, e.mul(k, width))
