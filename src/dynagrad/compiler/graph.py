@@ -295,6 +295,16 @@ class Graph:
         """The same for `take_along`."""
         return self._make("add_along", (x, index, part), x.shape, x.dtype, (axis % x.ndim,))
 
+    def put_at(self, x: Value, index: Value, part: Value, axis: int) -> Value:
+        """`x` with `part`'s rows written at the rows `index` of an axis, in order: of equal indices
+        the last one counts. Shapes and bounds are those of `add_at`.
+        """
+        return self._make("put_at", (x, index, part), x.shape, x.dtype, (axis % x.ndim,))
+
+    def put_along(self, x: Value, index: Value, part: Value, axis: int) -> Value:
+        """The same for `take_along`."""
+        return self._make("put_along", (x, index, part), x.shape, x.dtype, (axis % x.ndim,))
+
     # --- reductions and products ------------------------------------------------------------------
 
     def reduce(self, op: str, x: Value, axes: Iterable[int] | None = None) -> Value:

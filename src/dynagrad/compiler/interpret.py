@@ -135,12 +135,31 @@ def _add_at(v: Value, x: ndarray, index: ndarray, part: ndarray) -> Any:
     return made
 
 
+def _put_at(v: Value, x: ndarray, index: ndarray, part: ndarray) -> Any:
+    made = np.moveaxis(x, v.attrs[0], 0).copy()
+    rows = part.reshape(*x.shape[: v.attrs[0]], index.size, *x.shape[v.attrs[0] + 1 :])
+    for place, row in zip(index.reshape(-1), np.moveaxis(rows, v.attrs[0], 0), strict=True):
+        made[place] = row
+    return np.moveaxis(made, 0, v.attrs[0])
+
+
+def _along(v: Value, index: ndarray) -> tuple[ndarray, ...]:
+    """The places of the elements that an index names along an axis."""
+    places = list(np.indices(index.shape, sparse=True))
+    places[v.attrs[0]] = index
+    return tuple(np.broadcast_arrays(*places))
+
+
 def _add_along(v: Value, x: ndarray, index: ndarray, part: ndarray) -> Any:
     made = x.copy()
-    (axis,) = v.attrs
-    places = list(np.indices(index.shape, sparse=True))
-    places[axis] = index
-    np.add.at(made, tuple(places), part)
+    np.add.at(made, _along(v, index), part)
+    return made
+
+
+def _put_along(v: Value, x: ndarray, index: ndarray, part: ndarray) -> Any:
+    made = x.copy()
+    for place in zip(*[p.reshape(-1) for p in (*_along(v, index), part)], strict=True):
+        made[place[:-1]] = place[-1]
     return made
 
 
@@ -190,6 +209,8 @@ SPECIAL: dict[str, Callable] = {
     "take_along": lambda v, x, index: np.take_along_axis(x, index, axis=v.attrs[0]),
     "add_at": _add_at,
     "add_along": _add_along,
+    "put_at": _put_at,
+    "put_along": _put_along,
     "cast": lambda v, x: x.astype(v.dtype),
     "where": lambda v, c, x, y: np.where(c, x, y),
     "sum": _sum,

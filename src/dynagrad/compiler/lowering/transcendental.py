@@ -1,0 +1,33 @@
+"""Lowerings of exponentials, logarithms and special functions. Imports ops."""
+
+from ...ops import logarithms, special, transcendental
+from ..graph import Graph, Value
+from .registry import lowering
+from .terms import own_formula
+from .ufuncs import HALF, SINGLE
+
+own_formula(transcendental.logit, transcendental.sinc, in_single=True)
+own_formula(transcendental.xlogy, transcendental.ldexp, transcendental.arccosh_root)
+own_formula(logarithms.xlog1py, logarithms.entr)
+
+
+def _single(op: str, g: Graph, x: Value) -> Value:
+    """An operation of floating numbers, of float16 in float32."""
+    if x.dtype.kind != "f":
+        return NotImplemented
+    return g.cast(g.map(op, g.cast(x, SINGLE)), HALF) if x.dtype == HALF else g.map(op, x)
+
+
+@lowering(transcendental.sigmoid, moves=True)
+def _sigmoid(g: Graph, x: Value) -> Value:
+    return _single("sigmoid", g, x)
+
+
+@lowering(special.erf)
+def _erf(g: Graph, x: Value) -> Value:
+    return _single("erf", g, x)
+
+
+@lowering(special.erfc)
+def _erfc(g: Graph, x: Value) -> Value:
+    return _single("erfc", g, x)
