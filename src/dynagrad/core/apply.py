@@ -40,10 +40,13 @@ recording = grad_mode.get
 float32, float64 = np.dtype("float32"), np.dtype("float64")
 
 ToCopy = node_class("ToCopyBackward0", RULES[cast])
+Unrecorded: Any = type(ToCopy.__name__, (ToCopy,), {"__slots__": (), "differentiable": False})
 
 
 # --- Python numbers as arrays ---------------------------------------------------------------------
 
+#: other classes of numbers may say what they are as operands (`operand(dtype)`)
+PLAIN_NUMBERS = (float, int, bool, complex)
 _SCALARS: dict[np.dtype, dict[Any, ndarray]] = {float32: {}, float64: {}}
 _cached32 = _SCALARS[float32].get
 _ZEROS = {dtype: np.zeros((), dtype) for dtype in _SCALARS}
@@ -56,6 +59,8 @@ def scalar(value: Any, dtype: np.dtype) -> ndarray:
     Never cached: -0.0, which equals 0.0, and nan. Raises RuntimeError where the value does not fit.
     """
     cache = _SCALARS.get(dtype)
+    if type(value) not in PLAIN_NUMBERS and hasattr(value, "operand"):
+        return value.operand(dtype)
     if cache is not None:
         if not value and (type(value) is int or (type(value) is float and copysign(1, value) > 0)):
             return _ZEROS[dtype]
@@ -124,10 +129,9 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
             result.level.keep(out)
         return out
     outs = tuple([wrap(r) for r in result])
-    if not PLAIN:
-        for out in outs:
-            if isinstance(out._a, Carrier):
-                out._a.level.keep(out)
+    for out in outs if not PLAIN else ():
+        if isinstance(out._a, Carrier):
+            out._a.level.keep(out)
     if wanted:
         node = note(cls, tuple(edges), inputs, arrays, tuple([o._a for o in outs]), kw)
         if rule.results == ANY:
@@ -214,24 +218,24 @@ def saved_values(rule: Rule, edges: tuple, arrays: list, results: tuple) -> tupl
 # --- type promotion -------------------------------------------------------------------------------
 
 
-def to_dtype(x: Tensor, dtype: np.dtype) -> Tensor:
-    """`x` in another dtype, recorded; `x` itself where it has it already."""
+def to_dtype(x: Tensor, dtype: np.dtype, recorded: bool = True) -> Tensor:
+    """`x` in another dtype, recorded or below the graph; `x` itself where it has it already."""
     if x._a.dtype == dtype:
         return x
     if category(dtype) < FLOATING:
         return wrap(compute(RULES[cast], [x._a], {"dtype": dtype}))
-    return apply(ToCopy, x, dtype=dtype)
+    return apply(ToCopy if recorded else Unrecorded, x, dtype=dtype)
 
 
-def promoted(inputs: Any, *, floating: bool = False) -> list[Tensor]:
+def promoted(inputs: Any, *, floating: bool = False, recorded: bool = True) -> list[Tensor]:
     """Tensors and Python numbers as Tensors of their common dtype; `floating`: at least the default
-    floating dtype.
+    floating dtype; `recorded`: whether the graph learns of the conversion.
     """
     dtype = result_type([x._a if isinstance(x, Tensor) else x for x in inputs])
     if floating and category(dtype) < FLOATING:
         dtype = number_dtype(0.0)
     return [
-        to_dtype(x, dtype) if isinstance(x, Tensor) else of_number(_operand(x, dtype))
+        to_dtype(x, dtype, recorded) if isinstance(x, Tensor) else of_number(_operand(x, dtype))
         for x in inputs
     ]
 
@@ -496,7 +500,7 @@ def binary(
                     raise RuntimeError(errors.BOOL_MINUS_BOOL)
                 if "b" in kinds:
                     refuse(name, 0)
-            x, y = promoted((input, other), floating=floating)
+            x, y = promoted((input, other), floating=floating, recorded=differentiable)
             refuse(name, category(x._a.dtype))
             error = broadcast_error(name, [x._a.shape, y._a.shape])
             if error is not None:

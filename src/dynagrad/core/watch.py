@@ -61,6 +61,15 @@ class Watcher:
         """
         return compute()
 
+    def stream(self, stream: Any) -> None:
+        """A stream of random numbers is about to be used."""
+
+    def drawn(self, draw: Callable, given: tuple) -> Any:
+        """Random values are drawn: what `draw(*arrays)` returns for the payloads `given`, or
+        NotImplemented to stand aside.
+        """
+        return NotImplemented
+
     def delivered(self, compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
         """A leaf's gradient is complete: `compute()` adds it to `.grad`."""
         return compute()
@@ -159,6 +168,21 @@ def watched_compute(compute: Callable[[], Any], cls: type[Node], inputs: tuple, 
     for watcher in active():
         compute = partial(watcher.computed, compute, cls, inputs, kw)
     return compute()
+
+
+def tell_stream(stream: Any) -> None:
+    """Tell all watchers of a stream of random numbers that will be drawn from."""
+    for watcher in active():
+        watcher.stream(stream)
+
+
+def watched_draw(draw: Callable, *given: Any) -> Any:
+    """What a watcher answers for a draw of random values; NotImplemented if none does."""
+    for watcher in active():
+        answer = watcher.drawn(draw, given)
+        if answer is not NotImplemented:
+            return answer
+    return NotImplemented
 
 
 def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:

@@ -237,7 +237,7 @@ def innermost(array: Any) -> Any:
 
 def bounds(array: Any) -> tuple[Any, Any]:
     """The least and the greatest element, of all examples of a batch; (0, -1) if there is none."""
-    array = innermost(array)
+    array = array.inner if isinstance(array, Carrier) and array.is_memory else innermost(array)
     if not array.size:
         return 0, -1
     if array.size <= _FEW:

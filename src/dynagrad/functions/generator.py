@@ -9,6 +9,7 @@ from ..core.dtype import CPU, check_device, device
 from ..core.random import Generator as Draws
 from ..core.random import default_generator as default_draws
 from ..core.tensor import Tensor, wrap
+from ..core.watch import PLAIN, tell_stream
 
 __all__ = [
     "Generator",
@@ -91,13 +92,18 @@ own_stream: ContextVar[Generator] = ContextVar("own_stream", default=default_gen
 def draws(name: str, generator: Any = None) -> Draws:
     """The stream of the argument generator=; TypeError if it is none."""
     if generator is None:
-        return own_stream.get()._draws
+        stream = own_stream.get()._draws
+        if not PLAIN:
+            tell_stream(stream)
+        return stream
     if not isinstance(generator, Generator):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: generator must be a "
             f"torch.Generator, not {type(generator).__name__}.\nMake one with "
             "torch.Generator().manual_seed(seed)."
         )
+    if not PLAIN:
+        tell_stream(generator._draws)
     return generator._draws
 
 

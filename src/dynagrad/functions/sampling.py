@@ -6,6 +6,7 @@ front, so that each example has values of its own.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..core.carriers.memory import store
 from ..core.tape import Node
 from ..core.tensor import Tensor
 from ..core.views import write
-from ..core.watch import PLAIN
+from ..core.watch import PLAIN, watched_draw
 from ..ops.layout import empty_like
 from .arguments import held_by
 
@@ -42,13 +43,21 @@ def drawn(draw: Callable[[tuple], ndarray], shape: tuple) -> Any:
     if PLAIN:
         return draw(shape)
     own = each_its_own()
+    if not own:
+        answer = watched_draw(partial(draw, shape))
+        if answer is not NotImplemented:
+            return answer
     return _batched(draw((*_sizes(own), *shape)), own)
 
 
 def drawn_like(a: Any, fill: Callable[[ndarray], Any], dtype: Any, axes: Any = None) -> Any:
     """Random values in the shape and layout of an array or carrier: `fill` writes them."""
-    if type(a) is ndarray and (PLAIN or not each_its_own()):
+    if type(a) is ndarray and PLAIN:
         return fill(empty_like(a, dtype, axes))
+    if (type(a) is ndarray or a.is_memory) and not each_its_own():
+        like = empty_like(a if type(a) is ndarray else a.inner, dtype, axes)
+        answer = watched_draw(lambda: fill(np.empty_like(like)))
+        return fill(like) if answer is NotImplemented else answer
     return drawn(lambda shape: fill(np.empty(shape, dtype)), a.shape)
 
 
@@ -57,6 +66,10 @@ def drawn_from(draw: Callable[..., ndarray], *given: Any) -> Any:
     if PLAIN:
         return draw(*given)
     own = each_its_own()
+    if not own:
+        answer = watched_draw(draw, *given)
+        if answer is not NotImplemented:
+            return answer
     rank = max([a.ndim for a in given])
     arrays = []
     for a in given:
@@ -76,6 +89,10 @@ def fill_in_place(
         if PLAIN or (type(a) is ndarray and not each_its_own()):
             fill(a)
             return
+        if a.is_memory and not each_its_own():
+            like = np.empty_like(a.inner)
+            store(t, watched_draw(lambda: _filled(fill, like)))
+            return
         _check_own(a)
         store(t, drawn(lambda shape: fill(np.empty(shape, a.dtype)), a.shape))
 
@@ -88,6 +105,13 @@ def permutations(draw: Callable[[], ndarray], shape: tuple) -> ndarray:
         return draw()
     rows = [draw() for _ in range(math.prod(shape[:-1]))]
     return np.stack(rows).reshape(shape) if rows else np.empty(shape, np.int64)
+
+
+def _filled(fill: Callable[[ndarray], Any], like: ndarray) -> ndarray:
+    """New memory as `like`, filled."""
+    array = np.empty_like(like)
+    fill(array)
+    return array
 
 
 def _sizes(own: list[BatchLevel]) -> list[int]:

@@ -128,12 +128,16 @@ class _Constants(dict):
         self.dtype = dtype
 
     def __missing__(self, value: Any) -> Any:
-        self[value] = array = scalar(value, self.dtype)
+        array = scalar(value, self.dtype)
+        if type(array) is np.ndarray:
+            self[value] = array
         return array
 
     def once(self, value: Any) -> Any:
         """A number that changes from step to step, as an operand."""
-        return np.array(value, self.dtype)
+        if type(value) is float:
+            return np.array(value, self.dtype)
+        return scalar(value, self.dtype)
 
     def detached(self, value: Any) -> Any:
         """A value without its history: an array has none."""
@@ -400,6 +404,10 @@ def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> No
     """
     small: list[tuple] = []
     total = 0
+    if type(rows[0][0]) is not np.ndarray:  # joined or in parts, an expression would say the same
+        for row in rows:
+            _write(row, _made(update, row, numbers))
+        return
     for row in rows:
         size = row[0].size
         if size > SMALL or len(rows) < FEW:

@@ -176,6 +176,8 @@ class Carrier(NDArrayOperatorsMixin):
     shape: tuple[int, ...]
     #: the array below the levels, with the memory and the layout of one example
     inner: ndarray
+    #: it is an array in all but name: it belongs to no transform, and its memory can be written
+    is_memory = False
     #: what a view is now that its base is this carrier (core.carriers.memory)
     refreshed: Callable[[Any, Any], Any]
 

@@ -60,7 +60,7 @@ def copied(a: Any) -> Any:
 def _overwritten(target: Any, value: Any) -> Any:
     """What `target` is after `value` was written over all of it."""
     if not isinstance(target, Carrier) or (
-        isinstance(value, Carrier) and value.level.order > target.level.order
+        target.is_memory or (isinstance(value, Carrier) and value.level.order > target.level.order)
     ):
         if isinstance(value, Dual):
             primal = _overwritten(target, value.primal)

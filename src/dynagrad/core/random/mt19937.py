@@ -114,6 +114,14 @@ class WordStream:
             block[self._next :] = self._generate(BLOCK - self._next)
             self._use_block(block)
 
+    def position(self) -> tuple[Any, ...]:
+        """What differs after every draw: the block of words, the place in it, and a kept variate.
+
+        It compares by identity: a stream that was set back to where it was has another position.
+        """
+        with self._lock:
+            return _Same(self._block), self._next, self._normal, self._single
+
     def clone_state(self) -> Self:
         """A second stream that continues as this one would; the two no longer share anything."""
         clone = self.__class__.__new__(self.__class__)
@@ -181,6 +189,21 @@ class WordStream:
                 yield ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
             high, low = self._take(2).tolist()
             yield ((high & 0x1FFFFF) << 32 | low) * 2.0**-53
+
+
+class _Same:
+    """An object that is equal to itself alone; it keeps it."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is _Same and self.held is other.held
+
+    def __hash__(self) -> int:
+        return id(self.held)
 
 
 def _seed_bits(seed: int) -> int:

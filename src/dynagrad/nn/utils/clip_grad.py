@@ -9,6 +9,8 @@ import numpy as np
 from ...core.apply import scalar
 from ...core.quiet import warn
 from ...core.tensor import Tensor, family_of, wrap
+from ...ops.joining import stack
+from ...ops.sums import real_dtype
 
 __all__ = [
     "clip_grad_norm",
@@ -30,17 +32,17 @@ def _gradients(parameters: list[Tensor]) -> list[Tensor]:
 
 
 def _norm(array: Any, p: float) -> Any:
-    """The p-norm of all elements, in the array's dtype."""
+    """The p-norm of all elements of an array or payload, in its dtype."""
     with np.errstate(all="ignore"):
         a = np.abs(array.reshape(-1))
         if a.size == 0:
-            return a.dtype.type(0)
+            return np.zeros((), a.dtype)
         if p == math.inf:
-            return a.max()
+            return np.maximum.reduce(a)
         if p == -math.inf:
-            return a.min()
+            return np.minimum.reduce(a)
         if p == 0:
-            return np.add.reduce(a != 0).astype(a.dtype)
+            return np.add.reduce((a != 0).astype(a.dtype))
         if p == 1:
             return np.add.reduce(a)
         if p == 2:
@@ -59,7 +61,7 @@ def get_total_norm(
     p = float(norm_type)
     if not arrays:
         return wrap(np.zeros((), np.float32))
-    total = _norm(np.stack([np.asarray(_norm(a, p)) for a in arrays]), p)
+    total = _norm(stack(*[_norm(a, p).reshape(()) for a in arrays], axis=0), p)
     if error_if_nonfinite and not np.isfinite(total):
         raise RuntimeError(
             f"The total norm of order {p} for gradients from `parameters` is non-finite, so it "
@@ -67,7 +69,7 @@ def get_total_norm(
             "this error and scale the gradients by the non-finite norm anyway, set "
             "`error_if_nonfinite=False`"
         )
-    return wrap(np.asarray(total))
+    return wrap(total.reshape(()))
 
 
 def clip_grads_with_norm_(
@@ -78,7 +80,7 @@ def clip_grads_with_norm_(
         norm = total_norm._a
         with np.errstate(all="ignore"):
             factor = np.minimum(scalar(max_norm, norm.dtype) / (norm + scalar(1e-6, norm.dtype)), 1)
-            g._a[...] = g._a * factor.astype(g._a.real.dtype)
+            g._a[...] = g._a * factor.astype(real_dtype(g._a.dtype))
         family_of(g).cell.bump()
 
 

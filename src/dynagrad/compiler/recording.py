@@ -1,0 +1,311 @@
+"""One run of a step under the eyes of a trace, and what it did to the world. Imports trace.
+
+While it records, the two slots of Tensor through which all memory and all gradients are reached
+(`_a`, `_g`) are properties, so that no tensor can take part unseen: one that was there before
+enters the trace when it is first touched. Other threads see their arrays as ever.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, NamedTuple
+
+from numpy import ndarray
+
+from ..core.carriers.carrier import Carrier
+from ..core.pytree import flatten
+from ..core.tensor import Tensor
+from ..core.watch import Watcher, enter, everywhere, general_paths, leave
+from ..nn.modules.module import Module
+from ..optim.lr_scheduler import LRScheduler
+from ..optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from .number import Number, frozen
+from .trace import Trace, Traced
+
+A_SLOT: Any = Tensor.__dict__["_a"]
+G_SLOT: Any = Tensor.__dict__["_g"]
+UNSET: Any = object()
+#: framework classes whose instances keep state in attributes
+STATEFUL = (Module, Optimizer, LRScheduler)
+#: what is compared by value
+SCALARS = (int, float, bool, str, bytes, complex)
+#: one recording at a time: the slots belong to all threads
+_lock = threading.RLock()
+#: the session that records in this thread or task
+session_here: ContextVar["Session | None"] = ContextVar("recording", default=None)
+
+
+class Entered(NamedTuple):
+    """A tensor from before the step: array, payload, edge and count of writes at first sight."""
+
+    tensor: Tensor
+    array: ndarray
+    traced: Traced
+    edge: Any
+    writes: int
+
+
+class Draws(Watcher):
+    """What sees the random numbers that a session's step draws, also within functions."""
+
+    def __init__(self, session: "Session") -> None:
+        self.session = session
+        #: the streams that the step used, with where they must be
+        self.streams: dict[int, tuple[Any, Any]] = {}
+
+    def stream(self, stream: Any) -> None:
+        if self.session.is_here():
+            self.streams.setdefault(id(stream), (stream, stream.position()))
+
+    def drawn(self, draw: Callable, given: tuple) -> Any:
+        if not self.session.is_here():
+            return NotImplemented
+        self.check()
+        result = self.session.trace.drawn(draw, *given)
+        for key, (stream, _) in self.streams.items():
+            self.streams[key] = stream, stream.position()
+        return result
+
+    def check(self) -> None:
+        """End the trace if numbers were drawn that it did not see."""
+        if any(stream.position() != at for stream, at in self.streams.values()):
+            self.session.trace.escape("random numbers are drawn in a way that is not recorded")
+
+
+class Session(Watcher):
+    """The state of one recording."""
+
+    def __init__(self, numbers: frozenset[Callable]) -> None:
+        self.trace = Trace(self.stop)
+        self.thread = threading.get_ident()
+        self.on = False
+        #: functions that know what to do with a Number
+        self.numbers = numbers
+        self.entered: dict[int, Entered] = {}
+        #: tensors whose gradient was touched, with what it was before
+        self.gradients: dict[int, tuple[Tensor, Any]] = {}
+        #: those where a program could have looked whether there is a gradient
+        self.asked: set[int] = set()
+        #: the numbers in optimizers' groups: (group, key, place in a tuple or None, slot)
+        self.options: list[tuple[dict, str, int | None, int]] = []
+        #: groups with what they held when a step of theirs ran
+        self.groups: dict[int, tuple[dict, dict]] = {}
+        self._holders: dict[int, weakref.ref] = {}
+        self._undo: list[Callable[[], Any]] = []
+        self.draws = Draws(self)
+
+    def is_here(self) -> bool:
+        """Whether it records, and this is its thread."""
+        return self.on and threading.get_ident() == self.thread
+
+    # --- the slots --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take over the slots."""
+        self.on = True
+        general_paths(1)
+        enter(self)
+        everywhere.append(self.draws)
+        self._undo.append(partial(everywhere.remove, self.draws))
+        Tensor._a = property(self._get_array, self._set_array)
+        Tensor._g = property(self._get_gradient, self._set_gradient)
+        self._undo.append(register_optimizer_step_pre_hook(self._before_step).remove)
+        self._undo.append(register_optimizer_step_post_hook(self._after_step).remove)
+        for kind in STATEFUL:
+            self._undo.append(_watch_attributes(kind, self._attribute_set))
+
+    def stop(self) -> None:
+        """End the trace and give the tensors their arrays. What is running may still hold Traced
+        payloads: until `finish`, the slots turn them into arrays.
+        """
+        if not self.on:
+            return
+        self.on = self.trace.alive = False
+        for undo in reversed(self._undo):
+            undo()
+        self._after_step(None, (), {})
+        for reference in self._holders.values():
+            t = reference()
+            if t is not None:
+                a = A_SLOT.__get__(t)
+                if type(a) is Traced:
+                    A_SLOT.__set__(t, a.array)
+        leave(self)
+        general_paths(-1)
+
+    def finish(self) -> None:
+        """End the recording: the slots are slots again."""
+        self.stop()
+        Tensor._a, Tensor._g = A_SLOT, G_SLOT
+
+    def _get_array(self, t: Tensor) -> Any:
+        a = A_SLOT.__get__(t)
+        if not self.is_here():
+            return a.array if type(a) is Traced else a
+        if type(a) is not ndarray:
+            if not isinstance(a, Carrier):
+                self.trace.escape("a tensor holds something else than an array")
+            elif type(a) is not Traced and not self._is_held(t):
+                self.trace.escape("a tensor from inside of a transform, or a sparse one, is used")
+            return A_SLOT.__get__(t)
+        traced = self.trace.entered(a, _name(t))
+        family = t._v
+        writes = 0 if family is None else family.cell.count
+        self.entered[id(t)] = Entered(t, a, traced, t._e, writes)
+        self._hold(t, traced)
+        return traced
+
+    def _set_array(self, t: Tensor, a: Any) -> None:
+        if self.is_here():
+            if type(a) is ndarray:
+                a = self.trace.born(a)
+            self._hold(t, a)
+        else:
+            A_SLOT.__set__(t, a.array if type(a) is Traced else a)
+
+    def _hold(self, t: Tensor, a: Any) -> None:
+        A_SLOT.__set__(t, a)
+        known = self._holders.get(id(t))
+        if known is None or known() is not t:  # an identity is used again after a tensor's death
+            self._holders[id(t)] = weakref.ref(t)
+
+    def _is_held(self, t: Tensor) -> bool:
+        known = self._holders.get(id(t))
+        return known is not None and known() is t
+
+    def _get_gradient(self, t: Tensor) -> Any:
+        g = G_SLOT.__get__(t)
+        if self.is_here():
+            self.gradients.setdefault(id(t), (t, g))
+        return g
+
+    def _set_gradient(self, t: Tensor, g: Any) -> None:
+        if self.is_here() and id(t) not in self.gradients:
+            try:
+                before = G_SLOT.__get__(t)
+            except AttributeError:
+                before = UNSET
+            self.gradients[id(t)] = (t, before)
+        G_SLOT.__set__(t, g)
+
+    # --- framework objects ------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
+        """Let the options of an optimizer be Numbers while it takes a step."""
+        if not self.is_here():
+            return
+        for group in optimizer.param_groups:
+            if id(group) in self.groups:
+                self.trace.escape("an optimizer takes several steps")
+                return
+            self.groups[id(group)] = group, dict(group)
+        for group in optimizer.param_groups:
+            for key, value in group.items():
+                if type(value) in (float, int):
+                    group[key] = self._option(group, key, None, value)
+                elif type(value) is tuple and value and all(type(v) is float for v in value):
+                    group[key] = tuple(
+                        [self._option(group, key, i, v) for i, v in enumerate(value)]
+                    )
+
+    def _option(self, group: dict, key: str, index: int | None, value: float) -> Number:
+        number, slot = self.trace.option(value, key if index is None else f"{key}[{index}]")
+        self.options.append((group, key, index, slot))
+        return number
+
+    def _after_step(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
+        for group, held in self.groups.values():
+            for key, value in group.items():
+                if type(value) is Number or (
+                    type(value) is tuple and value and type(value[0]) is Number
+                ):
+                    group[key] = held[key]
+
+    def _attribute_set(self, x: Any, name: str, value: Any) -> None:
+        if self.is_here():
+            if not same(x.__dict__.get(name, UNSET), value):
+                self.trace.escape(f"{type(x).__name__}.{name} is set")
+
+    # --- what public functions are given ----------------------------------------------------------
+
+    def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
+        if f not in self.numbers and any(type(x) is Number for x in flatten((args, kwargs))[0]):
+            args, kwargs = frozen(args), frozen(kwargs)
+        try:
+            return f(*args, **kwargs)
+        except Exception:
+            if not self.on:
+                raise
+            self.trace.escape(f"{getattr(f, '__name__', f)} raised an error")
+        return f(*args, **kwargs)  # the error is the program's if it comes again
+
+    # --- afterwards -------------------------------------------------------------------------------
+
+    def survivors(self) -> Iterator[Tensor]:
+        """The tensors that the step made and that are still there."""
+        for key, reference in self._holders.items():
+            t = reference()
+            if t is not None and key not in self.entered:
+                yield t
+
+
+def same(value: Any, expected: Any) -> bool:
+    """Identity, of the items of lists and tuples too, or equality of numbers and texts."""
+    if type(value) is not type(expected):
+        return False
+    if type(value) in (list, tuple):
+        return len(value) == len(expected) and all(map(same, value, expected))
+    return value is expected or (type(value) in SCALARS and value == expected)
+
+
+def _watch_attributes(kind: type, told: Callable) -> Callable[[], None]:
+    """Have `told(x, name, value)` called before an attribute of an instance is set; what undoes
+    it.
+    """
+    own = kind.__dict__.get("__setattr__")
+    plain = kind.__setattr__
+
+    def noting(self: Any, name: str, value: Any) -> None:
+        told(self, name, value)
+        plain(self, name, value)
+
+    kind.__setattr__ = noting
+
+    def undo() -> None:
+        if own is None:
+            del kind.__setattr__
+        else:
+            kind.__setattr__ = own
+
+    return undo
+
+
+@contextmanager
+def recording(numbers: frozenset[Callable]) -> Iterator[Session]:
+    """Record what runs in the block."""
+    with _lock:
+        session = Session(numbers)
+        token = session_here.set(session)
+        session.start()
+        try:
+            yield session
+        finally:
+            session.finish()
+            session_here.reset(token)
+
+
+def payload(t: Tensor) -> Any:
+    """What a tensor's slot holds, without entering it."""
+    return A_SLOT.__get__(t)
+
+
+def _name(t: Tensor) -> str:
+    kind = "parameter" if type(t).__name__ == "Parameter" else "tensor"
+    return f"{kind} {'x'.join(map(str, A_SLOT.__get__(t).shape)) or 'scalar'}"
