@@ -1,0 +1,385 @@
+"""Random steps that read state in every way: compiled, they do what they do eagerly.
+
+    python tests/compiler/soundness.py N [SEED] [--keep-going]
+
+Each program is a module with a step and a caller, run twice: once with its step compiled, once
+plain. Between the calls both are changed in the same ways. After each call results, exceptions,
+parameters, gradients, buffers, optimiser state, containers, objects, random states, files and
+output are compared: floats within 1e-5 (float32) or 1e-10 (float64) of the largest element. A
+program that fails is cut down and printed. Where only rounding is amplified (the plain program,
+started a unit in the last place away, differs as much), nothing is said.
+"""
+
+import argparse
+import collections
+import contextlib
+import functools
+import gc
+import hashlib
+import io
+import linecache
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from soundness_programs import Program, make_program, source_of
+from soundness_state import Walk, differences, distance, seen
+
+import dynagrad
+
+#: How much farther than rounding moves a plain program its compiled twin may be.
+SLACK = 30.0
+
+
+class Failure(NamedTuple):
+    """The call after which a program's two instances differ, and how."""
+
+    call: int
+    faults: list[str]
+
+
+class Standing(NamedTuple):
+    """What became of the calls of compiled functions: how many ran without their Python code."""
+
+    compiled: int
+    calls: int
+    reasons: list[str]
+
+
+class Report(NamedTuple):
+    """How a program went."""
+
+    failure: Failure | None
+    standing: Standing
+    is_ill_conditioned: bool = False
+
+
+def digest(value: Any) -> str:
+    """A short text that stands for a long value."""
+    return hashlib.sha1(repr(value).encode()).hexdigest()[:12]
+
+
+class World:
+    """One instance of a program, and the state of the process that belongs to it."""
+
+    def __init__(self, program: Program, compiled: Callable | None, noise: int = 0) -> None:
+        self.folder = tempfile.mkdtemp(prefix="soundness-")
+        self.originals: list[Any] = []
+        self.made: list[Any] = []
+        self.output: list[str] = []
+        self.error = ""
+        self.moments_are_true = True
+        self.counts = False
+        self.calls = self.entered = 0
+        self.process = {
+            "torch": dynagrad.manual_seed(program.frame.seed).get_state(),
+            "random": random.Random(1).getstate(),
+            "numpy": np.random.RandomState(1).get_state(),
+            "dtype": getattr(dynagrad, program.frame.dtype),
+            "environment": None,
+        }
+        self.module = types.ModuleType("soundness_program")
+        vars(self.module).update(
+            compiled=functools.partial(self.compile, compiled), folder=self.folder, results=[]
+        )
+        source = source_of(program)
+        self.file = os.path.join(self.folder, "program.py")
+        with open(self.file, "w") as file:
+            file.write(source)
+        self.run(compile(source, self.file, "exec"))
+        if self.error:
+            raise RuntimeError(f"the module cannot be run: {self.error}\n{source}")
+        if noise:
+            self.disturb(noise)
+
+    def compile(self, compiled: Callable | None, what: Any = None, **options: Any) -> Any:
+        """What the program calls `compiled`: the compiler, or nothing."""
+        if what is None:
+            return functools.partial(self.compile, compiled, **options)
+        self.originals.append(what)
+        made = compiled(what, **options) if compiled else what
+        self.made.append(made)
+        return made
+
+    def disturb(self, seed: int) -> None:
+        """Move the parameters by a unit in the last place."""
+        rng = np.random.default_rng(seed)
+        for parameter in self.module.learned:
+            array = parameter.detach().numpy()
+            array *= 1 + rng.uniform(-1, 1, array.shape) * np.finfo(array.dtype).eps
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """With the process's state as this instance left it."""
+        held = self.process
+        before = dynagrad.get_default_dtype()
+        dynagrad.set_rng_state(held["torch"])
+        random.setstate(held["random"])
+        np.random.set_state(held["numpy"])
+        dynagrad.set_default_dtype(held["dtype"])
+        put_environment(held["environment"])
+        sys.modules[self.module.__name__] = self.module
+        try:
+            yield
+        finally:
+            self.process = {
+                "torch": dynagrad.get_rng_state(),
+                "random": random.getstate(),
+                "numpy": np.random.get_state(),
+                "dtype": dynagrad.get_default_dtype(),
+                "environment": os.environ.pop("SOUNDNESS", None),
+            }
+            dynagrad.set_default_dtype(before)
+            del sys.modules[self.module.__name__]
+
+    def run(self, code: Any) -> None:
+        """Run some of the program; an exception is noted."""
+        printed = io.StringIO()
+        self.error = ""
+        codes = {code for code in map(code_behind, self.originals) if self.counts and code}
+
+        def count(frame: Any, event: str, _: Any) -> None:
+            self.entered += event == "call" and frame.f_code in codes
+
+        with self.alone(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with contextlib.redirect_stdout(printed):
+                try:
+                    sys.setprofile(count if codes else None)
+                    exec(code, vars(self.module))  # noqa: S102 - our own program
+                except Exception as error:
+                    self.error = f"{type(error).__name__}: {error}".split("\n")[0]
+                finally:
+                    sys.setprofile(None)
+        said = [str(w.message) for w in caught if str(w.message).startswith("user:")]
+        self.output.append(printed.getvalue() + "".join(said))
+
+    def call(self, statements: list[str]) -> None:
+        """A block of the caller; what follows an exception in a block is run all the same."""
+        errors = []
+        vars(self.module).pop("result", None)
+        began = time.perf_counter()
+        for text in statements:
+            self.run(code_of(text))
+            errors.append(self.error)
+            if "result = " in text:
+                self.calls += 1
+                results = self.module.results
+                results.append(vars(self.module).get("result", "no result"))
+                del results[:-4]
+        self.error = "; ".join(errors)
+        moments = [float(moment) for moment in self.module.moments]
+        self.module.moments.clear()
+        self.moments_are_true = all(
+            began <= moment <= time.perf_counter() for moment in moments
+        ) and moments == sorted(moments)
+        self.output.append(f"{len(moments)} moments")
+
+    def state(self) -> Walk:
+        """All that the program can reach now."""
+        walk = seen(self.module, self.originals, self.made)
+        walk.found.append(("exceptions", re.sub(r"soundness-\w+", "", self.error)))
+        walk.found.append(("output", "".join(self.output)))
+        walk.found.append(("moments are those of the call", repr(self.moments_are_true)))
+        for name, value in self.process.items():
+            if name == "torch":
+                value = value.numpy().tobytes()
+            walk.found.append(
+                (f"state of {name}", str(value) if name == "dtype" else digest(value))
+            )
+        return walk
+
+    def close(self) -> None:
+        """Remove what the program has written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        linecache.checkcache(self.file)
+
+
+def code_behind(what: Any) -> Any:
+    """The code of a function, or of a module's forward."""
+    what = getattr(type(what), "forward", what)
+    return getattr(getattr(what, "__wrapped__", what), "__code__", None)
+
+
+def put_environment(value: str | None) -> None:
+    """Set or remove the variable that programs use."""
+    os.environ.pop("SOUNDNESS", None)
+    if value is not None:
+        os.environ["SOUNDNESS"] = value
+
+
+@functools.lru_cache(4096)
+def code_of(text: str) -> Any:
+    """Statements of a caller."""
+    return compile(text, "<caller>", "exec")
+
+
+def bound_of(program: Program) -> float:
+    """How far floats may be apart."""
+    lines = [source_of(program), *(s.text for block in program.calls for s in block)]
+    single = any("float32" in text or ".float()" in text for text in lines)
+    return 1e-5 if single or program.frame.dtype == "float32" else 1e-10
+
+
+def texts(block: tuple) -> list[str]:
+    """The statements of a block."""
+    return [statement.text for statement in block]
+
+
+def is_ill_conditioned(program: Program, call: int, far: float) -> bool:
+    """Whether rounding alone moves the plain program about as far as the compiled one is away."""
+    bound, farthest = bound_of(program), 0.0
+    for seed in (1, 2, 3):
+        plain, moved = World(program, None), World(program, None, noise=seed)
+        try:
+            for block in program.calls[: call + 1]:
+                plain.call(texts(block))
+                moved.call(texts(block))
+                farthest = max(farthest, distance(moved.state(), plain.state(), bound))
+        finally:
+            plain.close()
+            moved.close()
+    return far <= SLACK * farthest
+
+
+def standing_of(world: World) -> Standing:
+    """How often an instance's compiled functions ran compiled, and why they did not."""
+    reasons = []
+    for made in world.made:
+        explain = getattr(made, "explain", None)
+        reasons += [str(reason) for reason in explain().reasons] if explain else ["not compiled"]
+    return Standing(world.calls - world.entered, world.calls, reasons)
+
+
+def check(program: Program, compiled: Callable = dynagrad.compile, count: bool = True) -> Report:
+    """Run both instances of a program, and compare them after each call."""
+    bound = bound_of(program)
+    ours, plain = World(program, compiled), World(program, None)
+    ours.counts = count
+    failure, ill = None, False
+    try:
+        for number, block in enumerate(program.calls):
+            ours.call(texts(block))
+            plain.call(texts(block))
+            found = differences(ours.state(), plain.state(), bound)
+            if found:
+                far = max(one.distance for one in found)
+                ill = is_ill_conditioned(program, number, far)
+                failure = None if ill else Failure(number, [str(one) for one in found])
+                break
+        return Report(failure, standing_of(ours), ill)
+    finally:
+        ours.close()
+        plain.close()
+
+
+def smaller(program: Program) -> Iterator[Program]:
+    """Programs with one thing less."""
+    for last in range(len(program.calls) - 1, 0, -1):
+        yield program._replace(calls=program.calls[:last])
+    for number in range(len(program.calls)):
+        yield program._replace(calls=program.calls[:number] + program.calls[number + 1 :])
+    for number, part in enumerate(program.parts):
+        if part:
+            parts = list(program.parts)
+            parts[number] = None
+            calls = tuple(
+                tuple(one for one in block if one.part != number) for block in program.calls
+            )
+            yield program._replace(parts=tuple(parts), calls=calls)
+    for number, block in enumerate(program.calls):
+        for place in range(len(block)):
+            if "result = " not in block[place].text:
+                calls = list(program.calls)
+                calls[number] = block[:place] + block[place + 1 :]
+                yield program._replace(calls=tuple(calls))
+    plain = dict(optimizer="SGD(learned, lr=0.05)", scheduler="", update="optimizer", options="")
+    plain |= dict(loss="((h - y) ** 2).mean()", returned="loss", clearing="optimizer.zero_grad()")
+    for name, value in plain.items():
+        if getattr(program.frame, name) not in (value, ""):
+            yield program._replace(frame=program.frame._replace(**{name: value}))
+
+
+def shrunk(program: Program, fails: Callable[[Program], bool]) -> Program:
+    """The smallest program found that still fails."""
+    while True:
+        for candidate in smaller(program):
+            if fails(candidate):
+                program = candidate
+                break
+        else:
+            return program
+
+
+def fails(program: Program) -> bool:
+    """Whether a program's instances differ."""
+    try:
+        return check(program, count=False).failure is not None
+    except RuntimeError:  # a part is missing that another one needs
+        return False
+
+
+def told(program: Program, failure: Failure) -> str:
+    """A failing program as a script for reading: its module, its calls, and what differs."""
+    head, _, module = source_of(program).partition("x_leaf = ")
+    lines = [f"... (prelude, seed {program.frame.seed}, {program.frame.dtype})"]
+    lines += ["x_leaf = " + module]
+    for number, block in enumerate(program.calls[: failure.call + 1]):
+        lines += [f"# call {number}", *texts(block)]
+    lines += [f"after call {failure.call}:", *(f"    {fault}" for fault in failure.faults[:8])]
+    return "\n".join(lines)
+
+
+def run_many(first: int, count: int, keep_going: bool) -> int:
+    """Run programs from a seed on; prints failures and a summary. How many fail."""
+    failures = ill = compiled = calls = 0
+    reasons: collections.Counter[str] = collections.Counter()
+    silent = []
+    for seed in range(first, first + count):
+        program = make_program(seed)
+        report = check(program)
+        standing = report.standing
+        ill += report.is_ill_conditioned
+        compiled, calls = compiled + standing.compiled, calls + standing.calls
+        reasons.update(set(standing.reasons))
+        if not standing.compiled and not standing.reasons:
+            silent.append(seed)
+        if report.failure:
+            failures += 1
+            small = shrunk(program, fails)
+            failure = check(small).failure or report.failure
+            names = ", ".join(part.name for part in program.parts if part)
+            print(f"=== seed {seed} fails ({names})\n{told(small, failure)}\n", flush=True)
+            if not keep_going:
+                break
+    print(f"{seed - first + 1} programs, {failures} failures, {ill} ill-conditioned")
+    print(f"{compiled} of {calls} calls ran compiled")
+    print(f"{len(silent)} programs never ran compiled and give no reason: {silent[:20]}")
+    for reason, number in reasons.most_common(40):
+        print(f"{number:6} {reason}")
+    return failures
+
+
+def main() -> int:
+    """Run the programs of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("count", type=int, help="how many programs")
+    parser.add_argument("seed", type=int, nargs="?", default=0, help="the first one's seed")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at a failure")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    gc.freeze()  # programs collect garbage; what is there already need not be looked at
+    return int(run_many(options.seed, options.count, options.keep_going) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
