@@ -108,6 +108,15 @@ POLYNOMIALS: dict[str, tuple] = {
         6,
         lambda z: z / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)),
     ),
+    # log((1 + s) / (1 - s)) = 2 s + s * z * (2 / 3) + s * z^2 * ATANH_TAIL(z)
+    "ATANH_TAIL": (
+        lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2 - 2 * z / 3) / z**2,
+        1e-9,
+        0.02945,
+        0,
+        7,
+        lambda z: z**2 / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)),
+    ),
     # sin r = r + r^3 * SIN(r^2), cos r = 1 - r^2 / 2 + r^4 * COS(r^2)
     "SIN": (
         lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z,

@@ -1,5 +1,44 @@
-"""x"""
+"""Elementary functions as LLVM IR: straight-line code on scalars and vectors of float and double.
 
-from . import exponential, hyperbolic, trigonometric, error
+    FUNCTIONS["exp"](emitter, x, kind)        -> the name of e^x
+    FUNCTIONS["atan2"](emitter, y, x, kind)
 
-FUNCTIONS = exponential.FUNCTIONS | hyperbolic.FUNCTIONS | trigonometric.FUNCTIONS | error.FUNCTIONS
+`kind` is the type of the operands and of the result: `float`, `double`, or a vector of them such
+as `<16 x float>`. There are no branches and no calls but of intrinsics, so a scalar loop is
+vectorised by LLVM, and explicit vectors work as well; nothing may be marked `reassoc` or `fast`.
+Code is right on every target: an Emitter with `has_fma=False` is for those without a fused
+multiply-add (x86-64 below AVX2), where an intrinsic would be a slow call.
+
+Errors in units of the last place, the largest seen, float and double alike, with fma (without, in
+brackets where it is more):
+
+    exp 0.9 (1.2)   exp2 1.0 (1.2)  expm1 1.4       log 0.9    log2, log10 0.7   log1p 1.4
+    sigmoid 1.4     tanh 1.4        erf 1.1 (1.2)   sin, cos 0.9                 tan 2.4
+    asin 1.7 (1.8)  acos 1.2        atan, atan2 2.1 sinh 1.7   cosh 1.3 (1.5)    asinh 1.8
+    acosh, atanh 2.0  softplus, logsigmoid 1.7      silu 2.2   pow 1.1 (1.4)     hypot 1.2
+    rsqrt 1.5       erfc, gelu 3.3  gelu_tanh: 5 above -2, then growing with the square of x
+
+over all arguments, infinite, denormal and NaN among them, with zeros of the right sign. sin, cos
+and tan are right for all arguments, at a price: `NEAR` has quicker ones for |x| <= 2^16, and
+`beyond_limit(emitter, x, kind)` says where those do not serve, so a loop may exist in two versions.
+fmod and remainder are exact, by a call of the C library for each element.
+"""
+
+from . import elementary, error, exponential, hyperbolic, power, trigonometric
+from .trigonometric import NEAR
+from .value import function
+
+__all__ = ["BINARY", "FUNCTIONS", "NEAR", "beyond_limit"]
+
+FUNCTIONS = {
+    **elementary.FUNCTIONS,
+    **exponential.FUNCTIONS,
+    **hyperbolic.FUNCTIONS,
+    **trigonometric.FUNCTIONS,
+    **error.FUNCTIONS,
+    **power.FUNCTIONS,
+}
+#: those with two operands
+BINARY = frozenset({"atan2", "fmod", "hypot", "pow", "remainder"})
+#: an `i1` for each lane: whether an argument of sin, cos or tan is out of the range of NEAR's
+beyond_limit = function(trigonometric.beyond_limit)

@@ -78,7 +78,7 @@ def exp_minus_one(r: Value) -> Value:
 def exp(x: Value) -> Value:
     """e^x."""
     _, n, r = reduced(clamped(x, EXP_RANGE[x.element]))
-    return scaled(exp_minus_one(r) + 1.0, n)
+    return scaled(polynomial(r, (*coefficients.EXP[r.element], 1.0, 1.0)), n)
 
 
 def exp2(x: Value) -> Value:

@@ -1,81 +1,165 @@
-"""sin and cos."""
+"""sin, cos, tan and their inverses. Imports value, coefficients, reduction."""
+
+from collections.abc import Callable
 
 from . import coefficients
+from .reduction import HALF_PI, LIMIT, anywhere, near
 from .value import (
     Value,
+    copysign,
     fma,
-    fast_two_sum,
     function,
     polynomial,
-    rounded,
-    two_product,
-    two_sum,
+    sqrt,
     where,
-    Emitter,
 )
 
-TWO_OVER_PI = 0.6366197723675814
-HALF_PI = {
-    "float": tuple(map(float.fromhex, ("0x1.921fb6p+0", "-0x1.777a5cp-25", "-0x1.ee59dap-50"))),
-    "double": tuple(
-        map(
-            float.fromhex,
-            ("0x1.921fb54442d18p+0", "0x1.1a62633145c07p-54", "-0x1.f1976b7ed8fbcp-110"),
-        )
-    ),
-}
-#: the first part again, as parts that are exact when multiplied by an integer below 2^16
-SHORT = {
-    "float": tuple(map(float.fromhex, ("0x1.92p+0", "0x1.fap-12", "0x1.6p-20"))),
-    "double": tuple(map(float.fromhex, ("0x1.921fb5444p+0", "0x1.68cp-39"))),
-}
-LIMIT = 65536.0
+INFINITY = float("inf")
+Reduction = Callable[[Value], tuple[Value, Value, Value]]
 
 
-def reduced(x: Value) -> tuple[Value, Value, Value]:
-    """(n, h, l): x = n pi / 2 + h + l, |h| <= pi / 4, for |x| <= 2^16; n's low bits."""
-    number, n = rounded(x, TWO_OVER_PI)
-    first, second, third = HALF_PI[x.element]
-    if x.e.has_fma:
-        h = fma(number, -first, x)
-    else:
-        h = x
-        for part in SHORT[x.element]:
-            h = h - number * part
-    product, error = two_product(number, second)
-    total, rest = two_sum(h, -product)
-    return n, *fast_two_sum(total, fma(number, -third, rest - error))
-
-
-def sine(r: Value, low: Value, z: Value) -> Value:
-    """sin(r + low), z = r^2."""
+def sine(r: Value, low: Value) -> Value:
+    """sin(r + low) for |r| <= pi / 4."""
+    z = r * r
     return r + fma(polynomial(z, coefficients.SIN[r.element]), z * r, low)
 
 
-def cosine(r: Value, low: Value, z: Value) -> Value:
-    """cos(r + low), z = r^2."""
+def cosine(r: Value, low: Value) -> Value:
+    """cos(r + low) for |r| <= pi / 4."""
+    z = r * r
     half = z * 0.5
     high = 1.0 - half
     rest = (1.0 - high) - half
     return high + (fma(polynomial(z, coefficients.COS[r.element]), z * z, rest) - r * low)
 
 
-def sin(x: Value) -> Value:
+def negated_where(bit: Value, x: Value) -> Value:
+    """-x where the second lowest bit of an integer is set."""
+    return (x.bits ^ ((bit & 2) << (30 if x.element == "float" else 62))).float
+
+
+def is_odd(n: Value) -> Value:
+    """Whether an integer is odd."""
+    return (n & 1).equals(1)
+
+
+def sin(x: Value, reduced: Reduction = anywhere) -> Value:
     """The sine."""
     n, r, low = reduced(x)
-    z = r * r
-    y = where((n & 1).equals(1), cosine(r, low, z), sine(r, low, z))
-    sign = (n & 2) << (30 if x.element == "float" else 62)
-    return where(x.equals(0.0), x, (y.bits ^ sign).float)
+    y = negated_where(n, where(is_odd(n), cosine(r, low), sine(r, low)))
+    return where(x.equals(0.0), x, y)
 
 
-def cos(x: Value) -> Value:
+def cos(x: Value, reduced: Reduction = anywhere) -> Value:
     """The cosine."""
     n, r, low = reduced(x)
-    z = r * r
-    y = where((n & 1).equals(1), sine(r, low, z), cosine(r, low, z))
-    sign = ((n + 1) & 2) << (30 if x.element == "float" else 62)
-    return (y.bits ^ sign).float
+    return negated_where(n + 1, where(is_odd(n), sine(r, low), cosine(r, low)))
 
 
-FUNCTIONS = {f.__name__: function(f) for f in (sin, cos)}
+def tan(x: Value, reduced: Reduction = anywhere) -> Value:
+    """The tangent: sin / cos, or -cos / sin an odd number of quarters of a circle away."""
+    n, r, low = reduced(x)
+    s, c, odd = sine(r, low), cosine(r, low), is_odd(n)
+    y = negated_where(n + n, where(odd, c, s) / where(odd, s, c))
+    return where(x.equals(0.0), x, y)
+
+
+def beyond_limit(x: Value) -> Value:
+    """Whether x is out of the range of the functions in NEAR."""
+    return abs(x).compare("ogt", LIMIT)
+
+
+# --- Inverses ------------------------------------------------------------------------------------
+
+
+def asin_near(x: Value, z: Value) -> Value:
+    """asin(x) - x for |x| <= 1/2, z = x^2."""
+    return polynomial(z, coefficients.ASIN[x.element]) * z * x
+
+
+def asin(x: Value) -> Value:
+    """The inverse sine: beyond 1/2 it is pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
+    a = abs(x)
+    is_large = a > 0.5
+    z = where(is_large, fma(a, -0.5, 0.5), x * x)
+    s = where(is_large, sqrt(z), a)
+    tail = asin_near(s, z)
+    high, low, _ = HALF_PI[x.element]
+    far = high - (s + s + (tail + tail - low))
+    return copysign(where(is_large, far, s + tail), x)
+
+
+def acos(x: Value) -> Value:
+    """The inverse cosine: pi / 2 - asin(x) up to 1/2, 2 asin(sqrt((1 - x) / 2)) beyond."""
+    a = abs(x)
+    is_large = a > 0.5
+    z = where(is_large, fma(a, -0.5, 0.5), x * x)
+    s = where(is_large, sqrt(z), x)
+    tail = asin_near(s, z)
+    high, low, _ = HALF_PI[x.element]
+    twice = s + s + (tail + tail)
+    far = where(x < 0.0, 2 * high - (twice - 2 * low), twice)
+    return where(is_large, far, high - (s - (low - tail)))
+
+
+def atan_of_quotient(above: Value, below: Value) -> tuple[Value, Value]:
+    """atan(above / below) for 0 <= above <= below, as a head and a tail: beyond tan(pi / 8) as pi /
+    4 and the angle of (above - below) / (above + below).
+    """
+    is_large = above > below * 0.41421356237309503
+    numerator = where(is_large, above - below, above)
+    t = numerator / where(is_large, above + below, below)
+    z = t * t
+    tail = polynomial(z, coefficients.ATAN[t.element]) * z * t
+    high, low, _ = HALF_PI[t.element]
+    base = where(is_large, t.constant(0.5 * high), 0.0)
+    total = base + t
+    rest = (base - total) + t
+    return total, rest + where(is_large, tail + 0.5 * low, tail)
+
+
+def atan(x: Value) -> Value:
+    """The inverse tangent."""
+    return atan2(x, x.constant(1.0))
+
+
+def atan2(y: Value, x: Value) -> Value:
+    """The angle of the point (x, y), from -pi to pi, with C's results for zeros and infinities."""
+    a, b = abs(y), abs(x)
+    is_steep = a > b
+    above, below = where(is_steep, b, a), where(is_steep, a, b)
+    # their sum must not be infinite; two infinities are as far as each other, two zeros give 0
+    factor = where(below > 1e30, below.constant(0.25), 1.0)
+    both = above.equals(INFINITY)
+    above = where(both, 1.0, above * factor)
+    below = where(both, 1.0, where(below.equals(0.0), 1.0, below * factor))
+    angle, tail = atan_of_quotient(above, below)
+    high, low, _ = HALF_PI[x.element]
+    is_left = copysign(x.constant(1.0), x) < 0.0
+    # pi / 2 - angle, pi - angle, pi / 2 + angle
+    sign = where(is_steep ^ is_left, x.constant(-1.0), 1.0)
+    base = where(is_steep, x.constant(high), where(is_left, x.constant(2 * high), 0.0))
+    rest = where(is_steep, x.constant(low), where(is_left, x.constant(2 * low), 0.0))
+    result = fma(angle, sign, base) + fma(tail, sign, rest)
+    result = where(y.is_nan() | x.is_nan(), x + y, result)
+    return copysign(result, y)
+
+
+def sin_near(x: Value) -> Value:
+    """The sine for |x| <= 2^16."""
+    return sin(x, near)
+
+
+def cos_near(x: Value) -> Value:
+    """The cosine for |x| <= 2^16."""
+    return cos(x, near)
+
+
+def tan_near(x: Value) -> Value:
+    """The tangent for |x| <= 2^16."""
+    return tan(x, near)
+
+
+FUNCTIONS = {f.__name__: function(f) for f in (sin, cos, tan, asin, acos, atan, atan2)}
+#: what serves for arguments that are not `beyond_limit`, at a fraction of the time
+NEAR = {"sin": function(sin_near), "cos": function(cos_near), "tan": function(tan_near)}

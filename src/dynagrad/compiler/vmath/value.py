@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Union
 
-from ..emit import Emitter, element, like, literal
+from ..emit import Emitter, element, lanes, like, literal
 
 Operand = Union["Value", float]
 
@@ -34,6 +34,11 @@ class Value:
     def element(self) -> str:
         """The type of one lane."""
         return element(self.kind)
+
+    @property
+    def lanes(self) -> int:
+        """How many elements this has."""
+        return lanes(self.kind)
 
     def new(self, name: str, kind: str | None = None) -> "Value":
         """A value of the same function; of the same type unless another is given."""
