@@ -1,0 +1,196 @@
+"""Sums of products over windows of planes, with all taps at fixed distances: the inner loops of
+convolutions. Imports ir.
+
+A tile is a few channels of the result times a few vectors of positions, counted through the rows of
+the result without a gap. A vector that runs over the end of a row is put together from two loads,
+as the planes are wider than the result; so no lane is wasted, and stores are whole.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..emit import literal
+from .ir import Code, vector
+from .machine import Machine
+
+__all__ = ["Correlation", "Tile", "correlate", "load_window", "slack", "tile_for"]
+
+
+class Correlation(NamedTuple):
+    """result[o, y, x] = first[o] + sum over c, i, j of
+    weights[o * w_out + c * w_in + i * w_row + j * w_column]
+    * planes[c, y + i * row_step, x + j * column_step].
+
+    planes: channels x (pitch x rows), `plane` elements apart; result: outputs x (high, wide), rows
+    of `result_plane` elements.
+    """
+
+    scalar: str
+    channels: int
+    outputs: int
+    plane: int
+    pitch: int
+    out: tuple[int, int]
+    kernel: tuple[int, int]
+    steps: tuple[int, int]
+    weights: tuple[int, int, int, int]
+    result_plane: int
+
+    @property
+    def positions(self) -> int:
+        """Elements of a plane of the result."""
+        return self.out[0] * self.out[1]
+
+
+class Tile(NamedTuple):
+    """rows x vectors of `lanes` in registers; whether vectors may run over the end of a row."""
+
+    lanes: int
+    rows: int
+    vectors: int
+    crosses: bool
+
+
+def slack(c: Correlation, machine: Machine) -> int:
+    """Elements after the planes that may be read, though they do not count."""
+    return machine.lanes(c.scalar) + c.pitch - c.out[1]
+
+
+def lanes_for(c: Correlation, machine: Machine) -> int:
+    """The most lanes so that a vector of positions meets two rows at most."""
+    lanes = min(machine.lanes(c.scalar), 1 << (c.positions.bit_length() - 1))
+    wide = c.out[1]
+    while lanes > wide + 1 and c.pitch != wide:
+        lanes //= 2
+    if machine.vector == 64 and wide % lanes and wide % (lanes // 2 or 1) == 0:
+        return lanes // 2
+    return lanes
+
+
+def crossing(c: Correlation, lanes: int) -> bool:
+    """Whether vectors run over the ends of rows, where planes do not go on as the result does."""
+    return lanes > 1 and c.pitch != c.out[1] and (c.out[1] % lanes != 0)
+
+
+def tile_for(c: Correlation, machine: Machine) -> Tile:
+    """The tile that takes least time for all channels and positions."""
+    lanes = lanes_for(c, machine)
+    crosses = crossing(c, lanes)
+    wide = -(-c.positions // lanes)
+    spare = 2 if machine.vector < 64 else 1
+    best, found = float("inf"), (1, 1)
+    for vectors in range(1, min(wide, 6) + 1):
+        for rows in range(1, min(c.outputs, 16) + 1):
+            held = vectors * (2 if crosses and not machine.masks else 1)
+            if rows * vectors + held + spare > machine.registers:
+                break
+            work = max(rows * vectors, vectors * (1.5 + crosses) + rows / 2, 8)
+            work += 0.1 * (rows + vectors * (1 + 2 * crosses))
+            time = work * -(-c.outputs // rows) * -(-wide // vectors)
+            if time < best * 0.999:
+                best, found = time, (rows, vectors)
+    return Tile(lanes, *found, crosses)
+
+
+def load_window(e: Code, corner: str, kind: str, mask: str, gap: int) -> str:
+    """A vector of positions: lanes of a second load, `gap` elements on, follow the end of a row.
+
+    mask: which lanes come first, as integers below zero; empty if all do.
+    """
+    value = e.load(corner, kind)
+    if not mask:
+        return value
+    lanes = kind[1:].split()[0]
+    wide = f"<{lanes} x i32>"
+    here = mask if e.machine.masks and e.machine.vector == 64 else ""
+    here = here or e.compare("slt", wide, mask, "zeroinitializer")
+    return e.select(here, kind, value, e.load(e.at(corner, gap), kind))
+
+
+def row_mask(e: Code, left: str, lanes: int) -> str:
+    """Lanes below `left`, as `load_window` wants them."""
+    wide = f"<{lanes} x i32>"
+    numbers = f"<{', '.join(f'i32 {i}' for i in range(lanes))}>"
+    count = e.splat(e.convert("trunc", left, "i64", "i32"), wide)
+    mask = e.compare("slt", wide, numbers, count)
+    if e.machine.masks and e.machine.vector == 64:
+        return mask
+    return e.convert("sext", mask, f"<{lanes} x i1>", wide)
+
+
+def correlate(
+    e: Code,
+    c: Correlation,
+    planes: str,
+    weights: str,
+    result: str,
+    first: Callable[[str], str] | None = None,
+    finish: Callable[[str, str, str, str], str] | None = None,
+) -> None:
+    """All channels and positions. `first(o)` is the scalar that sums of channel o begin with;
+    `finish(value, o, position, type)` what becomes of them.
+    """
+    tile = tile_for(c, e.machine)
+    kind, count = vector(c.scalar, tile.lanes), -(-c.positions // tile.lanes)
+
+    def across(t: str, _: list[str]) -> None:
+        # The last tile is moved back until it is whole: what it shares with the one before is
+        # computed twice.
+        q = e.least(e.mul(t, tile.vectors), count - tile.vectors)
+        places = []
+        for v in range(tile.vectors):
+            p = e.least(e.mul(e.add(q, v), tile.lanes), c.positions - tile.lanes)
+            y, x = e.divide(p, c.out[1])
+            mask = row_mask(e, e.sub(c.out[1], x), tile.lanes) if tile.crosses else ""
+            places.append((p, e.at(planes, e.add(e.mul(y, c.pitch), x)), mask))
+
+        def down(u: str, _: list[str]) -> None:
+            o = e.least(e.mul(u, tile.rows), c.outputs - tile.rows)
+            _one_tile(e, c, tile, (weights, result), places, o, (first, finish))
+
+        e.loop(0, -(-c.outputs // tile.rows), 1, down)
+
+    e.loop(0, -(-count // tile.vectors), 1, across)
+
+
+def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) -> None:
+    kind = vector(c.scalar, tile.lanes)
+    w_out, w_in, w_row, w_column = c.weights
+    at_o = e.at(ends[0], e.mul(o, w_out))
+    sums: list[str] = []
+    for r in range(tile.rows):
+        start = e.splat(hooks[0](e.add(o, r)), kind) if hooks[0] else literal(kind, 0.0)
+        sums += [start] * tile.vectors
+    gap = c.pitch - c.out[1]
+
+    def channel(i: str, sums: list[str]) -> list[str]:
+        w, shift = e.at(at_o, e.mul(i, w_in)), e.mul(i, c.plane)
+        here = [e.at(place, shift) for _, place, _ in places]
+
+        def line(k: str, sums: list[str]) -> list[str]:
+            w_line, on = e.at(w, e.mul(k, w_row)), e.mul(k, c.steps[0] * c.pitch)
+            corners = [e.at(place, on) for place in here]
+            for j in range(c.kernel[1]):
+                values = [
+                    load_window(e, e.at(x, j * c.steps[1]), kind, mask, gap)
+                    for x, (_, _, mask) in zip(corners, places, strict=True)
+                ]
+                after = []
+                for r in range(tile.rows):
+                    left = e.load(e.at(w_line, r * w_out + j * w_column))
+                    left = e.splat(left, kind)
+                    for v, value in enumerate(values):
+                        after.append(e.multiply_add(kind, left, value, sums[r * tile.vectors + v]))
+                sums = after
+            return sums
+
+        return e.loop(0, c.kernel[0], 1, line, [(kind, x) for x in sums])
+
+    sums = e.loop(0, c.channels, 1, channel, [(kind, x) for x in sums])
+    to = e.at(ends[1], e.mul(o, c.result_plane))
+    for r in range(tile.rows):
+        for v, (p, _, _) in enumerate(places):
+            value = sums[r * tile.vectors + v]
+            if hooks[1]:
+                value = hooks[1](value, e.add(o, r), p, kind)
+            e.store(value, e.at(e.at(to, r * c.result_plane), p), kind)
