@@ -36,7 +36,8 @@ class _Host(NamedTuple):
     target: Target
 
 
-_lock = threading.RLock()
+#: Held while LLVM works.
+lock = threading.RLock()
 _hosts: list[_Host] = []
 _jits: list[Any] = []
 _machines: dict[Any, Any] = {}
@@ -44,7 +45,7 @@ _numbers = itertools.count()
 if hasattr(os, "register_at_fork"):
     # A child that is forked while another thread compiles would wait for that thread for ever.
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
     )
 
 
@@ -60,7 +61,7 @@ def is_available() -> bool:
 def host() -> _Host:
     """LLVM, ready for this machine. ImportError where llvmlite is missing."""
     if not _hosts:
-        with _lock:
+        with lock:
             binding = optional("llvmlite.binding", "jit", "compiling to native code")
             binding.initialize_native_target()
             binding.initialize_native_asmprinter()
@@ -239,7 +240,7 @@ def build(
         found = _from_cache(key, wanted, clock, ir, opt)
         if found is not None:
             return found
-    with _lock:
+    with lock:
         module = _parse(ir)
         clock.stop("parse")
         machine = _machine(wanted, opt)
@@ -289,7 +290,7 @@ class _Clock:
 
 def _link(code: bytes, names: tuple[str, ...], ir: str) -> Any:
     """Load object code; the result keeps it in memory and knows the addresses of `names`."""
-    with _lock:
+    with lock:
         jit = _jit()
         builder = host().binding.JITLibraryBuilder()
         builder.add_object_img(code).add_jit_library("runtime")
@@ -338,7 +339,7 @@ def assembly_for(ir: str, triple: str, cpu: str = "generic", features: str = "")
     NativeError if this build of LLVM does not know it.
     """
     binding = host().binding
-    with _lock:
+    with lock:
         binding.initialize_all_targets()
         binding.initialize_all_asmprinters()
         try:

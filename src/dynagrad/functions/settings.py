@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -89,7 +90,7 @@ def _positive(name: str, value: Any) -> int:
 
 
 def get_num_threads() -> int:
-    """The number of threads of matrix products; all other operations use one."""
+    """The number of threads of matrix products and of compiled code; all else uses one."""
     if "intra" not in _threads:
         function = _blas_function("get_num_threads")
         _threads["intra"] = int(function()) if function else (os.cpu_count() or 1)
@@ -97,12 +98,22 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n) -> None:
-    """Set the number of threads of matrix products, in NumPy's own OpenBLAS."""
+    """Set the number of threads of compiled code, and of matrix products in NumPy's OpenBLAS."""
     count = _positive("set_num_threads", n)
     function = _blas_function("set_num_threads")
     if function is not None:
         function(count)
     _threads["intra"] = count
+    for watcher in _watchers:
+        watcher(count)
+
+
+_watchers: list[Callable[[int], None]] = []
+
+
+def watch_num_threads(watcher: Callable[[int], None]) -> None:
+    """Call a function with the number of threads whenever that is set."""
+    _watchers.append(watcher)
 
 
 def get_num_interop_threads() -> int:
