@@ -8,8 +8,8 @@ back. Gradients of weights: see conv_weight.
 from collections.abc import Callable, Sequence
 
 from .correlate import Correlation, correlate, slack
-from .ir import Code, Plan
-from .machine import SIZES, Machine
+from .ir import Code, Plan, Room
+from .machine import Machine
 from .planes import Convolution, Window, columns, from_columns, pad, unpad, zero
 
 __all__ = ["Convolution", "forward", "grad_input"]
@@ -42,7 +42,7 @@ def forward(
     `epilogue` is that of gemm: rows are image * outputs + channel, columns positions.
     """
     e = Code(machine, conv.scalar)
-    room = _Room(e)
+    room = Room(e)
     inputs, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
     (high, wide), positions = conv.padded, conv.out[0] * conv.out[1]
     direct = is_direct(conv, machine)
@@ -87,7 +87,7 @@ def grad_input(name: str, conv: Convolution, machine: Machine) -> Plan:
     conv2d's input from that of its result. A unit is an image.
     """
     e = Code(machine, conv.scalar)
-    (kh, kw), (rh, rw) = conv.kernel, conv.reach
+    rh, rw = conv.reach
     size = conv.size[0] * conv.size[1]
     back = Convolution(
         *(conv.scalar, conv.images, conv.outputs, conv.inputs, conv.out, conv.kernel, (1, 1)),
@@ -104,12 +104,12 @@ def grad_input(name: str, conv: Convolution, machine: Machine) -> Plan:
 
 def _turned(e: Code, conv: Convolution, back: Convolution):
     """With stride 1: the convolution of the gradient with the weights, turned round."""
-    room, machine = _Room(e), e.machine
+    room, machine = Room(e), e.machine
     inputs, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
-    (kh, kw), taps = conv.kernel, conv.kernel[0] * conv.kernel[1]
+    taps = conv.kernel[0] * conv.kernel[1]
     high, wide = back.padded
     size, positions = conv.size[0] * conv.size[1], conv.out[0] * conv.out[1]
-    weights = (taps, inputs * taps, -kw, -1)
+    weights = (taps, inputs * taps, -conv.kernel[1], -1)
     c = Correlation(
         *(conv.scalar, outputs, inputs, high * wide, wide, conv.size),
         *(conv.kernel, conv.dilation, weights, size),
@@ -130,7 +130,7 @@ def _turned(e: Code, conv: Convolution, back: Convolution):
 
 def _scattered(e: Code, conv: Convolution):
     """In general: gradients of patches, each added to where the patch came from."""
-    room = _Room(e)
+    room = Room(e)
     inputs, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
     (high, wide), positions = conv.padded, conv.out[0] * conv.out[1]
     size = conv.size[0] * conv.size[1]
@@ -169,24 +169,3 @@ def _images(e: Code, conv: Convolution, body: Callable[[str, str], None]) -> Non
         e.loop(0, conv.groups, 1, lambda g, _: body(n, g))
 
     e.loop("%begin", "%end", 1, image)
-
-
-class _Room:
-    """Scratch memory, handed out in pieces aligned to 64 bytes."""
-
-    def __init__(self, e: Code) -> None:
-        self.e, self.bytes = e, 0
-
-    def take(self, count: int) -> str:
-        """Room for so many elements."""
-        size = SIZES[self.e.scalar]
-        place = self.e.at("%scratch", self.bytes // size)
-        self.bytes += -(-count * size // 64) * 64
-        return place
-
-    def plan(self, name: str, pointers: Sequence[str], units: int) -> Plan:
-        """The kernel with these arguments."""
-        e = self.e
-        head = [f"ptr noalias {x}" for x in (*pointers, "%scratch")]
-        ir = e.function(name, [*head, "i64 %begin", "i64 %end"])
-        return Plan(name, ir, e.declared, self.bytes, units)

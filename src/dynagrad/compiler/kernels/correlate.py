@@ -16,6 +16,10 @@ from .machine import Machine
 __all__ = ["Correlation", "Tile", "correlate", "load_window", "slack", "tile_for"]
 
 
+#: Products that are summed one after the other.
+_LONG = 512
+
+
 class Correlation(NamedTuple):
     """result[o, y, x] = first[o] + sum over c, i, j of
     weights[o * w_out + c * w_in + i * w_row + j * w_column]
@@ -131,7 +135,7 @@ def correlate(
     `finish(value, o, position, type)` what becomes of them.
     """
     tile = tile_for(c, e.machine)
-    kind, count = vector(c.scalar, tile.lanes), -(-c.positions // tile.lanes)
+    count = -(-c.positions // tile.lanes)
 
     def across(t: str, _: list[str]) -> None:
         # The last tile is moved back until it is whole: what it shares with the one before is
@@ -186,7 +190,7 @@ def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) 
 
         return e.loop(0, c.kernel[0], 1, line, [(kind, x) for x in sums])
 
-    sums = e.loop(0, c.channels, 1, channel, [(kind, x) for x in sums])
+    sums = _blocked(e, c, kind, channel, sums)
     to = e.at(ends[1], e.mul(o, c.result_plane))
     for r in range(tile.rows):
         for v, (p, _, _) in enumerate(places):
@@ -194,3 +198,25 @@ def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) 
             if hooks[1]:
                 value = hooks[1](value, e.add(o, r), p, kind)
             e.store(value, e.at(e.at(to, r * c.result_plane), p), kind)
+
+
+def _blocked(
+    e: Code,
+    c: Correlation,
+    kind: str,
+    channel: Callable[[str, list[str]], list[str]],
+    sums: list[str],
+) -> list[str]:
+    """The sums over channels; long ones by blocks, so that rounding errors do not add up."""
+    taps = c.kernel[0] * c.kernel[1]
+    if c.channels * taps <= 2 * _LONG:
+        return e.loop(0, c.channels, 1, channel, [(kind, x) for x in sums])
+    block = max(1, _LONG // taps)
+    zeros = [(kind, literal(kind, 0.0))] * len(sums)
+
+    def some(i: str, sums: list[str]) -> list[str]:
+        stop = e.least(e.add(i, block), c.channels)
+        more = e.loop(i, stop, 1, channel, zeros)
+        return [e.op("fadd", kind, x, y) for x, y in zip(sums, more, strict=True)]
+
+    return e.loop(0, c.channels, block, some, [(kind, x) for x in sums])

@@ -113,7 +113,7 @@ class _Nest:
                 source = e.at(a, e.mul(i, cut.rows * p.a.row))
                 pack_rows(e, source, p.a, to, rows, depth)
 
-            self._parts(t, until, p.m, cut.rows, pack)
+            e.parts(t, until, p.m, cut.rows, pack)
         start, stop = ("%begin", "%end") if cut.axis == "columns" else ("0", str(self.panels))
         width = cut.vectors * cut.lanes
 
@@ -133,23 +133,9 @@ class _Nest:
                 shape = rows, columns
                 self._tile(shape, left, source, abc[2], (k, depth), (row, column, top))
 
-            self._parts(t, until, p.m, cut.rows, tile)
+            e.parts(t, until, p.m, cut.rows, tile)
 
-        self._parts(start, stop, p.n, width, panel)
-
-    def _parts(
-        self, start: str, stop: str, total: int, step: int, body: Callable[[str, int], None]
-    ) -> None:
-        """`body(i, size)` for the units of a range, of which only the last may be smaller."""
-        e, whole, rest = self.e, total // step, total % step
-        if whole:
-            e.loop(start, e.least(stop, whole) if rest else stop, 1, lambda i, _: body(i, step))
-        if rest:
-            within = e.test("sgt", stop, whole)
-            if start not in ("0", str(whole)):
-                some = e.test("slt", start, whole + 1)
-                within = e.op("and", "i1", within, some)
-            e.when(within, lambda: body(str(whole), rest))
+        e.parts(start, stop, p.n, width, panel)
 
     def _tile(
         self,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..emit import Emitter, element, lanes, literal
 from .machine import SIZES, Machine
 
-__all__ = ["Code", "Plan", "vector"]
+__all__ = ["Code", "Plan", "Room", "vector"]
 
 #: The value of an index is a name, or the digits of a constant.
 Index = str | int
@@ -267,6 +267,23 @@ class Code(Emitter):
             for (kind, old), new in zip(carried, following, strict=True)
         ]
 
+    def parts(
+        self, start: str, stop: str, total: int, step: int, body: Callable[[str, int], None]
+    ) -> None:
+        """`body(i, size)` for units start to stop of those of `step` that `total` has: only
+        the last may be smaller, and has code of its own.
+        """
+        whole, rest = total // step, total % step
+        if whole:
+            until = self.least(stop, whole) if rest else stop
+            self.loop(start, until, 1, lambda i, _: body(i, step))
+        if rest:
+            within = self.test("sgt", stop, whole)
+            if start not in ("0", str(whole)):
+                some = self.test("slt", start, whole + 1)
+                within = self.op("and", "i1", within, some)
+            self.when(within, lambda: body(str(whole), rest))
+
     def when(
         self,
         condition: str,
@@ -296,6 +313,27 @@ class Code(Emitter):
             found = {"slt": int(x) < int(y), "eq": int(x) == int(y), "sgt": int(x) > int(y)}
             return "true" if found[how] else "false"
         return self.compare(how, "i64", x, y)
+
+
+class Room:
+    """Scratch memory, handed out in pieces aligned to 64 bytes."""
+
+    def __init__(self, e: Code) -> None:
+        self.e, self.bytes = e, 0
+
+    def take(self, count: int) -> str:
+        """Room for so many elements."""
+        size = SIZES[self.e.scalar]
+        place = self.e.at("%scratch", self.bytes // size)
+        self.bytes += -(-count * size // 64) * 64
+        return place
+
+    def plan(self, name: str, pointers: Sequence[str], units: int) -> Plan:
+        """The kernel with these arguments."""
+        e = self.e
+        head = [f"ptr noalias {x}" for x in (*pointers, "%scratch")]
+        ir = e.function(name, [*head, "i64 %begin", "i64 %end"])
+        return Plan(name, ir, e.declared, self.bytes, units)
 
 
 def _constant(index: str) -> bool:

@@ -1,4 +1,4 @@
-"""Images in scratch memory: copies with a border of zeros, patches as columns and back. Imports ir."""
+"""Images in scratch memory: padded copies, patches as columns and back. Imports ir."""
 
 from typing import NamedTuple
 
@@ -175,7 +175,7 @@ def from_columns(e: Code, source: str, planes: str, conv: Convolution, pitch: in
 
 
 def _taps(e: Code, planes: str, matrix: str, conv: Convolution, pitch: int, body) -> None:
-    """`body(row of the matrix, first element of the plane that it meets)` for all inputs and taps."""
+    """`body(row of the matrix, first element of the plane that it meets)` for each of them."""
     (kh, kw), (dh, dw), (high, wide) = conv.kernel, conv.dilation, conv.padded
 
     def channel(c: str, _: list[str]) -> None:
