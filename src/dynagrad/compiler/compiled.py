@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.pytree import flatten
 from ..core.watch import PLAIN
+from .graph import Graph
 from .interpret import CheckFailed, evaluate
 from .number import frozen
 from .recording import recording, session_here
@@ -67,7 +68,9 @@ class Compiled:
             self.futile += 1
             return result
         self.futile = 0
-        variant.run_program = _interpreted(variant)
+        variant.run_program = _interpreted(variant.graph)
+        if variant.derived is not None:
+            variant.run_backward = _interpreted(variant.derived.graph)
         self.variants.append(variant)
         return result
 
@@ -76,10 +79,10 @@ def _ordinary(result: Any) -> Any:
     return frozen(result)
 
 
-def _interpreted(variant: Variant) -> Callable[[list], int]:
+def _interpreted(graph: Graph) -> Callable[[list], int]:
     def run(arrays: list) -> int:
         try:
-            evaluate(variant.graph, arrays)
+            evaluate(graph, arrays)
         except CheckFailed as failed:
             return 1 + failed.args[0]
         return 0

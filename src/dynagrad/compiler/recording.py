@@ -17,6 +17,7 @@ from numpy import ndarray
 
 from ..core.carriers.carrier import Carrier
 from ..core.pytree import flatten
+from ..core.tape import tick
 from ..core.tensor import Tensor
 from ..core.watch import Watcher, enter, everywhere, general_paths, leave
 from ..nn.modules.module import Module
@@ -73,6 +74,11 @@ class Draws(Watcher):
             self.streams[key] = stream, stream.position()
         return result
 
+    def propagated(self, compute: Callable[[], Any], node: Any, g: Any, create: bool) -> Any:
+        if self.session.is_here() and node.seq < self.session.began:
+            self.session.trace.escape("backward runs through operations from before the step")
+        return compute()
+
     def check(self) -> None:
         """End the trace if numbers were drawn that it did not see."""
         if any(stream.position() != at for stream, at in self.streams.values()):
@@ -100,6 +106,7 @@ class Session(Watcher):
         self._holders: dict[int, weakref.ref] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
+        self.began = tick()
 
     def is_here(self) -> bool:
         """Whether it records, and this is its thread."""

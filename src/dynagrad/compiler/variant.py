@@ -18,8 +18,10 @@ from ..core.dtype import get_default_dtype
 from ..core.pytree import Spec, flatten, unflatten
 from ..core.storage import strides_of
 from ..core.tape import AccumulateGrad, Node, Output, grad_mode
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, edge_of, family_of
 from ..core.watch import PLAIN
+from ..nn.parameter import Parameter
+from .differentiable import Derived, derive, node_of_call
 from .graph import Graph
 from .number import Number
 from .recording import G_SLOT, UNSET, Entered, Session, payload, same
@@ -35,13 +37,14 @@ class Unfit(Exception):
 
 
 class Leaf(NamedTuple):
-    """What is asked of one leaf of the arguments: `kind` is "tensor" (of this geometry and edge
-    or none), "same" (this very tensor) or "value".
+    """What is asked of one leaf of the arguments: `kind` is "tensor" (of this class and geometry,
+    and with a history or not), "same" (this very object) or "value".
     """
 
     kind: str
     expected: Any
     geometry: tuple = ()
+    requires: bool = False
 
 
 class Gradient(NamedTuple):
@@ -98,6 +101,8 @@ class Variant:
         self.outputs: list[int] = []
         self.handed: dict[int, tuple[Tensor, ndarray]] = {}
         self.run_program: Callable[[list], int] | None = None
+        self.derived: Derived | None = None
+        self.run_backward: Callable[[list], int] | None = None
         self.has_effects = any(v.op == "call" and v.data.effects for v in self.graph.values)
 
     # --- may it stand for the step? ---------------------------------------------------------------
@@ -189,8 +194,14 @@ class Variant:
     def _result(self, leaves: list) -> Any:
         assert self.result_spec is not None
         made = []
+        node = None if self.derived is None else self._node(leaves)
         for kind, what in self.results:
-            if kind == "new":
+            if kind == "live":
+                slot, number = what
+                t = _tensor(self.arrays[slot])
+                t._e = Output(node, number)
+                made.append(t)
+            elif kind == "new":
                 slot, edge = what
                 t = _tensor(self.arrays[slot])
                 t._e = edge
@@ -207,6 +218,43 @@ class Variant:
                 made.append(what)
         return unflatten(made, self.result_spec)
 
+    def _node(self, leaves: list) -> Node:
+        """The place in the graph of this call's results."""
+        derived = self.derived
+        assert derived is not None
+        places = {slot: leaves[i] for i, slot in self.arguments}
+        edges, arrays = [], self.arrays
+        for entered in derived.boundary:
+            t = places.get(entered.traced.cell.slot, entered.tensor)
+            edges.append(edge_of(t))
+        owners = {slot: t for slot, t, _ in self.pinned} | places
+        families = []
+        for slot in derived.kept[derived.saved :]:
+            t = owners[slot]
+            families.append((family_of(t), t._e, arrays[slot]))
+        kept = tuple([arrays[slot] for slot in derived.kept])
+        live = [arrays[what[0]] for kind, what in self.results if kind == "live"]
+        return node_of_call(self._propagate, tuple(edges), kept, families, live)
+
+    def _propagate(self, g: list, saved: tuple) -> list:
+        """The cotangents of what the course took."""
+        derived = self.derived
+        assert derived is not None and self.run_backward is not None
+        slots = derived.graph.slots
+        arrays: list[Any] = [None] * len(slots)
+        for at, part in zip(derived.cotangents, g, strict=True):
+            if part is None:
+                part = np.zeros(slots[at].shape, slots[at].dtype)
+            arrays[at] = np.ascontiguousarray(part, slots[at].dtype)
+        for at, a in zip(derived.reads, saved, strict=True):
+            arrays[at] = a
+        for at in derived.gradients:
+            if at is not None:
+                arrays[at] = _empty(*slots[at][:3])
+        if self.run_backward(arrays):
+            raise RuntimeError("a compiled backward pass failed: this is a bug in dynagrad")
+        return [None if at is None else arrays[at] for at in derived.gradients]
+
 
 def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
     """What a group must hold again: all but the numbers, which are inputs."""
@@ -221,7 +269,7 @@ def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
 
 def _leaf_fits(leaf: Leaf, x: Any) -> bool:
     if leaf.kind == "tensor":
-        if type(x) is not leaf.expected or x._e is not None:
+        if type(x) is not leaf.expected or (edge_of(x) is not None) is not leaf.requires:
             return False
         a = payload(x)
         return type(a) is ndarray and geometry(a) == leaf.geometry
@@ -297,6 +345,7 @@ def conclude(session: Session, leaves: list, spec: Spec, result: Any) -> Variant
 
 def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
     places = {id(x): i for i, x in reversed(list(enumerate(leaves))) if isinstance(x, Tensor)}
+    kept_same = {id(x) for x in leaves if id(x) in session.gradients or type(x) is Parameter}
     grads = {id(before): t for t, before in session.gradients.values() if before is not None}
     by_slot: dict[int, list[Entered]] = {}
     for entered in session.entered.values():
@@ -308,10 +357,10 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
             t = entered.tensor
             if t._e is not entered.edge:
                 raise Unfit("the step changes the history of a tensor that was there before")
-            if not is_leaf_edge(entered.edge):
-                raise Unfit("a tensor with a history from before the step takes part")
             place = places.get(id(t))
-            if place is not None and entered.edge is None and len(found) == 1:
+            if place is None and not is_leaf_edge(entered.edge):
+                raise Unfit("a tensor with a history from before the step takes part")
+            if place is not None and id(t) not in kept_same and len(found) == 1:
                 variant.arguments.append((place, slot))
             elif id(t) in grads:
                 variant.grown.append((slot, grads[id(t)]))
@@ -324,12 +373,13 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
                 pinned.add(id(x))
             kind = "value" if isinstance(x, PLAIN_VALUES) else "same"
             variant.leaves.append(Leaf(kind, x))
-        elif id(x) in pinned or x._e is not None or places[id(x)] != i:
+        elif id(x) in pinned or id(x) in kept_same or places[id(x)] != i:
             variant.leaves.append(Leaf("same", x))
         else:
             a = payload(x)
             a = a.array if type(a) is Traced else a
-            variant.leaves.append(Leaf("tensor", type(x), geometry(a)))
+            leaf = Leaf("tensor", type(x), geometry(a), edge_of(x) is not None)
+            variant.leaves.append(leaf)
     _check_overlaps(session.trace.outside)
 
 
@@ -396,13 +446,14 @@ def _note_results(variant: Variant, session: Session, leaves: list, result: Any)
     places = {id(x): i for i, x in enumerate(leaves)}
     grads = {id(G_SLOT.__get__(g.t)): g.t for g in variant.gradients}
     seen: dict[int, int] = {}
+    live: list[Tensor] = []
     for number, x in enumerate(made):
         if id(x) in seen and isinstance(x, Tensor):
             variant.results.append(("again", seen[id(x)]))
             continue
         seen[id(x)] = number
         if isinstance(x, Tensor):
-            variant.results.append(_result_tensor(variant, x, places, grads))
+            variant.results.append(_result_tensor(variant, x, places, grads, live))
         elif type(x) is Number:
             graph = variant.graph
             slot = graph.slot((), np.float64, (), "result")
@@ -413,9 +464,17 @@ def _note_results(variant: Variant, session: Session, leaves: list, result: Any)
             variant.results.append(("value", x))
         else:
             raise Unfit(f"the step returns a {type(x).__name__}")
+    if live:
+        try:
+            variant.derived = derive(session, live)
+        except ValueError as error:
+            raise Unfit(f"a result needs gradients, and {error}") from None
+        variant.outputs += variant.derived.kept[: variant.derived.saved]
 
 
-def _result_tensor(variant: Variant, x: Tensor, places: dict, grads: dict) -> tuple[str, Any]:
+def _result_tensor(
+    variant: Variant, x: Tensor, places: dict, grads: dict, live: list[Tensor]
+) -> tuple[str, Any]:
     if id(x) in grads:
         return "gradient", grads[id(x)]
     a = payload(x)
@@ -432,10 +491,11 @@ def _result_tensor(variant: Variant, x: Tensor, places: dict, grads: dict) -> tu
     if type(x) is not Tensor:
         raise Unfit(f"a result is a {type(x).__name__}")
     edge = x._e
-    if edge is not None and not is_spent(edge):
-        raise Unfit("a result has a history that was not run backward")
     slot = _new_slot(variant.graph, a, "result")
     variant.outputs.append(slot)
+    if edge is not None and not is_spent(edge):
+        live.append(x)
+        return "live", (slot, len(live) - 1)
     return "new", (slot, edge)
 
 
