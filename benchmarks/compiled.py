@@ -240,7 +240,7 @@ def c_loop(folder: str) -> Callable[[int], None] | None:
 
 
 def native_loop(libraries: Libraries, rounds: int, count: int = 100_000) -> dict[str, float] | None:
-    """Seconds of a step in a native loop of many, ours and C's; None where there is no such loop."""
+    """Seconds of a step in a native loop, ours and C's; None where there is no such loop."""
     loop = getattr(libraries.dynagrad.compiler, "loop", None)
     with tempfile.TemporaryDirectory() as folder:
         run = c_loop(folder)

@@ -79,7 +79,7 @@ class World:
         self.error = ""
         self.moments_are_true = True
         self.counts = False
-        self.calls = self.entered = 0
+        self.calls = self.entered = self.ran_compiled = 0
         self.process = {
             "torch": dynagrad.manual_seed(program.frame.seed).get_state(),
             "random": random.Random(1).getstate(),
@@ -145,16 +145,16 @@ class World:
         """Run some of the program; an exception is noted."""
         printed = io.StringIO()
         self.error = ""
-        codes = {code for code in map(code_behind, self.originals) if self.counts and code}
+        code_of_step = code_behind(self.originals[-1]) if self.counts else None
 
         def count(frame: Any, event: str, _: Any) -> None:
-            self.entered += event == "call" and frame.f_code in codes
+            self.entered += event == "call" and frame.f_code is code_of_step
 
         with self.alone(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with contextlib.redirect_stdout(printed):
                 try:
-                    sys.setprofile(count if codes else None)
+                    sys.setprofile(count if code_of_step else None)
                     exec(code, vars(self.module))  # noqa: S102 - our own program
                 except Exception as error:
                     self.error = f"{type(error).__name__}: {error}".split("\n")[0]
@@ -169,10 +169,12 @@ class World:
         vars(self.module).pop("result", None)
         began = time.perf_counter()
         for text in statements:
+            entered = self.entered
             self.run(code_of(text))
             errors.append(self.error)
             if "result = " in text:
-                self.calls += 1
+                self.calls += not self.error
+                self.ran_compiled += not self.error and self.entered == entered
                 results = self.module.results
                 results.append(vars(self.module).get("result", "no result"))
                 del results[:-4]
@@ -257,7 +259,7 @@ def standing_of(world: World) -> Standing:
     for made in world.made:
         explain = getattr(made, "explain", None)
         reasons += [str(reason) for reason in explain().reasons] if explain else ["not compiled"]
-    return Standing(world.calls - world.entered, world.calls, reasons)
+    return Standing(world.ran_compiled, world.calls, reasons)
 
 
 def check(program: Program, compiled: Callable = dynagrad.compile, count: bool = True) -> Report:
@@ -302,6 +304,18 @@ def smaller(program: Program) -> Iterator[Program]:
                 calls = list(program.calls)
                 calls[number] = block[:place] + block[place + 1 :]
                 yield program._replace(calls=tuple(calls))
+    if program.frame.signature == "plain":
+        usual = "step(torch.randn(5, 3), torch.randn(5, 4))"
+        for number, block in enumerate(program.calls):
+            simple = tuple(
+                one._replace(
+                    text=re.sub(r"(?<==\s)((trainer\.)?)step\(.*\)$", rf"\1{usual}", one.text)
+                )
+                for one in block
+            )
+            if simple != block:
+                calls = (*program.calls[:number], simple, *program.calls[number + 1 :])
+                yield program._replace(calls=calls)
     plain = dict(optimizer="SGD(learned, lr=0.05)", scheduler="", update="optimizer", options="")
     plain |= dict(loss="((h - y) ** 2).mean()", returned="loss", clearing="optimizer.zero_grad()")
     for name, value in plain.items():
@@ -320,12 +334,16 @@ def shrunk(program: Program, fails: Callable[[Program], bool]) -> Program:
             return program
 
 
-def fails(program: Program) -> bool:
-    """Whether a program's instances differ."""
-    try:
-        return check(program, count=False).failure is not None
-    except RuntimeError:  # a part is missing that another one needs
-        return False
+def fails_with(compiled: Callable) -> Callable[[Program], bool]:
+    """What says whether a program's instances differ under a compiler."""
+
+    def fails(program: Program) -> bool:
+        try:
+            return check(program, compiled, count=False).failure is not None
+        except RuntimeError:  # a part is missing that another one needs
+            return False
+
+    return fails
 
 
 def told(program: Program, failure: Failure) -> str:
@@ -355,7 +373,7 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
             silent.append(seed)
         if report.failure:
             failures += 1
-            small = shrunk(program, fails)
+            small = shrunk(program, fails_with(dynagrad.compile))
             failure = check(small).failure or report.failure
             names = ", ".join(part.name for part in program.parts if part)
             print(f"=== seed {seed} fails ({names})\n{told(small, failure)}\n", flush=True)

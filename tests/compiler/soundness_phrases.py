@@ -101,6 +101,7 @@ h.round() + h * 0.1
 h.unfold(1, 2, 1).sum(2).repeat(1, 2)[:, :4]
 F.pad(h, (1, 1))[:, 1:-1]
 torch.outer(h[:, 0], h[0] if len(h) else bias)
+F.scaled_dot_product_attention(h[None], h[None], h[None])[0]
 """.strip().splitlines()
 
 CONDITIONS = """
@@ -153,7 +154,8 @@ SGD([{"params": learned[:1]}, {"params": learned[1:], "lr": 0.01}], lr=0.1, mome
 Adam(learned, lr=0.01, eps=1e-3)
 Adam(learned, lr=0.01, eps=1e-3, amsgrad=True, weight_decay=0.1)
 Adam([{"params": learned[:1], "lr": 0.001}, {"params": learned[1:]}], lr=0.01, eps=1e-3)
-Adam(learned, lr=torch.tensor(0.01), eps=1e-3, capturable=True)
+Adam(learned, lr=0.01, eps=1e-3, foreach=False)
+Adam(learned, lr=torch.tensor(0.01), eps=1e-3)
 AdamW(learned, lr=0.01, eps=1e-3)
 RMSprop(learned, lr=0.01, eps=1e-3)
 RMSprop(learned, lr=0.01, eps=1e-3, momentum=0.5, centered=True)
@@ -178,6 +180,7 @@ MultiStepLR(optimizer, [1, 4], 0.3)
 #: What turns gradients into other parameters.
 UPDATES = {
     "optimizer": "optimizer.step()",
+    "closure": "optimizer.step(lambda: 0.5)",
     "no_grad": "with torch.no_grad():\n    for p in learned:\n        if p.grad is not None:\n"
     "            p -= 0.05 * p.grad",
     "data": "for p in learned:\n    if p.grad is not None:\n        p.data.sub_(0.05 * p.grad)",

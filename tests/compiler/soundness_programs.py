@@ -29,6 +29,9 @@ from soundness_phrases import (
     WRAPPERS,
 )
 
+#: Calls with all that may come between them; then calls that are left in peace.
+CALLS, STEADY = 8, 3
+
 
 class Piece(NamedTuple):
     """One way of reading or writing state, as text with placeholders."""
@@ -137,7 +140,7 @@ def make_frame(rng: random.Random) -> Frame:
     """The skeleton."""
     kinds = ("training",) * 5 + ("function",) * 3 + ("module", "trainer", "evaluation", "factory")
     kind = rng.choice(kinds)
-    update = rng.choice(("optimizer",) * 6 + ("no_grad", "data", "new data"))
+    update = rng.choice(("optimizer",) * 6 + ("closure", "no_grad", "data", "new data"))
     uses = kind not in ("function", "evaluation")
     return Frame(
         kind=kind,
@@ -169,15 +172,15 @@ def given_arguments(frame: Frame, rng: random.Random, rows: int, usual: bool) ->
     return rng.choice((f"{x}, {y}",) * 4 + (f"x={x}, y={y}", f"{x}, y={y}", f"*({x}, {y})"))
 
 
-def make_call(frame: Frame, rng: random.Random, usual_rows: int) -> Statement:
-    """One call of the step."""
-    usual = rng.random() < 0.75
-    rows = usual_rows if rng.random() < 0.8 else rng.choice((1, 2, 3, 5, 7, 0))
+def make_call(frame: Frame, rng: random.Random, usual_rows: int, steady: bool) -> Statement:
+    """One call of the step; a steady one is as most are."""
+    usual = steady or rng.random() < 0.75
+    rows = usual_rows if steady or rng.random() < 0.8 else rng.choice((1, 2, 3, 5, 7, 0))
     arguments = given_arguments(frame, rng, rows, usual)
     text = f"result = {'trainer.' if frame.kind == 'trainer' else ''}step({arguments})"
     if "y[:, :3]" in arguments:
         text = f"y = torch.randn({rows}, 4); {text}"
-    if rng.random() < 0.05:
+    if not steady and rng.random() < 0.05:
         text = f"with torch.no_grad(): {text}"
     return Statement(text)
 
@@ -198,9 +201,9 @@ def make_program(seed: int) -> Program:
         general += BETWEEN_OPTIMIZER
     rows = rng.choice((5, 5, 5, 2, 1))
     calls = []
-    for number in range(8):
-        block = []
-        if number and rng.random() < 0.5:
+    for number in range(CALLS + STEADY):
+        steady, block = number >= CALLS, []
+        if not steady and number and rng.random() < 0.5:
             for _ in range(rng.choice((1, 1, 2))):
                 if own and rng.random() < 0.65:
                     text, part = rng.choice(own)
@@ -209,7 +212,7 @@ def make_program(seed: int) -> Program:
                     block.append(Statement(filled(rng.choice(general), rng, 0)))
         if frame.clearing == "" and rng.random() < 0.5:
             block.append(Statement("for p in learned: p.grad = None"))
-        block.append(make_call(frame, rng, rows))
+        block.append(make_call(frame, rng, rows, steady))
         if frame.kind == "function" and rng.random() < 0.7:
             block.append(Statement("differentiate(result)"))
         if frame.scheduler and not frame.schedule_inside:
