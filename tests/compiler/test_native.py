@@ -175,6 +175,20 @@ def test_what_is_wrong_is_said(wrong, words, capfd, place):
     assert not place.exists() or not list(place.glob("*.entry"))
 
 
+def test_what_has_to_be_there(monkeypatch):
+    binding = native.host().binding
+    assert native.is_available()
+    monkeypatch.setattr(native, "_hosts", [])
+    monkeypatch.setattr(binding, "llvm_version_info", (15, 0, 7))
+    with pytest.raises(ImportError, match="needs llvmlite 0.46 or newer"):
+        build(SQUARE)
+    assert not native.is_available()
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    with pytest.raises(ImportError, match=r"pip install 'dynagrad\[jit\]'"):
+        build(SQUARE)
+    assert not native.is_available()
+
+
 # --- The cache -----------------------------------------------------------------------------------
 
 

@@ -50,7 +50,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_available() -> bool:
-    """Whether llvmlite is installed and can be loaded."""
+    """Whether llvmlite is installed and code can be made and run with it."""
     try:
         host()
     except (ImportError, OSError):
@@ -59,10 +59,15 @@ def is_available() -> bool:
 
 
 def host() -> _Host:
-    """LLVM, ready for this machine. ImportError where llvmlite is missing."""
+    """LLVM, ready for this machine. ImportError where llvmlite is missing or too old; OSError where
+    a process may not make code of its own.
+    """
     if not _hosts:
         with lock:
             binding = optional("llvmlite.binding", "jit", "compiling to native code")
+            if binding.llvm_version_info < (20,):
+                raise ImportError("compiling to native code needs llvmlite 0.46 or newer")
+            binding.check_jit_execution()
             binding.initialize_native_target()
             binding.initialize_native_asmprinter()
             version = ".".join(map(str, binding.llvm_version_info))
