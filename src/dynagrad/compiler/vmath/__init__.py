@@ -16,19 +16,20 @@ brackets where it is more):
     sigmoid 1.4     tanh 1.4        erf 1.1 (1.2)   sin, cos 0.9                 tan 2.4
     asin 1.7 (1.8)  acos 1.2        atan, atan2 2.1 sinh 1.7   cosh 1.3 (1.5)    asinh 1.8
     acosh, atanh 2.0  softplus, logsigmoid 1.7      silu 2.2   pow 1.1 (1.4)     hypot 1.2
-    rsqrt 1.5       erfc, gelu 3.3  gelu_tanh: 5 above -2, then growing with the square of x
+    rsqrt 1.5       erfc, gelu 3.8  gelu_tanh: 5 above -2, then growing with the square of x
 
-over all arguments, infinite, denormal and NaN among them, with zeros of the right sign. sin, cos
-and tan are right for all arguments, at a price: `NEAR` has quicker ones for |x| <= 2^16, and
-`beyond_limit(emitter, x, kind)` says where those do not serve, so a loop may exist in two versions.
-fmod and remainder are exact, by a call of the C library for each element.
+over all arguments, infinite, denormal and NaN among them, with zeros of the right sign; fmod and
+remainder are exact.
+
+Some pay for arguments that hardly occur: sin, cos and tan beyond 2^16, fmod and remainder (by a
+call of the C library for each element) for large quotients. `NEAR` has quick versions for all
+others, and `BEYOND[name](emitter, *operands, kind)` says, in an `i1` for each lane, where those do
+not serve: so a loop may exist in two versions.
 """
 
 from . import elementary, error, exponential, hyperbolic, power, trigonometric
-from .trigonometric import NEAR
-from .value import function
 
-__all__ = ["BINARY", "FUNCTIONS", "NEAR", "beyond_limit"]
+__all__ = ["BEYOND", "BINARY", "FUNCTIONS", "NEAR"]
 
 FUNCTIONS = {
     **elementary.FUNCTIONS,
@@ -40,5 +41,5 @@ FUNCTIONS = {
 }
 #: those with two operands
 BINARY = frozenset({"atan2", "fmod", "hypot", "pow", "remainder"})
-#: an `i1` for each lane: whether an argument of sin, cos or tan is out of the range of NEAR's
-beyond_limit = function(trigonometric.beyond_limit)
+NEAR = {**trigonometric.NEAR, **elementary.NEAR}
+BEYOND = {**trigonometric.BEYOND, **elementary.BEYOND}

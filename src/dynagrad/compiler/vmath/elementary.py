@@ -1,6 +1,6 @@
 """Roots, remainders and rounding. Imports value."""
 
-from .value import Value, fma, function, sqrt, where
+from .value import Value, copysign, fma, function, sqrt, two_product, where
 
 INFINITY = float("inf")
 
@@ -58,9 +58,44 @@ def fmod(x: Value, y: Value) -> Value:
     return x.new(x.e.op("frem", x.kind, x.name, y.name))
 
 
+def fmod_near(x: Value, y: Value) -> Value:
+    """fmod for quotients that are not `beyond_quotient`: x - trunc(x / y) y without rounding. The
+    quotient may have been rounded up to an integer: then y was subtracted once too often.
+    """
+    a, b = abs(x), abs(y)
+    if x.element == "float":
+        u, v = a.to("double", "fpext"), b.to("double", "fpext")
+        rest = _reduced(u, v).to("float", "fptrunc")
+    else:
+        rest = _reduced(a, b)
+    return copysign(where(b.equals(INFINITY), a, rest), x)
+
+
+def _reduced(a: Value, b: Value) -> Value:
+    product, error = two_product((a / b).call("trunc"), b)
+    rest = (a - product) - error
+    return where(rest < 0.0, rest + b, rest)
+
+
+def beyond_quotient(x: Value, y: Value) -> Value:
+    """Whether `fmod_near` and `remainder_near` do not serve for x and y."""
+    a, b = abs(x), abs(y)
+    if x.element == "float":
+        return a > b * 2.0**28
+    return (a > b * 2.0**51) | (a > 2.0**900) | (b < 2.0**-900)
+
+
 def remainder(x: Value, y: Value) -> Value:
     """x - floor(x / y) y: fmod(x, y), plus y where its sign is not that of y."""
-    rest = fmod(x, y)
+    return _with_sign_of(y, fmod(x, y))
+
+
+def remainder_near(x: Value, y: Value) -> Value:
+    """The remainder for quotients that are not `beyond_quotient`."""
+    return _with_sign_of(y, fmod_near(x, y))
+
+
+def _with_sign_of(y: Value, rest: Value) -> Value:
     is_other = rest.compare("une", 0.0) & ((rest < 0.0) ^ (y < 0.0))
     return where(is_other, rest + y, rest)
 
@@ -68,3 +103,5 @@ def remainder(x: Value, y: Value) -> Value:
 FUNCTIONS = {
     f.__name__: function(f) for f in (rsqrt, floor, ceil, trunc, round, hypot, fmod, remainder)
 } | {"sqrt": function(square_root)}
+NEAR = {"fmod": function(fmod_near), "remainder": function(remainder_near)}
+BEYOND = {"fmod": function(beyond_quotient), "remainder": function(beyond_quotient)}

@@ -36,7 +36,7 @@ def tanh(x: Value) -> Value:
     _, n, r = reduced(limited + limited)
     e = fma(exp_minus_one(r), power_of_two(n), power_of_two(n))
     large = 1.0 - 2.0 / (e + 1.0)
-    return where(a >= 0.625, copysign(large, x), odd(x, coefficients.TANH))
+    return copysign(where(a >= 0.625, large, odd(x, coefficients.TANH)), x)
 
 
 def half_exp(a: Value) -> tuple[Value, Value]:

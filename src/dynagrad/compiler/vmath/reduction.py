@@ -41,7 +41,8 @@ TWO_OVER_PI_BITS = int(
     16,
 )
 LOW_HALF = 0xFFFFFFFF
-TABLE = "@vmath.two_over_pi"
+#: the exponent, with its bias, of 2^16 in float
+FIRST = 127 + 16
 
 
 def near(x: Value) -> tuple[Value, Value, Value]:
@@ -71,27 +72,50 @@ def anywhere(x: Value) -> tuple[Value, Value, Value]:
 
 def far(x: Value) -> tuple[Value, Value, Value]:
     """As `near`, for finite |x| > 2^16; NaN for infinity."""
-    if x.element == "float":
-        n, h, low = far(x.to("double", "fpext"))
-        high = h.to("float", "fptrunc")
-        low = (h - high.to("double", "fpext") + low).to("float", "fptrunc")
-        return n.to("i32", "trunc"), high, low
     a = abs(x)
+    n, h, low = (far_float if x.element == "float" else far_double)(a)
+    h = where(a < float("inf"), h, float("nan"))
+    is_negative = x < 0.0
+    return where(is_negative, 0 - n, n), where(is_negative, -h, h), where(is_negative, -low, low)
+
+
+def far_float(a: Value) -> tuple[Value, Value, Value]:
+    """`far` for positive floats: 24 bits times 96 bits of 2 / pi, which leaves 62 of a fraction."""
+    place = (a.bits >> 23) - FIRST
+    place = where(place.compare("ult", 128 - 16), place << 4, 0).to("i64", "zext")
+    data = b"".join(window(e, 64, 8) + window(e, 96, 8, 32) for e in range(FIRST, 255))
+    mantissa = ((a.bits & 0x7FFFFF) | 0x800000).to("i64", "zext")
+    high, low = (load(place + 8 * k, "@vmath.two_over_pi_float", data) for k in range(2))
+    product = mantissa * high + ((mantissa * low) >> 32)
+    # quarters of a circle, to the nearest; the rest is a fraction of one, from -1/2 to 1/2
+    n = (product + (1 << 61)) >> 62
+    h = (product - (n << 62)).to("double", "sitofp") * (HALF_PI["double"][0] * 2.0**-62)
+    head = h.to("float", "fptrunc")
+    tail = (h - head.to("double", "fpext")).to("float", "fptrunc")
+    return n.to("i32", "trunc"), head, tail
+
+
+def window(exponent: int, end: int, size: int, count: int = 64) -> bytes:
+    """The `count` bits of 2 / pi that end `end` bits behind the first that matters for floats of
+    this exponent, as bytes.
+    """
+    first = exponent - 150 - 1
+    bits = TWO_OVER_PI_BITS >> (BITS + 1 - first - end)
+    return (bits & ((1 << count) - 1)).to_bytes(size, "little")
+
+
+def far_double(a: Value) -> tuple[Value, Value, Value]:
+    """`far` for positive doubles."""
     parts = product_with_two_over_pi(a)
-    # quarters of a circle, to the nearest; then a fraction of one, from -1/2 to 1/2
     n = ((parts[0] + (1 << 29)) >> 30) & 3
     first = (parts[0] + (1 << 29) - (n << 30)) & LOW_HALF
     exact = [to_double(first) - 2.0**29, *map(to_double, parts[1:])]
-    scaled = [part * 2.0 ** (-30 - 32 * k) for k, part in enumerate(exact)]
-    h, low = fast_two_sum(scaled[0], scaled[1])
-    h, low = fast_two_sum(h, low + (scaled[2] + scaled[3]))
-    high, error = two_product(h, HALF_PI["double"][0])
-    error = error + fma(h, HALF_PI["double"][1], low * HALF_PI["double"][0])
-    high, error = fast_two_sum(high, error)
-    is_negative = x < 0.0
-    high = where(a < float("inf"), high, float("nan"))
-    n = where(is_negative, 0 - n, n)
-    return n, where(is_negative, -high, high), where(is_negative, -error, error)
+    fractions = [part * 2.0 ** (-30 - 32 * k) for k, part in enumerate(exact)]
+    h, low = fast_two_sum(fractions[0], fractions[1])
+    h, low = fast_two_sum(h, low + (fractions[2] + fractions[3]))
+    head, tail = two_product(h, HALF_PI["double"][0])
+    tail = tail + fma(h, HALF_PI["double"][1], low * HALF_PI["double"][0])
+    return n, *fast_two_sum(head, tail)
 
 
 def product_with_two_over_pi(a: Value) -> list[Value]:
@@ -99,7 +123,7 @@ def product_with_two_over_pi(a: Value) -> list[Value]:
     value, the highest first.
 
     a = m 2^e. Bits of 2 / pi before the (e - 1)th give multiples of 4; from there 192 bits count,
-    of which the lowest 32 are left out.
+    whose lowest 64 bits of the product only carry.
     """
     bits = a.bits
     mantissa = (bits & ((1 << 52) - 1)) | (1 << 52)
@@ -107,10 +131,10 @@ def product_with_two_over_pi(a: Value) -> list[Value]:
     start = (BITS - 191 + 1 + 1075) - (bits >> 52)
     # what is infinite or not far gets any bits that there are
     start = where((start >= 0) & (start < BITS - 128), start, 0)
-    words = [load_bits(start, k) for k in range(1, 6)]
-    carry = (m0 * words[0]) >> 32
+    words = [load_bits(start, k) for k in range(6)]
+    carry = (m0 * words[1] + m1 * words[0]) >> 32
     parts: list[Value] = []
-    for k in range(1, 5):
+    for k in range(2, 6):
         lower = m0 * words[k] + carry
         both = (lower & LOW_HALF) + m1 * words[k - 1]
         parts.insert(0, both & LOW_HALF)
@@ -121,21 +145,20 @@ def product_with_two_over_pi(a: Value) -> list[Value]:
 def load_bits(start: Value, k: int) -> Value:
     """32 bits of 2 / pi from bit `start` + 32 k on, counted from the lowest."""
     data = TWO_OVER_PI_BITS.to_bytes(BITS // 8 + 16, "little")
-    text = "".join(f"\\{byte:02X}" for byte in data)
-    e = start.e
-    e.declared.setdefault(
-        TABLE, f'{TABLE} = private unnamed_addr constant [{len(data)} x i8] c"{text}", align 8'
-    )
-    place = (start >> 3) + 4 * k
-    return (load(place) >> (start & 7)) & LOW_HALF
+    word = load((start >> 3) + 4 * k, "@vmath.two_over_pi", data)
+    return (word >> (start & 7)) & LOW_HALF
 
 
-def load(place: Value) -> Value:
-    """The 64-bit integer at a distance in bytes from the table's beginning, lane by lane."""
+def load(place: Value, table: str, data: bytes) -> Value:
+    """The 64-bit integers at a distance in bytes from the beginning of a table, lane by lane."""
     e, count = place.e, place.lanes
+    if table not in e.declared:
+        text = "".join(f"\\{byte:02X}" for byte in data)
+        kind = f"[{len(data)} x i8]"
+        e.declared[table] = f'{table} = private unnamed_addr constant {kind} c"{text}", align 8'
 
     def one(index: str) -> str:
-        address = e.let(f"getelementptr inbounds i8, ptr {TABLE}, i64 {index}")
+        address = e.let(f"getelementptr inbounds i8, ptr {table}, i64 {index}")
         return e.let(f"load i64, ptr {address}, align 1")
 
     if count == 1:

@@ -65,8 +65,8 @@ def tan(x: Value, reduced: Reduction = anywhere) -> Value:
 
 
 def beyond_limit(x: Value) -> Value:
-    """Whether x is out of the range of the functions in NEAR."""
-    return abs(x).compare("ogt", LIMIT)
+    """Whether x is out of the range of the functions in NEAR, not being NaN."""
+    return abs(x) > LIMIT
 
 
 # --- Inverses ------------------------------------------------------------------------------------
@@ -161,5 +161,5 @@ def tan_near(x: Value) -> Value:
 
 
 FUNCTIONS = {f.__name__: function(f) for f in (sin, cos, tan, asin, acos, atan, atan2)}
-#: what serves for arguments that are not `beyond_limit`, at a fraction of the time
 NEAR = {"sin": function(sin_near), "cos": function(cos_near), "tan": function(tan_near)}
+BEYOND = {name: function(beyond_limit) for name in NEAR}
