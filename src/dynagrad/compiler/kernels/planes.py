@@ -1,11 +1,14 @@
 """Images in scratch memory: padded copies, patches as columns and back. Imports ir."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from ..emit import literal
 from .ir import Code, vector
-from .machine import SIZES
 
-__all__ = ["Convolution", "Window", "columns", "copy", "from_columns", "pad", "unpad", "zero"]
+__all__ = [
+    *("Convolution", "Window", "columns", "copy", "fill", "from_columns", "pad", "unpad", "zero"),
+]
 
 
 class Convolution(NamedTuple):
@@ -68,27 +71,41 @@ class Window(NamedTuple):
 
 def zero(e: Code, to: str, count: int) -> None:
     """Set elements to zero."""
-    copy(e, "", to, count)
+    fill(e, to, count, 0.0)
+
+
+def fill(e: Code, to: str, count: int, value: float) -> None:
+    """Set elements to a constant."""
+
+    def put(i: str, n: int) -> None:
+        kind = vector(e.scalar, n)
+        e.store(literal(kind, value), e.at(to, i), kind)
+
+    _pieces(e, count, put)
 
 
 def copy(e: Code, source: str, to: str, count: int) -> None:
-    """Copy elements, or write zeros where there is no source."""
-    lanes = e.machine.lanes(e.scalar)
+    """Copy elements."""
 
     def move(i: str, n: int) -> None:
         kind = vector(e.scalar, n)
-        value = e.load(e.at(source, i), kind) if source else "0.0" if n == 1 else "zeroinitializer"
-        e.store(value, e.at(to, i), kind)
+        e.store(e.load(e.at(source, i), kind), e.at(to, i), kind)
 
+    _pieces(e, count, move)
+
+
+def _pieces(e: Code, count: int, body: Callable[[str, int], None]) -> None:
+    """`body(place, lanes)` for vectors, and then parts of them, that cover `count` elements."""
+    lanes = e.machine.lanes(e.scalar)
     whole = count // lanes * lanes
     if whole <= 4 * lanes:
         for i in range(0, whole, lanes):
-            move(str(i), lanes)
+            body(str(i), lanes)
     else:
-        e.loop(0, whole, lanes, lambda i, _: move(i, lanes))
+        e.loop(0, whole, lanes, lambda i, _: body(i, lanes))
     while whole < count:
         part = 1 << ((count - whole).bit_length() - 1)
-        move(str(whole), part)
+        body(str(whole), part)
         whole += part
 
 
@@ -129,7 +146,7 @@ def columns(e: Code, planes: str, to: str, conv: Convolution, pitch: int) -> Non
     `pitch`.
     """
     high, wide = conv.out
-    _, (_, width), (sh, sw) = None, conv.padded, conv.stride
+    width, (sh, sw) = conv.padded[1], conv.stride
 
     def tap(line: str, planes_at: str) -> None:
         def row(y: str, _: list[str]) -> None:
@@ -174,7 +191,14 @@ def from_columns(e: Code, source: str, planes: str, conv: Convolution, pitch: in
     _taps(e, planes, source, conv, pitch, tap)
 
 
-def _taps(e: Code, planes: str, matrix: str, conv: Convolution, pitch: int, body) -> None:
+def _taps(
+    e: Code,
+    planes: str,
+    matrix: str,
+    conv: Convolution,
+    pitch: int,
+    body: Callable[[str, str], None],
+) -> None:
     """`body(row of the matrix, first element of the plane that it meets)` for each of them."""
     (kh, kw), (dh, dw), (high, wide) = conv.kernel, conv.dilation, conv.padded
 
@@ -191,8 +215,3 @@ def _taps(e: Code, planes: str, matrix: str, conv: Convolution, pitch: int, body
         e.loop(0, kh, 1, down)
 
     e.loop(0, conv.inputs // conv.groups, 1, channel)
-
-
-def elements(bytes_: int, scalar: str) -> int:
-    """How many elements bytes hold."""
-    return bytes_ // SIZES[scalar]
