@@ -1,0 +1,526 @@
+"""Which calls a step may make, and what they read. Imports attributes, guards, purity and reads.
+
+Functions written in Python are followed as frames of their own; what is judged here is code written
+in C, calls into the framework, and the making of objects. Each judgement is a sentence if the step
+must stay eager; `after` says what is to be done with the result.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from inspect import CO_GENERATOR
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GeneratorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+import numpy as np
+
+from . import attributes
+from .guards import MISSING, SCALARS, lookup
+from .purity import (
+    BUILDS,
+    HOLDS,
+    IMMUTABLE,
+    MUTATES,
+    OVERLOADED,
+    PURE,
+    READS,
+    REFUSED,
+    YIELDS,
+)
+from .reads import ITERATORS, VIEWS, World
+
+__all__ = ["Calls", "name_of"]
+
+_C_CODE = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, MethodWrapperType)
+_NEW = {f: t for t in (object, tuple, list, dict, set, frozenset) for f in (t.__new__,)}
+_TYPE_CHECKS = (isinstance, issubclass)
+
+
+def name_of(function: Any) -> str:
+    """A function's name as a program writes it."""
+    if isinstance(function, MethodType):
+        function = function.__func__
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    module = getattr(function, "__module__", None)
+    return name if module in (None, "builtins", "__main__") else f"{module}.{name}"
+
+
+class Calls:
+    """The judgement of one call after the other."""
+
+    def __init__(self, world: World, library: Callable[[str], bool]) -> None:
+        self.world = world
+        self.library = library
+        self.after: Callable[[Any], None] | None = None
+        self.making: type | None = None
+
+    def judge(self, function: Any, args: tuple, kwargs: dict, depth: int = 0) -> str:
+        """`function(*args, **kwargs)` is about to be run."""
+        world = self.world
+        if depth > 16:
+            return f"calls {name_of(function)} through too many others"
+        if isinstance(function, MethodType):
+            return self.judge(function.__func__, (function.__self__, *args), kwargs, depth + 1)
+        if isinstance(function, FunctionType):
+            return self._python(function, args, kwargs)
+        if isinstance(function, functools.partial):
+            if why := "" if world.is_fresh(function) else world.everything(function.keywords):
+                return why
+            everything = {**function.keywords, **kwargs}
+            return self.judge(function.func, (*function.args, *args), everything, depth + 1)
+        if isinstance(function, np.ufunc) or getattr(function, "__module__", "") == "numpy":
+            if function not in PURE:
+                return self._numpy(function, (*args, *kwargs.values()))
+        if isinstance(function, type):
+            return self._make(function, args, kwargs)
+        if world.framework(function):
+            world.class_names(type(function), "__call__")
+            return self.framework(function, (*args, *kwargs.values()))
+        if isinstance(function, _C_CODE):
+            return self._c(function, args, kwargs)
+        if isinstance(lookup(type(function), "__call__"), FunctionType):
+            world.class_names(type(function), "__call__")
+            return ""
+        return f"calls {name_of(function)}, which cannot be looked into"
+
+    def _python(self, function: Any, args: tuple, kwargs: dict) -> str:
+        file = function.__code__.co_filename
+        if self.world.framework_file(file):
+            return self.framework(function, (*args, *kwargs.values()))
+        if self.library(file):
+            return self._numpy(function, (*args, *kwargs.values()))
+        if function.__code__.co_flags & CO_GENERATOR:
+            self.after = self.world.made
+        return ""
+
+    def framework(self, function: Any, values: Iterable) -> str:
+        """A call into the framework, which may read all that it is given."""
+        for value in values:
+            if why := self.world.deep(value):
+                return f"gives {why} to {name_of(function)}, whose contents cannot be guarded"
+        self.after = self.from_framework
+        return ""
+
+    def from_framework(self, result: Any) -> None:
+        """A result of the framework: its iterators are new, other containers are not trusted."""
+        world = self.world
+        world.reached(result)
+        if type(result) in ITERATORS or (
+            isinstance(result, GeneratorType)
+            and world.framework_file(result.gi_code.co_filename)
+            and result.gi_frame is not None
+        ):
+            world.made(result)
+
+    def _numpy(self, function: Any, values: tuple) -> str:
+        """NumPy gives the framework's objects back to the framework, and is pure on scalars."""
+        world = self.world
+        if world.any_within(values, lambda x: isinstance(x, np.ndarray)):
+            return f"calls {name_of(function)} on a NumPy array"
+        if world.any_within(values, world.framework):
+            return self.framework(function, values)
+        if world.any_within(values, world.symbolic):
+            return f"calls {name_of(function)} on a number that a tensor gave"
+        if isinstance(function, np.ufunc) and all(
+            type(x) in SCALARS or isinstance(x, np.generic) for x in values
+        ):
+            return ""
+        return f"calls {name_of(function)}"
+
+    # -- objects
+
+    def _make(self, cls: type, args: tuple, kwargs: dict) -> str:
+        world = self.world
+        values = (*args, *kwargs.values())
+        if world.framework_class(cls):
+            return self.framework(cls, values)
+        if not cls.__flags__ & (1 << 9) or cls in PURE or cls in BUILDS:
+            return self._make_builtin(cls, args, values)
+        meta = type(cls)
+        call = lookup(meta, "__call__")
+        if call is not type.__call__:
+            world.class_names(meta, "__call__")
+            return "" if isinstance(call, FunctionType) else f"makes a {cls.__name__}"
+        world.class_names(cls, "__new__", "__init__")
+        new = lookup(cls, "__new__")
+        if isinstance(new, staticmethod):
+            new = new.__func__
+        if isinstance(new, FunctionType):
+            return ""
+        base = _NEW.get(new)
+        if base is None and not issubclass(cls, BaseException):
+            return f"makes a {cls.__name__}, whose class is written in C"
+        if base is not object and base is not None:
+            if why := self._read_all(values):
+                return why
+        if not isinstance(lookup(cls, "__init__"), FunctionType) and (
+            world.any_within(values, world.symbolic) and base is not tuple
+        ):
+            return f"makes a {cls.__name__} of a number that a tensor gave"
+        self.making = cls
+        self.after = lambda made: world.made(made) if type(made) is cls else None
+        return ""
+
+    def _make_builtin(self, cls: Any, args: tuple, values: tuple) -> str:
+        world = self.world
+        if cls is type:
+            world.type_of(args[0])
+            return "" if len(args) == 1 else "defines a class"
+        if cls is super:
+            return ""
+        if issubclass(cls, BaseException):
+            self.after = world.made
+            return ""
+        return self._c(cls, args, {}, values)
+
+    # -- functions in C
+
+    def _c(self, function: Any, args: tuple, kwargs: dict, values: tuple | None = None) -> str:
+        world = self.world
+        values = (*args, *kwargs.values()) if values is None else values
+        owner = getattr(function, "__self__", None)
+        if isinstance(function, BuiltinFunctionType | MethodWrapperType):
+            if (
+                owner is not None
+                and not isinstance(owner, type)
+                and not isinstance(owner, ModuleType)
+            ):
+                found = lookup(type(owner), function.__name__)
+                if isinstance(found, MethodDescriptorType | WrapperDescriptorType):
+                    return self._method(found, owner, args, values)
+        if isinstance(function, MethodDescriptorType | WrapperDescriptorType) and args:
+            return self._method(function, args[0], args[1:], values[1:])
+        if function in _NEW and args:
+            made = args[0]
+            self.after = lambda x: world.made(x) if type(x) is made else None
+            return self._read_all(values[1:]) if _NEW[function] is not object else ""
+        for known in (self._about_attributes, self._about_iterators):
+            why = known(function, args)
+            if why is not None:
+                return why
+        return self._listed(function, args, values)
+
+    def _listed(self, function: Any, args: tuple, values: tuple) -> str:
+        """Functions of the lists of `purity`."""
+        world = self.world
+        if not _known(function):
+            why = REFUSED.get(function) if _hashable(function) else None
+            if why:
+                return why
+            return f"calls {name_of(function)}, which is not known to be pure"
+        if function in (map, filter, sorted, min, max) or function is functools.partial:
+            if why := self._callbacks(function, values):
+                return why
+        if function is len:
+            return self.operand(values[0], length=True)
+        if function not in OVERLOADED and function not in HOLDS:
+            if world.any_within(values, world.symbolic):
+                return f"gives a number that a tensor gave to {name_of(function)}"
+        if function is hash and not all(type(x) in SCALARS or world.framework(x) for x in args):
+            return "depends on the hash of an object"
+        if function in (str, repr, ascii, format) and args:
+            if why := self.shown(args[0]):
+                return why
+        elif function is not callable and function is not functools.partial:
+            if why := self._read_all(values):
+                return why
+        if function in BUILDS:
+            self.after = world.made
+        return ""
+
+    def _callbacks(self, function: Any, values: Iterable) -> str:
+        """Functions handed to `map`, `sorted(key=...)` and the like are called from C."""
+        for value in values:
+            if callable(value) and not self.world.framework(value):
+                if isinstance(value, FunctionType | MethodType | functools.partial | type(len)):
+                    kept, self.after = self.after, None
+                    why = self.judge(value, (), {}) if isinstance(value, type(len)) else ""
+                    self.after = kept
+                    if why:
+                        return why
+                elif isinstance(value, type) and value in (float, int, bool, abs, tuple, str):
+                    continue
+                elif function is not functools.partial and isinstance(value, type):
+                    return f"calls {name_of(value)} from {name_of(function)}"
+        return ""
+
+    def _about_attributes(self, function: Any, args: tuple) -> str | None:
+        world = self.world
+        if function in (getattr, hasattr) and len(args) > 1 and type(args[1]) is str:
+            if world.framework(args[0]):
+                self.after = world.reached
+            return attributes.read(world, args[0], args[1])
+        if function in (setattr, delattr) and len(args) > 1 and type(args[1]) is str:
+            return attributes.write(world, args[0], args[1], "sets")
+        if function in _TYPE_CHECKS and len(args) == 2:
+            if function is isinstance:
+                world.type_of(args[0])
+            return self._check_type(args[1])
+        return None
+
+    def _check_type(self, classes: Any) -> str:
+        for cls in classes if isinstance(classes, tuple) else (classes,):
+            if isinstance(cls, tuple):
+                if why := self._check_type(cls):
+                    return why
+            elif isinstance(cls, type):
+                meta = type(cls)
+                if meta is not type:
+                    self.world.class_names(meta, "__instancecheck__", "__subclasscheck__")
+        return ""
+
+    def _about_iterators(self, function: Any, args: tuple) -> str | None:
+        if function is iter and len(args) == 1:
+            return self.iterate(args[0])
+        if function is next and args:
+            return self.advance(args[0])
+        if function is functools.reduce and len(args) > 1:
+            if not isinstance(args[0], FunctionType) and not _known(args[0]):
+                return f"calls {name_of(args[0])} from functools.reduce"
+            return self._read_all(args[1:])
+        return None
+
+    def _method(self, method: Any, owner: Any, args: tuple, values: tuple) -> str:
+        """A method written in C: `owner.method(*args)`."""
+        world = self.world
+        name = f"{type(owner).__name__}.{method.__name__}"
+        if world.framework(owner) and world.base(owner) is None:
+            return self.framework(method, (owner, *values))
+        if method in (object.__setattr__, object.__delattr__) and args:
+            return "" if world.is_fresh(owner) else attributes.write(world, owner, args[0], "sets")
+        if method is object.__getattribute__ and args:
+            return attributes.read(world, owner, args[0])
+        if method is object.__init__ or method.__name__ == "__init_subclass__":
+            return ""
+        if isinstance(owner, BaseException) and world.is_fresh(owner):
+            return ""
+        if isinstance(owner, GeneratorType) and method.__name__ in ("send", "close", "__next__"):
+            return self.advance(owner)
+        symbolic = world.any_within(values, world.symbolic)
+        if type(owner) in IMMUTABLE and not world.symbolic(owner):
+            if symbolic:
+                return f"gives a number that a tensor gave to {name}"
+            return self._text_method(name, values)
+        return self._container(method, owner, args, values, name, symbolic)
+
+    def _text_method(self, name: str, values: tuple) -> str:
+        """A method of a number or a text: pure if all it is given is."""
+        for value in values:
+            if why := self.shown(value):
+                return why
+        return ""
+
+    def _container(
+        self, method: Any, owner: Any, args: tuple, values: tuple, name: str, symbolic: bool
+    ) -> str:
+        world = self.world
+        if method in MUTATES:
+            if not world.is_fresh(owner):
+                return f"changes a {type(owner).__name__}"
+            if symbolic and method.__name__ in ("remove", "add", "discard", "setdefault"):
+                return f"gives a number that a tensor gave to {name}"
+            if method.__name__ in ("extend", "update", "__init__") or "update" in method.__name__:
+                return self._read_all(values)
+            if method is list.sort:
+                return self._callbacks(sorted, values)
+            return "" if not args else self._key(owner, args[0])
+        if method not in READS and method not in YIELDS:
+            return f"calls {name}, which is not known to be pure"
+        if symbolic:
+            return f"gives a number that a tensor gave to {name}"
+        if method in YIELDS:
+            self.after = world.made
+            return world.everything(owner) or self._read_all(values)
+        if world.base(owner) is dict and args and method.__name__ != "__len__":
+            return self.item(owner, args[0])
+        if method.__name__ == "__getitem__" and args:
+            return self.item(owner, args[0])
+        if method.__name__ == "__iter__":
+            self.after = world.made
+        return world.deep(owner) and f"looks through {world.deep(owner)}"
+
+    # -- operands
+
+    def _read_all(self, values: Iterable) -> str:
+        return next(filter(None, map(self.operand, values)), "")
+
+    def operand(self, value: Any, length: bool = False) -> str:
+        """A value is worked on by an operator or by a function written in C."""
+        world = self.world
+        kind = type(value)
+        if kind in SCALARS or world.framework(value) or world.symbolic(value):
+            return ""
+        if world.base(value) is not None:
+            return world.length(value) if length else world.everything(value)
+        if kind in VIEWS or kind in ITERATORS or isinstance(value, GeneratorType):
+            if kind in VIEWS:
+                return world.everything(value)
+            return "" if length else self.advance(value)
+        if isinstance(value, np.ndarray):
+            return "works on a NumPy array"
+        if isinstance(value, (np.generic, np.dtype, slice, range, type, *_C_CODE)):
+            return ""
+        if isinstance(value, FunctionType | MethodType | BaseException):
+            return ""
+        if kind.__flags__ & (1 << 9) and _is_python_class(kind):
+            world.protocol(value)
+            return ""
+        if kind is object:
+            return ""
+        return f"works on a {kind.__name__}"
+
+    def shown(self, value: Any) -> str:
+        """A value becomes text."""
+        world = self.world
+        if type(value) in SCALARS or world.framework(value) or world.symbolic(value):
+            return ""
+        if isinstance(value, np.generic | np.dtype | type | range | slice):
+            return ""
+        if type(value) in (list, tuple, dict):
+            if why := world.everything(value):
+                return why
+            elements = value if type(value) is not dict else (*value, *value.values())
+            return next(filter(None, map(self.shown, elements)), "")
+        if type(value).__flags__ & (1 << 9):
+            texts = ("__str__", "__repr__", "__format__")
+            world.class_names(type(value), *texts)
+            if any(isinstance(lookup(type(value), n), FunctionType) for n in texts):
+                return ""
+        return f"makes a text of a {type(value).__name__}"
+
+    def iterate(self, value: Any) -> str:
+        """`iter(value)` is about to be called."""
+        world = self.world
+        kind = type(value)
+        if kind in ITERATORS or isinstance(value, GeneratorType):
+            return self.advance(value)
+        if world.framework(value):
+            self.after = self.from_framework
+            return ""
+        if world.base(value) is not None or kind in VIEWS or kind in (str, bytes, range):
+            self.after = world.made
+            return world.everything(value)
+        found = lookup(kind, "__iter__")
+        if kind.__flags__ & (1 << 9) and _is_python_class(kind):
+            world.protocol(value)
+            if isinstance(found, FunctionType):
+                if found.__code__.co_flags & CO_GENERATOR:
+                    self.after = world.made
+                return ""
+            if found is MISSING and isinstance(lookup(kind, "__getitem__"), FunctionType):
+                self.after = world.made
+                return ""
+        return f"goes through a {kind.__name__}"
+
+    def iterated(self, value: Any) -> str:
+        """All elements of a value are taken at once."""
+        kept, self.after = self.after, None
+        why = self.iterate(value)
+        self.after = kept
+        return why
+
+    def advance(self, iterator: Any) -> str:
+        """The next element of an iterator is asked for."""
+        world = self.world
+        if world.is_fresh(iterator) or world.framework(iterator):
+            return ""
+        kind = type(iterator)
+        if kind.__flags__ & (1 << 9) and isinstance(lookup(kind, "__next__"), FunctionType):
+            world.class_names(kind, "__next__")
+            return ""
+        return f"takes from a {kind.__name__} that was there before the step"
+
+    def _key(self, owner: Any, key: Any) -> str:
+        """The first argument of a method that changes a container."""
+        return "" if self.world.base(owner) in (list, None) else self.key(key)
+
+    def key(self, key: Any) -> str:
+        """A key of a dictionary is hashed and compared."""
+        world = self.world
+        if world.any_within((key,), world.symbolic):
+            return "looks up a number that a tensor gave"
+        kind = type(key)
+        if kind in SCALARS or world.framework(key):
+            return ""
+        if kind is tuple:
+            return next(filter(None, map(self.key, key)), "")
+        if isinstance(key, (FunctionType, *_C_CODE, np.generic, np.dtype)):
+            return ""
+        if lookup(kind, "__hash__") in (object.__hash__, type.__hash__):
+            world.class_names(kind, "__hash__", "__eq__")
+            return ""
+        return f"uses a {kind.__name__} as a key"
+
+    def item(self, owner: Any, key: Any) -> str:
+        """`owner[key]` is about to be read."""
+        world = self.world
+        base, kind = world.base(owner), type(owner)
+        if base is None and (world.framework(owner) or world.symbolic(owner)):
+            return self.framework(type(owner), (key,))
+        if world.any_within((key,), world.symbolic):
+            return "looks up a number that a tensor gave"
+        if base is dict:
+            if why := self.key(key):
+                return why
+            if kind is not dict:
+                world.protocol(owner)
+            value = dict.get(owner, key, MISSING)
+            if value is MISSING and lookup(kind, "__missing__") is not MISSING:
+                if not world.is_fresh(owner):
+                    return f"asks a {kind.__name__} for a key that it lacks"
+            world.item(owner, key, value)
+            world.reached(value)
+            return ""
+        if base in (list, tuple):
+            return self._index(owner, key)
+        if kind in IMMUTABLE or isinstance(owner, type):
+            return "" if kind in IMMUTABLE else f"subscripts {name_of(owner)}"
+        if isinstance(lookup(kind, "__getitem__"), FunctionType):
+            world.protocol(owner)
+            return ""
+        return f"subscripts a {kind.__name__}"
+
+    def _index(self, owner: Any, key: Any) -> str:
+        world = self.world
+        if isinstance(key, slice):
+            self.after = world.made if world.base(owner) is list else None
+            return world.everything(owner)
+        if type(key) not in (int, bool) and not isinstance(key, np.integer):
+            return "" if world.is_fresh(owner) else f"indexes with a {type(key).__name__}"
+        at = int(key)
+        if at < 0 or at >= len(owner):
+            world.length(owner)
+            at += len(owner)
+        if 0 <= at < len(owner):
+            world.item(owner, at, owner[at])
+        return ""
+
+
+def _is_python_class(kind: type) -> bool:
+    """Whether what a class does is written in Python, or is what `object` does."""
+    return all(
+        base is object or base.__flags__ & (1 << 9) or issubclass(base, BaseException)
+        for base in type.__dict__["__mro__"].__get__(kind)
+    )
+
+
+def _hashable(thing: Any) -> bool:
+    try:
+        hash(thing)
+    except Exception:
+        return False
+    return True
+
+
+def _known(function: Any) -> bool:
+    return _hashable(function) and (
+        function in PURE or function in OVERLOADED or function in HOLDS or function in BUILDS
+    )

@@ -1,0 +1,402 @@
+"""The census of user code: what a Python step read and changed while it ran once.
+
+`Census.run` calls the step and follows every frame of the user's code, instruction by instruction.
+Afterwards `guards` verify all that it read besides tensors, and `reasons` say why native code may
+not stand in for it. What is not known to be harmless is a reason: no reason and all guards holding
+means that the step's Python would do again what it did.
+"""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from types import FrameType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .bytecode import Stack, function_of, source_of
+from .calls import Calls
+from .follow import follow
+from .guards import MISSING, Guard, Reason, function_state
+from .instructions import HANDLERS, QUIET
+from .reads import World
+
+__all__ = ["Census", "Guard", "Reason", "Store"]
+
+_STDLIB = tuple(
+    os.path.realpath(p) + os.sep
+    for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+)
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+#: reasons after which following the step tells nothing new
+_ENOUGH = 20
+_GENERATORS = 0x20
+_ASYNC = 0x80 | 0x100 | 0x200  # coroutine, iterable coroutine, asynchronous generator
+_FUNCTION_CODE = 0x3  # optimised, new locals
+
+
+class Store(NamedTuple):
+    """An attribute or item of a framework object that the user's code wrote itself."""
+
+    owner: Any
+    key: Any
+    file: str
+    line: int
+
+
+def is_stdlib(file: str) -> bool:
+    """Whether a file belongs to Python's standard library."""
+    if file.startswith("<frozen"):
+        return True
+    return file.startswith(_STDLIB) and "site-packages" not in file
+
+
+def is_numpy(file: str) -> bool:
+    """Whether a file belongs to NumPy."""
+    return file.startswith(_NUMPY)
+
+
+class _Followed:
+    """One user frame that is being followed."""
+
+    __slots__ = ("after", "calls", "code", "dead", "parameters", "stack")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.code = frame.f_code
+        self.stack = Stack(frame)
+        self.after: Callable[[Any], None] | None = None
+        self.parameters: dict[str, tuple] = {}
+        self.dead = False
+        self.calls: type | None = None
+
+
+class Census:
+    """Run a step once and note what its Python did.
+
+    is_framework: whether a file is the framework's: its frames are not followed, its functions and
+    objects are the tracer's business. is_framework_object: whether the tracer watches an object
+    though its class is the user's (a Module). is_symbolic: whether a number came out of a tensor
+    and belongs to the tracer; operators on it are the tracer's, C code that would read it is a
+    reason.
+
+    After `run`: `guards`, `reasons`, `arguments` (the paths within args and kwargs that were read
+    as Python values) and `stores` (writes to framework objects made by the user's own code, which
+    the tracer must know of or refuse). The tracer checks itself that framework objects still stand
+    where they stood among the arguments, and rebuilds what the step returned.
+    """
+
+    def __init__(
+        self,
+        is_framework: Callable[[str], bool],
+        is_framework_object: Callable[[Any], bool],
+        is_symbolic: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._is_framework = is_framework
+        self._is_framework_object = is_framework_object
+        self._is_symbolic = is_symbolic or (lambda thing: False)
+        self._files: dict[str, bool] = {}
+        self.guards: list[Guard] = []
+        self.reasons: list[Reason] = []
+        self.arguments: list[tuple] = []
+        self.stores: list[Store] = []
+
+    def framework_numbers(self, is_symbolic: Callable[[Any], bool]) -> None:
+        """Say which numbers are the tracer's, where that was not said to the constructor."""
+        self._is_symbolic = is_symbolic
+
+    def run(self, fn: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """`fn(*args, **kwargs)`, once, with its result or its exception."""
+        kwargs = {} if kwargs is None else kwargs
+        world = World(self._is_framework, self._is_framework_object, self._is_symbolic)
+        watch = _Watch(self, world, fn, args, kwargs)
+        result = MISSING
+        try:
+            result = follow(watch, lambda: fn(*args, **kwargs))
+        except BaseException as error:
+            watch.say(f"raises {type(error).__name__}", sys._getframe())
+            raise
+        finally:
+            watch.finish(result)
+            self.guards = list(world.guards.values())
+            self.reasons = world.reasons
+            self.arguments = list(dict.fromkeys(world.paths))
+            self.stores = watch.stores
+        return result
+
+    def follows(self, file: str) -> bool:
+        """Whether a frame of this file is followed: the user's, and what it calls in libraries
+        other than the framework and NumPy.
+        """
+        known = self._files.get(file)
+        if known is None:
+            skipped = self._is_framework(file) or is_numpy(file) or file.startswith(_OWN)
+            known = self._files[file] = not skipped
+        return known
+
+
+class _Watch:
+    """One run: what the frames tell, turned into guards and reasons."""
+
+    def __init__(
+        self, census: Census, world: World, fn: Callable, args: tuple, kwargs: dict
+    ) -> None:
+        self.census = census
+        self.world = world
+        self.calls = Calls(world, is_numpy)
+        self.entry = fn
+        self.given = (args, kwargs)
+        self.stores: list[Store] = []
+        self.frames: dict[FrameType, _Followed] = {}
+        self.suspended: set[int] = set()
+        self.begun = False
+        self.frame: Any = None
+        self.fallback = self._fallback(fn)
+        world.place = self.place
+        world.take_arguments(args, kwargs)
+
+    @staticmethod
+    def _fallback(fn: Any) -> tuple[str, int]:
+        code = getattr(getattr(fn, "__func__", fn), "__code__", None)
+        return ("", 0) if code is None else (code.co_filename, code.co_firstlineno)
+
+    # -- places and reasons
+
+    def user_frame(self, frame: FrameType | None) -> FrameType | None:
+        """The innermost frame of the user's own files; code made from a text has no lines."""
+        made = None
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if self.census.follows(file) and not is_stdlib(file):
+                if file != "<string>":
+                    return frame
+                made = made or frame
+            frame = frame.f_back
+        return made
+
+    def place(self) -> tuple[str, int]:
+        frame = self.user_frame(self.frame) if self.begun else None
+        return self.fallback if frame is None else (frame.f_code.co_filename, frame.f_lineno or 0)
+
+    def say(self, text: str, frame: FrameType | None) -> None:
+        """A reason to stay eager, at the user's line."""
+        if frame is None or not self.begun:
+            reason = Reason(text, *self.fallback)
+        else:
+            user = self.user_frame(frame)
+            if user is None:
+                reason = Reason(text, *self.fallback)
+            else:
+                line, source = source_of(user.f_code, user.f_lasti)
+                where = f" (in {os.path.basename(frame.f_code.co_filename)})"
+                text = text + (where if user is not frame else "")
+                text = f"`{source}` {text}" if source else text
+                reason = Reason(text, user.f_code.co_filename, line)
+        if reason not in self.world.reasons:
+            self.world.reasons.append(reason)
+
+    def object_to(self, frame: FrameType, text: str) -> None:
+        """A reason; library code that gave one has no more to tell."""
+        if not text:
+            return
+        self.say(text, frame)
+        record = self.frames.get(frame)
+        if record is not None and (
+            is_stdlib(frame.f_code.co_filename) or len(self.world.reasons) >= _ENOUGH
+        ):
+            record.dead = True
+
+    # -- what the follower tells
+
+    def entered(self, frame: FrameType) -> bool:
+        code = frame.f_code
+        if not self.census.follows(code.co_filename):
+            return False
+        try:
+            self.frame = frame
+            self._enter(frame)
+        except Exception as error:
+            self.say(f"cannot be followed ({type(error).__name__}: {error})", frame)
+        return True
+
+    def _enter(self, frame: FrameType) -> None:
+        code = frame.f_code
+        caller = self.frames.get(frame.f_back) if frame.f_back is not None else None
+        record = self.frames[frame] = _Followed(frame)
+        first, self.begun = not self.begun, True
+        if caller is not None and caller.dead and is_stdlib(code.co_filename):
+            record.dead = True
+            return
+        if code.co_flags & _ASYNC:
+            self.object_to(frame, "runs asynchronous code")
+        if id(frame) in self.suspended:
+            return
+        if code.co_flags & _GENERATORS and _has_run(frame):
+            self.object_to(frame, "goes on with a generator that was there before the step")
+        if code.co_flags & _FUNCTION_CODE != _FUNCTION_CODE:
+            self.object_to(frame, "runs code that is no function's")
+            record.dead = True
+            return
+        function = function_of(frame)
+        if not isinstance(function, FunctionType):
+            raise TypeError("a frame without a function")
+        self._begin(frame, record, function, first, caller)
+
+    def _begin(
+        self,
+        frame: FrameType,
+        record: _Followed,
+        function: FunctionType,
+        first: bool,
+        caller: _Followed | None,
+    ) -> None:
+        """A function starts: its code and default arguments are read, its own `**keywords` and the
+        object that it initialises are new.
+        """
+        world, code = self.world, frame.f_code
+        if not world.is_fresh(function):
+            name = f"function {function.__qualname__}"
+            world.guard("function", (function,), function_state(function), "value", name)
+            for one in function.__defaults__ or ():
+                world.reached(one)
+        if code.co_flags & 0x8:
+            count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4)
+            world.made(self._parameter(frame, record, count))
+        making = None if caller is None else caller.calls
+        if making is not None and code.co_argcount:
+            made = self._parameter(frame, record, 0)
+            if type(made) is making:
+                world.made(made)
+                assert caller is not None
+                caller.calls = None
+        if first:
+            self._parameters(record, function)
+
+    @staticmethod
+    def _parameter(frame: FrameType, record: _Followed, index: int) -> Any:
+        name = frame.f_code.co_varnames[index]
+        if name in frame.f_code.co_cellvars:
+            return frame.f_locals[name]
+        return record.stack.local(name)
+
+    def _parameters(self, record: _Followed, function: FunctionType) -> None:
+        """Which arguments of the call reach which parameters: a plain one is read when its variable
+        is. Where that cannot be told, all are.
+        """
+        args, kwargs = self.given
+        code = record.code
+        entry = getattr(self.entry, "__func__", self.entry)
+        bound = 1 if entry is not self.entry else 0
+        positional = code.co_varnames[bound : code.co_argcount]
+        last = code.co_argcount + code.co_kwonlyargcount
+        named = code.co_varnames[code.co_posonlyargcount : last]
+        if entry is not function:
+            positional = named = ()
+        for i, value in enumerate(args):
+            if i < len(positional) and positional[i] not in code.co_cellvars:
+                record.parameters[positional[i]] = ((i,), value)
+            else:
+                self._read_argument((i,), value)
+        for name, value in kwargs.items():
+            if name in named and name not in code.co_cellvars:
+                record.parameters[name] = ((name,), value)
+            else:
+                self._read_argument((name,), value)
+
+    def _read_argument(self, path: tuple, value: Any) -> None:
+        """An argument was read, or may have been."""
+        if not self.world.framework(value):
+            self.world.argument(path, value)
+
+    def about_to_run(self, frame: FrameType) -> None:
+        record = self.frames.get(frame)
+        if record is None or record.dead:
+            return
+        record.calls = None
+        try:
+            one = record.stack.plan.steps[frame.f_lasti]
+            after = record.after
+            if after is not None:
+                record.after = None
+                self.frame = frame
+                after(record.stack.top(one))
+            name = one.name
+            if name in QUIET:
+                return
+            self.frame = frame
+            handler = HANDLERS.get(name)
+            if handler is None:
+                self.object_to(frame, f"runs the unknown instruction {name}")
+                record.dead = True
+                return
+            self.calls.after = self.calls.making = None
+            why = handler(self, record, one)
+            record.after = self.calls.after
+            record.calls = self.calls.making
+            if why:
+                self.object_to(frame, why)
+        except Exception as error:
+            record.dead = True
+            self.say(f"cannot be followed ({type(error).__name__}: {error})", frame)
+
+    def raised(self, frame: FrameType, error: BaseException | type) -> None:
+        record = self.frames.get(frame)
+        kind = error if isinstance(error, type) else type(error)
+        if record is not None:
+            record.after = None
+            if not issubclass(kind, StopIteration | GeneratorExit) and not record.dead:
+                self.object_to(frame, f"raises {kind.__name__}")
+
+    def left(self, frame: FrameType) -> None:
+        record = self.frames.pop(frame, None)
+        if record is None or not record.code.co_flags & _GENERATORS:
+            return
+        one = record.stack.plan.steps.get(frame.f_lasti)
+        if one is not None and one.name in ("YIELD_VALUE", "SEND", "RESUME"):
+            self.suspended.add(id(frame))
+        else:
+            self.suspended.discard(id(frame))
+
+    def elsewhere(self, frame: FrameType) -> None:
+        file = frame.f_code.co_filename
+        if self.census.follows(file) and not is_stdlib(file):
+            reason = Reason("runs in another thread", file, frame.f_lineno or 0)
+            if reason not in self.world.reasons:
+                self.world.reasons.append(reason)
+
+    def refused(self, why: str) -> None:
+        self.say(why, None)
+
+    def store(self, owner: Any, key: Any) -> None:
+        """The user's code writes to a framework object."""
+        self.stores.append(Store(owner, key, *self.place()))
+
+    def finish(self, result: Any) -> None:
+        """Check the result and the guards: what no longer holds was changed by the step."""
+        self.frames.clear()
+        if not self.begun and not self.world.reasons:
+            args, kwargs = self.given
+            for key, value in [*enumerate(args), *kwargs.items()]:
+                self._read_argument((key,), value)
+        world = self.world
+        self.frame = None
+        if result is not MISSING and world.any_within((result,), self._lives_on):
+            world.reasons.append(
+                Reason("returns a function or an iterator that the step made", *self.fallback)
+            )
+        for guard in world.guards.values():
+            if not guard.holds(*self.given):
+                place = (guard.file, guard.line)
+                world.reasons.append(Reason(f"changes what it read: {guard.text}", *place))
+        world.fresh.clear()
+        world.arguments.clear()
+
+    def _lives_on(self, thing: Any) -> bool:
+        return self.world.is_fresh(thing) and self.world.base(thing) is None
+
+
+def _has_run(frame: FrameType) -> bool:
+    """Whether a generator's frame has come further than its first instruction."""
+    from_start = [one for one in Stack(frame).plan.steps.values() if one.name == "RESUME"]
+    return bool(from_start) and frame.f_lasti > from_start[0].offset

@@ -1,0 +1,324 @@
+"""What a step has read: where objects come from, and the guards of reading them. Imports guards.
+
+An object is one of: a scalar; the framework's (the tracer watches it); fresh, that is made by the
+user's code in this step; part of the call's arguments, which are read by their path; or anything
+else that stood there before, which is read by guards on the object itself.
+"""
+
+import gc
+import sys
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GenericAlias,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    UnionType,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+import numpy as np
+
+from .guards import MISSING, SCALARS, Guard, Reason, lookup, shown
+
+__all__ = ["World"]
+
+#: more elements than these are not guarded one by one
+MANY = 4096
+_DICTS = (dict, OrderedDict, defaultdict)
+_SETS = (set, frozenset)
+#: what a class inherits unchanged if it behaves as the built-in container it derives from
+_CONTAINER = ("__getitem__", "__iter__", "__len__", "__contains__", "__getattribute__")
+#: what operators, conversions and built-in functions look for in a class
+PROTOCOL = (
+    *("__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__imul__"),
+    *("__truediv__", "__rtruediv__", "__floordiv__", "__mod__", "__pow__", "__rpow__"),
+    *("__matmul__", "__rmatmul__", "__neg__", "__pos__", "__abs__", "__invert__"),
+    *("__and__", "__or__", "__xor__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
+    *("__hash__", "__bool__", "__len__", "__iter__", "__next__", "__contains__", "__getitem__"),
+    *("__setitem__", "__delitem__", "__reversed__", "__length_hint__", "__float__", "__int__"),
+    *("__index__", "__round__", "__complex__", "__format__", "__str__", "__repr__", "__call__"),
+    *("__enter__", "__exit__", "__missing__", "__array__", "__array_ufunc__", "keys"),
+)
+#: things whose identity says all about them, and which may be handed on
+CODE = (
+    *(FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, MethodWrapperType),
+    *(MethodDescriptorType, WrapperDescriptorType, np.ufunc, np.dtype, GenericAlias, UnionType),
+)
+_PLAIN = (slice, range, np.generic)
+#: iterators that hold what they were made of, and change as they are used
+ITERATORS = frozenset(
+    type(iter(x))
+    for x in ([], (), {}, {}.keys(), {}.values(), {}.items(), set(), "", "é", b"", range(0))
+) | {zip, map, filter, enumerate, reversed, type(reversed([])), type(reversed({}))}
+VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+class World:
+    """Where the objects of one step come from, and what was read of them."""
+
+    def __init__(
+        self,
+        is_framework: Callable[[str], bool],
+        is_framework_object: Callable[[Any], bool],
+        is_symbolic: Callable[[Any], bool],
+    ) -> None:
+        self.framework_file = is_framework
+        self.framework_object = is_framework_object
+        self.symbolic = is_symbolic
+        self.place: Callable[[], tuple[str, int]] = lambda: ("", 0)
+        self.guards: dict[tuple, Guard] = {}
+        self.reasons: list[Reason] = []
+        self.fresh: dict[int, Any] = {}
+        self.arguments: dict[int, tuple[Any, list[tuple]]] = {}
+        self.shared: set[int] = set()
+        self.paths: list[tuple] = []
+        self.classes: dict[type, Guard] = {}
+        self._framework_types: dict[type, bool] = {}
+        self._bases: dict[type, type | None] = {}
+
+    # -- where objects come from
+
+    def made(self, thing: Any) -> None:
+        """The step's own code made this object."""
+        self.fresh[id(thing)] = thing
+
+    def is_fresh(self, thing: Any) -> bool:
+        return id(thing) in self.fresh
+
+    def framework(self, thing: Any) -> bool:
+        """Whether the tracer watches this object."""
+        kind = type(thing)
+        known = self._framework_types.get(kind)
+        if known is None:
+            known = not issubclass(kind, type) and self.framework_class(kind)
+            self._framework_types[kind] = known
+        if known:
+            return not self.symbolic(thing)
+        return bool(self.framework_object(thing))
+
+    def framework_class(self, kind: type) -> bool:
+        """Whether a class is the framework's own, not one that the user derived from it."""
+        name = kind.__dict__.get("__module__", "")
+        if not isinstance(name, str) or name.split(".")[0] in ("numpy", "builtins"):
+            return False
+        return self.framework_file(getattr(sys.modules.get(name), "__file__", None) or "")
+
+    def base(self, thing: Any) -> type | None:
+        """Which built-in container an object behaves as, if any."""
+        kind = type(thing)
+        if kind in self._bases:
+            return self._bases[kind]
+        found: type | None = None
+        for one in (list, tuple, dict, set, frozenset):
+            if kind is one or (kind in _DICTS and one is dict):
+                found = one
+            elif issubclass(kind, one) and not self.framework_class(kind):
+                if all(lookup(kind, n) is lookup(one, n) for n in _CONTAINER):
+                    found = one
+        self._bases[kind] = found
+        return found
+
+    def take_arguments(self, args: tuple, kwargs: dict) -> None:
+        """Note every container within the arguments, by its path."""
+        self.guard("call", (None,), (len(args), *kwargs), "value", "the call")
+        for key, value in [*enumerate(args), *kwargs.items()]:
+            self._take((key,), value, 0)
+
+    def _take(self, path: tuple, value: Any, depth: int) -> None:
+        base = self.base(value)
+        if base is None or depth > 16 or self.framework(value):
+            return
+        self.arguments.setdefault(id(value), (value, []))[1].append(path)
+        if base in _SETS or len(value) > MANY:
+            return
+        for key, item in value.items() if base is dict else enumerate(value):
+            self._take((*path, key), item, depth + 1)
+
+    def paths_of(self, thing: Any) -> list[tuple]:
+        found = self.arguments.get(id(thing))
+        return found[1] if found is not None else []
+
+    def reached(self, value: Any) -> None:
+        """This object was reached by another way than the arguments."""
+        if id(value) in self.arguments:
+            self.shared.add(id(value))
+
+    # -- guards and reasons
+
+    def guard(self, kind: str, on: tuple, expected: Any, by: str, name: str) -> None:
+        """Note a read; the same read again is the same guard."""
+        key = (kind, by, on[0] if kind == "argument" else id(on[0]), *map(_hashable, on[1:]))
+        if key not in self.guards:
+            self.guards[key] = Guard(kind, on, expected, by, name, self.place())
+
+    def value(self, kind: str, on: tuple, value: Any, name: str) -> None:
+        """A guard by value for a scalar, by identity for anything else."""
+        if type(value) in SCALARS:
+            self.guard(kind, on, value, "value", name)
+        else:
+            self.reached(value)
+            self.guard(kind, on, value, "identity", name)
+
+    def argument(self, path: tuple, value: Any) -> None:
+        """A read of what stands at a path into the arguments."""
+        name = _path_text(path)
+        self.paths.append(path)
+        if type(value) in SCALARS:
+            self.guard("argument", (path,), value, "value", name)
+        elif id(value) in self.arguments or self.framework(value):
+            self.guard("argument", (path,), type(value), "type", name)
+        else:
+            self.guard("argument", (path,), value, "identity", name)
+
+    def class_names(self, cls: type, *names: str) -> None:
+        """A class was asked for these attributes; one guard holds all names of a class."""
+        if cls.__flags__ & (1 << 8):  # Py_TPFLAGS_IMMUTABLETYPE: nobody can change it
+            return
+        guard = self.classes.get(cls)
+        if guard is None:
+            self.guard("class", (cls,), (), "value", f"class {cls.__qualname__}")
+            guard = self.classes[cls] = self.guards["class", "value", id(cls)]
+        new = [n for n in names if n not in guard.on]
+        if new:
+            guard.on = (*guard.on, *new)
+            guard.expected = (*guard.expected, *(lookup(cls, n) for n in new))
+
+    def protocol(self, thing: Any) -> None:
+        """A built-in operation may look for any of its methods in the class of this object."""
+        self.class_names(type(thing), *PROTOCOL)
+
+    def type_of(self, thing: Any) -> None:
+        """The class of an object was read; an object of a class written in Python may change it."""
+        kind = type(thing)
+        if kind.__flags__ & (1 << 9) and not self.framework(thing) and not self.is_fresh(thing):
+            if id(thing) not in self.arguments:
+                self.guard("object", (thing,), kind, "type", f"a {kind.__name__}")
+
+    def item(self, owner: Any, key: Any, value: Any, name: str = "") -> None:
+        """`owner[key]` was read (MISSING: it was not there)."""
+        if self.is_fresh(owner):
+            return
+        base = self.base(owner)
+        for path in self.paths_of(owner):
+            if value is MISSING:
+                self.guard("argument", ((*path, key),), MISSING, "identity", _path_text(path))
+            else:
+                self.argument(path, owner)
+                self.argument((*path, key), value)
+        if base is tuple:
+            self.reached(value)
+        if base is tuple or (id(owner) in self.arguments and id(owner) not in self.shared):
+            return
+        name = name or f"[{shown(key)}]"
+        self.value("list" if base is list else "item", (owner, key), value, name)
+
+    def whole(self, owner: Any, by: str, name: str) -> None:
+        """A guard on a container as such: its length, its keys or its members."""
+        if self.is_fresh(owner):
+            return
+        expected = len(owner) if by == "length" else tuple(owner)
+        for path in self.paths_of(owner):
+            self.paths.append(path)
+            self.guard("argument", (path,), type(owner), "type", _path_text(path))
+            self.guard("argument", (path,), expected, by, _path_text(path))
+        if isinstance(owner, tuple | frozenset):
+            return
+        if id(owner) not in self.arguments or id(owner) in self.shared:
+            self.guard("container", (owner,), expected, by, name)
+
+    def length(self, owner: Any) -> str:
+        """The length of a container was read, or whether it is empty."""
+        self._subclass(owner)
+        self.whole(owner, "length", f"a {type(owner).__name__}")
+        return ""
+
+    def everything(self, owner: Any) -> str:
+        """All elements of a container were read, in order. A text says why this cannot be guarded,
+        an empty one that it is.
+        """
+        kind, base = type(owner), self.base(owner)
+        if kind in SCALARS or isinstance(owner, range) or self.framework(owner):
+            return ""
+        if self.is_fresh(owner) and (base is None or base not in _SETS):
+            return ""
+        if kind in VIEWS:
+            return self.everything(_viewed(owner))
+        if base is None:
+            return f"goes through a {kind.__name__}"
+        if len(owner) > MANY:
+            return f"reads a {kind.__name__} of {len(owner)} elements"
+        self._subclass(owner)
+        if base in _SETS:
+            if self.is_fresh(owner) and not all(type(x) in SCALARS for x in owner):
+                return "depends on the order of a set"
+            self.whole(owner, "members", f"a {kind.__name__}")
+        elif base is dict:
+            self.whole(owner, "keys", f"a {kind.__name__}")
+            for key, value in dict.items(owner):
+                self.item(owner, key, value)
+        else:
+            self.whole(owner, "length", f"a {kind.__name__}")
+            for i, value in enumerate(owner):
+                self.item(owner, i, value)
+        return ""
+
+    def _subclass(self, owner: Any) -> None:
+        if type(owner) not in (list, tuple, dict, set, frozenset):
+            self.protocol(owner)
+
+    def deep(self, thing: Any, instances: bool = False, depth: int = 0) -> str:
+        """Everything within a value was read, containers in containers too; a text says what cannot
+        be guarded. With `instances`, objects of the user's classes are not looked into.
+        """
+        kind = type(thing)
+        if kind in SCALARS or self.framework(thing) or isinstance(thing, CODE + _PLAIN):
+            return ""
+        if self.base(thing) is None and kind not in VIEWS:
+            if isinstance(thing, np.ndarray):
+                return "a NumPy array"
+            if self.is_fresh(thing) or (instances and kind.__flags__ & (1 << 9)):
+                return ""
+            return "" if self.symbolic(thing) else f"a {kind.__name__}"
+        if depth > 16:
+            return "containers nested without end"
+        if why := self.everything(thing):
+            return f"something that {why}"
+        if kind in VIEWS:
+            thing = _viewed(thing)
+        elements: Iterable = thing
+        if self.base(thing) is dict:
+            elements = (x for pair in dict.items(thing) for x in pair)
+        return next(filter(None, (self.deep(x, instances, depth + 1) for x in elements)), "")
+
+    def any_within(self, values: Iterable, test: Callable[[Any], bool], depth: int = 0) -> bool:
+        """Whether a test holds for a value or for an element of containers within it."""
+        for value in values:
+            if test(value):
+                return True
+            base = self.base(value)
+            if base is not None and depth < 8 and not self.framework(value):
+                inside = dict.values(value) if base is dict else value
+                if self.any_within(inside, test, depth + 1):
+                    return True
+        return False
+
+
+def _viewed(view: Any) -> Any:
+    """The dictionary behind `d.keys()`, `d.values()` or `d.items()`."""
+    return gc.get_referents(view)[0]
+
+
+def _hashable(x: Any) -> Any:
+    return (type(x), x) if type(x) in SCALARS else ("object", id(x))
+
+
+def _path_text(path: tuple) -> str:
+    first, *rest = path
+    name = f"argument {first + 1}" if isinstance(first, int) else f"argument {first}"
+    return name + "".join(f"[{shown(key)}]" for key in rest)
