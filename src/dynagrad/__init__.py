@@ -240,6 +240,7 @@ if TYPE_CHECKING:
     from .functions.gathering import index_put_ as index_put_
     from .functions.geometry import as_strided_ as as_strided_
     from .functions.places import (
+        argwhere as argwhere,
         nonzero_static as nonzero_static,
         unravel_index as unravel_index,
     )

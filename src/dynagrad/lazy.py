@@ -32,7 +32,7 @@ _BY_MODULE = {
         "unsafe_split_with_sizes unsqueeze_copy view_as_complex_copy view_as_real_copy "
         "view_copy"
     ),
-    "functions.places": "nonzero_static unravel_index",
+    "functions.places": "argwhere nonzero_static unravel_index",
     "functions.questions": "is_distributed is_same_size is_signed is_storage",
     "functions.tensor_methods": "detach detach_ is_inference",
     "functions.geometry": "as_strided_",

@@ -46,7 +46,6 @@ DYNAMIC = [
     ("x[:, m > 0]", "m", MASKED),
     ("x[(m > 0)", "m", MASKED),
     (".nonzero(", "xms", OUTPUT),
-    ("argwhere(", "x", OUTPUT),
     ("unique", "x", OUTPUT),
 ]
 UNBATCHED = "vmap: inplace arithmetic"

@@ -1,5 +1,7 @@
 """In-place operations against PyTorch: history, versions, stale values, errors."""
 
+import math
+
 import pytest
 from scenario import Cases, differences, run
 
@@ -364,6 +366,71 @@ def retained_and_written(torch, say):
     say(y.retains_grad)
     y.sum().backward()
     say(y.grad, x.grad)
+
+
+PRODUCTS = [
+    ((2, 3), (4, 3, 2), "x @ y"),
+    ((2, 3), (2, 4, 3, 2), "x @ y"),
+    ((3,), (4, 3, 2), "x @ y"),
+    ((4, 2, 3), (3,), "x @ y"),
+    ((4, 2, 3), (4, 3, 2), "x @ y"),
+    ((4, 2, 3), (1, 3, 2), "x @ y"),
+    ((1, 2, 3), (4, 3, 2), "x @ y"),
+    ((5, 4, 2, 3), (5, 4, 3, 2), "x @ y"),
+    ((5, 1, 2, 3), (4, 3, 2), "x @ y"),
+    ((4, 2, 3), (3, 4, 2), "torch.tensordot(x, y, 1)"),
+    ((4, 2, 3), (2, 3, 2), "torch.tensordot(x, y, 2)"),
+    ((4, 2, 3), (2, 4, 3), "torch.inner(x, y)"),
+    ((2, 3), (2, 3), "torch.einsum('ij,ij->', x, y)"),
+    ((2, 2, 3, 4), (2, 2, 4, 3), "torch.einsum('abij,abjk->abik', x, y)"),
+    ((2, 3, 4), (3, 4, 2), "torch.einsum('ijk,jkl->il', x, y)"),
+]
+
+
+def numbered(torch, shape, dims):
+    """Numbers in memory of which two dimensions are exchanged."""
+    sizes = list(shape)
+    if len(shape) > 1:
+        sizes[dims[0]], sizes[dims[1]] = sizes[dims[1]], sizes[dims[0]]
+    t = torch.arange(1.0, 1 + math.prod(shape)).reshape(sizes)
+    return t.transpose(*dims) if len(shape) > 1 else t
+
+
+@pytest.mark.parametrize("write", ["z.fill_(0.5)", "z.mul_(2)", "z[0] = 1.0", "z.add_(1)"])
+@pytest.mark.parametrize("sizes", PRODUCTS, ids=lambda v: f"{v[2]} {v[0]} {v[1]}")
+def test_what_a_product_saves_may_be_overwritten_as_in_pytorch(sizes, write) -> None:
+    """Where it is a copy, the gradients are those of the values before the write."""
+    *shapes, text = sizes
+
+    def gradients(torch, dims, graded, overwritten):
+        leaves = [numbered(torch, s, dims).requires_grad_(k in graded)
+                  for k, s in enumerate(shapes)]  # fmt: skip
+        x, y = [t * 1 for t in leaves]
+        made = eval(text, {"torch": torch, "x": x, "y": y})  # noqa: S307 - our own table
+        exec(write, {"z": (x, y)[overwritten]})  # noqa: S102
+        try:
+            found = torch.autograd.grad(made.sum(), [leaves[k] for k in graded])
+        except RuntimeError as error:
+            return "modified by an inplace operation" in str(error)
+        return [g.tolist() for g in found]
+
+    for dims in ((-1, -1), (-1, -2), (0, -1), (0, 1), (-3, -2)):
+        if max(dims) > 0 and len(shapes[0]) < 2 or min(dims) < -min(map(len, shapes)):
+            continue
+        for graded in ((0,), (1,), (0, 1)):
+            for which in (0, 1):
+                ours, theirs = [gradients(t, dims, graded, which) for t in (dynagrad, torch)]
+                assert ours == theirs, (dims, graded, which)
+
+
+def test_a_copy_is_made_for_a_graph_that_lives_only() -> None:
+    y = dynagrad.ones(2, 2, 3, 3).transpose(0, 1)
+    x = dynagrad.ones(2, 2, 3, 3, requires_grad=True)
+    for _ in range(200):
+        x @ y
+    assert len(y._v.cell.apart) < 40
+    y.add_(1)
+    assert y._v.cell.apart is None
 
 
 @pytest.mark.parametrize("f", cases, ids=lambda f: f.__name__)

@@ -211,6 +211,67 @@ def gradient_of_a_rebased_view(torch, say):
     say(torch.autograd.grad(out, x))
 
 
+@cases
+def results_that_show_a_product_nobody_sees(torch, say):
+    x, w = torch.arange(6.0).reshape(2, 3), leaf(torch)[:2].sum()
+    for f in (
+        lambda: torch.tensordot(x, x.t(), 1),
+        lambda: torch.inner(x, x),
+        lambda: torch.einsum("ij,kj->ik", x, x),
+        lambda: torch.einsum("ij,ij->ij", x, x),
+        lambda: torch.linalg.multi_dot([x, x.t(), x]),
+    ):
+        with torch.no_grad():
+            hidden = f()
+        say(hidden._is_view(), hidden.requires_grad)
+        say.error(hidden.mul_, w)
+        say(f().mul_(w).requires_grad)
+        hidden.mul_(2)
+        say(hidden)
+
+
+@cases
+def results_that_are_no_views(torch, say):
+    x, w = torch.arange(24.0).reshape(2, 3, 4), leaf(torch)[:2].sum()
+    factors = torch.linalg.lu_factor(torch.eye(3) * 2)
+    for f in (
+        lambda: torch.nn.functional.max_pool1d(x, 2),
+        lambda: torch.native_group_norm(x, None, None, 2, 3, 4, 3, 1e-5)[0],
+        lambda: torch.linalg.matrix_norm(x, 1),
+        lambda: torch.linalg.matrix_norm(x, 1, keepdim=True),
+        lambda: torch.linalg.matrix_norm(x, 2),
+        lambda: torch.linalg.lu_solve(*factors, x.mT, left=False),
+    ):
+        with torch.no_grad():
+            made = f()
+        say(made._is_view(), made.mul_(w).requires_grad)
+    with torch.no_grad():
+        say(torch.linalg.matrix_norm(x, 2, keepdim=True)._is_view())
+
+
+QUESTIONS = """
+x == y | x > y | x <= 2.5 | torch.isclose(x, z) | torch.allclose(x, z) | torch.logical_xor(x, y)
+torch.logical_and(y, x) | torch.isin(x, y) | x.argsort() | x.sort().indices | x.argmax() | x * y
+torch.argwhere(x) | x.eq(y) | x.ne(z) | y.lt(x) | torch.equal(x, z) | x.isnan() | x.isfinite()
+""".replace("\n", " | ").strip(" |")
+
+
+@cases
+def questions_about_views_without_a_sure_history(torch, say):
+    a = leaf(torch).reshape(2, 2) * 2
+    with torch.no_grad():
+        x = a.t()
+        a.copy_(torch.full((2, 2), 3.0))
+    several = a.unbind(0)[0]
+    a.mul_(2.0)
+    for v in (x, several):
+        for dtype in (torch.float32, torch.float64, torch.int64):
+            y, z = torch.full(v.shape, 6, dtype=dtype), torch.full(v.shape, 6.0)
+            for text in QUESTIONS.split(" | "):
+                say(text)
+                say.error(eval, text, {"torch": torch, "x": v, "y": y, "z": z})
+
+
 @pytest.mark.parametrize("f", cases, ids=lambda f: f.__name__)
 def test_agrees(f) -> None:
     found = differences(run(f, dynagrad), run(f, torch))

@@ -303,6 +303,17 @@ def test_special_values(name):
     compare_first(f"m.{name}(x)", [array])
 
 
+@pytest.mark.parametrize("given", [{}, {"nan": 2.0, "posinf": 3.0, "neginf": -4.0}], ids=str)
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_what_is_not_finite_in_half_precision(kind, given):
+    ours, theirs = [
+        m.nan_to_num(m.tensor([[0.5, NAN], [INF, -INF]], dtype=getattr(m, kind)).t(), **given)
+        for m in (dynagrad, torch)
+    ]
+    assert ours.tolist() == theirs.tolist()
+    assert ours.stride() == theirs.stride()
+
+
 @pytest.mark.parametrize(
     "text",
     ["x + y", "x * y", "x / y", "x % y", "x ** y", "m.fmod(x, y)", "x // y", "m.maximum(x, y)"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from surface_programs import Discrepancy, check  # noqa: E402 - imports the oracle
+from surface_programs import check  # noqa: E402 - imports the oracle
 from surface_tables import TABLES, WEIGHTS, Step  # noqa: E402
 
 WEIGHTED = [name for name, weight in WEIGHTS.items() for _ in range(weight)]
@@ -191,6 +191,11 @@ PINNED: list[list[Step]] = [
         *[step("x.trace()", 3, 0, 0)] * 6,
         step("t.atan2(x, y)", 6, 5, 0),
     ],
+    # at the origin an infinite cotangent is multiplied by 0
+    [
+        *[step("x.relu_()", 0, 0, 0, True), step("t.atan2(x, y)", 0, 0, 0)],
+        step("x.reciprocal_()", 4, 0, 0),
+    ],
     # angles lie in rows
     [step("x.to(t.complex128)", 0, 0, 0), step("x.t()", 4, 0, 0), step("x.angle()", 5, 0, 0)],
     [
@@ -211,80 +216,36 @@ PINNED: list[list[Step]] = [
         step("t.tensor_split(x, i.clamp(0, 2).sort().values, d)[0]", 1, 0, 0),
         step("F.layer_norm(x, x.shape[-1:])", 4, 0, 0),
     ],
+    # nothing is written, and no index is looked at
+    [
+        *[step("t.tensor(n)", 0, 0, 0), step("t.argwhere(x)", 4, 0, 0)],
+        step("x.index_fill_(d, i, n)", 5, 0, 0),
+    ],
+    # what a product of batches saves is a copy, where no view makes their dimensions one
+    [step("x.diag_embed()", 0, 0, 0), step("x @ y", 0, 4, 0), step("put(x, 0, 0.5)", 4, 0, 0)],
+    # a nan in bfloat16
+    [
+        *[step("x.amax(d)", 0, 0, 0), step("t.xlogy(x, y)", 0, 0, 0), step("x.expm1()", 0, 0, 0)],
+        *[step("F.hardshrink(x)", 0, 0, 0), step("x.bfloat16()", 5, 0, 0)],
+        step("t.nan_to_num(x)", 8, 0, 0),
+    ],
+    # a view of a product that nobody sees, made under no_grad
+    [
+        *[step("t.where(x > 0, x, y)", 0, 0, 0), step("t.inner(x, y)", 0, 3, 0, True)],
+        step("x.div_(y)", 5, 0, 0),
+    ],
+    # an operand with no sure history is converted for what has no derivative
+    [
+        step("x.diag()", 1, 0, 0),
+        step("x.permute(tuple(range(x.dim())[::-1]))", 4, 0, 0, True),
+        step("x.copy_(y)", 4, 1, 0, True),
+        step("x == y", 5, 3, 0),
+    ],
 ]
 
 
 @pytest.mark.parametrize("program", PINNED, ids=range(len(PINNED)))
 def test_pinned(program: list[Step]) -> None:
-    check(program)
-
-
-#: programs that still come out otherwise than in PyTorch
-OPEN: list[list[Step]] = [
-    [  # writing nowhere: PyTorch has a result
-        step("x.t()", 34, 8, 9),
-        step("F.one_hot(i)", 47, 6, 15, True),
-        step("x.half()", 2, 26, 0),
-        step("t.logit(x, 0.1)", 53, 16, 0),
-        step("t.zeros_like(x)", 20, 19, 52),
-        step("t.tensor(n)", 42, 28, 53),
-        step("x.__or__(y)", 9, 9, 36),
-        step("x.floor()", 37, 16, 12),
-        step("t.clamp(x, y, z)", 45, 57, 7),
-        step("t.argwhere(x)", 36, 28, 28),
-        step("x.index_fill_(d, i, n)", 27, 42, 46),
-    ],
-    [  # a saved operand that PyTorch does not save
-        step("x.diag_embed()", 44, 42, 22),
-        step("x @ y", 33, 49, 28),
-        step("x.sum()", 42, 51, 49),
-        step("t.empty(0)", 27, 29, 1),
-        step("put(x, 0, 0.5)", 12, 38, 37),
-    ],
-    [  # a nan in bfloat16 that PyTorch replaces
-        step("x.amax(d)", 48, 53, 26),
-        step("t.xlogy(x, y)", 59, 20, 28),
-        step("x.expm1()", 42, 53, 54),
-        step("F.hardshrink(x)", 27, 33, 25),
-        step("x.bfloat16()", 37, 39, 43),
-        step("x.var(d, unbiased=False)", 27, 37, 39),
-        step("x << 1", 2, 1, 58, True),
-        step("t.inner(x, y)", 7, 48, 58, True),
-        step("x.unsqueeze(d)", 14, 16, 44),
-        step("F.pad(x, (-1, 1))", 20, 59, 51),
-        step("t.sub(x, y, alpha=n)", 8, 30, 49),
-        step("t.nan_to_num(x)", 14, 30, 4),
-    ],
-    [  # a saved operand that PyTorch does not save
-        step("t.where(x > 0, x, y)", 30, 12, 33),
-        step("t.inner(x, y)", 34, 48, 29, True),
-        step("F.silu(x)", 5, 20, 25),
-        step("x.div_(y)", 19, 49, 16),
-    ],
-    [  # a saved operand that PyTorch does not save
-        step("x.diag()", 5, 46, 2),
-        step("t.tensordot(x, y, 1)", 44, 24, 28),
-        step("x.unsqueeze(d)", 38, 22, 18),
-        step("x / (n + 1)", 31, 16, 44),
-        step("x.flatten()", 37, 9, 48),
-        step("x.permute(tuple(range(x.dim())[::-1]))", 31, 47, 42, True),
-        step("F.logsigmoid(x)", 24, 33, 57),
-        step("x[None]", 23, 29, 5, True),
-        step("t.full((2, 1), 0.5)", 1, 56, 19),
-        step("F.relu(x)", 34, 16, 3),
-        step("x.copy_(y)", 9, 57, 19, True),
-        step("x.bfloat16()", 2, 0, 54),
-        step("t.logical_xor(x, y)", 27, 56, 15),
-        step("x.square()", 42, 4, 3),
-        step("x.ceil()", 27, 2, 6),
-        step("x == y", 27, 25, 35),
-    ],
-]
-
-
-@pytest.mark.xfail(strict=True, raises=Discrepancy)
-@pytest.mark.parametrize("program", OPEN, ids=range(len(OPEN)))
-def test_open(program: list[Step]) -> None:
     check(program)
 
 

@@ -238,6 +238,17 @@ def joining_and_order(torch, say):
     )
 
 
+@cases
+def places(torch, say):
+    x = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[3.0, 0.0], [0.0, 4.0]]])
+    say(torch.vmap(torch.argwhere)(x), torch.vmap(torch.vmap(torch.argwhere))(x))
+    say(torch.vmap(torch.argwhere, in_dims=2, out_dims=1)(x))
+    say(torch.vmap(torch.argwhere)(torch.ones(2)), torch.vmap(torch.argwhere)(torch.zeros(3, 0)))
+    say.error(torch.vmap(torch.argwhere), x[0].tril() + x[0, :1])
+    say.error(torch.vmap(torch.argwhere), torch.zeros(0, 3))
+    say.error(torch.vmap(torch.nonzero), x)
+
+
 # --- gradients in batches through recorded writes -------------------------------------------------
 
 

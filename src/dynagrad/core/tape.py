@@ -67,15 +67,16 @@ def caller(depth: int = 1) -> tuple[Any, int]:
 class VersionCell:
     """The count of in-place writes to one memory, with the tick and the place of the last one.
 
-    A tensor, its views and `detach()` share the cell; `.data` gets a fresh one.
+    A tensor, its views and `detach()` share the cell; `.data` gets a fresh one. `apart`: what
+    makes copies for nodes before a write (`views.part`).
     """
 
-    __slots__ = ("code", "count", "last", "lasti", "ticks")
+    __slots__ = ("apart", "code", "count", "last", "lasti", "ticks")
 
     def __init__(self):
         self.count = self.last = self.lasti = 0
-        self.ticks = None
-        self.code = None
+        self.ticks = self.code = None
+        self.apart: list[Any] | None = None
 
     def bump(self, place: tuple[Any, int] | None = None) -> None:
         """Count a write; `place` is the user's instruction if the caller knows it, as one that

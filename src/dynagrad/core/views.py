@@ -181,19 +181,15 @@ def views(cls: type[Node], x: Tensor, arrays: list, kw: dict) -> tuple[Tensor, .
     family = family_of(x)
     family.has_views = True
     base = base_of(x)
+    why = NO_GRAD_VIEW if edge is not None else MULTI_NO_GRAD_VIEW
+    why = why if node is None else MULTI_VIEW
     made = []
     for number, array in enumerate(arrays):
         t = wrap(array)
         t._v = family
         t._b = x if base is None else base
         t._n = family.rebased
-        t._m = (
-            MULTI_VIEW
-            if node is not None
-            else NO_GRAD_VIEW
-            if edge is not None
-            else MULTI_NO_GRAD_VIEW
-        )
+        t._m = why
         if node is not None:
             t._e = Output(node, number)
             t._e.family = family
@@ -222,6 +218,7 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
         raise not_a_tensor(name, 1, "input", t)
     if not PLAIN:
         tell_writing(t)
+    part(t)
     needs = False
     if recording() and t._a.dtype.kind in DIFFERENTIABLE:
         edge = edge_of(t)
@@ -403,6 +400,14 @@ def keep_own_copies(edge: Any, given: Any, array: Any, result: Any) -> None:
         elif kind == "out" and saved[place] is result and result.dtype == array.dtype:
             saved[place] = array
     node.saved = tuple(saved)
+
+
+def part(t: Tensor) -> None:
+    """Make the copies that nodes are to have before `t`'s memory is written."""
+    if t._v is not None and t._v.cell.apart:
+        for make_copy in t._v.cell.apart:
+            make_copy()
+        t._v.cell.apart = None
 
 
 def _reads(node: Node, cell: Any) -> bool:

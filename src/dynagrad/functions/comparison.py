@@ -98,24 +98,29 @@ IsClose = node("IscloseBackward0", ops.is_close)
 @overridable
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|input - other| <= atol + rtol |other|, elementwise; equal infinities are close."""
-    x, y = tensor("isclose", input), tensor("isclose", other, 2, "other")
+    return _close("isclose", input, other, rtol, atol, equal_nan)
+
+
+def _close(name, input, other, rtol, atol, equal_nan):
+    x, y = tensor(name, input), tensor(name, other, 2, "other")
     if x._a.dtype != y._a.dtype:
         raise RuntimeError(
             f"{legacy_name(x._a.dtype)} did not match {legacy_name(y._a.dtype)}\nisclose and "
             "allclose compare tensors of one dtype: convert one first"
         )
-    for name, value in (("rtol", rtol), ("atol", atol)):
+    for bound, value in (("rtol", rtol), ("atol", atol)):
         if not value >= 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
-    for t in (x, y):
-        edge_of(t)  # PyTorch takes differences, which a view that a write made invalid has not
+            raise RuntimeError(f"{bound} must be greater than or equal to zero, but got {value}")
+    if name == "isclose":
+        for t in (x, y):
+            edge_of(t)  # PyTorch takes differences, which a view that a write made invalid has not
     return apply(IsClose, x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @overridable
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether all elements are close (see isclose), as a bool."""
-    return holds(isclose(input, other, rtol, atol, equal_nan)._a, True)
+    return holds(_close("allclose", input, other, rtol, atol, equal_nan)._a, True)
 
 
 IsIn = node("IsinBackward0", ops.is_in)
@@ -130,7 +135,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
                 f"Unsupported input type encountered for isin(): {legacy_name(v._a.dtype)}\n"
                 "Convert it first, as in x.int()"
             )
-    x, y = promoted((elements, test_elements))
+    x, y = promoted((elements, test_elements), recorded=False)
     result = apply(IsIn, x, y, assume_unique=assume_unique, invert=invert)
     return result if out is None else write_out("isin", out, result)
 

@@ -21,6 +21,7 @@ from ..ops.elementwise import is_half
 from .arguments import c_name, check_expands, check_scalar_type, no_kernel, no_such_dim
 from .nodes import node
 from .shortcut import direct_of, shortcut
+from .unseen import copied_if_written, is_one
 
 __all__ = [
     "addbmm",
@@ -315,10 +316,37 @@ def _few_columns(x: Tensor, y: Tensor) -> Tensor:
     if a.ndim == 1:
         return matrix_product(Squeeze, x, y)
     if b.ndim == 1:
-        return matrix_product(Batched, x, y)
+        return _noting_copies(matrix_product(Batched, x, y), x, y)
     flat = as_rows(x)
     product = apply(Mm, flat, y, flip=flips(flat, y))
     return apply(UnsafeView, product, shape=(*a.shape[:-1], b.shape[1]))
+
+
+def _noting_copies(result: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The product of batches: PyTorch makes all dimensions but two, or all but one, of each factor
+    one first, by a view or else a copy, which is then what the product saves.
+    """
+    a, b = x._a, y._a
+    if result._e is None or type(result._a) is not ndarray:
+        return result
+    both = a.ndim == b.ndim == 3
+    if a.ndim < 3 or (both and len(a) == 1 != len(b)):  # one matrix times all columns
+        of_x, columns = False, ops.swap(b)
+        of_y = not is_one(columns.shape[:-1], columns.strides[:-1])
+    elif b.ndim < 3 or (both and len(b) == 1 != len(a)):  # all rows times one matrix
+        of_x, of_y = not is_one(a.shape[:-1], a.strides[:-1]), False
+    elif both:
+        return result
+    else:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        of_x, of_y = (
+            not is_one(lead, np.broadcast_to(c, (*lead, *c.shape[-2:])).strides[:-2])
+            for c in (a, b)
+        )
+    for number, (t, wanted) in enumerate(((x, of_x), (y, of_y))):
+        if wanted:
+            copied_if_written(t, number, result)
+    return result
 
 
 def as_rows(x: Tensor) -> Tensor:
@@ -356,7 +384,7 @@ def _many(x: Tensor, y: Tensor) -> Tensor:
         )
     check_scalar_type(x._a.dtype, y._a.dtype, NO_PROMOTION)
     no_bool("bmm", x)
-    return matrix_product(Folded if a.ndim == 2 else Batched, x, y)
+    return _noting_copies(matrix_product(Folded if a.ndim == 2 else Batched, x, y), x, y)
 
 
 # --- with an added term ---------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from ..core.overrides import overridable
 from ..core.tape import Node
 from ..core.tensor import Tensor, edge_of, wrap
 from ..core.views import copy_ as write_copy
-from ..core.views import write, written
+from ..core.views import part, write, written
 from ..core.watch import PLAIN
 from ..ops import conversion as ops
 from .arguments import tensor as need_tensor
@@ -204,6 +204,7 @@ def _overwrite(cls: type[Node], x: Tensor, kernel: Callable[[], None], name: str
     """Run a kernel that writes one number everywhere, which an expanded tensor may get too."""
     if edge_of(x) is not None:
         return write(cls, x, kernel, (x,), {}, name)
+    part(x)
     kernel()
     written(x, None, False)
     return x

@@ -27,7 +27,7 @@ from ..core.out import write_out
 from ..core.overrides import ask_overrides, overridable
 from ..core.quiet import WARNED, quietly
 from ..core.tensor import Tensor, edge_of
-from ..core.views import inplace, written
+from ..core.views import inplace, part, written
 from ..core.watch import PLAIN, overriding
 from ..ops import elementwise as ops
 from ..ops import rounding as rounding_ops
@@ -119,7 +119,7 @@ def of_operands(
             raise not_a_tensor(name, position, argument, x)
     if not any(isinstance(x, Tensor) for x in inputs):
         raise no_overload(name, inputs)
-    converted = promoted(inputs, floating=floating)
+    converted = promoted(inputs, floating=floating, recorded=cls.differentiable)
     refuse(name, category(converted[0]._a.dtype))
     error = broadcast_error(name, [x._a.shape for x in converted])
     if error is not None:
@@ -409,6 +409,8 @@ def write_directly(fun: Callable, t: Any, other: Any, alpha: Any = 1) -> bool:
             b = np.multiply(b, scalar(alpha, dtype))
         except WARNED:
             b = quietly(np.multiply, b, scalar(alpha, dtype))
+    if v is not None:
+        part(t)
     _write(fun, a, b)
     written(t, None, False)
     return True

@@ -35,7 +35,6 @@ from .parts import slice_by
 from .shortcut import direct_of, shortcut, within
 
 __all__ = [
-    "argwhere",
     "index_add",
     "index_copy",
     "index_fill",
@@ -225,8 +224,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._a.ndim} dimension(s). Its shape is {list(value._a.shape)}."
         )
-    n = input._a.shape[axis] if input._a.ndim else 1
-    places = in_range(i, n, axis)
+    have = input._a.shape
+    places = i
+    if not input._a.ndim or all(have[:axis] + have[axis + 1 :]):
+        places = in_range(i, have[axis] if have else 1, axis)
+    else:  # nothing is written, and PyTorch looks at no index
+        places = i[:0]
     cls = IndexFill0
     if isinstance(value, Tensor):
         cls = IndexFill1
@@ -468,12 +471,6 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
         return tuple([wrap(np.ascontiguousarray(i)) for i in found])
     r = wrap(np.argwhere(a) if a.ndim else np.empty((int(bool(a)), 0), np.int64))
     return r if out is None else write_same("nonzero", out, r, input)
-
-
-@overridable
-def argwhere(input: Tensor) -> Tensor:
-    """The indices of elements that are not zero, as the rows of a matrix."""
-    return nonzero(input)
 
 
 @overridable

@@ -17,7 +17,7 @@ from ..core.carriers.memory import store
 from ..core.complaints import legacy_name
 from ..core.overrides import ask_overrides
 from ..core.tensor import Tensor, edge_of, wrap
-from ..core.views import check_inplace, copy_, inplace, write, written
+from ..core.views import check_inplace, copy_, inplace, part, write, written
 from ..core.views import view as make_view
 from ..core.watch import PLAIN, overriding
 from ..ops import indexing as ops
@@ -408,6 +408,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         and source._a.ndim == 0
     ):
         if edge_of(source) is None and 0 not in self._a.strides:
+            part(self)
             try:
                 self._a[index, ...] = source._a
             except IndexError:

@@ -25,6 +25,7 @@ from .matrices import (
 )
 from .nodes import node
 from .return_types import return_type
+from .unseen import alone
 
 LuFactor = node("LinalgLuFactorExBackward0", ops.lu_factor)
 Lu = node("LinalgLuBackward0", ops.lu)
@@ -112,7 +113,7 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     else:
         # X A = B is A^H X^H = B^H
         result = apply(LuSolve, x, order, shape.adjoint(y), adjoint=not adjoint)
-        result = shape.adjoint(result)
+        result = alone(shape.adjoint(result))
     return put("linalg_lu_solve", out, result)
 
 

@@ -17,6 +17,7 @@ from .matrices import matrices, put, two_dims
 from .norms import vector_norm as norm_over
 from .selection import where
 from .spectral import svdvals
+from .unseen import alone
 
 
 @overridable
@@ -51,6 +52,7 @@ def matrix_norm(A, ord: Any = "fro", dim=(-2, -1), keepdim=False, *, dtype=None,
             result = reductions.sum(values, dim=-1)
         else:
             result = shape.squeeze(_extreme(values, values._a.ndim - 1, ord > 0), -1)
+        result = alone(result)
         if keepdim:
             for axis in sorted((rows, columns)):
                 result = shape.unsqueeze(result, axis)
@@ -66,7 +68,7 @@ def matrix_norm(A, ord: Any = "fro", dim=(-2, -1), keepdim=False, *, dtype=None,
     if not keepdim:
         for axis in sorted((rows, columns), reverse=True):
             result = shape.squeeze(result, axis)
-    return put("norm", out, result)
+    return put("norm", out, alone(result))
 
 
 def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""Places of elements: flat numbers as coordinates, a fixed number of places that are not zero."""
+"""Places of elements: flat numbers as coordinates, places that are not zero."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ from .arguments import tensor
 from .nodes import node
 from .splitting import unbind
 
-__all__ = ["nonzero_static", "unravel_index"]
+__all__ = ["argwhere", "nonzero_static", "unravel_index"]
 
 FirstPlaces = node("NonzeroStatic", ops.first_places)
+Places = node("Argwhere", ops.nonzero_places)
 
 
 def _ints(shape: Any) -> tuple[int, ...]:
@@ -47,6 +48,15 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     bounds = np.array([max(n, 1) for n in sizes], np.int64)
     places = np.floor_divide(a[..., None], steps[: len(sizes)]) % bounds
     return unbind(wrap(places), -1)
+
+
+@overridable
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of elements that are not zero, as the rows of a matrix.
+
+    In a batch of `vmap` the examples must have equally many.
+    """
+    return apply(Places, tensor("argwhere", input))
 
 
 @overridable

@@ -21,6 +21,7 @@ from .factory import warn_once
 from .nodes import node
 from .reduction import sum as total
 from .shortcut import made, shortcut, untracked
+from .unseen import copied_if_written, is_one, of_hidden
 
 __all__ = [
     "chain_matmul",
@@ -234,7 +235,31 @@ def einsum(*arguments):
     else:
         cls = EinsumMul if set(every) <= set(output) else Einsum
     inputs = tuple(_small(every, labels) for _, labels in pairs)
-    return apply(cls, *[x for x, _ in pairs], inputs=inputs, output=_small(every, output))
+    result = apply(cls, *[x for x, _ in pairs], inputs=inputs, output=_small(every, output))
+    if cls is Einsum and len(pairs) == 2 and result._e is not None:
+        _note_einsum_copies(pairs, output, result)
+    return of_hidden(result) if cls is Einsum else result
+
+
+def _note_einsum_copies(pairs: list, output: list[int], result: Tensor) -> None:
+    """PyTorch saves batches of matrices, of which views or else copies make one dimension each of
+    what stands in both operands and the output, in one of them, and in no output; what stands in
+    one operand only is summed first.
+    """
+    (_, first), (_, second) = pairs
+    summed = sorted({*first, *second} - {*output})
+    for number, (x, labels) in enumerate(pairs):
+        other = second if number == 0 else first
+        mine = [label for label in output if label in labels]
+        groups = (
+            [label for label in mine if label in other],
+            [label for label in mine if label not in other],
+            [label for label in summed if label in labels],
+        )
+        parts = [[labels.index(label) for label in group] for group in groups]
+        is_summed_first = any(label not in other for label in groups[2])
+        if is_summed_first or not all(_are_one(x._a, dims) for dims in parts):
+            copied_if_written(x, number, result)
 
 
 def _is_contracted(operands: list, groups: list, output: list, label: int, k: int) -> bool:
@@ -289,7 +314,18 @@ def tensordot(a, b, dims: Any = 2, out=None):
         labels[j] = i
     kept = [i for i in range(n) if i not in first] + [n + j for j in range(m) if j not in second]
     inputs = (tuple(range(n)), tuple(labels))
-    return put("tensordot", out, apply(Einsum, a, b, inputs=inputs, output=tuple(kept)))
+    product = of_hidden(apply(Einsum, a, b, inputs=inputs, output=tuple(kept)))
+    if product._e is not None:  # PyTorch saves matrices, made by a view or else a copy
+        for number, (x, summed) in enumerate(((a, first), (b, second))):
+            others = [i for i in range(x._a.ndim) if i not in summed]
+            if not (_are_one(x._a, summed) and _are_one(x._a, others)):
+                copied_if_written(x, number, product)
+    return put("tensordot", out, product)
+
+
+def _are_one(a: Any, dims: list[int]) -> bool:
+    """Whether a view may make one of these dimensions, in this order."""
+    return is_one([a.shape[d] for d in dims], [a.strides[d] for d in dims])
 
 
 # --- products of two tensors ----------------------------------------------------------------------
@@ -436,7 +472,7 @@ def multi_dot(tensors, *, out=None):
     if not columns:
         sizes = [*sizes[: last + 1], tensors[-1]._a.shape[0], 1]
     result = _chain(tensors, sizes, 0, last, _cheapest(sizes))
-    return put("multi_dot", out, apply(View, result, shape=result._a.shape))
+    return put("multi_dot", out, of_hidden(apply(View, result, shape=result._a.shape)))
 
 
 def chain_matmul(*matrices, out=None):

@@ -9,7 +9,7 @@ from ..core.complaints import legacy_name
 from ..core.dtype import BOOL, COMPLEX, FLOATING, INTEGER, category
 from ..core.out import write_out
 from ..core.overrides import overridable
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import Tensor, edge_of, wrap
 from ..core.watch import PLAIN
 from ..ops import elementwise, indexing, shape
 from ..ops import sorting as ops
@@ -106,6 +106,7 @@ def _short_argsort(input, dim=-1, descending=False):
         return None
     if not _is_ordinary(a, dim, descending):
         return None
+    edge_of(input)
     return made(ops.places_in_order(a, dim % a.ndim, descending))
 
 
@@ -114,7 +115,8 @@ def _short_argsort(input, dim=-1, descending=False):
 @numpy_names
 def argsort(input, dim=-1, descending=False, *, stable=False):
     """The indices that sort along `dim`; equal elements keep their order."""
-    return sort(wrap(tensor("argsort", input)._a), dim, descending).indices
+    edge_of(tensor("argsort", input))  # PyTorch sorts, which has a derivative
+    return sort(wrap(input._a), dim, descending).indices
 
 
 @overridable

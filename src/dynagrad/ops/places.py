@@ -19,6 +19,24 @@ def first_places(x, *, size, fill):
     return rows
 
 
+@primitive
+def nonzero_places(x):
+    """The indices of the elements that are not zero, as the rows of a matrix."""
+    return np.argwhere(x) if x.ndim else np.empty((int(bool(x)), 0), np.int64)
+
+
+def _equally_many(fun, values, flags, kw):
+    if batch_size(values, flags):
+        return one_by_one(fun, values, flags, kw)
+    raise RuntimeError(
+        "Batching rule not implemented for aten::argwhere. The fallback path does not support vmap "
+        "over dims of size 0.\nHow many rows an example has, no example tells."
+    )
+
+
+constant(nonzero_places, batch=_equally_many)
+
+
 def _batch(fun, values, flags, kw):
     if batch_size(values, flags):
         return one_by_one(fun, values, flags, kw)

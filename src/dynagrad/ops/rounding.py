@@ -191,11 +191,19 @@ elementwise(fmod_number, same)
 
 # --- what is not finite, and steps ----------------------------------------------------------------
 
+LARGEST_BFLOAT16 = (2 - 2**-7) * 2.0**127
+
 
 @primitive
 def nan_to_num(x, *, nan, posinf, neginf):
     """x with its nan and infinities replaced; None for an infinity: the dtype's limit."""
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    if x.dtype.kind != "V":
+        return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    r = x.copy()  # bfloat16, which NumPy takes for no floating dtype and would leave as it is
+    r[np.isnan(x)] = nan
+    r[x == np.inf] = LARGEST_BFLOAT16 if posinf is None else posinf
+    r[x == -np.inf] = -LARGEST_BFLOAT16 if neginf is None else neginf
+    return r
 
 
 elementwise(nan_to_num, lambda g, x: g * np.isfinite(x))

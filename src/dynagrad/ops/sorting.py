@@ -375,7 +375,7 @@ def one_by_one(fun, values, flags, kw):
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(results[0].shape)} at "
                 f"entry 0 and {list(r.shape)} at entry {n}\n{fun.__name__} under vmap needs "
-                "results of one size; choose it by minlength"
+                "results of one size; bincount's is chosen by minlength"
             )
     return stack(*results, axis=0)
 

@@ -150,9 +150,9 @@ elementwise(np.rad2deg, lambda g: g * (180 / math.pi))
 
 
 def _of_square(g, x, y):
-    """g / (x^2 + y^2), and 0 at the origin, where the angle has no direction."""
+    """g / (x^2 + y^2), and g * 0 at the origin, where the angle has no direction."""
     square = x * x + y * y
-    return drop(g / square, np.equal(square, 0))
+    return g / (square + np.equal(square, 0)) * np.not_equal(square, 0)
 
 
 elementwise(

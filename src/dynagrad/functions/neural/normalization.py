@@ -26,6 +26,7 @@ from ..conversion import clone
 from ..nodes import node, shown
 from ..parts import select
 from ..shortcut import made, shortcut, untracked
+from ..unseen import alone
 
 __all__ = [
     "group_norm",
@@ -306,7 +307,7 @@ def normalized_groups(x: Tensor, groups: int, weight: Any, bias: Any, eps: float
     axes = tuple(range(2, 3 + len(rest)))
     affine = (1, groups, each, *[1] * len(rest))
     kw = {"axes": axes, "eps": eps, "affine": affine, "parameter": (channels,)}
-    return shape.reshape(_normalized(GroupNorm, parts, weight, bias, **kw), x._a.shape)
+    return alone(shape.reshape(_normalized(GroupNorm, parts, weight, bias, **kw), x._a.shape))
 
 
 @overridable

@@ -11,6 +11,7 @@ from ...ops.neural import pooling as ops
 from .. import elementwise, powers, rounding, shape
 from ..arguments import tensor, whole, write_same
 from ..nodes import node, shown
+from ..unseen import alone
 from .activation import relu
 from .padding import pad
 from .pool_arguments import (
@@ -97,7 +98,7 @@ def _max_pool_lines(input, kernel_size, stride, padding, dilation, ceil, indices
     windows = _windows("max_pool2d", rows, (1, *kernel), (1, *step), (0, *pads), (1, *gaps), ceil)
     refuse_dtype("max_pool2d", x, names=INTEGERS)
     out, places = _max_pool(rows, windows, indices)
-    return shape.squeeze(out, -2), shape.squeeze(places, -2) if indices else None
+    return alone(shape.squeeze(out, -2)), alone(shape.squeeze(places, -2)) if indices else None
 
 
 @overridable
