@@ -33,6 +33,8 @@ for variable in (*THREADS, "TORCHINDUCTOR_COMPILE_THREADS"):
     os.environ[variable] = "1"
 
 import _steps  # noqa: E402 - threads are set before the libraries load
+from _accuracy import show_errors  # noqa: E402
+from _machine import introduce  # noqa: E402
 from _steps import Step  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -359,51 +361,6 @@ def normals(libraries: Libraries, rounds: int) -> int:
     return show("random normals, 4 million", found, {"PyTorch": 1.0}, remark) + (not same)
 
 
-def blas() -> str:
-    """NumPy's BLAS, and the kernel that it has chosen for this CPU."""
-    ctypes, numpy = importlib.import_module("ctypes"), importlib.import_module("numpy")
-    said = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    for path in Path(numpy.__file__).parent.parent.glob("numpy.libs/*openblas*"):
-        library = ctypes.CDLL(str(path))
-        for name in ("scipy_openblas_get_corename64_", "openblas_get_corename"):
-            if hasattr(library, name):
-                corename = getattr(library, name)
-                corename.restype = ctypes.c_char_p
-                return f"{said['name']} {said['version']}, kernel {corename().decode()}"
-    return f"{said['name']} {said['version']}"
-
-
-def gflops(multiply: Callable[[], Any], size: int) -> float:
-    """The best speed of a matrix product of this size."""
-    return 2e-9 * size**3 / min(clock(multiply)(1) for _ in range(8))
-
-
-def introduce(libraries: Libraries) -> None:
-    """Print the machine and the libraries."""
-    numpy, torch = importlib.import_module("numpy"), libraries.torch
-    cpu = "unknown CPU"
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((x.partition(": ")[2] for x in lines if x.startswith("model name")), cpu)
-    size = 1536
-    a, b = numpy.ones((size, size), numpy.float32), torch.ones(size, size)
-    versions = [f"numpy {numpy.__version__}", f"torch {torch.__version__}"]
-    versions += [f"jax {libraries.jax.version}"] if libraries.jax else []
-    try:
-        versions.append(f"llvmlite {importlib.import_module('llvmlite').__version__}")
-    except ImportError:
-        versions.append("no llvmlite: dynagrad runs eagerly")
-    mkl = re.search(r"(oneAPI Math Kernel Library|MKL) Version (\S+)", torch.__config__.show())
-    print(f"CPU: {cpu}, {os.cpu_count()} processors; PyTorch uses", end=" ")
-    print(torch.backends.cpu.get_cpu_capability(), f"and MKL {mkl[2]}" if mkl else "")
-    print(f"BLAS of NumPy: {blas()}")
-    print(
-        f"matrix products of {size}, float32: NumPy {gflops(lambda: a @ a, size):.0f} GFLOP/s, "
-        f"PyTorch {gflops(lambda: b @ b, size):.0f} GFLOP/s"
-    )
-    print(", ".join(versions), "\n")
-
-
 def chosen(options: argparse.Namespace, names: Iterator[str] | dict[str, Any]) -> list[str]:
     """The rows that are asked for."""
     return [name for name in names if re.search(options.only, name, re.IGNORECASE)]
@@ -433,7 +390,7 @@ def main() -> int:
     rounds = 3 if options.quick else options.rounds
     jax = Jax(options.jax_python) if options.jax_python else None
     libraries = Libraries(dynagrad, torch, not options.quick, jax)
-    introduce(libraries)
+    introduce(torch, jax.version if jax else None)
     print(f"{'work':36}" + "".join(f"{column:>18}" for column in COLUMNS))
     missed = 0
     for name in chosen(options, ROWS):
@@ -446,6 +403,8 @@ def main() -> int:
     for name in FIRST:
         if chosen(options, {f"first compiled result, {name}": None}):
             missed += show_first(name, min(rounds, 5))
+    if chosen(options, {"vector math": None}):
+        missed += show_errors(dynagrad)
     if chosen(options, {"random normals, 4 million": None}):
         missed += normals(libraries, rounds)
     return int(options.check and missed > 0)
