@@ -1,0 +1,135 @@
+"""Native code for a graph. Imports foreign, graph, native, normalise, plan, schedule, segments."""
+
+import ctypes
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from . import native
+from .foreign import blas
+from .graph import Graph, Value
+from .normalise import normalise
+from .plan import ALIGN, Plan
+from .schedule import Schedule
+from .segments import Module
+
+__all__ = ["Program", "build"]
+
+
+class Program:
+    """A graph as native code.
+
+    `address` is that of `i32 step(ptr slots)`: `slots` is an array of addresses, one for each slot
+    of the graph in order; it returns 0, or 1 + the number of the first check that failed, and then
+    nothing outside was written. None if Python must be called in between. A program owns its
+    scratch memory: one call at a time. `report` says what was made of the graph.
+    """
+
+    def __init__(self, graph: Graph, module: Module, library: native.Library) -> None:
+        self.graph, self.library = graph, library
+        self.schedule, self.plan = module.schedule, module.plan
+        self._memory = np.zeros(self.plan.size + ALIGN, np.uint8)
+        start = -self._memory.ctypes.data % ALIGN
+        self._arena = self._memory[start : start + self.plan.size]
+        self._table = np.array([self._resolve(*p) for p in module.table], np.uint64)
+        library.function("bind", None, ctypes.c_void_p)(self._table.ctypes.data)
+        self._steps: list[tuple[Any, Any]] = []
+        for kind, what in module.steps:
+            if kind == "segment":
+                what = library.function(what, ctypes.c_int32, ctypes.c_void_p)
+            self._steps.append((kind, what))
+        native_only = len(module.steps) == 1
+        self.address = library.address(module.steps[0][1]) if native_only else None
+        self.report: dict[str, Any] = {}
+
+    def _resolve(self, kind: str, what: Any) -> int:
+        if kind == "arena":
+            return self._arena.ctypes.data
+        if kind == "constant":
+            return what.data.ctypes.data
+        found = blas()
+        assert found is not None
+        return found.functions[what]
+
+    def run(self, table: np.ndarray) -> int:
+        """One step on the memory whose addresses are given: what `step` returns."""
+        table = np.ascontiguousarray(table)
+        code = 0
+        for kind, what in self._steps:
+            if kind == "segment":
+                code = what(table.ctypes.data)
+            else:
+                self._call(what, table)
+        return code
+
+    # --- calls into Python ------------------------------------------------------------------------
+
+    def _call(self, v: Value, table: np.ndarray) -> None:
+        call = v.data
+        results = call.fun(*[self._array(x, table) for x in v.inputs], **call.kw)
+        results = results if isinstance(results, tuple) else (results,)
+        for i, (shape, dtype) in enumerate(call.results):
+            found = np.asarray(results[i])
+            if found.shape != tuple(shape) or found.dtype != dtype:
+                raise RuntimeError(
+                    f"{getattr(call.fun, '__name__', call.fun)} gave {found.dtype.name}"
+                    f"{list(found.shape)}, not {np.dtype(dtype).name}{list(shape)} as before"
+                )
+        for item in self.schedule.groups[self.schedule.home[v]].values:
+            if item.op == "item":
+                self._buffer(item)[...] = results[item.attrs[0]]
+
+    def _array(self, x: Value, table: np.ndarray) -> np.ndarray:
+        """What lies in memory, as an array."""
+        shape = x.shape
+        while x.op == "reshape" and x not in self.schedule.home:
+            x = x.inputs[0]
+        if x.op == "constant":
+            return x.data.reshape(shape)
+        if x.op == "source":
+            return _view(int(table[x.attrs[0]]), self.graph.slots[x.attrs[0]]).reshape(shape)
+        return self._buffer(x).reshape(shape)
+
+    def _buffer(self, v: Value) -> np.ndarray:
+        start = self.plan.offsets[v]
+        part = self._arena[start : start + v.size * v.dtype.itemsize]
+        return part.view(v.dtype).reshape(v.shape)
+
+
+def _view(address: int, slot: Any) -> np.ndarray:
+    """The memory of a slot as an array."""
+    if 0 in slot.shape:
+        return np.empty(slot.shape, slot.dtype)
+    size = slot.dtype.itemsize
+    reach = [(n - 1) * s * size for n, s in zip(slot.shape, slot.strides, strict=True)]
+    low = sum(r for r in reach if r < 0)
+    high = sum(r for r in reach if r > 0) + size
+    data = (ctypes.c_uint8 * (high - low)).from_address(address + low)
+    start = np.frombuffer(data, np.uint8)[-low : -low + size].view(slot.dtype)
+    return as_strided(start, slot.shape, [s * size for s in slot.strides])
+
+
+def build(graph: Graph, *, bitwise: bool = False, threads: int = 1) -> Program:
+    """Native code for a graph. `bitwise`: no reassociation and no fused multiply-add; reductions
+    go one element after another in row-major order.
+    """
+    begin = time.perf_counter()
+    normal, _ = normalise(graph)
+    schedule = Schedule(normal)
+    plan = Plan(schedule)
+    found = blas()
+    module = Module(schedule, plan, bitwise=bitwise, ilp64=found is not None and found.ilp64)
+    text = module.text()
+    written = (time.perf_counter() - begin) * 1e3
+    library = native.build(text)
+    program = Program(normal, module, library)
+    program.report = {"times": {"text": written, **library.times}}
+    return program
+
+
+def addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The table of addresses of arrays."""
+    return np.array([a.ctypes.data for a in arrays], np.uint64)

@@ -1,0 +1,475 @@
+"""Loop groups as functions of their own: `void loop(i64 begin, i64 end, ptr...)`.
+
+The function goes over `begin <= i < end` of its outermost loop. Pointers are what it reads and
+writes; none overlaps another that is written. Loops are scalar: LLVM makes vectors of them.
+Imports elements, emit, graph, index, layouts, pull, schedule.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import elements
+from .emit import MEMORY, Emitter, literal
+from .graph import Value
+from .index import ZERO, Index, Var, of, row_major
+from .layouts import is_plain
+from .pull import COMBINE, Access, Reader, better
+from .schedule import COLUMN_SUM, FULL, ROW, ROW_SUM, TOTAL, Schedule
+
+#: elements that are added up before the sum goes to a wider total
+BLOCK = 512
+#: rows whose columns are added up before the sums go to the total
+ROWS = 128
+#: elements of a row of such sums on the stack
+ON_STACK = 8192
+#: how often loops are written anew because an index needs them in parts
+TRIES = 12
+
+#: what lies outside a function: ("buffer", value), ("slot", number) or ("constant", value)
+Place = tuple[str, Any]
+
+
+class Written(NamedTuple):
+    """A function: its text without its name (a `$` stands for that), what its pointers stand for,
+    and the size of the outermost loop.
+    """
+
+    text: str
+    places: tuple[Place, ...]
+    size: int
+
+
+class Function:
+    """A function under construction, with loops."""
+
+    def __init__(self, schedule: Schedule, declared: dict[str, str], contract: bool) -> None:
+        self.schedule, self.declared, self.contract = schedule, declared, contract
+        self.start()
+
+    def start(self) -> None:
+        """Begin with an empty body."""
+        self.e = Emitter(self.declared)
+        self.reader = Reader(self.e, self.memory, contract=self.contract)
+        self.places: dict[Place, str] = {}
+        self.cells: list[str] = []
+
+    def pointer(self, place: Place) -> str:
+        """The name of the argument that stands for a place."""
+        return self.places.setdefault(place, f"%p{len(self.places)}")
+
+    def leaf(self, v: Value) -> Access | None:
+        """Where a value lies that was there before the step."""
+        if v.op == "source":
+            strides = self.schedule.graph.slots[v.attrs[0]].strides
+            pointer = self.pointer(("slot", v.attrs[0]))
+            return Access(pointer, None if is_plain(v.shape, strides) else strides)
+        if v.op == "constant" and v.size > 1:
+            return Access(self.pointer(("constant", v)))
+        return None
+
+    def memory(self, v: Value) -> Access | None:
+        """Where a value lies by now."""
+        found = self.leaf(v)
+        if found is None and v in self.schedule.stored:
+            return Access(self.pointer(("buffer", v)))
+        return found
+
+    def cell(self, kind: str, stem: str = "cell") -> str:
+        """A variable on the stack."""
+        name = self.e.name(stem)
+        self.cells.append(f"  {name} = alloca {kind}")
+        return name
+
+    # --- loops ------------------------------------------------------------------------------------
+
+    def loop(self, size: int, begin: str = "0", end: str = "") -> tuple[Var, Callable[[], None]]:
+        """Begin a loop; its variable, and what ends it."""
+        if size == 1 and not end:
+            return Var("0", 1), lambda: None
+        e = self.e
+        head, latch, after = e.label("loop"), e.label("next"), e.label("end")
+        before = e.block
+        i, following = e.name("i"), e.name("i")
+        e.do(f"br label %{head}")
+        e.begin(head)
+        e.do(f"{i} = phi i64 [ {begin}, %{before} ], [ {following}, %{latch} ]")
+        self.reader._scopes.append({})
+
+        def close() -> None:
+            self.reader._scopes.pop()
+            e.do(f"br label %{latch}")
+            e.begin(latch)
+            e.do(f"{following} = add nuw nsw i64 {i}, 1")
+            more = e.compare("ult", "i64", following, end or str(size))
+            e.do(f"br i1 {more}, label %{head}, label %{after}")
+            e.begin(after)
+
+        return Var(i, size, is_loop=True), close
+
+    def nest(
+        self, sizes: list[int], *, ranged: bool = False
+    ) -> tuple[Index, list[Var], list[Callable[[], None]]]:
+        """Begin loops over some dimensions: the index in row-major order, the variables, and what
+        ends the loops, the innermost first. `ranged`: the outermost goes from %begin to %end.
+        """
+        index, variables, closes = ZERO, [], []
+        for i, (n, step) in enumerate(zip(sizes, row_major(sizes), strict=True)):
+            bounds = ("%begin", "%end") if ranged and i == 0 else ("0", "")
+            var, close = self.loop(n, *bounds)
+            index = index.plus(of(var).times(step))
+            variables.append(var)
+            closes.append(close)
+        return index, variables, closes[::-1]
+
+    def finish(self, size: int) -> Written:
+        """The function, once its body is complete."""
+        self.e.do("ret void")
+        arguments = "".join(f", ptr noalias {name}" for name in self.places.values())
+        lines = [
+            f"define internal void @$(i64 %begin, i64 %end{arguments}) nounwind {{",
+            *("entry:", *self.cells, *self.e.lines, "}"),
+        ]
+        return Written("\n".join(lines) + "\n", tuple(self.places), size)
+
+
+class LoopFunction(Function):
+    """The function of one loop group."""
+
+    def __init__(
+        self, schedule: Schedule, number: int, declared: dict[str, str], bitwise: bool
+    ) -> None:
+        self.number, self.group = number, schedule.groups[number]
+        self.bitwise = bitwise
+        self.phase = 0
+        self.outer = [self.group.size // self.group.inner] if self.group.inner else []
+        self.inner = [self.group.inner or self.group.size]
+        super().__init__(schedule, declared, not bitwise)
+
+    def memory(self, v: Value) -> Access | None:
+        """Values of this group lie in memory once their phase is over."""
+        at = self.leaf(v)
+        if at is not None:
+            return at
+        s = self.schedule
+        if v not in s.stored:
+            return None
+        if s.home[v] == self.number and (s.role[v] != FULL or s.phase[v] >= self.phase):
+            return None
+        return Access(self.pointer(("buffer", v)))
+
+    def write(self) -> Written:
+        """The function, with its loops cut in two as indices need them."""
+        for _ in range(TRIES):
+            self.start()
+            self._body()
+            wanted = {self.known[v]: n for v, n in self.reader.cuts.items() if v in self.known}
+            if not wanted:
+                break
+            self.outer = _cut(self.outer, {i: n for (o, i), n in wanted.items() if o})
+            self.inner = _cut(self.inner, {i: n for (o, i), n in wanted.items() if not o})
+        return self.finish((self.outer or self.inner)[0])
+
+    # --- the body ---------------------------------------------------------------------------------
+
+    def _body(self) -> None:
+        self.known: dict[Var, tuple[bool, int]] = {}
+        self.sums: dict[Value, _Sum] = {}
+        s, own = self.schedule, self.group.values
+        values = [v for v in own if any(g == self.number for g, _ in s.places[v])]
+        for v in values:
+            if s.role[v] == TOTAL:
+                self.sums[v] = _Sum(self, v)
+                self.sums[v].clear()
+            elif s.role[v] == COLUMN_SUM:
+                self.sums[v] = _Columns(self, v)
+                self.sums[v].clear()
+        self.outer = [n for n in self.outer if n > 1] if len(self.outer) > 1 else self.outer
+        row, variables, closes = self.nest(self.outer, ranged=True)
+        self.known.update({var: (True, i) for i, var in enumerate(variables)})
+        for phase in range(1 + max([s.phase[v] for v in values], default=0)):
+            self._phase(phase, row, [v for v in values if s.phase[v] == phase])
+        for v in values:
+            if s.role[v] == COLUMN_SUM:
+                self.sums[v].row_done(row)
+        for close in closes:
+            close()
+        for v in values:
+            if s.role[v] in (TOTAL, COLUMN_SUM):
+                self.sums[v].finish()
+
+    def _phase(self, phase: int, row: Index, values: list[Value]) -> None:
+        self.phase = phase
+        s = self.schedule
+        sums = [v for v in values if s.role[v] == ROW_SUM]
+        for v in values:
+            if s.role[v] == ROW:
+                self._keep_row(v, row, self.reader.at(v, row))
+        for v in sums:
+            self.sums[v] = _Arg(self, v) if v.op.startswith("arg") else _Sum(self, v)
+            self.sums[v].clear()
+        inside = [v for v in values if s.role[v] != ROW]
+        if inside:
+            self._inner(row, inside)
+        self.phase = phase + 1
+        for v in sums:
+            self._keep_row(v, row, self.sums[v].value())
+
+    def _keep_row(self, v: Value, row: Index, name: str) -> None:
+        self.reader.keep((v, row), name)
+        if v in self.schedule.stored:
+            self.reader.store(v, Access(self.pointer(("buffer", v))), row, name)
+
+    def _inner(self, row: Index, values: list[Value]) -> None:
+        """The loops over the elements of a row, or over everything where there are no rows."""
+        ranged = not self.outer
+        base = row.times(self.group.inner or 0)
+        *front, last = self.inner
+        index, variables, closes = self.nest(front, ranged=ranged)
+        index = index.times(last)
+        partial = [v for v in values if v in self.sums and self.sums[v].is_blocked]
+        if partial and last > BLOCK:
+            bounds = ("%begin", "%end") if ranged and not front else ("0", str(last))
+            var, more = self._blocks(partial, last, bounds)
+        else:
+            for v in partial:
+                self.sums[v].begin_block()
+            bounds = ("%begin", "%end") if ranged and not front else ("0", "")
+            var, more = self.loop(last, *bounds)
+        self.known.update({v: (False, i) for i, v in enumerate([*variables, var])})
+        column = index.plus(of(var))
+        self._elements(values, base.plus(column), column)
+        more()
+        if not (partial and last > BLOCK):
+            for v in partial:
+                self.sums[v].end_block()
+        for close in closes:
+            close()
+
+    def _blocks(
+        self, partial: list[Value], last: int, bounds: tuple[str, str]
+    ) -> tuple[Var, Callable[[], None]]:
+        """A loop in blocks, after each of which sums go to their totals."""
+        e = self.e
+        begin, end = bounds
+        span = e.op("sub", "i64", end, begin)
+        count = e.op("udiv", "i64", e.op("add", "i64", span, str(BLOCK - 1)), str(BLOCK))
+        block, close_block = self.loop(-(-last // BLOCK) + 1, "0", count)
+        first = e.op("add", "i64", begin, e.op("mul", "i64", block.text, str(BLOCK)))
+        limit = e.call("umin", "i64", e.op("add", "i64", first, str(BLOCK)), end)
+        for v in partial:
+            self.sums[v].begin_block()
+        var, close = self.loop(last, first, limit)
+
+        def more() -> None:
+            close()
+            for v in partial:
+                self.sums[v].end_block()
+            close_block()
+
+        return var, more
+
+    def _elements(self, values: list[Value], flat: Index, column: Index) -> None:
+        """One element of each value: all are computed before any is stored."""
+        s = self.schedule
+        found = []
+        for v in values:
+            if s.role[v] == FULL:
+                found.append((v, self.reader.at(v, flat)))
+        for v in values:
+            if s.role[v] != FULL:
+                self.sums[v].add(self.reader.at(v.inputs[0], flat), column)
+        for v, name in found:
+            if v in s.stored:
+                self.reader.store(v, Access(self.pointer(("buffer", v))), flat, name)
+
+
+def _cut(sizes: list[int], inner: dict[int, int]) -> list[int]:
+    found: list[int] = []
+    for i, n in enumerate(sizes):
+        found += [n // inner[i], inner[i]] if i in inner else [n]
+    return found
+
+
+# --- reductions -----------------------------------------------------------------------------------
+
+
+def identity(op: str, dtype: np.dtype) -> Any:
+    """What a reduction begins with."""
+    if op in ("sum", "any"):
+        return 0
+    if op in ("prod", "all"):
+        return 1
+    if dtype.kind == "f":
+        return -np.inf if op == "max" else np.inf
+    return np.iinfo(dtype).min if op == "max" else np.iinfo(dtype).max
+
+
+class _Sum:
+    """A reduction in a variable: sums of floats in blocks, whose sums are added in double."""
+
+    def __init__(self, function: "LoopFunction", v: Value) -> None:
+        self.f, self.v = function, v
+        self.dtype = v.inputs[0].dtype
+        self.exact = function.bitwise
+        self.is_blocked = v.op == "sum" and self.dtype.kind == "f" and not self.exact
+        self.work = np.dtype(np.float32) if self.dtype.char == "e" and v.op == "sum" else self.dtype
+        self.kind = elements.register(self.work)
+        self.cell = function.cell(self.kind)
+        self.total = function.cell("double") if self.is_blocked else ""
+
+    def clear(self) -> None:
+        """Begin."""
+        if self.is_blocked:
+            self.f.e.do(f"store double 0.0, ptr {self.total}")
+        else:
+            first = elements.number(self.work, identity(self.v.op, self.work))
+            self.f.e.do(f"store {self.kind} {first}, ptr {self.cell}")
+
+    def begin_block(self) -> None:
+        """Begin a block of elements."""
+        self.f.e.do(f"store {self.kind} {literal(self.kind, -0.0)}, ptr {self.cell}")
+
+    def end_block(self) -> None:
+        """Add a block's sum to the total."""
+        e = self.f.e
+        part = e.let(f"load {self.kind}, ptr {self.cell}")
+        if self.kind != "double":
+            part = e.convert("fpext", part, self.kind, "double")
+        total = e.op("fadd", "double", e.let(f"load double, ptr {self.total}"), part)
+        e.do(f"store double {total}, ptr {self.total}")
+
+    def add(self, x: str, column: Index) -> None:
+        """One more element."""
+        e = self.f.e
+        if self.work != self.dtype:
+            x = elements.cast(e, x, self.dtype, self.work)
+        before = e.let(f"load {self.kind}, ptr {self.cell}")
+        after = combined(e, self.v.op, self.work, before, x, exact=self.exact)
+        e.do(f"store {self.kind} {after}, ptr {self.cell}")
+
+    def value(self) -> str:
+        """The result in a register."""
+        e = self.f.e
+        if not self.is_blocked:
+            found = e.let(f"load {self.kind}, ptr {self.cell}")
+            return elements.cast(e, found, self.work, self.v.dtype)
+        found = e.let(f"load double, ptr {self.total}")
+        return elements.cast(e, found, np.dtype(np.float64), self.v.dtype)
+
+    def row_done(self, row: Index) -> None:
+        """A row is complete."""
+
+    def finish(self) -> None:
+        """Store the result."""
+        place = Access(self.f.pointer(("buffer", self.v)))
+        self.f.reader.store(self.v, place, ZERO, self.value())
+
+
+def combined(e: Emitter, op: str, dtype: np.dtype, x: str, y: str, *, exact: bool) -> str:
+    """What a reduction does with two elements; sums and products of floats in any order."""
+    if dtype.kind == "f" and op in ("sum", "prod") and not exact and dtype.char != "e":
+        name = "fadd" if op == "sum" else "fmul"
+        return e.op(f"{name} reassoc contract", elements.register(dtype), x, y)
+    return elements.apply(e, COMBINE[op], dtype, (x, y), False)
+
+
+class _Arg(_Sum):
+    """The index of the greatest or least element of a row: the first of equals and of NaNs."""
+
+    def __init__(self, function: "LoopFunction", v: Value) -> None:
+        self.f, self.v = function, v
+        self.dtype = v.inputs[0].dtype
+        self.is_blocked = False
+        self.kind = elements.register(self.dtype)
+        self.cell, self.at = function.cell(self.kind), function.cell("i64")
+
+    def clear(self) -> None:
+        """Begin."""
+        op = "max" if self.v.op == "argmax" else "min"
+        first = elements.number(self.dtype, identity(op, self.dtype))
+        self.f.e.do(f"store {self.kind} {first}, ptr {self.cell}")
+        self.f.e.do(f"store i64 0, ptr {self.at}")
+
+    def add(self, x: str, column: Index) -> None:
+        """One more element."""
+        e = self.f.e
+        best = e.let(f"load {self.kind}, ptr {self.cell}")
+        place = e.let(f"load i64, ptr {self.at}")
+        is_better = better(self.f.reader, self.v, x, best)
+        e.do(f"store {self.kind} {e.select(is_better, self.kind, x, best)}, ptr {self.cell}")
+        here = self.f.reader.number(column)
+        e.do(f"store i64 {e.select(is_better, 'i64', here, place)}, ptr {self.at}")
+
+    def value(self) -> str:
+        """The result in a register."""
+        return self.f.e.let(f"load i64, ptr {self.at}")
+
+
+class _Columns(_Sum):
+    """Sums of columns, in memory: of some rows first, if there are many."""
+
+    def __init__(self, function: "LoopFunction", v: Value) -> None:
+        self.f, self.v, self.dtype = function, v, v.dtype
+        self.exact, self.is_blocked = function.bitwise, False
+        self.place = Access(function.pointer(("buffer", v)))
+        rows = function.group.size // v.size
+        is_sum = v.op == "sum" and v.dtype.char in "fd" and not self.exact
+        self.part = None
+        if is_sum and rows > 2 * ROWS and v.size <= ON_STACK:
+            kind = MEMORY[v.dtype.char]
+            self.part = Access(function.cell(f"[{v.size} x {kind}]"))
+            self.rows = function.cell("i64")
+
+    def clear(self) -> None:
+        """Begin."""
+        self._fill(self.place)
+        if self.part is not None:
+            self._fill(self.part)
+            self.f.e.do(f"store i64 0, ptr {self.rows}")
+
+    def _fill(self, place: Access) -> None:
+        var, close = self.f.loop(self.v.size)
+        first = elements.number(self.dtype, identity(self.v.op, self.dtype))
+        self.f.reader.store(self.v, place, of(var), first)
+        close()
+
+    def add(self, x: str, column: Index) -> None:
+        """One more element of a column."""
+        place = self.part or self.place
+        r = self.f.reader
+        before = r.load(self.v, place, column)
+        after = combined(self.f.e, self.v.op, self.dtype, before, x, exact=self.exact)
+        r.store(self.v, place, column, after)
+
+    def row_done(self, row: Index) -> None:
+        """After some rows their sums go to the total."""
+        if self.part is None:
+            return
+        e = self.f.e
+        count = e.op("add", "i64", e.let(f"load i64, ptr {self.rows}"), "1")
+        full = e.compare("eq", "i64", count, str(ROWS))
+        e.do(f"store i64 {e.select(full, 'i64', '0', count)}, ptr {self.rows}")
+        then, after = e.label("full"), e.label("after")
+        e.do(f"br i1 {full}, label %{then}, label %{after}")
+        e.begin(then)
+        self._flush()
+        e.do(f"br label %{after}")
+        e.begin(after)
+
+    def _flush(self) -> None:
+        assert self.part is not None
+        e, r = self.f.e, self.f.reader
+        var, close = self.f.loop(self.v.size)
+        kind = elements.register(self.dtype)
+        part = r.load(self.v, self.part, of(var))
+        total = e.op("fadd", kind, r.load(self.v, self.place, of(var)), part)
+        r.store(self.v, self.place, of(var), total)
+        r.store(self.v, self.part, of(var), literal(kind, 0.0))
+        close()
+
+    def finish(self) -> None:
+        """Add what is left to the total."""
+        if self.part is not None:
+            self._flush()

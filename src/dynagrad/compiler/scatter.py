@@ -1,0 +1,73 @@
+"""Groups that write elements of an array at places that data or strides tell. Imports graph, index,
+loops, pull.
+"""
+
+from . import elements
+from .graph import Value
+from .index import Index, row_major
+from .loops import Function, Written
+from .pull import Access
+from .schedule import Schedule
+
+
+class ScatterFunction(Function):
+    """The function of one `add_at`, `add_along` or `write_strided`."""
+
+    def __init__(
+        self, schedule: Schedule, v: Value, declared: dict[str, str], bitwise: bool
+    ) -> None:
+        self.v = v
+        super().__init__(schedule, declared, not bitwise)
+
+    def memory(self, v: Value) -> Access | None:
+        """Its own result is only written."""
+        return None if v is self.v else super().memory(v)
+
+    def write(self) -> Written:
+        """The function: a copy, and then one element after another."""
+        v = self.v
+        self.target = Access(self.pointer(("buffer", v)))
+        index, _, closes = self.nest([v.size])
+        self.reader.store(v, self.target, index, self.reader.at(v.inputs[0], index))
+        for close in closes:
+            close()
+        {"add_at": self._add_at, "add_along": self._add_along}.get(v.op, self._strided)()
+        return self.finish(1)
+
+    def _add(self, place: Index, x: str) -> None:
+        r, v = self.reader, self.v
+        before = r.load(v, self.target, place)
+        r.store(v, self.target, place, elements.apply(self.e, "add", v.dtype, (before, x), False))
+
+    def _add_at(self) -> None:
+        x, index, part = self.v.inputs
+        (axis,) = self.v.attrs
+        n, after = x.shape[axis], row_major(x.shape)[axis]
+        sizes = [x.size // (n * after), index.size, after]
+        flat, variables, closes = self.nest(sizes)
+        row = self.reader.row(index, self.reader.divided(self.reader.divided(flat, after)[0], index.size)[1], n)
+        lead, rest = self.reader.divided(flat, index.size * after)[0], self.reader.divided(flat, after)[1]
+        self._add(lead.times(n * after).plus(row.times(after)).plus(rest), self.reader.at(part, flat))
+        for close in closes:
+            close()
+
+    def _add_along(self) -> None:
+        x, index, part = self.v.inputs
+        (axis,) = self.v.attrs
+        flat, _, closes = self.nest(list(part.shape))
+        steps = row_major(x.shape)
+        strides = [0 if a == axis else s for a, s in enumerate(steps)]
+        row = self.reader.row(index, flat, x.shape[axis]).times(steps[axis])
+        place = self.reader.strided(flat, part.shape, strides).plus(row)
+        self._add(place, self.reader.at(part, flat))
+        for close in closes:
+            close()
+
+    def _strided(self) -> None:
+        part = self.v.inputs[1]
+        strides, offset = self.v.attrs
+        flat, _, closes = self.nest(list(part.shape))
+        place = self.reader.strided(flat, part.shape, strides).shifted(offset)
+        self.reader.store(self.v, self.target, place, self.reader.at(part, flat))
+        for close in closes:
+            close()

@@ -1,0 +1,234 @@
+"""The functions of a step: `i32 segment(ptr slots)`, each from one call into Python to the next.
+
+Small values are straight-line code in it, loops are functions that it calls, and matrix products
+go to BLAS. What lies outside, the scratch memory, constants and functions of other libraries, is
+found through a table of pointers, whose address is in the variable `own` of the library.
+Imports elements, graph, index, loops, plan, pull, scatter, schedule.
+"""
+
+from typing import Any
+
+from . import elements
+from .graph import Value
+from .index import Index
+from .layouts import is_plain
+from .loops import Function, LoopFunction, Place, Written
+from .plan import Plan
+from .pull import Access
+from .scatter import ScatterFunction
+from .schedule import Schedule
+
+ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
+
+
+class Module:
+    """The text of a program: its functions, and the table of pointers that they need.
+
+    `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name).
+    """
+
+    def __init__(self, schedule: Schedule, plan: Plan, *, bitwise: bool, ilp64: bool) -> None:
+        self.schedule, self.plan, self.bitwise = schedule, plan, bitwise
+        self.int = "i64" if ilp64 else "i32"
+        self.declared: dict[str, str] = {}
+        self.table: list[Place] = [("arena", None)]
+        self.functions: dict[str, str] = {}
+        #: what happens in order: ("segment", name) and ("call", value)
+        self.steps: list[tuple[str, Any]] = []
+        self._texts: list[str] = []
+        self._write()
+
+    def entry(self, place: Place) -> int:
+        """The number of a pointer in the table."""
+        if place not in self.table:
+            self.table.append(place)
+        return self.table.index(place)
+
+    def function(self, written: Written) -> str:
+        """The name of a function; equal ones are one."""
+        return self.functions.setdefault(written.text, f"loop{len(self.functions)}")
+
+    def _write(self) -> None:
+        groups = self.schedule.groups
+        segment = Segment(self, 0)
+        for number, group in enumerate(groups):
+            if group.kind == "call":
+                self._close(segment)
+                self.steps.append(("call", group.values[0]))
+                segment = Segment(self, number)
+            else:
+                segment.group(number)
+        segment.end()
+        self._close(segment)
+
+    def _close(self, segment: "Segment") -> None:
+        name = f"segment{len(self._texts)}"
+        self._texts.append(segment.text(name))
+        self.steps.append(("segment", name))
+
+    def text(self) -> str:
+        """The whole module."""
+        bind = "define void @bind(ptr %table) nounwind {\n  store ptr %table, ptr @own\n  ret void\n}\n"
+        functions = [text.replace("@$", f"@{name}") for text, name in self.functions.items()]
+        head = "@own = internal global ptr null\n"
+        return "\n".join([head, *self.declared.values(), "", bind, *functions, *self._texts])
+
+
+class Segment(Function):
+    """One function under construction: groups are added in order."""
+
+    def __init__(self, module: Module, begin: int) -> None:
+        self.module, self.begin = module, begin
+        self.header: list[str] = []
+        super().__init__(module.schedule, module.declared, not module.bitwise)
+
+    def pointer(self, place: Place) -> str:
+        """The name of a pointer, which is defined at the top of the function."""
+        found = self.places.get(place)
+        if found is not None:
+            return found
+        kind, what = place
+        name = self.places[place] = f"%p{len(self.places)}"
+        if kind == "buffer":
+            base, offset = self.pointer(("arena", None)), self.module.plan.offsets[what]
+            self.header.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
+            return name
+        number = what if kind == "slot" else self.module.entry(place)
+        table = "%slots" if kind == "slot" else "%table"
+        self.header.append(f"  {name}.at = getelementptr inbounds ptr, ptr {table}, i64 {number}")
+        self.header.append(f"  {name} = load ptr, ptr {name}.at")
+        return name
+
+    def memory(self, v: Value) -> Access | None:
+        """Small values of this segment are in registers."""
+        at = self.leaf(v)
+        if at is not None or v not in self.schedule.stored:
+            return at
+        home = self.schedule.home[v]
+        if self.schedule.groups[home].kind == "block" and home >= self.begin:
+            return None
+        return Access(self.pointer(("buffer", v)))
+
+    def text(self, name: str) -> str:
+        """The whole function."""
+        table = ["  %table = load ptr, ptr @own"] if any("%table" in x for x in self.header) else []
+        lines = [f"define i32 @{name}(ptr %slots) nounwind {{", "entry:", *table, *self.cells]
+        return "\n".join([*lines, *self.header, *self.e.lines, "  ret i32 0", "}", ""])
+
+    # --- groups -----------------------------------------------------------------------------------
+
+    def group(self, number: int) -> None:
+        """Add what a group does."""
+        s = self.schedule
+        group = s.groups[number]
+        if group.kind == "block":
+            self._block(group.values)
+        elif group.kind == "loop":
+            if any(g == number for v in group.values for g, _ in s.places[v]):
+                made = LoopFunction(s, number, self.declared, self.module.bitwise).write()
+                self._call(made)
+        elif group.kind == "scatter":
+            (v,) = group.values
+            self._call(ScatterFunction(s, v, self.declared, self.module.bitwise).write())
+        elif group.kind == "product":
+            self._product(group.values[0])
+
+    def _block(self, values: list[Value]) -> None:
+        for v in values:
+            for k in range(v.size):
+                name = self.reader.at(v, Index(k))
+                if v in self.schedule.stored:
+                    self.reader.store(v, Access(self.pointer(("buffer", v))), Index(k), name)
+
+    def _call(self, made: Written) -> None:
+        name = self.module.function(made)
+        pointers = "".join(f", ptr {self.pointer(p)}" for p in made.places)
+        self.e.do(f"call void @{name}(i64 0, i64 {made.size}{pointers})")
+
+    def _product(self, v: Value) -> None:
+        x, y = v.inputs
+        *batch, m, n = v.shape
+        index, _, closes = self.nest(batch)
+        a, transpose_a, lda = self._factor(x, batch, index)
+        b, transpose_b, ldb = self._factor(y, batch, index)
+        c = Access(self.pointer(("buffer", v)))
+        target = self.reader.place(v, c, index.times(m * n))
+        kind, letter = ("float", "s") if v.dtype.char == "f" else ("double", "d")
+        function = self.pointer(("blas", f"cblas_{letter}gemm"))
+        i = self.module.int
+        one, zero = elements.number(v.dtype, 1.0), elements.number(v.dtype, 0.0)
+        arguments = (
+            f"i32 {ROW_MAJOR}, i32 {transpose_a}, i32 {transpose_b}, {i} {m}, {i} {n}, "
+            f"{i} {x.shape[-1]}, {kind} {one}, ptr {a}, {i} {lda}, ptr {b}, {i} {ldb}, "
+            f"{kind} {zero}, ptr {target}, {i} {n}"
+        )
+        self.e.do(f"call void {function}({arguments})")
+        for close in closes:
+            close()
+
+    def _factor(self, x: Value, batch: list[int], index: Index) -> tuple[str, int, int]:
+        """A factor of a product: its address, whether it is transposed, and the distance of its
+        rows.
+        """
+        found = self.schedule.matrix_layout(x)
+        if found is None:
+            while x not in self.schedule.stored:
+                x = x.inputs[0]
+            m, n = x.shape[-2:]
+            raise AssertionError(f"{x} has no layout of {m} x {n}")
+        base = found.base
+        access = self.leaf(base) or Access(self.pointer(("buffer", base)))
+        *lead, rows, columns = found.strides
+        place = self.reader.strided(index, batch, lead).shifted(found.offset)
+        address = self.reader.place(base, Access(access.pointer), place)
+        if columns == 1 and rows >= x.shape[-1]:
+            return address, AS_IT_IS, rows
+        return address, TRANSPOSED, columns
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Checks, and then the writes."""
+        s = self.schedule
+        for i, check in enumerate(s.graph.checks):
+            held = self.reader.at(check.value, Index(0))
+            good, bad = self.e.label("good"), self.e.label("bad")
+            self.e.do(f"br i1 {held}, label %{good}, label %{bad}")
+            self.e.begin(bad)
+            self.e.do(f"ret i32 {i + 1}")
+            self.e.begin(good)
+        registers: dict[int, list[str]] = {}
+        for slot, v in s.graph.writes.items():
+            if not self._in_memory(v):
+                registers[slot] = [self.reader.at(v, Index(k)) for k in range(v.size)]
+        for slot, v in s.graph.writes.items():
+            at = s.graph.slots[slot]
+            access = Access(self.pointer(("slot", slot)), at.strides)
+            if slot in registers:
+                for k, name in enumerate(registers[slot]):
+                    self.reader.store(v, access, Index(k), name)
+            elif v.size:
+                self._copy(slot, v)
+
+    def _in_memory(self, v: Value) -> bool:
+        """Whether a value that is written lies in scratch memory."""
+        return v.size > 16 or v.dtype.kind == "c" or v.size == 0
+
+    def _copy(self, slot: int, v: Value) -> None:
+        base = v
+        while base not in self.schedule.stored:
+            base = base.inputs[0]
+        source = self.pointer(("buffer", base))
+        at = self.schedule.graph.slots[slot]
+        if is_plain(v.shape, at.strides):
+            full = "@llvm.memcpy.p0.p0.i64"
+            self.declared[full] = f"declare void {full}(ptr, ptr, i64, i1)"
+            target = self.pointer(("slot", slot))
+            size = v.size * v.dtype.itemsize
+            self.e.do(f"call void {full}(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+            return
+        flat, _, closes = self.nest(list(v.shape))
+        element = self.reader.load(v, Access(source), flat)
+        self.reader.store(v, Access(self.pointer(("slot", slot)), at.strides), flat, element)
+        for close in closes:
+            close()
