@@ -5,6 +5,7 @@ The scheme is Goto and van de Geijn's, "Anatomy of high-performance matrix multi
 a panel of B stays in the first cache, a block of A in the second.
 """
 
+import math
 from typing import NamedTuple
 
 from .machine import SIZES, Machine
@@ -44,7 +45,7 @@ class Product(NamedTuple):
 class Blocks(NamedTuple):
     """rows x vectors of `lanes` elements of C in registers; sums over `depth` at a time, for `high`
     tiles of rows one after the other; which operands are copied into panels; what a unit of a range
-    is: "batch", "rows" or "columns".
+    is: "batch", "rows" or "columns". With `dots` vectors run along k: rows x vectors elements of C.
     """
 
     lanes: int
@@ -55,10 +56,13 @@ class Blocks(NamedTuple):
     pack_a: bool
     pack_b: bool
     axis: str
+    dots: bool = False
 
 
 def blocks_for(p: Product, machine: Machine) -> Blocks:
     """The blocks of a product."""
+    if _as_dots(p, machine):
+        return _dots(p, machine)
     lanes = min(machine.lanes(p.scalar), 1 << max(p.n - 1, 0).bit_length())
     rows, vectors = _tile(p, lanes, machine)
     size = SIZES[p.scalar]
@@ -73,14 +77,47 @@ def blocks_for(p: Product, machine: Machine) -> Blocks:
     depth = -(-p.k // (8 * count)) * 8 if count > 1 else max(p.k, 1)
     tiles, panels = -(-p.m // rows), -(-p.n // width)
     high = max(1, machine.l2 // 2 // (depth * rows * size)) if pack_a else tiles
-    total = 1
-    for one in p.batch:
-        total *= one
-    if total > 3 or (total > 1 and p.m * p.n * p.k < 1 << 21):
-        axis = "batch"
-    else:
-        axis = "columns" if panels >= tiles or (strided or spread) and panels > 7 else "rows"
+    flat = panels >= tiles or ((strided or spread) and panels > 7)
+    axis = _axis(p, "columns" if flat else "rows")
     return Blocks(lanes, rows, vectors, depth, high, pack_a, strided or spread, axis)
+
+
+def _axis(p: Product, within: str) -> str:
+    """What a unit is: a product of the batch if there are enough, or each is small."""
+    total = math.prod(p.batch)
+    small = p.m * p.n * p.k < 1 << 21
+    return "batch" if total > 3 or (total > 1 and small) else within
+
+
+def _as_dots(p: Product, machine: Machine) -> bool:
+    """Whether C is so thin that vectors had better run along k, where both operands allow it.
+
+    Estimates of cycles: by rows, all multiplications and a copy of B; by dots, multiplications with
+    more loads, and the sum of the lanes of each element.
+    """
+    full = machine.lanes(p.scalar)
+    if p.a.column != 1 or p.b.row != 1 or p.k < full or not p.m * p.n:
+        return False
+    copied = (1.5 if p.n < full else 0.5) * p.n * p.k if p.n > 1 else 0
+    by_rows = max(p.m, 2) * p.k * -(-p.n // full) + copied
+    return p.m * p.n * (1.4 * p.k / full + 8) < by_rows
+
+
+def _dots(p: Product, machine: Machine) -> Blocks:
+    """rows x vectors elements whose products are summed side by side."""
+    best, found = float("inf"), (1, 1)
+    for columns in range(1, min(p.n, 8) + 1):
+        for rows in range(1, min(p.m, 8) + 1):
+            if rows * columns + columns + 2 > machine.registers:
+                break
+            work = max(rows * columns, 8, rows + columns) + 0.2 * (rows + columns)
+            time = work * -(-p.m // rows) * -(-p.n // columns)
+            time += 0.05 * ((p.m % rows > 0) + (p.n % columns > 0)) * time
+            if time < best:
+                best, found = time, (rows, columns)
+    tiles, panels = -(-p.m // found[0]), -(-p.n // found[1])
+    axis = _axis(p, "columns" if panels >= tiles else "rows")
+    return Blocks(1, *found, p.k, tiles, False, False, axis, True)
 
 
 def _tile(p: Product, lanes: int, machine: Machine) -> tuple[int, int]:
@@ -93,7 +130,7 @@ def _tile(p: Product, lanes: int, machine: Machine) -> tuple[int, int]:
     in_flight = 6 if machine.vector == 64 else 8
     wide = max(1, -(-p.n // lanes))
     best, found = float("inf"), (1, 1)
-    for vectors in range(1, min(wide, 4) + 1):
+    for vectors in range(1, min(wide, 8 if p.m < 3 else 4) + 1):
         for rows in range(1, min(max(p.m, 1), 16) + 1):
             if rows * vectors + vectors + spare > machine.registers:
                 break

@@ -6,6 +6,7 @@ them by as many elements of a column of A, each broadcast. Operands that do not 
 are copied into panels in scratch memory. Sums over k are cut into blocks that are added in C.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from ..emit import literal
@@ -15,6 +16,9 @@ from .machine import SIZES, Machine
 from .pack import pack_columns, pack_rows
 
 __all__ = ["Epilogue", "Matrix", "Product", "choose", "gemm"]
+
+#: Vectors that are added one after the other, before their sum is added to the rest.
+_LONG = 512
 
 #: (emitter, value, row, column, type) -> value: what becomes of elements (row, column ...) of C.
 #: The type is a vector of any number of lanes, or a scalar; rows count on through the batch.
@@ -37,9 +41,21 @@ def gemm(
     """
     if product.m and product.n > 1 and product.c.column != 1:
         raise ValueError(f"gemm: columns of C must be contiguous, not {product.c.column} apart")
-    work = _Nest(Code(machine, product.scalar), product, epilogue)
-    work.blocks = blocks or blocks_for(product, machine)
-    return work.plan(name, operands)
+    turned = epilogue is None and product.n == 1 and _turned(product)
+    if turned:
+        product = turned
+    blocks = blocks or blocks_for(product, machine)
+    kind = _Dots if blocks.dots else _Nest
+    work = kind(Code(machine, product.scalar), product, blocks, epilogue)
+    return work.plan(name, operands, "bac" if turned else "abc")
+
+
+def _turned(p: Product) -> Product | None:
+    """A column of results as a row of them, where that lets vectors run along it."""
+    if p.a.row != 1 or p.a.column == 1 or p.c.row != 1:
+        return None
+    a, b, c = p.b.transposed, p.a.transposed, p.c.transposed
+    return p._replace(m=p.n, n=p.m, a=a, b=b, c=c)
 
 
 def choose(product: Product, machine: Machine) -> str:
@@ -50,13 +66,11 @@ def choose(product: Product, machine: Machine) -> str:
 class _Nest:
     """The loops of one product."""
 
-    blocks: Blocks
-
-    def __init__(self, e: Code, product: Product, epilogue: Epilogue | None) -> None:
-        self.e, self.p, self.epilogue = e, product, epilogue
+    def __init__(self, e: Code, p: Product, blocks: Blocks, epilogue: Epilogue | None) -> None:
+        self.e, self.p, self.blocks, self.epilogue = e, p, blocks, epilogue
         self.a_scratch = self.b_scratch = ""
 
-    def plan(self, name: str, operands: Sequence[str]) -> Plan:
+    def plan(self, name: str, operands: Sequence[str], order: str) -> Plan:
         """The whole function."""
         e, p, cut = self.e, self.p, self.blocks
         width = cut.vectors * cut.lanes
@@ -68,22 +82,20 @@ class _Nest:
         if cut.pack_b:
             self.b_scratch = e.at("%scratch", bytes_ // size) if bytes_ else "%scratch"
             bytes_ += width * cut.depth * size
-        count = 1
-        for one in p.batch:
-            count *= one
+        count = math.prod(p.batch)
         units = {"batch": count, "rows": self.tiles, "columns": self.panels}[cut.axis]
         if min(p.m, p.n, count) == 0:
             units = 0
         else:
             first, last = ("%begin", "%end") if cut.axis == "batch" else (0, count)
             e.loop(first, last, 1, self._matrix)
-        pointers = [f"ptr noalias %{x}" for x in "abc"] + [f"ptr %{x}" for x in operands]
+        pointers = [f"ptr noalias %{x}" for x in order] + [f"ptr %{x}" for x in operands]
         tail = ["ptr noalias %scratch", "i64 %begin", "i64 %end"]
         return Plan(name, e.function(name, [*pointers, *tail]), e.declared, bytes_, units)
 
     def _matrix(self, u: str, _: list[str]) -> None:
         """One product of the batch."""
-        e, p, cut = self.e, self.p, self.blocks
+        e, p = self.e, self.p
         places, index = {x: "0" for x in "abc"}, u
         for d in reversed(range(len(p.batch))):
             index, i = e.divide(index, p.batch[d]) if d else ("0", index)
@@ -91,12 +103,16 @@ class _Nest:
                 if m.batch:
                     places[x] = e.add(places[x], e.mul(i, m.batch[d]))
         a, b, c = (e.at(f"%{x}", places[x]) for x in "abc")
-        top = e.mul(u, p.m)
+        self._product((a, b, c), e.mul(u, p.m))
+
+    def _product(self, abc: tuple[str, str, str], top: str) -> None:
+        """One product, whose first row is number `top` of all."""
+        e, p, cut = self.e, self.p, self.blocks
         start, stop = ("%begin", "%end") if cut.axis == "rows" else ("0", str(self.tiles))
 
         def high(t: str, _: list[str]) -> None:
             until = e.least(e.add(t, cut.high), stop) if cut.high < self.tiles else stop
-            e.loop(0, max(p.k, 1), cut.depth, lambda k, _: self._depth(k, t, until, (a, b, c), top))
+            e.loop(0, max(p.k, 1), cut.depth, lambda k, _: self._depth(k, t, until, abc, top))
 
         e.loop(start, stop, max(1, min(cut.high, self.tiles)), high)
 
@@ -220,3 +236,66 @@ class _Nest:
         if unroll > 1:
             sums = e.loop(even, depth, 1, step, [(kind, x) for x in sums])
         return sums
+
+
+class _Dots(_Nest):
+    """A thin C: each element is the sum of a vector's lanes."""
+
+    def _product(self, abc: tuple[str, str, str], top: str) -> None:
+        e, p, cut = self.e, self.p, self.blocks
+        ranges = {"rows": ("0", str(self.tiles)), "columns": ("0", str(self.panels))}
+        ranges |= {cut.axis: ("%begin", "%end")} if cut.axis in ranges else {}
+
+        def panel(j: str, columns: int) -> None:
+            column = e.mul(j, cut.vectors)
+            right = e.at(abc[1], e.mul(column, p.b.column))
+
+            def tile(i: str, rows: int) -> None:
+                row = e.mul(i, cut.rows)
+                left = e.at(abc[0], e.mul(row, p.a.row))
+                sums = self._lanes(rows, columns, left, right)
+                corner = e.at(abc[2], e.add(e.mul(row, p.c.row), column))
+                for n, value in enumerate(sums):
+                    x, y = divmod(n, columns)
+                    to = e.at(corner, x * p.c.row + y)
+                    if p.accumulate:
+                        value = e.op("fadd", p.scalar, e.load(to), value)
+                    if self.epilogue:
+                        at = e.add(top, e.add(row, x)), e.add(column, y)
+                        value = self.epilogue(e, value, *at, p.scalar)
+                    e.store(value, to)
+
+            e.parts(*ranges["rows"], p.m, cut.rows, tile)
+
+        e.parts(*ranges["columns"], p.n, cut.vectors, panel)
+
+    def _lanes(self, rows: int, columns: int, left: str, right: str) -> list[str]:
+        """The elements of a tile."""
+        e, p = self.e, self.p
+        lanes = e.machine.lanes(p.scalar)
+        kind, whole = vector(p.scalar, lanes), p.k // lanes * lanes
+
+        def step(k: str, count: int, sums: list[str]) -> list[str]:
+            a, b = e.at(left, k), e.at(right, k)
+            ys = [e.load_first(e.at(b, j * p.b.column), count, lanes) for j in range(columns)]
+            after = []
+            for i in range(rows):
+                x = e.load_first(e.at(a, i * p.a.row), count, lanes)
+                for j, y in enumerate(ys):
+                    after.append(e.multiply_add(kind, x, y, sums[i * columns + j]))
+            return after
+
+        zeros = [(kind, literal(kind, 0.0))] * (rows * columns)
+
+        def block(k: str, sums: list[str]) -> list[str]:
+            stop = e.least(e.add(k, _LONG * lanes), whole)
+            more = e.loop(k, stop, lanes, lambda k, sums: step(k, lanes, sums), zeros)
+            return [e.op("fadd", kind, x, y) for x, y in zip(sums, more, strict=True)]
+
+        if whole <= 2 * _LONG * lanes:
+            sums = e.loop(0, whole, lanes, lambda k, sums: step(k, lanes, sums), zeros)
+        else:
+            sums = e.loop(0, whole, _LONG * lanes, block, zeros)
+        if whole < p.k:
+            sums = step(str(whole), p.k - whole, sums)
+        return [e.total(kind, value) for value in sums]

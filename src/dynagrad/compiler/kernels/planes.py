@@ -7,7 +7,15 @@ from ..emit import literal
 from .ir import Code, vector
 
 __all__ = [
-    *("Convolution", "Window", "columns", "copy", "fill", "from_columns", "pad", "unpad", "zero"),
+    "Convolution",
+    "Window",
+    "columns",
+    "copy",
+    "fill",
+    "from_columns",
+    "pad",
+    "unpad",
+    "zero",
 ]
 
 
@@ -130,8 +138,9 @@ def _across(e: Code, large: str, small: str, w: Window, *, inward: bool) -> None
         outer = e.at(large, e.add(e.mul(c, high * pitch), (w.top + y) * pitch + w.left + x))
 
         def row(i: str, _: list[str]) -> None:
-            ends = e.at(inner, e.mul(i, width)), e.at(outer, e.mul(i, pitch))
-            copy(e, *(ends if inward else ends[::-1]), wide)
+            ends = [e.at(inner, e.mul(i, width)), e.at(outer, e.mul(i, pitch))]
+            source, to = ends if inward else ends[::-1]
+            copy(e, source, to, wide)
 
         if wide == width == pitch:
             copy(e, *((inner, outer) if inward else (outer, inner)), rows * wide)
