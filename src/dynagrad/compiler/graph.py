@@ -186,6 +186,13 @@ class Graph:
         dtype = np.dtype(dtype)
         return x if x.dtype == dtype else self._make("cast", (x,), x.shape, dtype, ())
 
+    def bitcast(self, x: Value, dtype: Any) -> Value:
+        """The elements' bits as another dtype of the same size, as `ndarray.view`."""
+        dtype = np.dtype(dtype)
+        if dtype.itemsize != x.dtype.itemsize:
+            raise TypeError(f"bitcast of {x.dtype.name} to {dtype.name}")
+        return x if x.dtype == dtype else self._make("bitcast", (x,), x.shape, dtype, ())
+
     def where(self, condition: Value, x: Value, y: Value) -> Value:
         """`x` where the condition holds, else `y`."""
         return self.map("where", condition, x, y)

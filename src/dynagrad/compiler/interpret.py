@@ -212,6 +212,7 @@ SPECIAL: dict[str, Callable] = {
     "put_at": _put_at,
     "put_along": _put_along,
     "cast": lambda v, x: x.astype(v.dtype),
+    "bitcast": lambda v, x: np.array(x, order="C").view(v.dtype),
     "where": lambda v, c, x, y: np.where(c, x, y),
     "sum": _sum,
     "prod": _prod,

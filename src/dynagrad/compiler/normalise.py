@@ -221,6 +221,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **dict.fromkeys(ELEMENTWISE, _map),
     **dict.fromkeys(("write_slice", "write_strided", "add_at", "add_along"), _write),
+    **dict.fromkeys(("put_at", "put_along", "bitcast"), interpreted),
     **dict.fromkeys(("reshape", "broadcast"), _view),
     **dict.fromkeys(CONVOLUTIONS, lambda new, v, inputs: new.full(v.shape, 0, v.dtype)),
     "matmul": _matmul,
