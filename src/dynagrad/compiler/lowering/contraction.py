@@ -22,24 +22,26 @@ def _swap(g: Graph, x: Value) -> Value:
     return x if x.ndim < 2 else swapped(g, x)
 
 
+@lowering(ops.matmul_in_single, in_single=True)
 @lowering(np.matmul)
 def _matmul(g: Graph, x: Value, y: Value) -> Value:
     return product(g, x, y)
 
 
-@lowering(ops.mm)
+@lowering(ops.mm, in_single=True)
 def _mm(g: Graph, x: Value, y: Value, *, flip: Any) -> Value:
     return product(g, x, y)
 
 
-@lowering(ops.outer)
+@lowering(ops.outer, in_single=True)
 def _outer(g: Graph, x: Value, y: Value) -> Value:
     if x.dtype != y.dtype or x.dtype.kind != "f":
         raise Unlowered
-    return g.map("mul", with_axis(g, x, -1), with_axis(g, y, y.ndim - 1))
+    r = g.map("mul", with_axis(g, x, -1), with_axis(g, y, y.ndim - 1))
+    return g.map("add", r, number(g, 0.0, r))  # the kernel adds to zeros
 
 
-@lowering(ops.affine)
+@lowering(ops.affine, in_single=True)
 def _affine(g: Graph, bias: Value, x: Value, y: Value) -> Value:
     r = product(g, x, y)
     return g.map("add", r, g.cast(bias, r.dtype))
@@ -66,7 +68,7 @@ def with_bias(g: Graph, bias: Value, r: Value, beta: Any, alpha: Any) -> Value:
 NUMBERS = ("beta", "alpha")
 
 
-@lowering(ops.addmm, numbers=NUMBERS)
+@lowering(ops.addmm, in_single=True, numbers=NUMBERS)
 def _addmm(g: Graph, bias: Value, x: Value, y: Value, *, beta: Any, alpha: Any, flip: Any) -> Value:
     return with_bias(g, bias, product(g, x, y), beta, alpha)
 
@@ -154,7 +156,7 @@ def _trace(g: Graph, x: Value) -> Value:
 # --- einsum ---------------------------------------------------------------------------------------
 
 
-@lowering(ops.einsum)
+@lowering(ops.einsum, in_single=True)
 def _einsum(g: Graph, *xs: Value, inputs: Any, output: Any) -> Value:
     if any(x.dtype.kind != "f" or x.dtype != xs[0].dtype for x in xs):
         raise Unlowered

@@ -6,9 +6,9 @@ import numpy as np
 
 from ...ops import elementwise as ops
 from ..graph import Graph, Value
-from .registry import Unlowered, lowering
+from .registry import HALF, SINGLE, Unlowered, lowering
 from .terms import Term, formula, own_formula
-from .ufuncs import BOOL, HALF, SINGLE, mapped, number
+from .ufuncs import BOOL, mapped, number
 
 own_formula(ops.number_minus, in_single=True)
 own_formula(ops.lerp, in_single=True, floats=True)

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from ...ops import joining as ops
+from ...ops import triangular
 from ..graph import Graph, Value
 from .parts import flipped, narrowed, picked, swapped, with_axis
-from .registry import lowering
+from .registry import Unlowered, lowering
 from .shape import undiagonal_of
-from .ufuncs import number
+from .ufuncs import mapped, number
 
 
 @lowering(ops.cat, moves=True)
@@ -127,3 +128,20 @@ def _tril(g: Graph, x: Value, *, k: int) -> Value:
 @lowering(ops.triu, moves=True)
 def _triu(g: Graph, x: Value, *, k: int) -> Value:
     return triangle_of(g, x, k, True)
+
+
+@lowering(triangular.column_major, moves=True)
+def _column_major(g: Graph, x: Value) -> Value:
+    return x
+
+
+@lowering(triangular.triangle)
+def _triangle(g: Graph, x: Value, *, diagonal: float, upper: bool) -> Value:
+    part = triangle_of(g, x, 1 if upper else -1, upper)
+    if not diagonal:
+        return part
+    rows, columns = (g.iota(x.shape[-2:], axis) for axis in (0, 1))
+    scaled = mapped(g, np.multiply, x, diagonal)
+    if scaled.dtype != x.dtype:
+        raise Unlowered
+    return g.where(g.map("eq", rows, columns), scaled, part)

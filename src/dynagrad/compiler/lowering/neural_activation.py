@@ -8,9 +8,9 @@ import numpy as np
 from ...ops.neural import activation as ops
 from ..graph import Graph, Value
 from .parts import narrowed
-from .registry import lowering
+from .registry import SINGLE, lowering
 from .terms import Term, formula, own_formula
-from .ufuncs import SINGLE, mapped, number
+from .ufuncs import mapped, number
 
 own_formula(ops.hardsigmoid, ops.hardswish, ops.hardshrink, ops.prelu, ops.rrelu, floats=True)
 own_formula(ops.threshold, ops.log_sigmoid, ops.mish, floats=True)

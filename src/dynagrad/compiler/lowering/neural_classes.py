@@ -44,7 +44,7 @@ def _rows(g: Graph, x: Value, target: Value) -> tuple[Value, Value]:
     return g.reshape(x, (1, x.shape[0])), g.reshape(target, (1,))
 
 
-@lowering(ops.nll, floats=True)
+@lowering(ops.nll, in_single=True, floats=True)
 def _nll(g: Graph, x: Value, target: Value, weight: Any, *, reduction: str, ignore: int) -> Value:
     if x.ndim == 1:
         loss = _nll(g, *_rows(g, x, target), weight, reduction=reduction, ignore=ignore)

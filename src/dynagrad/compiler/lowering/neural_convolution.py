@@ -26,7 +26,7 @@ def _with_bias(g: Graph, r: Value, bias: Value | None) -> Value:
     return g.map("add", r, g.reshape(g.cast(bias, r.dtype), (r.shape[1], *(1,) * (r.ndim - 2))))
 
 
-@lowering(ops.convolve)
+@lowering(ops.convolve, in_single=True)
 def _convolve(
     g: Graph, x: Value, w: Value, bias: Any, *, last: bool = False, **settings: Any
 ) -> Value:
@@ -34,7 +34,7 @@ def _convolve(
     return _with_bias(g, g.convolve(x, w, _settings(**settings)), bias)
 
 
-@lowering(ops.convolve_back)
+@lowering(ops.convolve_back, in_single=True)
 def _convolve_back(
     g: Graph, y: Value, w: Value, bias: Any, *, last: bool = False, **settings: Any
 ) -> Value:
@@ -42,7 +42,7 @@ def _convolve_back(
     return _with_bias(g, g.convolve_back(y, w, _settings(**settings)), bias)
 
 
-@lowering(ops.convolve_taps)
+@lowering(ops.convolve_taps, in_single=True)
 def _convolve_taps(g: Graph, x: Value, y: Value, **settings: Any) -> Value:
     _needs_floats(x, y)
     return g.convolve_taps(x, y, _settings(**settings))

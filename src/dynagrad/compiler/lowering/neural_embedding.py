@@ -61,7 +61,7 @@ def _take_rows_but(g: Graph, x: Value, index: Value, *, padding: Any) -> Value:
     return g.where(is_padding, number(g, 0, r), r)
 
 
-@lowering(ops.bag_sum, ops.shared_bag_sum)
+@lowering(ops.bag_sum, ops.shared_bag_sum, in_single=True)
 def _bag_sum(
     g: Graph, weight: Value, scale: Value, index: Value, bag: Value, *, bags: int
 ) -> Value:

@@ -116,6 +116,8 @@ def _from_taps(g: Graph, x: Value, taps: Value, *, windows: Any, sizes: Any) -> 
     if math.prod(w.size for w in windows) > MOST or not x.size or x.dtype == BOOL:
         raise Unlowered
     rank, result = len(windows), None
+    if all(w.stride == w.size and w.dilation == 1 for w in windows):
+        return _tiled(g, x, taps, windows, sizes)
     room = [max(w.before + n, w.reach) for w, n in zip(windows, sizes, strict=True)]
     shape = (*x.shape[:-rank], *room)
     zero, apart = number(g, 0, x), all(w.stride >= w.size and w.dilation == 1 for w in windows)
@@ -133,6 +135,35 @@ def _from_taps(g: Graph, x: Value, taps: Value, *, windows: Any, sizes: Any) -> 
     return g.slice(result, [*[(0, n, 1) for n in x.shape[:-rank]], *inside])
 
 
+def _tiled(g: Graph, x: Value, taps: Value, windows: Any, sizes: Any) -> Value:
+    """`from_taps` of windows that lie side by side: each element of x stands in all places of its
+    window, and stays in one.
+    """
+    rank, lead = len(windows), x.shape[: -len(windows)]
+    numbers = np.arange(math.prod(w.size for w in windows)).astype(taps.dtype)
+    numbers = numbers.reshape([n for w in windows for n in (1, w.size)])
+    one = [n for w in windows for n in (w.count, 1)]
+    wide = [n for w in windows for n in (w.count, w.size)]
+    chosen = g.map("eq", g.reshape(taps, (*lead, *one)), g.constant(numbers))
+    r = g.where(chosen, g.reshape(x, (*lead, *one)), number(g, 0, x))
+    assert r.shape == (*lead, *wide)
+    return _fitted(
+        g, g.reshape(r, (*lead, *[w.count * w.size for w in windows])), windows, sizes, rank
+    )
+
+
+def _fitted(g: Graph, x: Value, windows: Any, sizes: Any, rank: int) -> Value:
+    """The part behind the padding, with zeros beyond the last window."""
+    lead = x.shape[:-rank]
+    parts: list[Part] = [(0, n, 1) for n in lead]
+    after = [0] * len(lead)
+    for w, n, m in zip(windows, sizes, x.shape[-rank:], strict=True):
+        count = max(min(n, m - w.before), 0)
+        parts.append((w.before if count else 0, count, 1))
+        after.append(n - count)
+    return padded(g, g.slice(x, parts), [0] * x.ndim, after, 0)
+
+
 # --- means ----------------------------------------------------------------------------------------
 
 
@@ -144,14 +175,14 @@ def _divided(g: Graph, x: Value, windows: Any, sizes: Any, include: bool, diviso
     return g.map("div", x, g.constant(np.array(by, x.dtype)))
 
 
-@lowering(ops.avg_windows)
+@lowering(ops.avg_windows, in_single=True)
 def _avg_windows(g: Graph, x: Value, *, windows: Any, include: bool, divisor: Any) -> Value:
     _checked(x, windows)
     total = _along(g, "add", _room(x, windows, 0, g), windows)
     return _divided(g, total, windows, x.shape[-len(windows) :], include, divisor)
 
 
-@lowering(ops.spread_avg)
+@lowering(ops.spread_avg, in_single=True)
 def _spread_avg(
     g: Graph, x: Value, *, windows: Any, include: bool, divisor: Any, sizes: Any
 ) -> Value:
@@ -159,19 +190,31 @@ def _spread_avg(
     rank = len(windows)
     r = _divided(g, x, windows, sizes, include, divisor)
     for axis in reversed(range(rank)):
-        w, n, place = windows[axis], sizes[axis], x.ndim - rank + axis
-        shape = (*r.shape[:place], max(w.before + n, w.reach), *r.shape[place + 1 :])
-        parts: list[Part] = [(0, m, 1) for m in r.shape]
-        total = None
+        r = _spread_along(g, r, windows[axis], sizes[axis], x.ndim - rank + axis)
+    return r
+
+
+def _spread_along(g: Graph, x: Value, w: Any, n: int, place: int) -> Value:
+    """Each element added to all places of its window along one dimension of size n."""
+    lead, trail = x.shape[:place], x.shape[place + 1 :]
+    if w.stride == w.size and w.dilation == 1:
+        wide = g.reshape(x, (*lead, w.count, 1, *trail))
+        wide = g.broadcast(wide, (*lead, w.count, w.size, *trail))
+        wide = g.reshape(wide, (*lead, w.count * w.size, *trail))
+    else:
+        shape = (*lead, max(w.before + n, w.reach), *trail)
+        parts: list[Part] = [(0, m, 1) for m in x.shape]
+        wide = None
         for tap in range(w.size):
             parts[place] = (tap * w.dilation, w.count, w.stride)
-            spread = placed(g, r, shape, parts)
-            total = spread if total is None else g.map("add", total, spread)
-        inside: list[Part] = [(0, m, 1) for m in shape]
-        inside[place] = (w.before, n, 1)
-        assert total is not None
-        r = g.slice(total, inside)
-    return r
+            spread = placed(g, x, shape, parts)
+            wide = spread if wide is None else g.map("add", wide, spread)
+        assert wide is not None
+    count = min(n, wide.shape[place] - w.before)
+    inside: list[Part] = [(0, m, 1) for m in wide.shape]
+    inside[place] = (w.before, count, 1)
+    after = [n - count if a == place else 0 for a in range(wide.ndim)]
+    return padded(g, g.slice(wide, inside), [0] * wide.ndim, after, 0)
 
 
 # --- elements of planes by number -----------------------------------------------------------------

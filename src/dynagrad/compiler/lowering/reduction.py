@@ -8,9 +8,9 @@ import numpy as np
 from ...ops import reduction as ops
 from ..graph import Graph, Value
 from .parts import count, reduced
-from .registry import Unlowered, lowering
+from .registry import SINGLE, Unlowered, lowering
 from .terms import Term, formula, own_formula
-from .ufuncs import SINGLE, mapped, number, truth
+from .ufuncs import mapped, number, truth
 
 own_formula(ops.is_number, ops.divide_or_zero)
 

@@ -18,6 +18,9 @@ from ..graph import Graph, Value
 LOWERINGS: dict[Callable, Callable] = {}
 
 
+HALF, SINGLE = np.dtype("float16"), np.dtype("float32")
+
+
 class Unlowered(Exception):
     """Raised within a lowering: this call is not covered."""
 
@@ -35,15 +38,20 @@ def is_movable(x: Any) -> bool:
 
 
 def lowering(
-    *funs: Callable, moves: bool = False, floats: bool = False, numbers: Any = ()
+    *funs: Callable,
+    moves: bool = False,
+    in_single: bool = False,
+    floats: bool = False,
+    numbers: Any = (),
 ) -> Callable[[Callable], Callable]:
     """Decorator: the lowering of some primitives.
 
-    One that `moves` elements only takes float16 too, one of `floats` covers calls whose first
+    One that `moves` elements only takes float16 too; with `in_single` these are computed in float32
+    and rounded once, as `ops.elementwise.in_single` does. One of `floats` covers calls whose first
     operand has floating numbers. The keywords `numbers` may be values (of shape () and float64) in
     the place of Python numbers. The decorated function may raise Unlowered.
     """
-    fits = is_movable if moves else is_plain
+    fits = is_movable if moves or in_single else is_plain
 
     def enter(lower: Callable) -> Callable:
         @wraps(lower)
@@ -57,6 +65,8 @@ def lowering(
                 if type(v) is Value and name not in numbers:
                     return NotImplemented
             try:
+                if in_single and inputs[0].dtype == HALF:
+                    return _in_single(lower, g, inputs, metadata)
                 return lower(g, *inputs, **metadata)
             except Unlowered:
                 return NotImplemented
@@ -66,6 +76,18 @@ def lowering(
         return lower
 
     return enter
+
+
+def _in_single(lower: Callable, g: Graph, inputs: tuple, metadata: dict) -> Any:
+    """A lowering of float16 in float32, its result rounded once."""
+    wide = [g.cast(x, SINGLE) if x is not None and x.dtype == HALF else x for x in inputs]
+    r = lower(g, *wide, **metadata)
+    if r is NotImplemented:
+        return r
+    results = [
+        g.cast(v, HALF) if v.dtype == SINGLE else v for v in (r if type(r) is tuple else (r,))
+    ]
+    return tuple(results) if type(r) is tuple else results[0]
 
 
 def constant_of(g: Graph, number: Any, dtype: np.dtype) -> Value:

@@ -1,5 +1,6 @@
 """Lowerings of rounding, signs and remainders. Imports ops.rounding."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ own_formula(ops.frac, ops.heaviside, ops.copysign)
 @lowering(parts.real_part, parts.conj, moves=True)
 def _itself(g: Graph, x: Value) -> Value:
     return x
+
+
+@lowering(parts.imag_part, moves=True)
+def _imag_part(g: Graph, x: Value) -> Value:
+    return g.full(x.shape, 0, x.dtype)
+
+
+@lowering(parts.angle, floats=True)
+def _angle(g: Graph, x: Value) -> Value:
+    zero = number(g, 0, x)
+    turned = g.where(g.map("lt", x, zero), number(g, math.pi, x), zero)
+    return g.where(g.map("isnan", x), x, turned)
 
 
 @lowering(ops.round_even)

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..graph import Graph, Value
 from .parts import axes_of, indexed, moved, place_of, reduced, swapped, with_axis
-from .registry import LOWERINGS, Unlowered, lowering
-from .ufuncs import HALF, SINGLE, kind_of, mapped, operand, reduction
+from .registry import HALF, LOWERINGS, Unlowered, lowering
+from .ufuncs import kind_of, mapped, operand, reduction
 
 
 class _Flags:
@@ -335,29 +335,18 @@ def formula(
 
     def enter(fun: Callable) -> Callable:
         def lower(g: Graph, *inputs: Any, **metadata: Any) -> Any:
-            dtype = inputs[0].dtype
-            if dtype == HALF:
-                if not in_single:
-                    raise Unlowered
-                inputs = tuple([_single(g, x) for x in inputs])
             terms = [None if x is None else Term(g, x) for x in inputs]
             for name, v in metadata.items():
                 if type(v) is Value:
                     metadata[name] = Term(g, v, weak=True)
             r = fun(*terms, **metadata)
             values = [as_value(g, v) for v in (r if type(r) is tuple else (r,))]
-            if dtype == HALF:
-                values = [g.cast(v, HALF) if v.dtype == SINGLE else v for v in values]
             return tuple(values) if type(r) is tuple else values[0]
 
-        lowering(*funs, moves=True, floats=floats, numbers=ANY_NUMBER)(lower)
+        lowering(*funs, in_single=in_single, floats=floats, numbers=ANY_NUMBER)(lower)
         return fun
 
     return enter
-
-
-def _single(g: Graph, x: Value | None) -> Value | None:
-    return g.cast(x, SINGLE) if x is not None and x.dtype == HALF else x
 
 
 class _Anything:

@@ -1,10 +1,11 @@
 """Lowerings of exponentials, logarithms and special functions. Imports ops."""
 
-from ...ops import logarithms, special, transcendental
+import numpy as np
+
+from ...ops import logarithms, normal, special, transcendental
 from ..graph import Graph, Value
-from .registry import lowering
-from .terms import own_formula
-from .ufuncs import HALF, SINGLE
+from .registry import HALF, SINGLE, lowering
+from .terms import Term, formula, own_formula
 
 own_formula(transcendental.logit, transcendental.sinc, in_single=True)
 own_formula(transcendental.xlogy, transcendental.ldexp, transcendental.arccosh_root)
@@ -31,3 +32,10 @@ def _erf(g: Graph, x: Value) -> Value:
 @lowering(special.erfc)
 def _erfc(g: Graph, x: Value) -> Value:
     return _single("erfc", g, x)
+
+
+@formula(normal.ndtr, floats=True)
+def _ndtr(x: Term) -> Term:
+    g = x.graph
+    scaled = x.astype(np.float64) * -normal.ROOT_HALF
+    return (Term(g, g.map("erfc", scaled.value)) * 0.5).astype(x.dtype)

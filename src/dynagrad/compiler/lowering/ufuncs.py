@@ -11,9 +11,9 @@ import numpy as np
 
 from ..graph import Graph, Value
 from .parts import reduced
-from .registry import LOWERINGS, Unlowered, constant_of
+from .registry import HALF, LOWERINGS, SINGLE, Unlowered, constant_of
 
-HALF, SINGLE, BOOL = np.dtype("float16"), np.dtype("float32"), np.dtype("bool")
+BOOL = np.dtype("bool")
 
 #: functions that are one operation of the graph
 OPERATIONS: dict[Callable, str] = {
