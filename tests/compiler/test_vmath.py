@@ -105,8 +105,12 @@ def sigmoid(x):
     return np.where(x < 0, e, 1) / (1 + e)
 
 
-def softplus(x):
+def log_of_one_and_exp(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def softplus(x):
+    return np.where(x > 20, x, log_of_one_and_exp(x))
 
 
 #: name -> (reference, bound with fma, bound without), both bounds for float and double
@@ -120,7 +124,7 @@ UNARY = {
     "log1p": (np.log1p, 1.45, 1.45),
     "sigmoid": (sigmoid, 1.5, 1.5),
     "softplus": (softplus, 1.75, 1.75),
-    "logsigmoid": (lambda x: -softplus(-x), 1.75, 1.75),
+    "logsigmoid": (lambda x: -log_of_one_and_exp(-x), 1.75, 1.75),
     "silu": (lambda x: x * sigmoid(x), 2.25, 2.25),
     "tanh": (np.tanh, 1.4, 1.4),
     "sinh": (np.sinh, 1.75, 1.75),

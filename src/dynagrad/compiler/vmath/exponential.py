@@ -248,8 +248,10 @@ def silu(x: Value) -> Value:
 
 
 def softplus(x: Value) -> Value:
-    """log(1 + e^x) as max(x, 0) + log1p(e^-|x|)."""
-    return at_least(x, 0.0) + log1p_of_unit(exp(-abs(x)))
+    """log(1 + e^x) as max(x, 0) + log1p(e^-|x|); x itself beyond 20, as PyTorch has it."""
+    result = at_least(x, 0.0) + log1p_of_unit(exp(-abs(x)))
+    # in float the sum is x from 17 on
+    return result if x.element == "float" else where(x > 20.0, x, result)
 
 
 def logsigmoid(x: Value) -> Value:

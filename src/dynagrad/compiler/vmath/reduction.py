@@ -41,6 +41,7 @@ TWO_OVER_PI_BITS = int(
     16,
 )
 LOW_HALF = 0xFFFFFFFF
+TABLE = "@vmath.two_over_pi"
 #: the exponent, with its bias, of 2^16 in float
 FIRST = 127 + 16
 
@@ -81,12 +82,12 @@ def far(x: Value) -> tuple[Value, Value, Value]:
 
 def far_float(a: Value) -> tuple[Value, Value, Value]:
     """`far` for positive floats: 24 bits times 96 bits of 2 / pi, which leaves 62 of a fraction."""
-    place = (a.bits >> 23) - FIRST
-    place = where(place.compare("ult", 128 - 16), place << 4, 0).to("i64", "zext")
-    data = b"".join(window(e, 64, 8) + window(e, 96, 8, 32) for e in range(FIRST, 255))
-    mantissa = ((a.bits & 0x7FFFFF) | 0x800000).to("i64", "zext")
-    high, low = (load(place + 8 * k, "@vmath.two_over_pi_float", data) for k in range(2))
-    product = mantissa * high + ((mantissa * low) >> 32)
+    first, second, third = words_for_float((a.bits >> 23) - FIRST)
+    mantissa = (a.bits & 0x7FFFFF) | 0x800000
+    wide = mantissa.to("i64", "zext")
+    product = (mantissa * first).to("i64", "zext") << 32
+    product = product + wide * second.to("i64", "zext")
+    product = product + ((wide * third.to("i64", "zext")) >> 32)
     # quarters of a circle, to the nearest; the rest is a fraction of one, from -1/2 to 1/2
     n = (product + (1 << 61)) >> 62
     h = (product - (n << 62)).to("double", "sitofp") * (HALF_PI["double"][0] * 2.0**-62)
@@ -95,13 +96,17 @@ def far_float(a: Value) -> tuple[Value, Value, Value]:
     return n.to("i32", "trunc"), head, tail
 
 
-def window(exponent: int, end: int, size: int, count: int = 64) -> bytes:
-    """The `count` bits of 2 / pi that end `end` bits behind the first that matters for floats of
-    this exponent, as bytes.
+def words_for_float(k: Value) -> list[Value]:
+    """The 96 bits of 2 / pi that matter for floats from 2^(16 + k) to twice that, highest first,
+    as three words. The bits lie in seven words, whose four from k / 32 on are shifted together.
     """
-    first = exponent - 150 - 1
-    bits = TWO_OVER_PI_BITS >> (BITS + 1 - first - end)
-    return (bits & ((1 << count) - 1)).to_bytes(size, "little")
+    words = [(TWO_OVER_PI_BITS >> (BITS + 8 - 31 - 32 * j)) & LOW_HALF for j in range(7)]
+    chosen = []
+    for j in range(4):
+        word = where(k >= 32, k.constant(words[j + 1]), words[j])
+        word = where(k >= 64, words[j + 2], word)
+        chosen.append(where(k >= 96, words[j + 3], word))
+    return [chosen[j].call("fshl", chosen[j + 1], k & 31) for j in range(3)]
 
 
 def far_double(a: Value) -> tuple[Value, Value, Value]:
@@ -145,20 +150,19 @@ def product_with_two_over_pi(a: Value) -> list[Value]:
 def load_bits(start: Value, k: int) -> Value:
     """32 bits of 2 / pi from bit `start` + 32 k on, counted from the lowest."""
     data = TWO_OVER_PI_BITS.to_bytes(BITS // 8 + 16, "little")
-    word = load((start >> 3) + 4 * k, "@vmath.two_over_pi", data)
-    return (word >> (start & 7)) & LOW_HALF
+    return (load((start >> 3) + 4 * k, data) >> (start & 7)) & LOW_HALF
 
 
-def load(place: Value, table: str, data: bytes) -> Value:
+def load(place: Value, data: bytes) -> Value:
     """The 64-bit integers at a distance in bytes from the beginning of a table, lane by lane."""
     e, count = place.e, place.lanes
-    if table not in e.declared:
-        text = "".join(f"\\{byte:02X}" for byte in data)
-        kind = f"[{len(data)} x i8]"
-        e.declared[table] = f'{table} = private unnamed_addr constant {kind} c"{text}", align 8'
+    text = "".join(f"\\{byte:02X}" for byte in data)
+    e.declared[TABLE] = (
+        f'{TABLE} = private unnamed_addr constant [{len(data)} x i8] c"{text}", align 8'
+    )
 
     def one(index: str) -> str:
-        address = e.let(f"getelementptr inbounds i8, ptr {table}, i64 {index}")
+        address = e.let(f"getelementptr inbounds i8, ptr {TABLE}, i64 {index}")
         return e.let(f"load i64, ptr {address}, align 1")
 
     if count == 1:
