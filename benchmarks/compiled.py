@@ -8,13 +8,14 @@ run the same step: PyTorch eager, torch.compile, dynagrad eager, in a process of
 take turns, so that a change in the machine's load meets all, and processor time is counted, without
 what other programs take. A row shows the medians, and below them the ratio of the compiled step's
 time to each of the others with its goal. `agreement` is the largest difference from PyTorch eager
-after 10 steps, relative to the largest element of each tensor. Needs torch installed.
+after 10 steps: of parameters or gradients as vectors, in proportion to their lengths. Needs torch installed.
 """
 
 import argparse
 import gc
 import importlib
 import json
+import math
 import os
 import re
 import statistics
@@ -173,11 +174,15 @@ def medians(clocks: dict[str, Clock], rounds: int, measured: float = MEASURED) -
 
 
 def difference(ours: list[Any], theirs: list[Any]) -> float:
-    """The largest difference, relative to the largest element of each tensor."""
+    """The largest difference of a tensor, in proportion to its length as a vector.
+
+    Single elements say little: Adam moves a parameter whose gradient is rounding noise by its whole
+    learning rate, to either side.
+    """
     found = 0.0
     for a, b in zip(ours, theirs, strict=True):
-        a, b = (t.detach().numpy().astype("float64") for t in (a, b))
-        found = max(found, float(abs(a - b).max() / max(abs(b).max(), 1e-30)))
+        a, b = (t.detach().double().numpy().ravel() for t in (a, b))
+        found = max(found, math.sqrt((a - b) @ (a - b) / max(b @ b, 1e-60)))
     return found
 
 
@@ -276,7 +281,7 @@ def show(name: str, found: dict[str, float], goals: dict[str, float], remark: st
             cells.append("")
             continue
         goal = goals.get(column)
-        text = "" if column == "compiled" else f"{value:.2g}"
+        text = "" if column == "compiled" else f"{value:.3g}"
         if goal is not None:
             shown = scaled(goal) if column == "compiled" else f"{goal:g}"
             text += f" {'>' if value > goal else '<='} {shown}"
