@@ -8,7 +8,8 @@ run the same step: PyTorch eager, torch.compile, dynagrad eager, in a process of
 take turns, so that a change in the machine's load meets all, and processor time is counted, without
 what other programs take. A row shows the medians, and below them the ratio of the compiled step's
 time to each of the others with its goal. `agreement` is the largest difference from PyTorch eager
-after 10 steps: of parameters or gradients as vectors, in proportion to their lengths. Needs torch installed.
+after 10 steps: of parameters or gradients as vectors, in proportion to their lengths. Needs torch
+installed.
 """
 
 import argparse
