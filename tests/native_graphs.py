@@ -110,8 +110,10 @@ class RandomGraph(Case):
         return str(self.random.choice(names.split()))
 
     def _unary(self) -> Value:
-        plain = "neg abs sqrt floor round sign copy"
-        op = self._pick(plain if self.exact else f"{plain} exp tanh sigmoid sin log1p")
+        plain = "neg abs sqrt copy"
+        op = self._pick(
+            f"{plain} floor round sign" if self.exact else f"{plain} exp tanh sigmoid sin"
+        )
         x = self.any()
         if op in ("exp", "sqrt", "log1p"):
             x = self.graph.map("abs" if op != "exp" else "tanh" if not self.exact else "neg", x)
@@ -134,7 +136,7 @@ class RandomGraph(Case):
             np.broadcast_shapes(x.shape, y.shape)
         except ValueError:
             return None
-        condition = self.graph.map(self._pick("lt le gt ge eq ne"), x, y)
+        condition = self.graph.map(self._pick("lt le gt ge eq ne" if self.exact else "lt ge"), x, y)
         return self.graph.where(condition, x, y)
 
     def _view(self) -> Value | None:
@@ -216,7 +218,7 @@ class RandomGraph(Case):
             index = self._index(x.shape[axis], 5)
             return g.add_at(x, index, g.take(x, index, axis), axis)
         index = self._index(x.shape[axis], *x.shape)
-        return g.add_along(x, index, g.map("neg", x), axis)
+        return g.add_along(x, index, g.map("abs", x), axis)
 
     def _product(self) -> Value | None:
         x, g = self.any(), self.graph

@@ -30,13 +30,17 @@ def _box(g: Graph, x: Value, start: Sequence[int], extent: Sequence[int]) -> Val
     return x
 
 
-def _reach(kernel: Sequence[int], size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> list[int]:
+def _reach(
+    kernel: Sequence[int], size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> list[int]:
     """How far `size` windows of a kernel reach."""
     together = zip(kernel, size, stride, dilation, strict=True)
     return [(n - 1) * s + (k - 1) * d + 1 for k, n, s, d in together]
 
 
-def _windows(g: Graph, x: Value, kernel: Sequence[int], settings: tuple, size: Sequence[int]) -> Value:
+def _windows(
+    g: Graph, x: Value, kernel: Sequence[int], settings: tuple, size: Sequence[int]
+) -> Value:
     """(N, G, C / G * kernel, places): what of x each element of the kernel meets at each place."""
     stride, padding, dilation, groups, _ = settings
     extent = _reach(kernel, size, stride, dilation)

@@ -374,7 +374,9 @@ def cast(e: Emitter, x: str, dtype: np.dtype, to: np.dtype) -> str:
     if kind == target:
         return x
     narrow = _bits(target) < _bits(kind)
-    return e.convert("trunc" if narrow else "zext" if dtype.kind in "ub" else "sext", x, kind, target)
+    return e.convert(
+        "trunc" if narrow else "zext" if dtype.kind in "ub" else "sext", x, kind, target
+    )
 
 
 def _bits(kind: str) -> int:
@@ -438,4 +440,14 @@ def number(dtype: np.dtype, value: object) -> str:
     return literal(register(dtype), value)
 
 
-__all__ = ["DTYPES", "apply", "cast", "from_memory", "in_memory", "intrinsic", "number", "register", "to_memory"]
+__all__ = [
+    "DTYPES",
+    "apply",
+    "cast",
+    "from_memory",
+    "in_memory",
+    "intrinsic",
+    "number",
+    "register",
+    "to_memory",
+]

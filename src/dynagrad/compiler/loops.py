@@ -155,7 +155,10 @@ class LoopFunction(Function):
         s = self.schedule
         if v not in s.stored:
             return None
-        if s.home[v] == self.number and (s.role[v] != FULL or s.phase[v] >= self.phase):
+        home = s.home[v]
+        if home > self.number:
+            return None
+        if home == self.number and (s.role[v] != FULL or s.phase[v] >= self.phase):
             return None
         return Access(self.pointer(("buffer", v)))
 

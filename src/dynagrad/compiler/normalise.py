@@ -1,9 +1,9 @@
 """A graph in fewer kinds of operations: what the native back end writes code for.
 
-The new graph has the slots, writes and checks of the old one, and the same meaning. In it no value
-but a call's result is empty and computed, reductions are over leading or trailing dimensions (`argmax` and `argmin`
-over the last), and convolutions are products of matrices with windows. Imports graph, convolutions,
-elements, interpret.
+The new graph has the slots, writes and checks of the old one, and the same meaning. In it no empty
+value is computed but a call's result, reductions are over leading or trailing dimensions (`argmax`
+and `argmin` over the last), and convolutions are products of matrices with windows. Imports graph,
+convolutions, elements, interpret.
 """
 
 from collections.abc import Callable
@@ -116,7 +116,12 @@ def _reduction(new: Graph, v: Value, inputs: list[Value]) -> Value:
     ones = [a for a in range(x.ndim) if a not in order]
     x = new.reshape(new.transpose(x, [*ones, *order]), [x.shape[a] for a in order])
     at = range(len(kept), x.ndim) if trailing else range(len(axes))
-    return new.reshape(new._make(op, (x,), tuple(n for a, n in enumerate(x.shape) if a not in at), v.dtype, (tuple(at),)), v.shape)
+    return new.reshape(
+        new._make(
+            op, (x,), tuple(n for a, n in enumerate(x.shape) if a not in at), v.dtype, (tuple(at),)
+        ),
+        v.shape,
+    )
 
 
 def _arg(new: Graph, op: str, x: Value, axis: int) -> Value:

@@ -127,9 +127,7 @@ class Reader:
         """The element that index `flat` of a shape has under other strides."""
         together = merged(shape, strides)
         total = ZERO
-        for part, (_, s) in zip(
-            self.split(flat, [n for n, _ in together]), together, strict=True
-        ):
+        for part, (_, s) in zip(self.split(flat, [n for n, _ in together]), together, strict=True):
             if s:
                 total = total.plus(part.times(s))
         return total

@@ -16,12 +16,14 @@ class ScatterFunction(Function):
     def __init__(
         self, schedule: Schedule, v: Value, declared: dict[str, str], bitwise: bool
     ) -> None:
-        self.v = v
+        self.v, self.number = v, schedule.home[v]
         super().__init__(schedule, declared, not bitwise)
 
     def memory(self, v: Value) -> Access | None:
         """Its own result is only written."""
-        return None if v is self.v else super().memory(v)
+        if v is self.v or (v in self.schedule.home and self.schedule.home[v] > self.number):
+            return self.leaf(v)
+        return super().memory(v)
 
     def write(self) -> Written:
         """The function: a copy, and then one element after another."""
@@ -45,9 +47,16 @@ class ScatterFunction(Function):
         n, after = x.shape[axis], row_major(x.shape)[axis]
         sizes = [x.size // (n * after), index.size, after]
         flat, variables, closes = self.nest(sizes)
-        row = self.reader.row(index, self.reader.divided(self.reader.divided(flat, after)[0], index.size)[1], n)
-        lead, rest = self.reader.divided(flat, index.size * after)[0], self.reader.divided(flat, after)[1]
-        self._add(lead.times(n * after).plus(row.times(after)).plus(rest), self.reader.at(part, flat))
+        row = self.reader.row(
+            index, self.reader.divided(self.reader.divided(flat, after)[0], index.size)[1], n
+        )
+        lead, rest = (
+            self.reader.divided(flat, index.size * after)[0],
+            self.reader.divided(flat, after)[1],
+        )
+        self._add(
+            lead.times(n * after).plus(row.times(after)).plus(rest), self.reader.at(part, flat)
+        )
         for close in closes:
             close()
 

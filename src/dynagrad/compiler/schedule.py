@@ -79,8 +79,11 @@ class Schedule:
         self.last: dict[Value, int] = {}
         self._readers: dict[Value, set[int]] = {}
         self._cost: dict[Value, tuple[int, int]] = {}
+        written = {_base(v) for v in graph.writes.values()}
         for v in self.order:
             self._visit(v)
+            if v in written and v.op not in LEAVES:
+                self._output(v)
         for v in graph.writes.values():
             self._output(v)
         for c in graph.checks:
@@ -252,9 +255,7 @@ class Schedule:
                 return h
         return self._append("loop", size, inner)
 
-    def _takes(
-        self, group: Group, size: int, inner: int | None, needs: list[Dependency]
-    ) -> bool:
+    def _takes(self, group: Group, size: int, inner: int | None, needs: list[Dependency]) -> bool:
         if group.kind != "loop" or group.size != size or len(group.values) >= MOST:
             return False
         if inner is not None and group.inner not in (None, inner):
@@ -354,7 +355,12 @@ class Schedule:
             self.places[v] = places
             for x in v.inputs:
                 used.setdefault(x, set()).update(places)
-            if self.has_calls and v in self.home and v.op != "call" and self.groups[self.home[v]].kind == "block":
+            if (
+                self.has_calls
+                and v in self.home
+                and v.op != "call"
+                and self.groups[self.home[v]].kind == "block"
+            ):
                 # Registers do not outlive a call into Python.
                 self.stored.add(v)
             for g, _ in used.get(v, ()):
@@ -365,6 +371,14 @@ class Schedule:
         if number is None:
             return used
         own = (number, self.phase[v])
+        # A view may have been given memory after its first use, which computes its elements.
+        early = {(g, p) for g, p in used if g < number}
+        used = used - early
+        return early | self._homely_places(v, number, own, used)
+
+    def _homely_places(
+        self, v: Value, number: int, own: tuple[int, int], used: set[tuple[int, int]]
+    ) -> set[tuple[int, int]]:
         kind = self.groups[number].kind
         if kind == "block":
             if any(self.groups[g].kind != "block" for g, _ in used):
@@ -385,6 +399,13 @@ class Schedule:
     def _is_cheap(self, v: Value) -> bool:
         cost, loads = self._cost[v]
         return cost <= CHEAP and loads <= 2
+
+
+def _base(v: Value) -> Value:
+    """What a value has its elements from, in the same order."""
+    while v.op == "reshape":
+        v = v.inputs[0]
+    return v
 
 
 def row_length(shape: Iterable[int], whole: tuple[int, ...]) -> int:

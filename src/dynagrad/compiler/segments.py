@@ -68,7 +68,7 @@ class Module:
 
     def text(self) -> str:
         """The whole module."""
-        bind = "define void @bind(ptr %table) nounwind {\n  store ptr %table, ptr @own\n  ret void\n}\n"
+        bind = "define void @bind(ptr %table) {\n  store ptr %table, ptr @own\n  ret void\n}\n"
         functions = [text.replace("@$", f"@{name}") for text, name in self.functions.items()]
         head = "@own = internal global ptr null\n"
         return "\n".join([head, *self.declared.values(), "", bind, *functions, *self._texts])
@@ -78,7 +78,7 @@ class Segment(Function):
     """One function under construction: groups are added in order."""
 
     def __init__(self, module: Module, begin: int) -> None:
-        self.module, self.begin = module, begin
+        self.module, self.begin, self.number = module, begin, begin
         self.header: list[str] = []
         super().__init__(module.schedule, module.declared, not module.bitwise)
 
@@ -105,7 +105,9 @@ class Segment(Function):
         if at is not None or v not in self.schedule.stored:
             return at
         home = self.schedule.home[v]
-        if self.schedule.groups[home].kind == "block" and home >= self.begin:
+        if home > self.number or (
+            self.schedule.groups[home].kind == "block" and home >= self.begin
+        ):
             return None
         return Access(self.pointer(("buffer", v)))
 
@@ -120,6 +122,7 @@ class Segment(Function):
     def group(self, number: int) -> None:
         """Add what a group does."""
         s = self.schedule
+        self.number = number
         group = s.groups[number]
         if group.kind == "block":
             self._block(group.values)
@@ -190,6 +193,7 @@ class Segment(Function):
     def end(self) -> None:
         """Checks, and then the writes."""
         s = self.schedule
+        self.number = s.end
         for i, check in enumerate(s.graph.checks):
             held = self.reader.at(check.value, Index(0))
             good, bad = self.e.label("good"), self.e.label("bad")
