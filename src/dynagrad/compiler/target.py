@@ -6,6 +6,7 @@ The environment variable DYNAGRAD_TARGET or `using_target` choose: "native", a l
 """
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -56,3 +57,12 @@ def resolve(name: str, host: Target) -> Target:
         # LLVM keeps to 256 bits on most CPUs, for code that uses few vectors; ours uses many.
         found = found._replace(features=",".join(filter(None, (found.features, "-prefer-256-bit"))))
     return found
+
+
+def has_fma(target: Target) -> bool:
+    """Whether the CPU has an instruction for x * y + z; where LLVM's intrinsic is a call, code is
+    better off without it. False for x86 CPUs that are known by their name only.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686"):
+        return True
+    return target.cpu in ("x86-64-v3", "x86-64-v4") or "+fma" in target.features.split(",")
