@@ -90,17 +90,18 @@ def _axis(p: Product, within: str) -> str:
 
 
 def _as_dots(p: Product, machine: Machine) -> bool:
-    """Whether C is so thin that vectors had better run along k, where both operands allow it.
+    """Whether C is so thin that vectors had better run along k, where they can.
 
-    Estimates of cycles: by rows, all multiplications and a copy of B; by dots, multiplications with
-    more loads, and the sum of the lanes of each element.
+    Estimates of cycles: by rows, all multiplications; by dots, multiplications with more loads, and
+    the sum of the lanes of each element. Either way B may have to be copied.
     """
     full = machine.lanes(p.scalar)
-    if p.a.column != 1 or p.b.row != 1 or p.k < full or not p.m * p.n:
+    if p.a.column != 1 or p.k < full or not p.m * p.n:
         return False
-    copied = (1.5 if p.n < full else 0.5) * p.n * p.k if p.n > 1 else 0
-    by_rows = max(p.m, 2) * p.k * -(-p.n // full) + copied
-    return p.m * p.n * (1.4 * p.k / full + 8) < by_rows
+    turning = (1.5 if p.n < full else 0.5) * p.n * p.k
+    rows = max(p.m, 2) * p.k * -(-p.n // full) + (turning if p.n > 1 and p.b.column != 1 else 0)
+    dots = p.m * p.n * (1.4 * p.k / full + 8) + (turning if p.b.row != 1 else 0)
+    return dots < rows
 
 
 def _dots(p: Product, machine: Machine) -> Blocks:
@@ -117,7 +118,7 @@ def _dots(p: Product, machine: Machine) -> Blocks:
                 best, found = time, (rows, columns)
     tiles, panels = -(-p.m // found[0]), -(-p.n // found[1])
     axis = _axis(p, "columns" if panels >= tiles else "rows")
-    return Blocks(1, *found, p.k, tiles, False, False, axis, True)
+    return Blocks(1, *found, p.k, tiles, False, p.b.row != 1, axis, True)
 
 
 def _tile(p: Product, lanes: int, machine: Machine) -> tuple[int, int]:

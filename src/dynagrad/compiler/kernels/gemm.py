@@ -20,6 +20,9 @@ __all__ = ["Epilogue", "Matrix", "Product", "choose", "gemm"]
 #: Vectors that are added one after the other, before their sum is added to the rest.
 _LONG = 512
 
+#: Multiplications of a product that is large.
+_LARGE = 1 << 17
+
 #: (emitter, value, row, column, type) -> value: what becomes of elements (row, column ...) of C.
 #: The type is a vector of any number of lanes, or a scalar; rows count on through the batch.
 Epilogue = Callable[[Code, str, str, str, str], str]
@@ -58,9 +61,15 @@ def _turned(p: Product) -> Product | None:
     return p._replace(m=p.n, n=p.m, a=a, b=b, c=c)
 
 
-def choose(product: Product, machine: Machine) -> str:
-    """ "own" where this kernel is expected to be as fast as BLAS, else "blas"."""
-    return "own"
+def choose(p: Product, machine: Machine) -> str:
+    """ "own" where this kernel is expected to be as fast as BLAS, else "blas".
+
+    With vectors of 32 bytes and more it was, for sizes from 1 to 4096, within the spread of
+    measurements or ahead. With shorter ones it is for small products, where a call of BLAS costs
+    more than it gains: BLAS looks for the CPU's instructions when it runs, this kernel was told
+    that there are none.
+    """
+    return "blas" if machine.vector < 32 and p.m * p.n * p.k > _LARGE else "own"
 
 
 class _Nest:
@@ -81,7 +90,7 @@ class _Nest:
             bytes_ = -(-min(cut.high, self.tiles) * cut.rows * cut.depth * size // 64) * 64
         if cut.pack_b:
             self.b_scratch = e.at("%scratch", bytes_ // size) if bytes_ else "%scratch"
-            bytes_ += width * cut.depth * size
+            bytes_ += (p.n if cut.dots else width) * cut.depth * size
         count = math.prod(p.batch)
         units = {"batch": count, "rows": self.tiles, "columns": self.panels}[cut.axis]
         if min(p.m, p.n, count) == 0:
@@ -245,15 +254,19 @@ class _Dots(_Nest):
         e, p, cut = self.e, self.p, self.blocks
         ranges = {"rows": ("0", str(self.tiles)), "columns": ("0", str(self.panels))}
         ranges |= {cut.axis: ("%begin", "%end")} if cut.axis in ranges else {}
+        source, apart = abc[1], p.b.column
+        if cut.pack_b:
+            source, apart = self.b_scratch, p.k
+            pack_columns(e, abc[1], p.b.transposed, source, p.k, p.k, str(p.n))
 
         def panel(j: str, columns: int) -> None:
             column = e.mul(j, cut.vectors)
-            right = e.at(abc[1], e.mul(column, p.b.column))
+            right = e.at(source, e.mul(column, apart))
 
             def tile(i: str, rows: int) -> None:
                 row = e.mul(i, cut.rows)
                 left = e.at(abc[0], e.mul(row, p.a.row))
-                sums = self._lanes(rows, columns, left, right)
+                sums = self._lanes(rows, columns, left, (right, apart))
                 corner = e.at(abc[2], e.add(e.mul(row, p.c.row), column))
                 for n, value in enumerate(sums):
                     x, y = divmod(n, columns)
@@ -269,15 +282,15 @@ class _Dots(_Nest):
 
         e.parts(*ranges["columns"], p.n, cut.vectors, panel)
 
-    def _lanes(self, rows: int, columns: int, left: str, right: str) -> list[str]:
+    def _lanes(self, rows: int, columns: int, left: str, right: tuple[str, int]) -> list[str]:
         """The elements of a tile."""
         e, p = self.e, self.p
         lanes = e.machine.lanes(p.scalar)
         kind, whole = vector(p.scalar, lanes), p.k // lanes * lanes
 
         def step(k: str, count: int, sums: list[str]) -> list[str]:
-            a, b = e.at(left, k), e.at(right, k)
-            ys = [e.load_first(e.at(b, j * p.b.column), count, lanes) for j in range(columns)]
+            a, b = e.at(left, k), e.at(right[0], k)
+            ys = [e.load_first(e.at(b, j * right[1]), count, lanes) for j in range(columns)]
             after = []
             for i in range(rows):
                 x = e.load_first(e.at(a, i * p.a.row), count, lanes)
