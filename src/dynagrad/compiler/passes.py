@@ -62,9 +62,12 @@ class _Simplifier(Views):
     def __init__(self, old: Graph) -> None:
         super().__init__(Graph())
         self.g.slots = list(old.slots)
-        self.g.place = lambda: self.at
+        self.g.place = self._place
         self.at: Any = None
         self.found: dict[Value, Value] = {}
+
+    def _place(self) -> Any:
+        return self.at
 
     def take_over(self, v: Value) -> None:
         """What becomes of a value of the old graph, its operands being known."""

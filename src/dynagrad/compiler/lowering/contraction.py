@@ -48,17 +48,18 @@ def _affine(g: Graph, bias: Value, x: Value, y: Value) -> Value:
 
 
 def _scaled(g: Graph, x: Value, factor: Any) -> Value:
-    if type(factor) is not Value and factor == 1:
-        return x
-    if type(factor) is not Value and x.dtype.kind in "iu" and int(factor) != factor:
-        raise Unlowered
+    if not isinstance(factor, Value):
+        if factor == 1:
+            return x
+        if x.dtype.kind in "iu" and int(factor) != factor:
+            raise Unlowered
     return g.map("mul", x, number(g, factor, x))
 
 
 def with_bias(g: Graph, bias: Value, r: Value, beta: Any, alpha: Any) -> Value:
     """beta * bias + alpha * r; beta 0 ignores bias."""
     r = _scaled(g, r, alpha)
-    if type(beta) is not Value and beta == 0:
+    if not isinstance(beta, Value) and beta == 0:
         return r
     if bias.dtype != r.dtype or np.broadcast_shapes(bias.shape, r.shape) != r.shape:
         raise Unlowered

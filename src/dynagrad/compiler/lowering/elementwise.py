@@ -10,7 +10,7 @@ from .registry import HALF, SINGLE, Unlowered, lowering
 from .terms import Term, formula, own_formula
 from .ufuncs import BOOL, mapped, number
 
-own_formula(ops.number_minus, in_single=True)
+own_formula(ops.number_minus, in_single=True, numbers=("number",))
 own_formula(ops.lerp, in_single=True, floats=True)
 own_formula(ops.clamp_low, ops.clamp_high, ops.clamp)
 
@@ -60,12 +60,12 @@ def times(x: Term, factor: Any) -> Term:
     return x * np.array(factor).astype(x.dtype)
 
 
-@formula(ops.add_scaled, in_single=True)
+@formula(ops.add_scaled, in_single=True, numbers=("alpha",))
 def _add_scaled(x: Term, y: Term, *, alpha: Any) -> Term:
     return x + times(y, alpha)
 
 
-@formula(ops.minus_scaled, in_single=True)
+@formula(ops.minus_scaled, in_single=True, numbers=("alpha",))
 def _minus_scaled(x: Term, y: Term, *, alpha: Any) -> Term:
     return y - (x if type(alpha) is not Term and alpha == 1 else times(x, alpha))
 
@@ -81,19 +81,19 @@ def _rsqrt(g: Graph, x: Value) -> Value:
     )
 
 
-@formula(ops.addcmul, in_single=True)
+@formula(ops.addcmul, in_single=True, numbers=("value",))
 def _addcmul(x: Term, y: Term, z: Term, *, value: Any) -> Term:
     product = y * z
     return x + (product if type(value) is not Term and value == 1 else times(product, value))
 
 
-@formula(ops.addcdiv, in_single=True)
+@formula(ops.addcdiv, in_single=True, numbers=("value",))
 def _addcdiv(x: Term, y: Term, z: Term, *, value: Any) -> Term:
     quotient = y / z
     return x + (quotient if type(value) is not Term and value == 1 else value * quotient)
 
 
-@formula(ops.lerp_number, in_single=True, floats=True)
+@formula(ops.lerp_number, in_single=True, floats=True, numbers=("weight",))
 def _lerp_number(x: Term, y: Term, *, weight: Any) -> Any:
     difference = y - x
     if type(weight) is Term:

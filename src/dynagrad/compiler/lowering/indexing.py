@@ -35,11 +35,18 @@ def _ungetitem(g: Graph, x: Value, *, index: Any, shape: Any) -> Value:
 # --- index arrays ---------------------------------------------------------------------------------
 
 
-def places(g: Graph, i: Value, end: int) -> Value:
-    """Indices as int64, checked to lie in [0, end)."""
+def places(g: Graph, i: Value, end: int, text: str = INSIDE) -> Value:
+    """Indices as int64 that lie in [0, end): checked, and moved there if they do not, since checks
+    are looked at when all is computed.
+    """
     i = g.cast(i, np.int64)
-    demand_within(g, i, 0, end, INSIDE)
-    return i
+    if not end and i.size:
+        raise Unlowered
+    if i.op == "constant" and bool(((i.data >= 0) & (i.data < end)).all()):
+        return i
+    demand_within(g, i, 0, end, text)
+    low, high = (g.constant(np.int64(n)) for n in (0, max(end - 1, 0)))
+    return g.map("minimum", g.map("maximum", i, low), high)
 
 
 class Rows:

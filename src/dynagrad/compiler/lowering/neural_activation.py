@@ -14,7 +14,9 @@ from .ufuncs import mapped, number
 
 own_formula(ops.hardsigmoid, ops.hardswish, ops.hardshrink, ops.prelu, ops.rrelu, floats=True)
 own_formula(ops.threshold, ops.log_sigmoid, ops.mish, floats=True)
-own_formula(ops.hardtanh, ops.softshrink, ops.elu, ops.gelu_tanh, in_single=True, floats=True)
+own_formula(ops.softshrink, ops.gelu_tanh, in_single=True, floats=True)
+own_formula(ops.hardtanh, in_single=True, floats=True, numbers=("low", "high"))
+own_formula(ops.elu, in_single=True, floats=True, numbers=("alpha", "scale"))
 
 _SQRT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
@@ -32,7 +34,7 @@ def _gate(g: Graph, x: Value, y: Value) -> Value:
     return g.where(mapped(g, np.not_equal, y, number(g, 0, y)), x, number(g, 0, x))
 
 
-@formula(ops.leaky_relu, in_single=True, floats=True)
+@formula(ops.leaky_relu, in_single=True, floats=True, numbers=("slope",))
 def _leaky_relu(x: Term, *, slope: Any) -> Any:
     if type(slope) is not Term and 0 < slope <= 1:
         return np.maximum(x, x * slope)

@@ -6,7 +6,8 @@ import numpy as np
 
 from ...ops.neural import classes as ops
 from ..graph import Graph, Value
-from .parts import demand_all, demand_within, picked, reduced, with_axis
+from .indexing import places
+from .parts import demand_all, picked, reduced, with_axis
 from .registry import Unlowered, lowering
 from .ufuncs import number
 
@@ -17,13 +18,12 @@ def _targets(g: Graph, target: Value, classes: int, ignore: int) -> tuple[Value,
     """Targets that can index, and which of them count (None: all, while the check holds)."""
     target = g.cast(target, np.int64)
     if not 0 <= ignore < classes and not _may_equal(target, ignore):
-        demand_within(g, target, 0, classes, INSIDE)
-        return target, None
+        return places(g, target, classes, INSIDE), None
     zero, end = number(g, 0, target), number(g, classes, target)
     counts = g.map("ne", target, number(g, ignore, target))
     inside = g.map("bitand", g.map("ge", target, zero), g.map("lt", target, end))
     demand_all(g, g.map("bitor", g.map("bitnot", counts), inside), INSIDE)
-    return g.where(counts, target, zero), counts
+    return g.where(g.map("bitand", counts, inside), target, zero), counts
 
 
 def _may_equal(target: Value, ignore: int) -> bool:
@@ -103,8 +103,7 @@ def _multi_margin(
 ) -> Value:
     if not x.size or weight is not None and weight.dtype != x.dtype:
         raise Unlowered
-    t = g.cast(target, np.int64)
-    demand_within(g, t, 0, x.shape[1], INSIDE)
+    t = places(g, target, x.shape[1], INSIDE)
     column, zero = with_axis(g, t, 1), number(g, 0, x)
     own = g.take_along(x, column, 1)
     z = g.map("maximum", g.map("add", g.map("sub", number(g, margin, x), own), x), zero)

@@ -7,7 +7,8 @@ import numpy as np
 from ...ops.neural import loss as ops
 from .terms import formula, own_formula
 
-own_formula(ops.shift_by, ops.floor_through, ops.scale_by, in_single=True, floats=True)
+own_formula(ops.shift_by, ops.scale_by, in_single=True, floats=True, numbers=("number",))
+own_formula(ops.floor_through, in_single=True, floats=True, numbers=("low",))
 
 
 def reduced(values: Any, reduction: str) -> Any:

@@ -23,10 +23,10 @@ def _pad_constant(g: Graph, x: Value, *, widths: Any, value: Any) -> Value:
         if left < 0:
             raise Unlowered
         x = narrowed(g, x, axis, first if left else 0, left)
-    sides = [[max(w[k], 0) for w in widths] for k in (0, 1)]
-    if not any(sides[0]) and not any(sides[1]):
+    before, after = ([max(w[k], 0) for w in widths] for k in (0, 1))
+    if not any(before) and not any(after):
         return x
-    return g.pad(x, *sides, constant_of(g, value, x.dtype))
+    return g.pad(x, before, after, constant_of(g, value, x.dtype))
 
 
 @lowering(ops.pad_edges, moves=True)

@@ -9,10 +9,19 @@ from ...ops import reduction as ops
 from ..graph import Graph, Value
 from .parts import count, reduced
 from .registry import SINGLE, Unlowered, lowering
-from .terms import Term, formula, own_formula
+from .terms import Term, formula
 from .ufuncs import mapped, number, truth
 
-own_formula(ops.is_number, ops.divide_or_zero)
+
+@formula(ops.is_number)
+def _is_number(x: Any) -> Any:
+    return (x == x).astype(x.dtype)
+
+
+@formula(ops.divide_or_zero)
+def _divide_or_zero(x: Any, y: Any) -> Any:
+    zero = y == 0
+    return np.where(zero, x.dtype.type(0), x / np.where(zero, y.dtype.type(1), y))
 
 
 # --- adding up ------------------------------------------------------------------------------------

@@ -105,9 +105,9 @@ def _remainder(op: str) -> Any:
 
 def _remainder_by_number(op: str) -> Any:
     def lower(g: Graph, x: Value, *, number: Any) -> Value:
-        if x.dtype == BOOL or (type(number) is Value and x.dtype.kind != "f"):
+        if x.dtype == BOOL:
             return NotImplemented
-        if type(number) is not Value and x.dtype.kind != "f" and int(number) == 0:
+        if x.dtype.kind != "f" and (isinstance(number, Value) or int(number) == 0):
             return NotImplemented
         return g.map(op, x, constant_of(g, number, x.dtype))
 

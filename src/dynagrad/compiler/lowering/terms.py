@@ -35,22 +35,27 @@ class Term:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes of the dimensions."""
         return self.value.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of the elements."""
         return self.value.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self.value.ndim
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self.value.size
 
     @property
     def itemsize(self) -> int:
+        """The bytes of an element."""
         return self.value.dtype.itemsize
 
     def __len__(self) -> int:
@@ -159,10 +164,12 @@ class Term:
 
     @property
     def T(self) -> "Term":  # noqa: N802 - NumPy's name
+        """The dimensions in reverse."""
         return self.transpose(range(self.ndim)[::-1])
 
     @property
     def real(self) -> "Term":
+        """Itself: no term is complex."""
         return self
 
     def conj(self) -> "Term":
@@ -228,6 +235,9 @@ def _kind(x: Any) -> Any:
 def _mapped(ufunc: Any, *xs: Any) -> Term:
     g = _graph_of(xs)
     kinds = tuple([_kind(x) for x in xs])
+    if not any(isinstance(kind, np.dtype) for kind in kinds):  # of numbers, it is one itself
+        kinds = (np.dtype(np.float64),) * len(xs)
+        return Term(g, mapped(g, ufunc, *[_plain(x) for x in xs], kinds=kinds), weak=True)
     return Term(g, mapped(g, ufunc, *[_plain(x) for x in xs], kinds=kinds))
 
 
@@ -326,11 +336,10 @@ FUNCTIONS: dict[Callable, Callable] = {
 
 
 def formula(
-    *funs: Callable, in_single: bool = False, floats: bool = False
+    *funs: Callable, in_single: bool = False, floats: bool = False, numbers: tuple[str, ...] = ()
 ) -> Callable[[Callable], Callable]:
     """Decorator: the lowering of primitives as a function of terms, which takes what their kernels
-    take. `in_single`: float16 is computed in float32 and rounded once, as `ops.elementwise` does;
-    `floats` as in `lowering`.
+    take; `in_single`, `floats` and `numbers` as in `lowering`.
     """
 
     def enter(fun: Callable) -> Callable:
@@ -343,23 +352,13 @@ def formula(
             values = [as_value(g, v) for v in (r if type(r) is tuple else (r,))]
             return tuple(values) if type(r) is tuple else values[0]
 
-        lowering(*funs, in_single=in_single, floats=floats, numbers=ANY_NUMBER)(lower)
+        lowering(*funs, in_single=in_single, floats=floats, numbers=numbers)(lower)
         return fun
 
     return enter
 
 
-class _Anything:
-    """Contains everything."""
-
-    def __contains__(self, item: object) -> bool:
-        return True
-
-
-ANY_NUMBER: Any = _Anything()
-
-
-def own_formula(*funs: Callable, in_single: bool = False, floats: bool = False) -> None:
-    """The kernels of these primitives are formulas that terms can follow."""
+def own_formula(*funs: Callable, **options: Any) -> None:
+    """The kernels of these primitives are formulas that terms can follow; options as `formula`."""
     for fun in funs:
-        formula(fun, in_single=in_single, floats=floats)(fun.__wrapped__)  # pyright: ignore[reportFunctionMemberAccess]
+        formula(fun, **options)(fun.__wrapped__)  # pyright: ignore[reportFunctionMemberAccess]

@@ -16,7 +16,7 @@ from .registry import HALF, LOWERINGS, SINGLE, Unlowered, constant_of
 BOOL = np.dtype("bool")
 
 #: functions that are one operation of the graph
-OPERATIONS: dict[Callable, str] = {
+OPERATIONS: dict[np.ufunc, str] = {
     **{np.add: "add", np.subtract: "sub", np.multiply: "mul", np.divide: "div"},
     **{np.negative: "neg", np.absolute: "abs", np.sqrt: "sqrt", np.hypot: "hypot"},
     **{np.maximum: "maximum", np.minimum: "minimum", np.fmax: "fmax", np.fmin: "fmin"},
@@ -85,7 +85,7 @@ def _logical(op: str) -> Callable:
     return lambda g, *xs: g.map(op, *[truth(g, x) for x in xs])
 
 
-COMPOSED: dict[Callable, Callable] = {
+COMPOSED: dict[np.ufunc, Callable] = {
     np.square: _square,
     np.reciprocal: _reciprocal,
     np.conjugate: _same,
@@ -178,7 +178,7 @@ for _ufunc in (*OPERATIONS, *COMPOSED):
 
 # --- reductions -----------------------------------------------------------------------------------
 
-_REDUCTIONS: dict[Callable, str] = {
+_REDUCTIONS: dict[np.ufunc, str] = {
     **{np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min"},
     **{np.logical_or: "any", np.logical_and: "all"},
 }
