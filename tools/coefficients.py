@@ -113,7 +113,7 @@ POLYNOMIALS: dict[str, tuple] = {
         lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2 - 2 * z / 3) / z**2,
         1e-9,
         0.02945,
-        0,
+        2,
         7,
         lambda z: z**2 / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)),
     ),

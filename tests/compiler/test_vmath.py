@@ -119,8 +119,8 @@ UNARY = {
     "exp2": (np.exp2, 1.05, 1.25),
     "expm1": (np.expm1, 1.45, 1.5),
     "log": (np.log, 1.0, 1.0),
-    "log2": (np.log2, 0.75, 0.8),
-    "log10": (np.log10, 0.75, 0.75),
+    "log2": (np.log2, 1.0, 2.0),
+    "log10": (np.log10, 1.0, 1.9),
     "log1p": (np.log1p, 1.5, 1.5),
     "sigmoid": (sigmoid, 1.5, 1.5),
     "softplus": (softplus, 1.75, 1.75),
@@ -193,6 +193,14 @@ def test_special_values(name, dtype):
     tolerance = {np.float32: 1e-5, np.float64: 1e-13}[dtype]
     tiny = np.finfo(dtype).tiny
     np.testing.assert_allclose(result[usual], exact[usual], rtol=tolerance, atol=tiny)
+
+
+def test_powers_of_the_base_have_exact_logarithms():
+    for dtype in (np.float32, np.float64):
+        k = np.arange(-30, 38 if dtype == np.float32 else 300)
+        np.testing.assert_array_equal(run("log2", np.ldexp(dtype(1), k)), k)
+        tens = np.array([float(f"1e{i}") for i in k], dtype)
+        np.testing.assert_array_equal(run("log10", tens), k)
 
 
 def test_error_function_in_float():

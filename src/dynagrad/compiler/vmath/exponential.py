@@ -10,6 +10,7 @@ from .value import (
     BIAS,
     MANTISSA,
     ROUNDER,
+    Operand,
     Value,
     at_least,
     at_most,
@@ -20,8 +21,6 @@ from .value import (
     polynomial,
     rounded,
     scaled,
-    two_product,
-    two_sum,
     where,
 )
 
@@ -142,13 +141,6 @@ def log_near(n: Value, f: Value) -> Value:
     return fma(n, high, f - (half_square - tail))
 
 
-def log_pair(f: Value) -> tuple[Value, Value]:
-    """log(1 + f) as a head and a tail, with a few more bits than one value has."""
-    half_square, error = two_product(f * 0.5, f)
-    high, low = fast_two_sum(f, -half_square)
-    return fast_two_sum(high, low + (log_tail(f, half_square) - error))
-
-
 def guarded(x: Value, result: Value) -> Value:
     """A logarithm's result with those for 0, negative numbers, infinity and NaN set right."""
     is_usual = (x > 0.0) & (x < INFINITY)
@@ -165,24 +157,21 @@ def log(x: Value) -> Value:
 def log2(x: Value) -> Value:
     """The logarithm to base 2."""
     n, f = decomposed(x)
-    return guarded(x, _in_base(n, f, (1.0, 0.0), LOG2_E[x.element]))
+    return guarded(x, n + _in_base(f, LOG2_E[x.element], 0.0))
 
 
 def log10(x: Value) -> Value:
     """The logarithm to base 10."""
     n, f = decomposed(x)
-    return guarded(x, _in_base(n, f, LOG10_2[x.element], LOG10_E[x.element]))
+    high, low = LOG10_2[x.element]
+    return guarded(x, fma(n, high, _in_base(f, LOG10_E[x.element], n * low)))
 
 
-def _in_base(n: Value, f: Value, of_two: tuple, of_e: tuple) -> Value:
-    """n times the logarithm of 2, plus log(1 + f) times that of e; each as head and tail."""
-    high, low = log_pair(f)
-    product, error = two_product(high, of_e[0])
-    error = error + fma(low, of_e[0], high * of_e[1])
-    if of_two[1]:
-        error = fma(n, of_two[1], error)
-    total, rest = two_sum(n * of_two[0] if of_two[0] != 1.0 else n, product)
-    return total + (rest + error)
+def _in_base(f: Value, of_e: tuple[float, float], addend: Operand) -> Value:
+    """log(1 + f) times the logarithm of e, a head and a tail, plus something small."""
+    half_square = f * 0.5 * f
+    tail = log_tail(f, half_square) - half_square
+    return fma(f, of_e[0], fma(tail, of_e[0], fma(f, of_e[1], addend)))
 
 
 def log1p(x: Value) -> Value:
