@@ -71,7 +71,10 @@ def compute(v: Value, held: dict[Value, Any]) -> Any:
         return v.data
     if v.op == "call":
         found = v.data.fun(*[held[x] for x in v.inputs], **v.data.kw)
-        return found if isinstance(found, tuple) else (found,)
+        found = found if isinstance(found, tuple) else (found,)
+        if tuple([(np.shape(a), np.asarray(a).dtype) for a in found]) != v.data.results:
+            raise CheckFailed(-1)
+        return found
     if v.op == "item":
         return np.asarray(held[v.inputs[0]][v.attrs[0]])
     special = SPECIAL.get(v.op)

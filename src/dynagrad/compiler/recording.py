@@ -104,6 +104,7 @@ class Session(Watcher):
         #: groups with what they held when a step of theirs ran
         self.groups: dict[int, tuple[dict, dict]] = {}
         self._holders: dict[int, weakref.ref] = {}
+        self._objects: dict[int, Any] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
         self.began = tick()
@@ -144,13 +145,13 @@ class Session(Watcher):
                 a = A_SLOT.__get__(t)
                 if type(a) is Traced:
                     A_SLOT.__set__(t, a.array)
-        leave(self)
-        general_paths(-1)
 
     def finish(self) -> None:
         """End the recording: the slots are slots again."""
         self.stop()
         Tensor._a, Tensor._g = A_SLOT, G_SLOT
+        leave(self)
+        general_paths(-1)
 
     def _get_array(self, t: Tensor) -> Any:
         a = A_SLOT.__get__(t)
@@ -189,18 +190,22 @@ class Session(Watcher):
 
     def _get_gradient(self, t: Tensor) -> Any:
         g = G_SLOT.__get__(t)
-        if self.is_here():
+        if self.is_here() and not self._is_made(t):
             self.gradients.setdefault(id(t), (t, g))
         return g
 
     def _set_gradient(self, t: Tensor, g: Any) -> None:
-        if self.is_here() and id(t) not in self.gradients:
+        if self.is_here() and id(t) not in self.gradients and not self._is_made(t):
             try:
                 before = G_SLOT.__get__(t)
             except AttributeError:
                 before = UNSET
             self.gradients[id(t)] = (t, before)
         G_SLOT.__set__(t, g)
+
+    def _is_made(self, t: Tensor) -> bool:
+        """Whether the step made a tensor."""
+        return id(t) not in self.entered and self._is_held(t)
 
     # --- framework objects ------------------------------------------------------------------------
 
@@ -237,20 +242,25 @@ class Session(Watcher):
 
     def _attribute_set(self, x: Any, name: str, value: Any) -> None:
         if self.is_here():
-            if not same(x.__dict__.get(name, UNSET), value):
+            if not x.__dict__:
+                self._objects[id(x)] = x  # the step has just made it
+            if id(x) not in self._objects and not same(x.__dict__.get(name, UNSET), value):
                 self.trace.escape(f"{type(x).__name__}.{name} is set")
 
     # --- what public functions are given ----------------------------------------------------------
 
     def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
+        if not self.is_here():
+            return NotImplemented
         if f not in self.numbers and any(type(x) is Number for x in flatten((args, kwargs))[0]):
             args, kwargs = frozen(args), frozen(kwargs)
         try:
             return f(*args, **kwargs)
-        except Exception:
+        except Exception as error:
             if not self.on:
                 raise
-            self.trace.escape(f"{getattr(f, '__name__', f)} raised an error")
+            text = str(error).partition("\n")[0]
+            self.trace.escape(f"{getattr(f, '__name__', f)} raised an error: {text}")
         return f(*args, **kwargs)  # the error is the program's if it comes again
 
     # --- afterwards -------------------------------------------------------------------------------

@@ -15,17 +15,16 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.dtype import get_default_dtype
-from ..core.pytree import Spec, flatten, unflatten
-from ..core.storage import strides_of
+from ..core.protocols import adopt
+from ..core.pytree import Spec, unflatten
 from ..core.tape import AccumulateGrad, Node, Output, grad_mode
 from ..core.tensor import Tensor, edge_of, family_of
 from ..core.watch import PLAIN
-from ..nn.parameter import Parameter
-from .differentiable import Derived, derive, node_of_call
+from ..ops.shape import as_strided
+from .differentiable import Derived, node_of_call
 from .graph import Graph
-from .number import Number
-from .recording import G_SLOT, UNSET, Entered, Session, payload, same
-from .trace import Cell, Traced
+from .guards import Reason
+from .recording import G_SLOT, UNSET, Session, payload, same
 
 new = object.__new__
 #: what may be a leaf of arguments and results besides tensors: compared by type and value
@@ -33,7 +32,16 @@ PLAIN_VALUES = (int, float, bool, str, bytes, complex, type(None), type, type(El
 
 
 class Unfit(Exception):
-    """The recorded course cannot stand for the step; the text says why."""
+    """The recorded course cannot stand for the step: for a reason, or a text and the code of the
+    user's line.
+    """
+
+    def __init__(self, reason: Reason | str, code: Any = None) -> None:
+        if isinstance(reason, str):
+            file, line = ("", 0) if code is None else (code.co_filename, code.co_firstlineno)
+            reason = Reason(reason, file, line)
+        super().__init__(reason.text)
+        self.reason = reason
 
 
 class Leaf(NamedTuple):
@@ -100,14 +108,17 @@ class Variant:
         self.result_spec: Spec | None = None
         self.outputs: list[int] = []
         self.handed: dict[int, tuple[Tensor, ndarray]] = {}
-        self.run_program: Callable[[list], int] | None = None
+        self.program: Any = None
+        #: makes a program of a graph; the backward one is made at the first backward
+        self.build: Callable[[Graph], Any] | None = None
+        self.backward: Any = None
         self.derived: Derived | None = None
-        self.run_backward: Callable[[list], int] | None = None
+        self.entered = list(session.entered.values())
         self.has_effects = any(v.op == "call" and v.data.effects for v in self.graph.values)
 
     # --- may it stand for the step? ---------------------------------------------------------------
 
-    def fits(self, leaves: list, spec: Spec) -> bool:
+    def fits(self, leaves: list, spec: Spec, args: tuple, kwargs: dict) -> bool:
         """Whether all that the recording depended on is as it was; binds the memory if so."""
         if spec != self.spec or not PLAIN or (grad_mode.get(), get_default_dtype()) != self.mode:
             return False
@@ -142,7 +153,7 @@ class Variant:
             if type(value) not in (float, int):
                 return False
             self.arrays[option.slot][...] = value
-        return all(guard.holds() for guard in self.guards)
+        return all(guard.holds(args, kwargs) for guard in self.guards)
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -157,8 +168,7 @@ class Variant:
             arrays[slot] = _empty(at.shape, at.dtype, at.strides)
         for gradient in self.gradients:
             arrays[gradient.slot] = self._memory_for(gradient)
-        assert self.run_program is not None
-        if self.run_program(arrays):
+        if run_on(self.program, arrays):
             return False, None
         self._leave()
         return True, self._result(leaves)
@@ -201,6 +211,8 @@ class Variant:
                 t = _tensor(self.arrays[slot])
                 t._e = Output(node, number)
                 made.append(t)
+            elif kind == "view":
+                made.append(self._view(what, leaves))
             elif kind == "new":
                 slot, edge = what
                 t = _tensor(self.arrays[slot])
@@ -217,6 +229,16 @@ class Variant:
             else:
                 made.append(what)
         return unflatten(made, self.result_spec)
+
+    def _view(self, what: tuple, leaves: list) -> Tensor:
+        slot, owner, window, is_view, is_family = what
+        source = leaves[owner] if type(owner) is int else owner
+        t = _tensor(as_strided(self.arrays[slot], **window))
+        if is_view:
+            adopt(t, source)
+        elif is_family:
+            t._v = family_of(source)
+        return t
 
     def _node(self, leaves: list) -> Node:
         """The place in the graph of this call's results."""
@@ -239,7 +261,9 @@ class Variant:
     def _propagate(self, g: list, saved: tuple) -> list:
         """The cotangents of what the course took."""
         derived = self.derived
-        assert derived is not None and self.run_backward is not None
+        assert derived is not None and self.build is not None
+        if self.backward is None:
+            self.backward = self.build(derived.graph)
         slots = derived.graph.slots
         arrays: list[Any] = [None] * len(slots)
         for at, part in zip(derived.cotangents, g, strict=True):
@@ -251,7 +275,7 @@ class Variant:
         for at in derived.gradients:
             if at is not None:
                 arrays[at] = _empty(*slots[at][:3])
-        if self.run_backward(arrays):
+        if run_on(self.backward, arrays):
             raise RuntimeError("a compiled backward pass failed: this is a bug in dynagrad")
         return [None if at is None else arrays[at] for at in derived.gradients]
 
@@ -265,6 +289,16 @@ def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
         )
 
     return group, {k: (list(v) if k == "params" else v) for k, v in held.items() if not varies(v)}
+
+
+def run_on(program: Any, arrays: list) -> int:
+    """Run a program on the arrays of its slots."""
+    if program.address is None and hasattr(program, "run_arrays"):
+        return program.run_arrays(arrays)
+    # a slot without memory is one that this program does not use
+    places = [0 if a is None else a.__array_interface__["data"][0] for a in arrays]
+    table = np.array(places, np.uint64)
+    return program.run(table)
 
 
 def _leaf_fits(leaf: Leaf, x: Any) -> bool:
@@ -318,210 +352,3 @@ def _alone() -> tuple[int, int]:
 
 
 ALONE = _alone()
-
-
-# --- from a recording to a variant ----------------------------------------------------------------
-
-
-def conclude(session: Session, leaves: list, spec: Spec, result: Any) -> Variant:
-    """The variant of a recording that has just run, while its tensors still hold Traced payloads.
-
-    Raises Unfit.
-    """
-    session.draws.check()
-    if not session.trace.alive:
-        raise Unfit("random numbers are drawn in a way that is not recorded")
-    variant = Variant(session, leaves, spec)
-    _bind_memory(variant, session, leaves)
-    _note_writes(variant, session)
-    _note_gradients(variant, session)
-    _note_results(variant, session, leaves, result)
-    _check_survivors(variant, session, result)
-    for option in variant.options:
-        variant.arrays[option.slot] = np.empty(())
-    variant.arrays += [None] * (len(variant.graph.slots) - len(variant.arrays))
-    return variant
-
-
-def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
-    places = {id(x): i for i, x in reversed(list(enumerate(leaves))) if isinstance(x, Tensor)}
-    kept_same = {id(x) for x in leaves if id(x) in session.gradients or type(x) is Parameter}
-    grads = {id(before): t for t, before in session.gradients.values() if before is not None}
-    by_slot: dict[int, list[Entered]] = {}
-    for entered in session.entered.values():
-        if entered.traced.cell.slot is not None:
-            by_slot.setdefault(entered.traced.cell.slot, []).append(entered)
-    for slot, found in by_slot.items():
-        variant.arrays[slot] = found[0].array
-        for entered in found:
-            t = entered.tensor
-            if t._e is not entered.edge:
-                raise Unfit("the step changes the history of a tensor that was there before")
-            place = places.get(id(t))
-            if place is None and not is_leaf_edge(entered.edge):
-                raise Unfit("a tensor with a history from before the step takes part")
-            if place is not None and id(t) not in kept_same and len(found) == 1:
-                variant.arguments.append((place, slot))
-            elif id(t) in grads:
-                variant.grown.append((slot, grads[id(t)]))
-            else:
-                variant.pinned.append((slot, t, entered.edge))
-    pinned = {id(t) for _, t, _ in variant.pinned}
-    for i, x in enumerate(leaves):
-        if not isinstance(x, Tensor):
-            if not isinstance(x, PLAIN_VALUES):
-                pinned.add(id(x))
-            kind = "value" if isinstance(x, PLAIN_VALUES) else "same"
-            variant.leaves.append(Leaf(kind, x))
-        elif id(x) in pinned or id(x) in kept_same or places[id(x)] != i:
-            variant.leaves.append(Leaf("same", x))
-        else:
-            a = payload(x)
-            a = a.array if type(a) is Traced else a
-            leaf = Leaf("tensor", type(x), geometry(a), edge_of(x) is not None)
-            variant.leaves.append(leaf)
-    _check_overlaps(session.trace.outside)
-
-
-def _check_overlaps(cells: list[Cell]) -> None:
-    """Raise where memory that is written is also reached by another way."""
-    spans = []
-    for cell in cells:
-        if cell.root.size:
-            low, high = np.lib.array_utils.byte_bounds(cell.root)
-            spans.append((low, high, cell))
-    spans.sort(key=lambda span: span[0])
-    for (_, high, cell), (low, _, other) in zip(spans, spans[1:], strict=False):
-        if low < high and (cell.version or other.version):
-            raise Unfit("two tensors share memory, and one of them is written")
-
-
-def _note_writes(variant: Variant, session: Session) -> None:
-    for cell in session.trace.outside:
-        if cell.version:
-            assert cell.slot is not None
-            variant.graph.write(cell.slot, cell.value)
-    for entered in session.entered.values():
-        family = entered.tensor._v
-        times = 0 if family is None else family.cell.count - entered.writes
-        if times:
-            variant.written.append((entered.tensor, times))
-
-
-def _note_gradients(variant: Variant, session: Session) -> None:
-    for t, before in session.gradients.values():
-        try:
-            after = G_SLOT.__get__(t)
-        except AttributeError:
-            after = UNSET
-        if after is before:
-            if id(t) in session.asked and before is None:
-                variant.no_gradient.append(t)
-            continue
-        if id(t) in session.asked and before is None:
-            variant.no_gradient.append(t)
-        if after is None:
-            variant.cleared.append(t)
-            continue
-        a = payload(after)
-        if type(a) is not Traced or a.cell.slot is not None or after._e is not None:
-            raise Unfit("a gradient is set to a tensor that the step did not make, or with history")
-        slot = _new_slot(variant.graph, a, "gradient")
-        variant.gradients.append(Gradient(t, slot))
-
-
-def _new_slot(graph: Graph, a: Traced, name: str) -> int:
-    slot = graph.slot(a.shape, a.dtype, _packed(a.array), name)
-    graph.write(slot, a.value)
-    return slot
-
-
-def _packed(a: ndarray) -> tuple[int, ...]:
-    """The strides of a copy that keeps the order of the dimensions in memory."""
-    return strides_of(np.empty_like(a))
-
-
-def _note_results(variant: Variant, session: Session, leaves: list, result: Any) -> None:
-    made, variant.result_spec = flatten(result)
-    places = {id(x): i for i, x in enumerate(leaves)}
-    grads = {id(G_SLOT.__get__(g.t)): g.t for g in variant.gradients}
-    seen: dict[int, int] = {}
-    live: list[Tensor] = []
-    for number, x in enumerate(made):
-        if id(x) in seen and isinstance(x, Tensor):
-            variant.results.append(("again", seen[id(x)]))
-            continue
-        seen[id(x)] = number
-        if isinstance(x, Tensor):
-            variant.results.append(_result_tensor(variant, x, places, grads, live))
-        elif type(x) is Number:
-            graph = variant.graph
-            slot = graph.slot((), np.float64, (), "result")
-            graph.write(slot, x.value)
-            variant.outputs.append(slot)
-            variant.results.append(("number", slot))
-        elif isinstance(x, PLAIN_VALUES):
-            variant.results.append(("value", x))
-        else:
-            raise Unfit(f"the step returns a {type(x).__name__}")
-    if live:
-        try:
-            variant.derived = derive(session, live)
-        except ValueError as error:
-            raise Unfit(f"a result needs gradients, and {error}") from None
-        variant.outputs += variant.derived.kept[: variant.derived.saved]
-
-
-def _result_tensor(
-    variant: Variant, x: Tensor, places: dict, grads: dict, live: list[Tensor]
-) -> tuple[str, Any]:
-    if id(x) in grads:
-        return "gradient", grads[id(x)]
-    a = payload(x)
-    if type(a) is not Traced:  # it took no part
-        if id(x) in places:
-            return "argument", places[id(x)]
-        return "value", x
-    if a.cell.slot is not None:
-        if id(x) in places:
-            return "argument", places[id(x)]
-        if any(t is x for _, t, _ in variant.pinned):
-            return "value", x
-        raise Unfit("a result shows memory that was there before the step")
-    if type(x) is not Tensor:
-        raise Unfit(f"a result is a {type(x).__name__}")
-    edge = x._e
-    slot = _new_slot(variant.graph, a, "result")
-    variant.outputs.append(slot)
-    if edge is not None and not is_spent(edge):
-        live.append(x)
-        return "live", (slot, len(live) - 1)
-    return "new", (slot, edge)
-
-
-def is_spent(edge: Any) -> bool:
-    """Whether a history was run backward, so that it can only say what it was."""
-    if type(edge) is AccumulateGrad:
-        return False
-    stack, seen, holds = [edge.node if type(edge) is Output else edge], set(), False
-    while stack:
-        node = stack.pop()
-        if node in seen or not isinstance(node, Node):
-            continue
-        seen.add(node)
-        if node.holds:
-            holds = True
-            if node.saved is not None:
-                return False
-        stack.extend(e.node if type(e) is Output else e for e in node.edges if e is not None)
-    return holds
-
-
-def _check_survivors(variant: Variant, session: Session, result: Any) -> None:
-    """Raise where a tensor that the step made lives on elsewhere than in results and gradients."""
-    known = {id(x) for x in flatten(result)[0]}
-    known.update(id(G_SLOT.__get__(gradient.t)) for gradient in variant.gradients)
-    for t in session.survivors():
-        if id(t) not in known:
-            shape = list(payload(t).shape)
-            raise Unfit(f"a tensor of shape {shape} that the step made is kept, not returned")

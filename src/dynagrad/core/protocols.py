@@ -126,11 +126,11 @@ def run_on_tensors(fun: Callable, inputs: tuple, kw: dict) -> Any:
     result = apply(default_node(fun), *inputs, **kw)
     if not PLAIN and rule.kind == "linear" and type(result) is Tensor:
         if result._a is not like._a and owner(result._a) is owner(like._a):
-            _adopt(result, like)
+            adopt(result, like)
     return result
 
 
-def _adopt(made: Tensor, x: Tensor) -> None:
+def adopt(made: Tensor, x: Tensor) -> None:
     """Let a result that shows memory of `x`, such as the values of a batch, be a view of it."""
     made._v = family = family_of(x)
     base = base_of(x)

@@ -1,0 +1,244 @@
+"""From a recording to a variant: where its memory comes from, what it leaves behind.
+Imports variant, differentiable.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..core.pytree import Spec, flatten
+from ..core.storage import geometry as window_of
+from ..core.storage import strides_of
+from ..core.tape import AccumulateGrad, Node, Output
+from ..core.tensor import Tensor, base_of, edge_of
+from ..nn.parameter import Parameter
+from .differentiable import derive
+from .graph import Graph
+from .number import Number
+from .recording import G_SLOT, UNSET, Entered, Session, payload
+from .trace import Cell, Traced
+from .variant import PLAIN_VALUES, Gradient, Leaf, Unfit, Variant, geometry, is_leaf_edge
+
+
+def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: Any) -> Variant:
+    """The variant of a recording that has just run, while its tensors still hold Traced payloads.
+
+    Raises Unfit.
+    """
+    session.draws.check()
+    if not session.trace.alive:
+        raise Unfit("random numbers are drawn in a way that is not recorded")
+    variant = Variant(session, leaves, spec)
+    variant.guards = census.guards
+    _bind_memory(variant, session, leaves)
+    _note_writes(variant, session)
+    _note_gradients(variant, session)
+    _note_results(variant, session, leaves, result)
+    _check_survivors(variant, session, result)
+    for option in variant.options:
+        variant.arrays[option.slot] = np.empty(())
+    variant.arrays += [None] * (len(variant.graph.slots) - len(variant.arrays))
+    return variant
+
+
+def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
+    places = {id(x): i for i, x in reversed(list(enumerate(leaves))) if isinstance(x, Tensor)}
+    kept_same = {id(x) for x in leaves if id(x) in session.gradients or type(x) is Parameter}
+    grads = {id(before): t for t, before in session.gradients.values() if before is not None}
+    by_slot: dict[int, list[Entered]] = {}
+    for entered in session.entered.values():
+        if entered.traced.cell.slot is not None:
+            by_slot.setdefault(entered.traced.cell.slot, []).append(entered)
+    for slot, found in by_slot.items():
+        variant.arrays[slot] = found[0].array
+        for entered in found:
+            t = entered.tensor
+            if t._e is not entered.edge:
+                raise Unfit("the step changes the history of a tensor that was there before")
+            place = places.get(id(t))
+            if place is None and not is_leaf_edge(entered.edge):
+                raise Unfit("a tensor with a history from before the step takes part")
+            if place is not None and id(t) not in kept_same and len(found) == 1:
+                variant.arguments.append((place, slot))
+            elif id(t) in grads:
+                variant.grown.append((slot, grads[id(t)]))
+            else:
+                variant.pinned.append((slot, t, entered.edge))
+    pinned = {id(t) for _, t, _ in variant.pinned}
+    for i, x in enumerate(leaves):
+        if not isinstance(x, Tensor):
+            if not isinstance(x, PLAIN_VALUES):
+                pinned.add(id(x))
+            kind = "value" if isinstance(x, PLAIN_VALUES) else "same"
+            variant.leaves.append(Leaf(kind, x))
+        elif id(x) in pinned or id(x) in kept_same or places[id(x)] != i:
+            variant.leaves.append(Leaf("same", x))
+        else:
+            a = payload(x)
+            a = a.array if type(a) is Traced else a
+            leaf = Leaf("tensor", type(x), geometry(a), edge_of(x) is not None)
+            variant.leaves.append(leaf)
+    _check_overlaps(session.trace.outside)
+
+
+def _check_overlaps(cells: list[Cell]) -> None:
+    """Raise where memory that is written is also reached by another way."""
+    spans = []
+    for cell in cells:
+        if cell.root.size:
+            low, high = np.lib.array_utils.byte_bounds(cell.root)
+            spans.append((low, high, cell))
+    spans.sort(key=lambda span: span[0])
+    for (_, high, cell), (low, _, other) in zip(spans, spans[1:], strict=False):
+        if low < high and (cell.version or other.version):
+            raise Unfit("two tensors share memory, and one of them is written")
+
+
+def _note_writes(variant: Variant, session: Session) -> None:
+    for cell in session.trace.outside:
+        if cell.version:
+            assert cell.slot is not None
+            variant.graph.write(cell.slot, cell.value)
+    for entered in session.entered.values():
+        family = entered.tensor._v
+        times = 0 if family is None else family.cell.count - entered.writes
+        if times:
+            variant.written.append((entered.tensor, times))
+
+
+def _note_gradients(variant: Variant, session: Session) -> None:
+    for t, before in session.gradients.values():
+        try:
+            after = G_SLOT.__get__(t)
+        except AttributeError:
+            after = UNSET
+        if after is before:
+            if id(t) in session.asked and before is None:
+                variant.no_gradient.append(t)
+            continue
+        if id(t) in session.asked and before is None:
+            variant.no_gradient.append(t)
+        if after is None:
+            variant.cleared.append(t)
+            continue
+        a = payload(after)
+        if type(a) is not Traced or a.cell.slot is not None or after._e is not None:
+            raise Unfit("a gradient is set to a tensor that the step did not make, or with history")
+        slot = _new_slot(variant.graph, a, "gradient")
+        variant.gradients.append(Gradient(t, slot))
+
+
+def _new_slot(graph: Graph, a: Traced, name: str) -> int:
+    slot = graph.slot(a.shape, a.dtype, _packed(a.array), name)
+    graph.write(slot, a.value)
+    return slot
+
+
+def _packed(a: ndarray) -> tuple[int, ...]:
+    """The strides of a copy that keeps the order of the dimensions in memory."""
+    return strides_of(np.empty_like(a))
+
+
+def _note_results(variant: Variant, session: Session, leaves: list, result: Any) -> None:
+    made, variant.result_spec = flatten(result)
+    places = {id(x): i for i, x in enumerate(leaves)}
+    grads = {id(G_SLOT.__get__(g.t)): g.t for g in variant.gradients}
+    seen: dict[int, int] = {}
+    live: list[Tensor] = []
+    for number, x in enumerate(made):
+        if id(x) in seen and isinstance(x, Tensor):
+            variant.results.append(("again", seen[id(x)]))
+            continue
+        seen[id(x)] = number
+        if isinstance(x, Tensor):
+            variant.results.append(_result_tensor(variant, x, places, grads, live))
+        elif type(x) is Number:
+            graph = variant.graph
+            slot = graph.slot((), np.float64, (), "result")
+            graph.write(slot, x.value)
+            variant.outputs.append(slot)
+            variant.results.append(("number", slot))
+        elif isinstance(x, PLAIN_VALUES):
+            variant.results.append(("value", x))
+        else:
+            raise Unfit(f"the step returns a {type(x).__name__}")
+    if live:
+        try:
+            variant.derived = derive(session, live)
+        except ValueError as error:
+            raise Unfit(f"a result needs gradients, and {error}") from None
+        variant.outputs += variant.derived.kept[: variant.derived.saved]
+
+
+def _result_tensor(
+    variant: Variant, x: Tensor, places: dict, grads: dict, live: list[Tensor]
+) -> tuple[str, Any]:
+    if id(x) in grads:
+        return "gradient", grads[id(x)]
+    a = payload(x)
+    if type(a) is not Traced:  # it took no part
+        if id(x) in places:
+            return "argument", places[id(x)]
+        return "value", x
+    if a.cell.slot is not None:
+        if id(x) in places:
+            return "argument", places[id(x)]
+        if any(t is x for _, t, _ in variant.pinned):
+            return "value", x
+        return "view", _shown(variant, x, a)
+    if type(x) is not Tensor:
+        raise Unfit(f"a result is a {type(x).__name__}")
+    edge = x._e
+    slot = _new_slot(variant.graph, a, "result")
+    variant.outputs.append(slot)
+    if edge is not None and not is_spent(edge):
+        live.append(x)
+        return "live", (slot, len(live) - 1)
+    return "new", (slot, edge)
+
+
+def _shown(variant: Variant, x: Tensor, a: Traced) -> tuple:
+    """A result in memory that was there before: how to show it again."""
+    slot = a.cell.slot
+    owners = [i for i, at in variant.arguments if at == slot]
+    owners += [t for at, t, _ in variant.pinned if at == slot]
+    if not owners or x._e is not None or type(x) is not Tensor or a.dtype != a.cell.root.dtype:
+        raise Unfit("a result shows memory that was there before the step")
+    owner = owners[0]
+    family, base = x._v, base_of(x)
+    found = [e.tensor for e in variant.entered if e.traced.cell.slot == slot]
+    if base is not None and not any(base is t for t in found):
+        raise Unfit("a result is a view of a view")
+    is_family = family is not None and any(family is t._v for t in found)
+    return slot, owner, window_of(a.array, a.cell.root), base is not None, is_family
+
+
+def is_spent(edge: Any) -> bool:
+    """Whether a history was run backward, so that it can only say what it was."""
+    if type(edge) is AccumulateGrad:
+        return False
+    stack, seen, holds = [edge.node if type(edge) is Output else edge], set(), False
+    while stack:
+        node = stack.pop()
+        if node in seen or not isinstance(node, Node):
+            continue
+        seen.add(node)
+        if node.holds:
+            holds = True
+            if node.saved is not None:
+                return False
+        stack.extend(e.node if type(e) is Output else e for e in node.edges if e is not None)
+    return holds
+
+
+def _check_survivors(variant: Variant, session: Session, result: Any) -> None:
+    """Raise where a tensor that the step made lives on elsewhere than in results and gradients."""
+    returned = flatten(result)[0]
+    known = {id(x) for x in returned}
+    known.update(id(base_of(x)) for x in returned if isinstance(x, Tensor))
+    known.update(id(G_SLOT.__get__(gradient.t)) for gradient in variant.gradients)
+    for t in session.survivors():
+        if id(t) not in known:
+            shape = list(payload(t).shape)
+            raise Unfit(f"a tensor of shape {shape} that the step made is kept, not returned")
