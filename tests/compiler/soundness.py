@@ -359,14 +359,14 @@ def told(program: Program, failure: Failure) -> str:
 
 def run_many(first: int, count: int, keep_going: bool) -> int:
     """Run programs from a seed on; prints failures and a summary. How many fail."""
-    failures = ill = compiled = calls = 0
+    failures = compiled = calls = 0
     reasons: collections.Counter[str] = collections.Counter()
-    silent = []
+    silent, ill = [], []
     for seed in range(first, first + count):
         program = make_program(seed)
         report = check(program)
         standing = report.standing
-        ill += report.is_ill_conditioned
+        ill += [seed] * report.is_ill_conditioned
         compiled, calls = compiled + standing.compiled, calls + standing.calls
         reasons.update(set(standing.reasons))
         if not standing.compiled and not standing.reasons:
@@ -379,7 +379,9 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
             print(f"=== seed {seed} fails ({names})\n{told(small, failure)}\n", flush=True)
             if not keep_going:
                 break
-    print(f"{seed - first + 1} programs, {failures} failures, {ill} ill-conditioned")
+    print(
+        f"{seed - first + 1} programs, {failures} failures, {len(ill)} ill-conditioned: {ill[:20]}"
+    )
     print(f"{compiled} of {calls} calls ran compiled")
     print(f"{len(silent)} programs never ran compiled and give no reason: {silent[:20]}")
     for reason, number in reasons.most_common(40):
