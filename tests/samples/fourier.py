@@ -27,5 +27,6 @@ SAMPLES = {
 REFUSING = {"binned"}
 CONSTANTS = {
     "first_places": [call(real(2, 3), size=size, fill=-1) for size in (4, 9)],
+    "nonzero_places": [call(real(2, 3)), call(real())],
     "xor_bits": [call(real(3, 4), axes=(1,), keepdims=False)],
 }
