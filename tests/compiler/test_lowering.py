@@ -212,6 +212,8 @@ MORE = [
     + ({"axes": (0, 2), "accumulate": False},),
     (indexing.scatter, (A, np.array([[1, 1, 0]]), np.array([[1.0, 2, 3, 4]])), {"axis": 1}),
     (indexing.scatter, (A, np.array([[1, 1]]), np.array(9.0)), {"axis": 0}),
+    (contraction.einsum, (np.ones((2, 3)), np.ones((4, 5)), np.ones((3, 4)), np.ones((5, 6))))
+    + ({"inputs": ((0, 1), (2, 3), (1, 2), (3, 4)), "output": (4, 0)},),
     (conversion.fill, (A, np.array(3)), {}),
     (np.power, (at(2, 3), at(5, 2)), {}),
     (np.add, (np.array([True, False]), np.array([True, True])), {}),
@@ -283,6 +285,15 @@ def test_a_layer_and_its_formula_are_the_same_values() -> None:
     assert products == 4 and again.number < y.number
     g.write(g.slot(y.shape, y.dtype, (10, 5, 1)), y)
     assert all(v.op not in ("bitcast", "call") for v in live(g))
+
+
+def test_a_chain_of_products_is_not_multiplied_out() -> None:
+    """The first two operands have no label in common."""
+    g = Graph()
+    xs = [g.source(g.slot((9, 9), np.float32, (9, 1), name)) for name in "abcd"]
+    kw = {"inputs": ((0, 1), (2, 3), (1, 2), (3, 4)), "output": (0, 4)}
+    LOWERINGS[contraction.einsum](g, *xs, **kw)
+    assert max(v.size for v in g.values) == 81
 
 
 def test_a_refusal_leaves_no_check() -> None:

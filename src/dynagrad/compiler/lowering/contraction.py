@@ -162,13 +162,26 @@ def _einsum(g: Graph, *xs: Value, inputs: Any, output: Any) -> Value:
     if any(x.dtype.kind != "f" or x.dtype != xs[0].dtype for x in xs):
         raise Unlowered
     found = [(x, list(labels)) for x, labels in zip(xs, inputs, strict=True)]
-    while len(found) > 1:  # two after two: the order changes the rounding only
-        (x, a), (y, b), *rest = found
-        kept = set(output).union(*[labels for _, labels in rest])
-        found = [pair(g, x, y, a, b, kept), *rest]
+    for first, second in _path(xs, inputs, output):
+        y, b = found.pop(second)
+        x, a = found.pop(first)
+        kept = set(output).union(*[labels for _, labels in found])
+        found.append(pair(g, x, y, a, b, kept))
     x, labels = found[0]
     x, labels = _sum_out(g, x, labels, set(output))
     return g.transpose(x, [labels.index(label) for label in output])
+
+
+def _path(xs: Any, inputs: Any, output: Any) -> list[tuple[int, int]]:
+    """Which two operands are multiplied next, cheapest first; a product goes to the end."""
+    if len(xs) < 3:
+        return [(0, 1)] * (len(xs) - 1)
+    shapes = [np.broadcast_to(np.float32(0), x.shape) for x in xs]
+    operands = [part for both in zip(shapes, inputs, strict=True) for part in both]
+    _, *steps = np.einsum_path(*operands, output, optimize="greedy")[0]
+    if any(len(step) != 2 for step in steps):
+        raise Unlowered
+    return [(min(step), max(step)) for step in steps]
 
 
 def _sum_out(g: Graph, x: Value, labels: list, kept: set) -> tuple[Value, list]:
