@@ -11,7 +11,7 @@ pytest.importorskip("llvmlite")
 
 from dynagrad.compiler import native, target
 from dynagrad.compiler.emit import Emitter
-from dynagrad.compiler.vmath import BEYOND, BINARY, FUNCTIONS, NEAR
+from dynagrad.compiler.vmath import BEYOND, BINARY, FUNCTIONS, NEAR, branching
 
 special = pytest.importorskip("scipy.special")
 
@@ -24,7 +24,7 @@ LOOP = """define void @{name}({parameters}, ptr noalias %out, i64 %n) {{
 entry:
   br label %loop
 loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %i = phi i64 [ 0, %entry ], [ %next, %{last} ]
 {body}
   %next = add i64 %i, {step}
   %more = icmp ult i64 %next, %n
@@ -38,28 +38,37 @@ exit:
 def source(name, element, lanes=1, has_fma=True):
     """A module with one function that applies another to arrays, scalar or vector by vector."""
     e = Emitter(has_fma=has_fma)
+    e.block = "loop"
     kind = element if lanes == 1 else f"<{lanes} x {element}>"
-    inputs = ["%x", "%y"][: 1 + (name.removesuffix("_near") in BINARY)]
+    plain, _, version = name.partition(":")
+    inputs = ["%x", "%y"][: arity(name)]
 
     def place(array):
         return e.let(f"getelementptr {element}, ptr {array}, i64 %i")
 
     align = DTYPES[element]().itemsize
     values = [e.let(f"load {kind}, ptr {place(array)}, align {align}") for array in inputs]
-    table = NEAR if name.endswith("_near") else FUNCTIONS
-    result = table[name.removesuffix("_near")](e, *values, kind)
+    if version == "branching":
+        result = branching(e, plain, *values, kind)
+    else:
+        result = (NEAR if version == "near" else FUNCTIONS)[plain](e, *values, kind)
     e.do(f"store {kind} {result}, ptr {place('%out')}, align {align}")
     parameters = ", ".join(f"ptr noalias {array}" for array in inputs)
-    text = LOOP.format(name="f", parameters=parameters, body="\n".join(e.lines), step=lanes)
+    body = "\n".join(e.lines)
+    text = LOOP.format(name="f", parameters=parameters, body=body, step=lanes, last=e.block)
     return "\n".join([*e.declared.values(), text])
+
+
+def arity(name):
+    """The number of operands of a function, or of a version of it: `sin:near`, `sin:branching`."""
+    return 1 + (name.partition(":")[0] in BINARY)
 
 
 @cache
 def compiled(name, element, lanes, has_fma, where):
     with target.using_target(where):
         library = native.build(source(name, element, lanes, has_fma), cached=False)
-    count = 3 if name.removesuffix("_near") in BINARY else 2
-    return library.function("f", None, *[ctypes.c_void_p] * count, ctypes.c_int64)
+    return library.function("f", None, *[ctypes.c_void_p] * (arity(name) + 1), ctypes.c_int64)
 
 
 def run(name, *inputs, lanes=1, has_fma=True, where="native"):
@@ -280,12 +289,24 @@ def test_angles_of_any_size():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_quick_versions_are_the_same(dtype):
+@pytest.mark.parametrize("name", NEAR)
+def test_quick_versions_are_the_same(name, dtype):
     rng = np.random.default_rng(4)
-    x, y = rng.uniform(-65536, 65536, (2, 4000)).astype(dtype)
-    for name in NEAR:
-        inputs = (x, y) if name in BINARY else (x,)
-        np.testing.assert_array_equal(run(f"{name}_near", *inputs), run(name, *inputs))
+    inputs = tuple(rng.uniform(-65536, 65536, (2, 4000)).astype(dtype))[: arity(name)]
+    np.testing.assert_array_equal(run(f"{name}:near", *inputs), run(name, *inputs))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", NEAR)
+def test_branches_to_the_slow_version(name, dtype):
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(2, 1600)).astype(dtype)
+    x[::50] *= dtype(1e30)
+    inputs = (x, y)[: arity(name)]
+    for lanes in (1, 8):
+        result = run(f"{name}:branching", *inputs, lanes=lanes)
+        np.testing.assert_array_equal(result, run(name, *inputs))
+    assert np.any(result != run(f"{name}:near", *inputs)), "no argument was out of range"
 
 
 BINARY_REFERENCES = {
@@ -334,7 +355,7 @@ def test_special_values_of_two_operands(name, dtype):
     np.testing.assert_array_equal(np.signbit(result[zero]), np.signbit(exact[zero]))
 
 
-ALL = sorted(FUNCTIONS) + [f"{name}_near" for name in NEAR]
+ALL = sorted(FUNCTIONS) + [f"{name}:near" for name in NEAR]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -346,7 +367,7 @@ def test_all_code_computes_the_same(name):
         x, y = rng.normal(scale=30.0, size=(2, 480)).astype(dtype)
         values = np.array(SPECIAL, dtype)
         inputs = np.concatenate([x, values[:16]]), np.concatenate([y, values[7:23]])
-        inputs = inputs if name.removesuffix("_near") in BINARY else inputs[:1]
+        inputs = inputs[: arity(name)]
         expected = run(name, *inputs, has_fma=has_fma)
         vectors = run(name, *inputs, lanes=lanes, has_fma=has_fma)
         np.testing.assert_array_equal(vectors, expected)
@@ -371,7 +392,7 @@ def test_code_for_arm(name):
 
 
 def test_loops_of_scalars_are_vectorised():
-    for name in ("exp", "log", "tanh", "sigmoid", "erf", "sin_near"):
+    for name in ("exp", "log", "tanh", "sigmoid", "erf", "sin:near"):
         with target.using_target("native"):
             library = native.build(source(name, "float"), cached=False)
         assert " x float>" in library.optimised_ir(), name

@@ -25,12 +25,14 @@ remainder are exact.
 Some pay for arguments that hardly occur: sin, cos and tan beyond 2^16, fmod and remainder (by a
 call of the C library for each element) for large quotients. `NEAR` has quick versions for all
 others, and `BEYOND[name](emitter, *operands, kind)` says, in an `i1` for each lane, where those do
-not serve: so a loop may exist in two versions.
+not serve: so a loop may exist in two versions. `branching` takes the slow way only where an element
+needs it: for explicit vectors, as no loop with a branch in it is vectorised.
 """
 
+from ..emit import Emitter, lanes, like
 from . import elementary, error, exponential, hyperbolic, power, trigonometric
 
-__all__ = ["BEYOND", "BINARY", "FUNCTIONS", "NEAR"]
+__all__ = ["BEYOND", "BINARY", "FUNCTIONS", "NEAR", "branching"]
 
 FUNCTIONS = {
     **elementary.FUNCTIONS,
@@ -44,3 +46,23 @@ FUNCTIONS = {
 BINARY = frozenset({"atan2", "fmod", "hypot", "pow", "remainder"})
 NEAR = {**trigonometric.NEAR, **elementary.NEAR}
 BEYOND = {**trigonometric.BEYOND, **elementary.BEYOND}
+
+
+def branching(e: Emitter, name: str, *operands_and_kind: str) -> str:
+    """A function of NEAR for all arguments: its quick version, and after that a branch to the other
+    one if any lane needs it. `e.block` must be the block at hand; afterwards it is another one.
+    """
+    kind = operands_and_kind[-1]
+    quick = NEAR[name](e, *operands_and_kind)
+    needs = BEYOND[name](e, *operands_and_kind)
+    count = lanes(kind)
+    if count > 1:
+        mask = e.convert("bitcast", needs, like(kind, "i1"), f"i{count}")
+        needs = e.compare("ne", f"i{count}", mask, "0")
+    before, slow, after = e.block, e.label("slow"), e.label("after")
+    e.do(f"br i1 {needs}, label %{slow}, label %{after}")
+    e.begin(slow)
+    right = FUNCTIONS[name](e, *operands_and_kind)
+    e.do(f"br label %{after}")
+    e.begin(after)
+    return e.let(f"phi {kind} [ {quick}, %{before} ], [ {right}, %{slow} ]")
