@@ -1,16 +1,34 @@
-"""torch.compile and torch.compiler: what is given runs as it is, eagerly, with the same results.
+"""torch.compile and torch.compiler: an imperative step as one native function.
 
-`compile` takes PyTorch's arguments, checks them, says once that nothing was compiled, and returns
-the function or module itself. Imports core.
+`compile` takes a function, a whole training step or a module. Its first calls run as ever while
+they are recorded; later ones run the native code of a recording as long as everything that the
+program read is as it was, and run eagerly, with the reason in `explain()`, where that cannot be.
+Imports core, functions and the parts of the compiler.
+
+The parts, in the order in which a step meets them:
+
+- front: `census` (what user code reads), `recording` and `trace` (what tensors do), `lowering`
+  (primitives as operations of a graph), `conclude` and `variant` (a recorded course and its guards),
+  `differentiable` (backward passes), `compiled` (which course is taken);
+- middle: `graph`, `interpret` (what it means), `passes`;
+- back: `schedule`, `plan`, `loops` and their helpers, `backend`, `kernels`, `vmath`, `emit`;
+- below: `native` (LLVM), `target`, `cache`, `pool`, `foreign` (BLAS, CPython).
 """
 
 import warnings
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
 from ..core.tensor import Tensor
 from ..functions.from_data import as_tensor
+from ..nn.modules.module import Module
+from . import native
+from .compiled import STANCE as _stance
+from .compiled import Compiled
+from .optimized import OptimizedModule
+from .recording import session_here
 
 __all__ = [
     "allow_in_graph",
@@ -30,7 +48,7 @@ __all__ = [
 
 T = TypeVar("T", bound=Callable)
 _MODES = (
-    *("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs"),
+    *("bitwise", "default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs"),
     "max-autotune",
 )
 _STANCES = (
@@ -38,6 +56,7 @@ _STANCES = (
     *("eager_then_compile", "aot_eager_then_compile"),
 )
 _said: set[str] = set()
+_living: "weakref.WeakSet[Compiled]" = weakref.WeakSet()
 
 
 def compile(  # noqa: A001 - PyTorch's name
@@ -54,12 +73,20 @@ def compile(  # noqa: A001 - PyTorch's name
     isolate_recompiles: bool = False,
     shapes_spec: Any = None,
 ) -> Any:
-    """The function or module itself, which runs eagerly; also a decorator, with or without
-    arguments.
+    """A function or module that runs as native code; also a decorator, with or without arguments.
 
-    The options are those of torch.compile: they are checked as far as they exclude each other, and
-    change nothing. A UserWarning says so once, unless `disable` is set. A module stays what it is:
-    its state_dict has no "_orig_mod." before its keys.
+    Give it a whole step (zero_grad, forward, backward, optimizer.step) or a part of it. The first
+    call, and each one whose course or shapes are new, runs as without it and is recorded. What
+    cannot be compiled stays eager: one warning names the line and the reason, `.explain()` says all
+    of them, and with `fullgraph=True` it is a RuntimeError.
+
+    mode: "bitwise" forbids reassociation and fused multiply-add, so that elementwise results have
+    the bits of eager ones; the others are PyTorch's and mean the same here. backend: "inductor" or
+    None; "eager" does not compile. recompile_limit: how many courses are kept (8). dynamic, options,
+    name and the rest change nothing: each shape is a course of its own.
+
+    A module becomes an OptimizedModule, as torch.compile's. Without llvmlite (the `jit` extra) all
+    stays eager, which a UserWarning says once. Raises as torch.compile.
     """
     if mode is not None and options is not None:
         raise RuntimeError(
@@ -68,7 +95,15 @@ def compile(  # noqa: A001 - PyTorch's name
     if model is None:
 
         def decorated(f: T) -> T:
-            return compile(f, mode=mode, options=options, disable=disable)
+            return compile(
+                f,
+                fullgraph=fullgraph,
+                backend=backend,
+                mode=mode,
+                options=options,
+                disable=disable,
+                recompile_limit=recompile_limit,
+            )
 
         return decorated
     if not callable(model):
@@ -78,18 +113,29 @@ def compile(  # noqa: A001 - PyTorch's name
         )
     if isinstance(mode, str) and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
-    if not disable and "compile" not in _said:
-        _said.add("compile")
-        warnings.warn(
-            "torch.compile: dynagrad runs the function or module as it is, eagerly, with the same "
-            "results.",
-            stacklevel=2,
-        )
-    return model
+    if disable or backend in ("eager", "aot_eager") or getattr(model, "_stays_eager", False):
+        return model
+    if not native.is_available():
+        if "compile" not in _said:
+            _said.add("compile")
+            warnings.warn(
+                "torch.compile: llvmlite is not installed, so everything runs eagerly, with the "
+                "same results. Install it with: pip install 'dynagrad[jit]'",
+                stacklevel=2,
+            )
+        return model
+    settings: dict[str, Any] = {"fullgraph": fullgraph, "bitwise": mode == "bitwise"}
+    if recompile_limit is not None:
+        settings["limit"] = recompile_limit
+    if isinstance(model, Module):
+        return OptimizedModule(model, settings)
+    compiled = Compiled(model, **settings)
+    _living.add(compiled)
+    return compiled
 
 
 def is_compiling() -> bool:
-    """Whether this code is being compiled: no."""
+    """Whether this code is being compiled: no, a step that is recorded runs as ever."""
     return False
 
 
@@ -97,8 +143,24 @@ is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
-    """Keep a function from being compiled: it is left as it is. Also a decorator with arguments."""
-    return _itself if fn is None else fn
+    """Keep a function from being compiled; also a decorator with arguments. A step that calls it
+    stays eager.
+    """
+    if fn is None:
+        return _disabled
+    return _disabled(fn)
+
+
+def _disabled(fn: T) -> T:
+    @wraps(fn)
+    def eager(*args: Any, **kwargs: Any) -> Any:
+        session = session_here.get()
+        if session is not None:
+            session.trace.escape(f"{getattr(fn, '__name__', fn)} is excluded from compiling")
+        return fn(*args, **kwargs)
+
+    eager._stays_eager = True  # pyright: ignore[reportAttributeAccessIssue]
+    return eager  # pyright: ignore[reportReturnType]
 
 
 def _itself(fn: T) -> T:
@@ -141,12 +203,14 @@ def wrap_numpy(fn: Callable) -> Callable:
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
-    """The compilers there are: none."""
-    return []
+    """The compilers there are: one, under the name of PyTorch's own."""
+    return ["inductor"]
 
 
 def reset() -> None:
-    """Forget what was compiled, which is nothing."""
+    """Forget what was compiled: the next calls are recorded anew."""
+    for compiled in list(_living):
+        compiled.forget()
 
 
 def cudagraph_mark_step_begin() -> None:
@@ -154,25 +218,35 @@ def cudagraph_mark_step_begin() -> None:
 
 
 class set_stance:  # noqa: N801 - PyTorch's name
-    """When to compile, from now on, in a `with` block or in a function: accepted, and nothing is
-    compiled. RuntimeError for a word that PyTorch does not know.
+    """When to compile, from now on, in a `with` block or in a function: "force_eager" runs all
+    compiled functions eagerly, "eager_on_recompile" records nothing new, "fail_on_recompile" raises
+    instead. RuntimeError for a word that PyTorch does not know.
     """
 
     def __init__(
         self,
-        stance: str = "default",
+        stance: str = "default",  # noqa: A002
         *,
         skip_guard_eval_unsafe: bool = False,
         force_backend: Any = None,
     ) -> None:
         if stance not in _STANCES:
             raise RuntimeError(f"invalid torch.compile stance '{stance}'")
+        self._before = _stance.name
+        _stance.name = self._name = stance
 
     def __call__(self, fn: T) -> T:
-        return fn
+        _stance.name = self._before
+
+        @wraps(fn)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with set_stance(self._name):
+                return fn(*args, **kwargs)
+
+        return within  # pyright: ignore[reportReturnType]
 
     def __enter__(self) -> None:
-        pass
+        _stance.name = self._name
 
     def __exit__(self, *error: Any) -> None:
-        pass
+        _stance.name = self._before

@@ -3,12 +3,13 @@ Imports conclude, census, program.
 """
 
 import logging
-import os
+import threading
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
 
 from ..core.pytree import flatten
+from ..core.quiet import warn
 from ..core.tape import LIBRARY, Node
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
@@ -19,6 +20,7 @@ from ..optim.optimizer import Optimizer
 from . import backend
 from .census import Census
 from .conclude import conclude
+from .explanation import Explanation
 from .graph import Graph
 from .guards import Reason
 from .interpret import CheckFailed, evaluate
@@ -37,8 +39,22 @@ _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
 _SEEN = {"grad", "data", "requires_grad"}
 
 
+class Stance:
+    """What compiled functions do (`set_stance`): a name of PyTorch's."""
+
+    name = "default"
+
+
+STANCE = Stance()
+
+
 class Compiled:
-    """A function that runs natively where a recording of it can stand for it."""
+    """A function that runs natively where a recording of it can stand for it.
+
+    `variants` are its recorded courses; `reasons` say, the last of them last, why a recording could
+    not stand for a call. One call at a time uses the memory of a variant; calls from several
+    threads wait for each other, eager ones do not.
+    """
 
     def __init__(
         self,
@@ -46,31 +62,46 @@ class Compiled:
         *,
         fullgraph: bool = False,
         bitwise: bool = False,
+        limit: int = LIMIT,
         reference: bool = False,
     ) -> None:
         self.function = function
-        self.fullgraph = fullgraph
-        self.bitwise = bitwise
+        self.settings = {"fullgraph": fullgraph, "bitwise": bitwise, "limit": limit}
         #: compute with NumPy instead of native code
         self.reference = reference
+        self._lock = threading.RLock()
+        self.forget()
+        update_wrapper(self, function)
+
+    def forget(self) -> None:
+        """Start anew, without recordings."""
         self.variants: list[Variant] = []
         self.reasons: list[Reason] = []
         self.futile = 0
-        update_wrapper(self, function)
+        self.gave_up = False
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if session_here.get() is not None or not PLAIN:
+        if session_here.get() is not None or not PLAIN or STANCE.name == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = flatten((args, kwargs))
-        for variant in self.variants:
-            if variant.fits(leaves, spec, args, kwargs):
-                done, result = variant.run(leaves)
-                if done:
-                    return result
-        if self.futile >= PATIENCE or len(self.variants) >= LIMIT:
+        with self._lock:
+            for variant in self.variants:
+                if variant.fits(leaves, spec, args, kwargs):
+                    done, result = variant.run(leaves)
+                    if done:
+                        return result
+        if self.gave_up or (self.variants and STANCE.name == "eager_on_recompile"):
+            return self.function(*args, **kwargs)
+        if self.variants and STANCE.name == "fail_on_recompile":
+            raise RuntimeError(
+                "Detected recompile when torch.compile stance is 'fail_on_recompile'.\n"
+                "No recorded course fits this call; explain() lists them."
+            )
+        if len(self.variants) >= self.settings["limit"]:
+            self._give_up(Reason(f"{len(self.variants)} courses were recorded, none fits", "", 0))
             return self.function(*args, **kwargs)
         return self._record(args, kwargs, leaves, spec)
 
@@ -83,18 +114,38 @@ class Compiled:
                 _check_census(census, session)
                 variant = conclude(session, census, leaves, spec, result)
             except Unfit as unfit:
-                self.reasons.append(unfit.reason)
+                reason = unfit.reason
         result = frozen(result)
         if variant is None:
-            self.futile += 1
-            log.info("eager: %s", self.reasons[-1])
+            self._refused(reason)
             return result
         self.futile = 0
-        build = _interpreted if self.reference else partial(_native, self.bitwise)
-        variant.program = build(variant.graph)
-        variant.build = build
-        self.variants.append(variant)
+        variant.build = Reference if self.reference else partial(_native, self.settings["bitwise"])
+        variant.program = variant.build(variant.graph)
+        with self._lock:
+            self.variants.append(variant)
         return result
+
+    def _refused(self, reason: Reason) -> None:
+        self.reasons.append(reason)
+        self.futile += 1
+        log.info("eager: %s", reason)
+        if self.futile >= PATIENCE:
+            self._give_up(reason)
+
+    def _give_up(self, reason: Reason) -> None:
+        self.gave_up = True
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        text = f"torch.compile: {name} runs eagerly from now on: {reason}"
+        if self.settings["fullgraph"]:
+            raise RuntimeError(f"{text}\nfullgraph=True makes this an error.")
+        warn(text)
+
+    def explain(self) -> Explanation:
+        """What was compiled, what is guarded, and what stayed eager and why."""
+        return Explanation(self)
 
 
 def _check_census(census: Census, session: Session) -> None:
@@ -124,10 +175,6 @@ def _is_symbolic(x: Any) -> bool:
     return type(x) is Number
 
 
-def _interpreted(graph: Graph) -> Any:
-    return Reference(graph)
-
-
 def _native(bitwise: bool, graph: Graph) -> Any:
     return backend.build(simplify(graph), bitwise=bitwise)
 
@@ -147,6 +194,3 @@ class Reference:
         except CheckFailed as failed:
             return 1 + failed.args[0] if failed.args[0] >= 0 else -1
         return 0
-
-
-__all__ = ["Compiled", "os"]

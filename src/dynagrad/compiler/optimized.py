@@ -1,0 +1,60 @@
+"""A module whose calls are compiled, as torch.compile returns. Imports compiled."""
+
+from typing import Any
+
+from ..nn.modules.module import Module
+from .compiled import Compiled
+
+#: what belongs to the wrapper itself
+_OWN = {"_orig_mod", "_compiled", "training"}
+
+
+class OptimizedModule(Module):
+    """A module around another one, `_orig_mod`, that runs its calls as native code.
+
+    Attributes are those of the module within; the keys of `state_dict` begin with `_orig_mod.`, as
+    PyTorch's do.
+    """
+
+    def __init__(self, module: Module, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self._orig_mod = module
+        self.__dict__["_compiled"] = Compiled(module.__call__, **settings)
+        self.__dict__.pop("training", None)
+
+    @property
+    def training(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the module within is in training mode."""
+        return self._modules["_orig_mod"].training  # pyright: ignore
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        module = self._modules.get("_orig_mod")
+        if module is not None:
+            module.training = mode
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__dict__["_compiled"](*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """As a call."""
+        return self(*args, **kwargs)
+
+    def explain(self) -> Any:
+        """What was compiled, what is guarded, and what stayed eager and why."""
+        return self.__dict__["_compiled"].explain()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_orig_mod":
+            return self._modules["_orig_mod"]
+        return getattr(self._modules["_orig_mod"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN or "_orig_mod" not in self.__dict__.get("_modules", {}):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._modules["_orig_mod"], name, value)
+
+    def __reduce__(self) -> Any:
+        compiled = self.__dict__["_compiled"]
+        return OptimizedModule, (self._modules["_orig_mod"], compiled.settings)
