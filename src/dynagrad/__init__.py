@@ -117,6 +117,7 @@ from .functions import methods as _methods  # noqa: F401 - gives Tensor its meth
 from .functions.tensor_methods import *
 from .functions.typename import *
 from .core.quiet import hush as _hush
+from .ops.compiled import provide as _provide
 
 _hush()
 
@@ -442,6 +443,9 @@ if TYPE_CHECKING:
     from .serialization import load as load, save as save
 
 __version__ = "0.1.0"
+
+# compiled kernels for large arrays, loaded with the first of them
+_provide(lambda: import_module(".compiler.eager", __name__).kernel)
 
 _INSIDE = frozenset(
     {"core", "errors", "functions", "import_module", "lazy", "ops", "TYPE_CHECKING", "Any"}

@@ -1,4 +1,4 @@
-"""Normal variates from uniform ones, to the last bit of PyTorch's x86-64 build (imports NumPy).
+"""Normal variates from uniform ones, to the last bit of PyTorch's x86-64 build.
 
 The Box-Muller transform: with u1 in (0, 1] and u2 in [0, 1),
 
@@ -24,11 +24,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dynagrad.ops.compiled import KERNELS
+
 F32 = np.dtype(np.float32)
 F64 = np.dtype(np.float64)
 UNIT24 = 2.0**-24
 LOW24 = np.uint32(0xFFFFFF)
 LOW21 = np.uint32(0x1FFFFF)
+
+# From so many values on compiled kernels are the faster ones.
+LARGE = 4096
 
 
 def _single(*values: float) -> tuple[float, ...]:
@@ -38,16 +43,16 @@ def _single(*values: float) -> tuple[float, ...]:
 
 # S. L. Moshier, Cephes mathematical library, single/logf.c, sinf.c: minimax polynomials on
 # [sqrt(1/2), sqrt(2)) - 1 and [-pi/4, pi/4]; log 2 and pi/4 split in parts with few bits.
-_LOG = _single(
+LOG = _single(
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_LOG2_LOW, _LOG2_HIGH = _single(-2.12194440e-4, 0.693359375)
-_SIN = _single(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_COS = _single(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_QUARTER_PI = _single(0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
-_TWO_PI_24, _FOUR_OVER_PI = _single(float(np.float32(2 * math.pi)) * UNIT24, 1.27323954473516)
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+LOG2_LOW, LOG2_HIGH = _single(-2.12194440e-4, 0.693359375)
+SIN = _single(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COS = _single(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+QUARTER_PI = _single(0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)
+TWO_PI_24, FOUR_OVER_PI = _single(float(np.float32(2 * math.pi)) * UNIT24, 1.27323954473516)
+SQRT_HALF_BITS = np.int32(0x3F3504F3)
 
 
 def _fma(a: np.ndarray, b: np.ndarray | float, c: np.ndarray | float, out: np.ndarray) -> None:
@@ -67,38 +72,38 @@ def _horner(x: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
 def log32(j: np.ndarray) -> np.ndarray:
     """log(j / 2**24) in float32 for int32 values j of 1 to 2**24."""
     bits = j.astype(F32).view(np.int32)
-    e = (bits - _SQRT_HALF_BITS) >> 23
+    e = (bits - SQRT_HALF_BITS) >> 23
     m = (bits - (e << 23)).view(F32)
     m -= 1
     e -= 24
     m64, e32 = m.astype(F64), e.astype(F32)
     z = m * m
-    y = _horner(m64, _LOG)
+    y = _horner(m64, LOG)
     y *= m
-    _fma(y.astype(F64), z, e32 * _LOG2_LOW, y)
+    _fma(y.astype(F64), z, e32 * LOG2_LOW, y)
     y -= z * 0.5
     y += m
-    _fma(e32.astype(F64), _LOG2_HIGH, y, y)
+    _fma(e32.astype(F64), LOG2_HIGH, y, y)
     return y
 
 
 def sincos32(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sine and cosine of 2 pi k / 2**24 in float32 for int32 values k of 0 to 2**24 - 1."""
     x = k.astype(F32)
-    x *= _TWO_PI_24
-    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    x *= TWO_PI_24
+    octant = (x * FOUR_OVER_PI).astype(np.int32)
     octant += 1
     octant &= -2
     turns = octant.astype(F64)
-    for part in _QUARTER_PI:
+    for part in QUARTER_PI:
         _fma(turns, -part, x, x)
     z, x64 = x * x, x.astype(F64)
     z64 = z.astype(F64)
-    cosine = _horner(z64, _COS)
+    cosine = _horner(z64, COS)
     cosine *= z
     _fma(cosine, z64, z * -0.5, cosine)
     cosine += 1
-    sine = _horner(z64, _SIN)
+    sine = _horner(z64, SIN)
     sine *= z
     _fma(sine, x64, x, sine)
     swap = (octant & 2) != 0
@@ -124,6 +129,10 @@ def polar32(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def blocks32(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
     """Fill float32 `out` with normal variates, one from each word, in blocks of 16."""
+    if out.size >= LARGE:
+        fast = KERNELS["normals32"]
+        if fast is not None:
+            return fast(words, mean, std, out)
     halves = words.reshape(-1, 2, 8)
     sine, cosine = sincos32(_low24(halves[:, 1]))
     combine32(radius32(halves[:, 0]), sine, cosine, mean, std, out)
@@ -149,9 +158,13 @@ def combine32(
         _fma(radius * sine, std, mean, blocks[:, 1])
 
 
-def blocks64(uniforms: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
-    """Fill float64 `out` with normal variates, one from each uniform value, in blocks of 16."""
-    units = uniforms.reshape(-1, 2, 8)
+def blocks64(words: np.ndarray, mean: float, std: float, out: np.ndarray) -> None:
+    """Fill float64 `out` with normal variates, one from two words, in blocks of 16."""
+    if out.size >= LARGE:
+        fast = KERNELS["normals64"]
+        if fast is not None:
+            return fast(words, mean, std, out)
+    units = unit64(words).reshape(-1, 2, 8)
     radius = np.sqrt(-2.0 * libm(math.log, 1.0 - units[:, 0]))
     theta = (2 * math.pi) * units[:, 1]
     blocks = out.reshape(-1, 2, 8)
@@ -227,15 +240,54 @@ def _low24(words: np.ndarray) -> np.ndarray:
 
 def unit32(words: np.ndarray) -> np.ndarray:
     """Uniform float32 values in [0, 1): the low 24 bits of each word."""
+    if words.size >= LARGE:
+        units = np.empty(words.size, F32)
+        fill32(words, units)
+        return units
     units = _low24(words).astype(F32)
     units *= UNIT24
     return units
 
 
+def fill32(words: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out` with uniform float32 values; as unit32."""
+    if out.size >= LARGE:
+        fast = KERNELS["unit32"]
+        if fast is not None:
+            whole = out.size & -16
+            fast(words[:whole], out[:whole])
+            words, out = words[whole:], out[whole:]
+    np.multiply(_low24(words), UNIT24, out=out, dtype=F32)
+
+
 def unit64(words: np.ndarray) -> np.ndarray:
     """Uniform float64 values in [0, 1): the low 53 bits of each pair of words, high word first."""
-    units = (words[0::2] & LOW21).astype(F64)
-    units *= 4294967296.0
-    units += words[1::2]
-    units *= 2.0**-53
+    units = np.empty(words.size // 2)
+    fill64(words, units)
     return units
+
+
+def fill64(words: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out` with uniform float64 values; as unit64."""
+    if out.size >= LARGE:
+        fast = KERNELS["unit64"]
+        if fast is not None:
+            whole = out.size & -8
+            fast(words[: 2 * whole], out[:whole])
+            words, out = words[2 * whole :], out[whole:]
+    out[...] = words[0::2] & LOW21
+    out *= 4294967296.0
+    out += words[1::2]
+    out *= 2.0**-53
+
+
+def events64(words: np.ndarray, p: float, out: np.ndarray) -> None:
+    """Fill `out` with 1 where the uniform float64 value of two words is below p, else 0."""
+    if out.size >= LARGE and out.dtype.char in "fd?":
+        fast = KERNELS["events"]
+        if fast is not None:
+            whole = out.size & -8
+            fast(words[: 2 * whole], p, out[:whole])
+            words, out = words[2 * whole :], out[whole:]
+    events = unit64(words) < p
+    out[...] = events.astype(F32) if out.itemsize == 2 else events

@@ -13,6 +13,8 @@ from dynagrad.core.random.box_muller import (
     blocks32,
     blocks64,
     combine32,
+    fill32,
+    fill64,
     fma64,
     libm,
     pairs64,
@@ -21,7 +23,7 @@ from dynagrad.core.random.box_muller import (
     unit32,
     unit64,
 )
-from dynagrad.core.random.mt19937 import WordStream
+from dynagrad.core.random.mt19937 import BLOCK, WordStream
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -72,10 +74,12 @@ class ContinuousDraws(WordStream):
     def _fill_units(self, flat: np.ndarray) -> None:
         if flat.dtype == F64:
             for a, b in pieces(flat.size):
-                flat[a:b] = unit64(self._take(2 * (b - a)))
+                fill64(self._take(2 * (b - a)), flat[a:b])
+        elif flat.size <= BLOCK:
+            flat[...] = self._unit32(flat.size)
         else:
             for a, b in pieces(flat.size):
-                flat[a:b] = self._unit32(b - a)
+                fill32(self._take(b - a), flat[a:b])
 
     def _fill_narrow_units(self, flat: np.ndarray) -> None:
         for a, b in pieces(flat.size):
@@ -185,7 +189,7 @@ class ContinuousDraws(WordStream):
 
     def _fill_whole_blocks(self, flat: np.ndarray, mean: float, std: float) -> None:
         if flat.dtype == F64:
-            blocks64(unit64(self._take(2 * flat.size)), mean, std, flat)
+            blocks64(self._take(2 * flat.size), mean, std, flat)
         elif flat.dtype == F32:
             self._blocks32(mean, std, flat)
         else:

@@ -20,7 +20,7 @@ from dynagrad.core.random.bounds import (
     need_number,
     unbounded,
 )
-from dynagrad.core.random.box_muller import F32, F64, unit64
+from dynagrad.core.random.box_muller import F32, F64, events64, unit64
 from dynagrad.core.random.continuous import ContinuousDraws, memory_order, pieces, store
 from dynagrad.core.random.counts import binomial, poisson
 from dynagrad.core.random.gammas import gammas
@@ -133,7 +133,8 @@ class Generator(ContinuousDraws):
                 )
             array = np.empty(() if shape is None else shape, dtype or F32) if out is None else out
             need_number(array.dtype, "bernoulli_scalar_cpu_", bool_too=True)
-            return self._fill_doubles(array, lambda u: u < p)
+            self._fill(array, self._fill_chances, float(p))
+            return array
         if out is None:
             array = np.empty(p.shape if shape is None else shape, dtype or p.dtype)
         else:
@@ -148,6 +149,10 @@ class Generator(ContinuousDraws):
         limits = np.broadcast_to(p, array.shape).transpose(memory_order(array)).reshape(-1)
         self._fill(array, self._fill_events, limits)
         return array
+
+    def _fill_chances(self, flat: np.ndarray, p: float) -> None:
+        for a, b in pieces(flat.size):
+            events64(self._take(2 * (b - a)), p, flat[a:b])
 
     def _fill_events(self, flat: np.ndarray, limits: np.ndarray) -> None:
         if limits.dtype != F64:

@@ -1,9 +1,10 @@
-"""The 32-bit words of mt19937, and PyTorch's layout of its state (imports NumPy only).
+"""The 32-bit words of mt19937, and PyTorch's layout of its state (imports NumPy and ops.compiled).
 
 M. Matsumoto and T. Nishimura, "Mersenne twister: a 623-dimensionally equidistributed uniform
 pseudorandom number generator" (1998). PyTorch's CPU generator seeds and steps it as NumPy's
 `RandomState` does, so NumPy makes the words, one block of 624 (the length of the state) or several
 at a time. A stream hands them out in order and keeps the rest of a block: a small draw is a slice.
+From the first large draw on a compiled kernel makes the blocks, where there is one.
 """
 
 import operator
@@ -14,8 +15,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from dynagrad.ops.compiled import KERNELS
+
 DEFAULT_SEED = 67280421310721
 BLOCK = 624
+# From so many words on a compiled kernel is asked for them.
+LARGE = 16 * BLOCK
 
 # torch.get_rng_state() is this record: the engine's numbers, then normal variates kept for later.
 _STATE = np.dtype(
@@ -57,6 +62,9 @@ class WordStream:
 
     def __init__(self, seed: int = DEFAULT_SEED):
         self._engine: Any = None
+        # The words of the last block before they are tempered, once a kernel makes the blocks, and
+        # room for those of the next; the engine is behind then.
+        self._raw: np.ndarray | None = None
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Self:
@@ -86,7 +94,7 @@ class WordStream:
             record["seeded"] = 1
             record["left"] = 1 if self._fresh else BLOCK + 1 - self._next
             record["next"] = 0 if self._fresh else self._next
-            record["words"] = self._mt().get_state()[1]
+            record["words"] = self._key()
             if self._normal is not None:
                 record["normal"], record["has_normal"] = self._normal, 1
             if self._single is not None:
@@ -145,6 +153,7 @@ class WordStream:
             self._fresh = True  # seeded, but no block made yet
             self._next = BLOCK  # position in the block of the next word
             self._use_block(np.zeros(BLOCK, np.uint32))
+            self._raw = None
             if self._engine is not None:
                 self._engine.seed(seed & 0xFFFFFFFF)
 
@@ -152,9 +161,22 @@ class WordStream:
         """NumPy's engine, made at first use: numpy.random takes a sixth of NumPy's import time."""
         if self._engine is None:
             self._engine = np.random.RandomState(self._seed & 0xFFFFFFFF)
+        if self._raw is not None:
+            self._engine.set_state(("MT19937", self._key(), BLOCK))
+            self._raw = None
         return self._engine
 
+    def _key(self) -> np.ndarray:
+        """The words of the last block before they are tempered."""
+        return self._mt().get_state()[1] if self._raw is None else self._raw[:BLOCK]
+
     def _generate(self, count: int) -> np.ndarray:
+        if (self._raw is not None or count >= LARGE) and not count % BLOCK:
+            fast = KERNELS["words"]
+            if fast is not None:
+                if self._raw is None:
+                    self._raw = np.concatenate((self._key(), np.empty(BLOCK, np.uint32)))
+                return fast(self._raw, count // BLOCK)
         return self._mt().randint(0, 1 << 32, size=count, dtype=np.uint32)
 
     def _use_block(self, words: np.ndarray) -> None:

@@ -1,0 +1,74 @@
+"""Families of kernels, each compiled as a whole at its first use. Imports code, native, pool."""
+
+import ctypes
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..native import Library, build
+from ..pool import parallel_for
+from .code import Module
+
+__all__ = ["Family", "address", "is_plain"]
+
+#: the letter of a dtype that kernels know -> LLVM's type
+FLOATS = {"f": "float", "d": "double"}
+
+
+class Family:
+    """Kernels that are compiled together. `write` adds them to a module."""
+
+    def __init__(self, write: Callable[[Module], None]) -> None:
+        self._write = write
+        self._library: Library | None = None
+        self._addresses: dict[str, int] = {}
+
+    def load(self) -> None:
+        """Compile the family, or fetch it from the cache on disk. ImportError, OSError or
+        NativeError where that cannot be.
+        """
+        if self._library is None:
+            module = Module()
+            self._write(module)
+            self._library = build(module.text(), opt=1)
+
+    def run(self, name: str, n: int, chunk: int, *arguments: Any) -> None:
+        """Run a kernel for 0..n in chunks. Arguments: arrays, whose addresses are passed,
+        integers, floats; None is a null pointer.
+        """
+        kernel = self._addresses.get(name)
+        if kernel is None:
+            self.load()
+            assert self._library is not None
+            kernel = self._addresses[name] = self._library.address(name)
+        table = [_entry(a) for a in arguments]
+        form = "".join(["d" if type(a) is float else "q" for a in arguments])
+        parallel_for(kernel, _struct(form).pack(*table), n, chunk)
+
+
+def _entry(argument: Any) -> Any:
+    if type(argument) is np.ndarray:
+        return argument.__array_interface__["data"][0]
+    return 0 if argument is None else argument
+
+
+@lru_cache(64)
+def _struct(form: str) -> struct.Struct:
+    return struct.Struct(f"={form}")
+
+
+def address(name: str) -> int:
+    """Where a function of the C library lies."""
+    return ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value or 0
+
+
+def is_plain(*arrays: Any) -> bool:
+    """Whether all are contiguous arrays of one dtype, float32 or float64."""
+    first = arrays[0]
+    if type(first) is not np.ndarray or first.dtype.char not in FLOATS:
+        return False
+    dtype = first.dtype
+    return all(type(a) is np.ndarray and a.dtype == dtype and a.flags.c_contiguous for a in arrays)

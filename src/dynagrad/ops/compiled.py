@@ -1,0 +1,42 @@
+"""Where large arrays find compiled kernels, if there are any. Imports the standard library only.
+
+    fast = KERNELS["softmax"]       # a function, or None: then NumPy does the work
+
+A kernel is asked for by name, where an array has at least a measured size. Who knows the kernels
+lies above this layer and says so by `provide`; it is loaded when the first kernel is asked for.
+Kernels compute what the NumPy code beside them does, within rounding.
+"""
+
+import os
+from collections.abc import Callable
+
+_providers: list[Callable[[], Callable[[str], Callable | None]]] = []
+_enabled = [os.environ.get("DYNAGRAD_EAGER_KERNELS") != "0"]
+
+
+class _Kernels(dict[str, Callable | None]):
+    """What was asked for before; anything else is asked of the provider."""
+
+    def __missing__(self, name: str) -> Callable | None:
+        found = _providers[-1]()(name) if _enabled[0] and _providers else None
+        self[name] = found
+        return found
+
+
+KERNELS = _Kernels()
+
+
+def provide(load: Callable[[], Callable[[str], Callable | None]]) -> None:
+    """Tell where kernels come from: `load()` gives a function from a name to a kernel or None."""
+    _providers.append(load)
+
+
+def is_enabled() -> bool:
+    """Whether compiled kernels are used."""
+    return _enabled[0]
+
+
+def enable(enabled: bool) -> None:
+    """Use compiled kernels from now on, or do not."""
+    _enabled[0] = enabled
+    KERNELS.clear()
