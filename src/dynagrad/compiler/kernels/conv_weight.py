@@ -6,6 +6,8 @@ along positions, and their lanes are added at the end. Sums go through a few hun
 time, and are then added to the rest.
 """
 
+from collections.abc import Callable
+
 from ..emit import literal
 from .blocks import Matrix
 from .conv import is_direct
@@ -83,8 +85,11 @@ class _Gradient:
             e.loop(0, conv.images, self.chunk, some)
         self.end(g, low, high)
         if bias:
-            rest = lambda u, rows: self.bias(g, e.mul(u, self.rows), rows)  # noqa: E731
-            e.parts(low, high, self.outputs, self.rows, rest)
+
+            def tile(u: str, rows: int) -> None:
+                self.bias(g, e.mul(u, self.rows), rows)
+
+            e.parts(low, high, self.outputs, self.rows, tile)
 
     def start(self, g: str, low: str, high: str) -> None:
         """Before the first image."""
@@ -96,15 +101,16 @@ class _Gradient:
         """Add what the images n to stop contribute."""
         raise NotImplementedError
 
-    def clear(self, g: str, low: str, high: str) -> None:
-        """Set the gradients of the weights of these tiles to zero."""
-        e, depth = self.e, self.conv.depth
+    def channels(self, low: str, high: str, body: Callable[[str], None]) -> None:
+        """`body(channel of the group)` for the channels of these tiles."""
+        e = self.e
+        stop = e.least(e.mul(high, self.rows), self.outputs)
+        e.loop(e.mul(low, self.rows), stop, 1, lambda o, _: body(o))
 
-        def tile(u: str, rows: int) -> None:
-            o = e.add(e.mul(g, self.outputs), e.mul(u, self.rows))
-            zero(e, e.at("%dw", e.mul(o, depth)), rows * depth)
-
-        e.parts(low, high, self.outputs, self.rows, tile)
+    def result(self, g: str, o: str) -> str:
+        """Where the gradients of the weights of a channel of a group begin."""
+        e = self.e
+        return e.at("%dw", e.mul(e.add(e.mul(g, self.outputs), o), self.conv.depth))
 
     def gradient(self, n: str, g: str, o: str) -> str:
         """Where the result's gradient begins for a channel of an image."""
@@ -171,11 +177,7 @@ class _Channels(_Gradient):
         if any(self.conv.padding):
             zero(e, self.turned, self.chunk * self.plane)
         line = self.taps * self.width
-
-        def tile(u: str, rows: int) -> None:
-            zero(e, e.at(self.sums, e.mul(u, self.rows * line)), rows * line)
-
-        e.parts(low, high, self.outputs, self.rows, tile)
+        self.channels(low, high, lambda o: zero(e, e.at(self.sums, e.mul(o, line)), line))
 
     def images(self, g: str, low: str, high: str, n: str, stop: str) -> None:
         e, conv = self.e, self.conv
@@ -238,8 +240,8 @@ class _Channels(_Gradient):
             plane = e.at(self.turned, e.add(e.mul(e.sub(n, images[0]), self.plane), shift))
 
             def line(y: str, sums: list[str]) -> list[str]:
-                lefts = e.at(source, e.mul(y, conv.out[1]))
-                rights = e.at(plane, e.mul(y, sh * wide * self.width))
+                lefts = e.opaque(e.at(source, e.mul(y, conv.out[1])))
+                rights = e.opaque(e.at(plane, e.mul(y, sh * wide * self.width)))
 
                 def step(x: str, sums: list[str]) -> list[str]:
                     left, right = e.at(lefts, x), e.at(rights, e.mul(x, sw * self.width))
@@ -264,20 +266,14 @@ class _Channels(_Gradient):
             e.store(e.op("fadd", kind, e.load(to, kind), value), to, kind)
 
     def end(self, g: str, low: str, high: str) -> None:
-        e, line = self.e, self.taps * self.width
+        e, line, layout = self.e, self.taps * self.width, Matrix(1, self.width)
 
-        def tile(u: str, rows: int) -> None:
-            def one(r: str, _: list[str]) -> None:
-                o = e.add(e.mul(u, self.rows), r)
-                whole = e.add(e.mul(g, self.outputs), o)
-                source = e.at(self.sums, e.mul(o, line))
-                to = e.at("%dw", e.mul(whole, self.conv.depth))
-                layout = Matrix(1, self.width)
-                pack_columns(e, source, layout, to, self.taps, self.taps, str(self.inputs))
+        def one(o: str) -> None:
+            source = e.at(self.sums, e.mul(o, line))
+            to = self.result(g, o)
+            pack_columns(e, source, layout, to, self.taps, self.taps, str(self.inputs))
 
-            e.loop(0, rows, 1, one)
-
-        e.parts(low, high, self.outputs, self.rows, tile)
+        self.channels(low, high, one)
 
 
 class _Positions(_Gradient):
@@ -324,7 +320,8 @@ class _Positions(_Gradient):
         return found
 
     def start(self, g: str, low: str, high: str) -> None:
-        self.clear(g, low, high)
+        e, depth = self.e, self.conv.depth
+        self.channels(low, high, lambda o: zero(e, self.result(g, o), depth))
         if any(self.conv.padding):
             zero(self.e, self.planes, (self.chunk if self.direct else 1) * self._padded())
 
@@ -385,13 +382,14 @@ class _Positions(_Gradient):
         depth = conv.depth
 
         def image(n: str, sums: list[str]) -> list[str]:
-            source = self.gradient(n, g, o)
-            plane = e.at(self.matrix, e.add(e.mul(e.sub(n, images[0]), self.image), place))
+            source = e.opaque(self.gradient(n, g, o))
+            place_in = e.add(e.mul(e.sub(n, images[0]), self.image), place)
+            plane = e.opaque(e.at(self.matrix, place_in))
 
             def step(p: str, count: int, sums: list[str]) -> list[str]:
                 y, x = e.divide(p, self.out[1])
                 mask = row_mask(e, e.sub(self.out[1], x), lanes) if self.crosses else ""
-                corner = e.at(plane, e.add(e.mul(y, self.pitch), x))
+                corner = e.opaque(e.at(plane, e.add(e.mul(y, self.pitch), x)))
                 lines = [e.at(e.at(source, r * positions), p) for r in range(rows)]
                 lefts = [e.load_first(line, count, lanes) for line in lines]
                 after = list(sums)
@@ -416,8 +414,7 @@ class _Positions(_Gradient):
 
         zeros = [(kind, literal(kind, 0.0))] * (rows * across)
         sums = e.loop(*images, 1, image, zeros)
-        channel = e.add(e.mul(g, self.outputs), o)
-        to = e.at("%dw", e.add(e.mul(channel, depth), k))
+        to = e.at(self.result(g, o), k)
         for i, value in enumerate(sums):
             r, j = divmod(i, across)
             end = e.at(to, r * depth + j)

@@ -146,7 +146,8 @@ def correlate(
             p = e.least(e.mul(e.add(q, v), tile.lanes), c.positions - tile.lanes)
             y, x = e.divide(p, c.out[1])
             mask = row_mask(e, e.sub(c.out[1], x), tile.lanes) if tile.crosses else ""
-            places.append((p, e.at(planes, e.add(e.mul(y, c.pitch), x)), mask))
+            corner = e.at(planes, e.add(e.mul(y, c.pitch), x))
+            places.append((p, e.opaque(corner), mask))
 
         def down(u: str, _: list[str]) -> None:
             o = e.least(e.mul(u, tile.rows), c.outputs - tile.rows)
@@ -160,7 +161,7 @@ def correlate(
 def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) -> None:
     kind = vector(c.scalar, tile.lanes)
     w_out, w_in, w_row, w_column = c.weights
-    at_o = e.at(ends[0], e.mul(o, w_out))
+    at_o = e.opaque(e.at(ends[0], e.mul(o, w_out)))
     sums: list[str] = []
     for r in range(tile.rows):
         start = e.splat(hooks[0](e.add(o, r)), kind) if hooks[0] else literal(kind, 0.0)
@@ -168,8 +169,8 @@ def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) 
     gap = c.pitch - c.out[1]
 
     def channel(i: str, sums: list[str]) -> list[str]:
-        w, shift = e.at(at_o, e.mul(i, w_in)), e.mul(i, c.plane)
-        here = [e.at(place, shift) for _, place, _ in places]
+        w, shift = e.opaque(e.at(at_o, e.mul(i, w_in))), e.mul(i, c.plane)
+        here = [e.opaque(e.at(place, shift)) for _, place, _ in places]
 
         def line(k: str, sums: list[str]) -> list[str]:
             w_line, on = e.at(w, e.mul(k, w_row)), e.mul(k, c.steps[0] * c.pitch)

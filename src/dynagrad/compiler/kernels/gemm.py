@@ -175,7 +175,7 @@ class _Nest:
         e, p, cut = self.e, self.p, self.blocks
         (rows, columns), (k, depth), (row, column, top) = shape, ks, place
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
-        corner = e.at(c, e.add(e.mul(row, p.c.row), column))
+        corner = e.opaque(e.at(c, e.add(e.mul(row, p.c.row), column)))
         if cut.depth >= 128 and p.m * p.n * SIZES[p.scalar] > e.machine.l2:
             for i in range(rows):
                 for j in range(len(counts)):
@@ -215,7 +215,7 @@ class _Nest:
         kind = vector(p.scalar, lanes)
         a_row, a_step = (1, rows) if cut.pack_a else (p.a.row, p.a.column)
         b_step = n * lanes if cut.pack_b else p.b.row
-        source = self.b_scratch if cut.pack_b else b
+        a, source = e.opaque(a), e.opaque(self.b_scratch if cut.pack_b else b)
 
         def step(k: str, sums: list[str]) -> list[str]:
             left, line = e.at(a, e.mul(k, a_step)), e.at(source, e.mul(k, b_step))

@@ -116,6 +116,12 @@ class Code(Emitter):
             return pointer
         return self.let(f"getelementptr {scalar or self.scalar}, ptr {pointer}, i64 {index}")
 
+    def opaque(self, pointer: str) -> str:
+        """The same address, as one that LLVM does not take apart: it weighs ways to compute
+        addresses in loops for a time that grows with the number of their terms.
+        """
+        return self.let(f"freeze ptr {pointer}")
+
     def load(self, pointer: str, kind: str | None = None) -> str:
         """A scalar, or a vector that is aligned as its elements are."""
         kind = kind or self.scalar

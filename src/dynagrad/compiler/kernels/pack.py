@@ -70,7 +70,7 @@ def _squares(
                 line, to = e.at(source, e.mul(j, m.column)), e.at(panel, j)
 
                 def along(k: str, _: list[str]) -> None:
-                    corner, onto = e.at(line, k), e.at(to, e.mul(k, width))
+                    corner, onto = e.opaque(e.at(line, k)), e.opaque(e.at(to, e.mul(k, width)))
                     lines = [e.load(e.at(corner, i * m.column), kind) for i in range(side)]
                     for i, value in enumerate(e.transpose(lines, kind)):
                         e.store(value, e.at(onto, i * width), kind)
