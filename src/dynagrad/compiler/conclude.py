@@ -17,6 +17,7 @@ from .differentiable import derive
 from .graph import Graph
 from .number import Number
 from .recording import G_SLOT, UNSET, Entered, Session, payload
+from .snapshots import snapshots
 from .trace import Cell, Traced
 from .variant import PLAIN_VALUES, Gradient, Leaf, Unfit, Variant, geometry, is_leaf_edge
 
@@ -31,6 +32,7 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
         raise Unfit("random numbers are drawn in a way that is not recorded")
     variant = Variant(session, leaves, spec)
     variant.guards = census.guards
+    variant.snapshots = snapshots(session)
     _bind_memory(variant, session, leaves)
     _note_writes(variant, session)
     _note_gradients(variant, session)

@@ -104,6 +104,9 @@ class Session(Watcher):
         #: groups with what they held when a step of theirs ran
         self.groups: dict[int, tuple[dict, dict]] = {}
         self._holders: dict[int, weakref.ref] = {}
+        #: modules that were called, optimizers that took a step
+        self.modules: dict[int, Module] = {}
+        self.optimizers: dict[int, Optimizer] = {}
         self._objects: dict[int, Any] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
@@ -126,6 +129,7 @@ class Session(Watcher):
         Tensor._g = property(self._get_gradient, self._set_gradient)
         self._undo.append(register_optimizer_step_pre_hook(self._before_step).remove)
         self._undo.append(register_optimizer_step_post_hook(self._after_step).remove)
+        self._undo.append(_watch_calls(Module, self._module_called))
         for kind in STATEFUL:
             self._undo.append(_watch_attributes(kind, self._attribute_set))
 
@@ -213,6 +217,7 @@ class Session(Watcher):
         """Let the options of an optimizer be Numbers while it takes a step."""
         if not self.is_here():
             return
+        self.optimizers[id(optimizer)] = optimizer
         for group in optimizer.param_groups:
             if id(group) in self.groups:
                 self.trace.escape("an optimizer takes several steps")
@@ -226,6 +231,10 @@ class Session(Watcher):
                     group[key] = tuple(
                         [self._option(group, key, i, v) for i, v in enumerate(value)]
                     )
+
+    def _module_called(self, module: Module) -> None:
+        if self.is_here():
+            self.modules[id(module)] = module
 
     def _option(self, group: dict, key: str, index: int | None, value: float) -> Number:
         number, slot = self.trace.option(value, key if index is None else f"{key}[{index}]")
@@ -300,6 +309,22 @@ def _watch_attributes(kind: type, told: Callable) -> Callable[[], None]:
             del kind.__setattr__
         else:
             kind.__setattr__ = own
+
+    return undo
+
+
+def _watch_calls(kind: type, told: Callable) -> Callable[[], None]:
+    """Have `told(x)` called before an instance is called; what undoes it."""
+    plain = kind.__call__
+
+    def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        told(self)
+        return plain(self, *args, **kwargs)
+
+    kind.__call__ = noting
+
+    def undo() -> None:
+        kind.__call__ = plain
 
     return undo
 

@@ -94,6 +94,7 @@ class Variant:
         self.spec = spec
         self.mode = (grad_mode.get(), get_default_dtype())
         self.guards: list[Any] = []
+        self.snapshots: list[Any] = []
         self.arrays: list[Any] = [None] * len(self.graph.slots)
         self.arguments: list[tuple[int, int]] = []  # (leaf, slot)
         self.pinned: list[tuple[int, Tensor, Any]] = []  # (slot, tensor, edge)
@@ -153,6 +154,8 @@ class Variant:
             if type(value) not in (float, int):
                 return False
             self.arrays[option.slot][...] = value
+        if not all(snapshot.holds() for snapshot in self.snapshots):
+            return False
         return all(guard.holds(args, kwargs) for guard in self.guards)
 
     # --- running ----------------------------------------------------------------------------------
