@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from . import native
 from .foreign import blas
 from .graph import Graph, Value
+from .kernels.machine import machine_for
 from .normalise import normalise
 from .plan import ALIGN, Plan
 from .schedule import Schedule
@@ -121,10 +122,12 @@ def build(graph: Graph, *, bitwise: bool = False, threads: int = 1) -> Program:
     schedule = Schedule(normal)
     plan = Plan(schedule)
     found = blas()
-    module = Module(schedule, plan, bitwise=bitwise, ilp64=found is not None and found.ilp64)
+    ilp64 = found is not None and found.ilp64
+    machine = machine_for(native.target())
+    module = Module(schedule, plan, bitwise=bitwise, ilp64=ilp64, machine=machine)
     text = module.text()
     written = (time.perf_counter() - begin) * 1e3
-    library = native.build(text)
+    library = native.build(text, opt=1)
     program = Program(normal, module, library)
     program.report = {"times": {"text": written, **library.times}}
     return program

@@ -11,14 +11,6 @@ import numpy as np
 from .emit import MEMORY, Emitter, element, like, literal, suffix
 from .vmath import FUNCTIONS
 
-#: functions that LLVM knows under this name and the C library resolves
-_INTRINSICS = {
-    **{name: name for name in ("sqrt", "exp", "exp2", "log", "log2", "log10", "sin", "cos")},
-    **{name: name for name in ("tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "floor")},
-    **{"ceil": "ceil", "trunc": "trunc", "round": "roundeven", "abs": "fabs"},
-}
-#: functions of the C library
-_LIBRARY = frozenset("expm1 log1p asinh acosh atanh erf erfc atan2 hypot".split())
 _ORDERED = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 _SIGNED = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
 _UNSIGNED = {"lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge", "eq": "eq", "ne": "ne"}
@@ -43,13 +35,25 @@ def intrinsic(e: Emitter, name: str, kind: str, *operands: str, flags: str = "")
     return e.let(f"call {flags} {kind} {full}({', '.join(f'{kind} {x}' for x in operands)})")
 
 
-def apply(e: Emitter, op: str, dtype: np.dtype, operands: Sequence[str], contract: bool) -> str:
+def wide(kind: str, count: int) -> str:
+    """The type of some elements in one register."""
+    return kind if count == 1 else f"<{count} x {kind}>"
+
+
+def apply(
+    e: Emitter,
+    op: str,
+    dtype: np.dtype,
+    operands: Sequence[str],
+    contract: bool,
+    count: int = 1,
+) -> str:
     """The result of an operation of graph.ELEMENTWISE, but for `where` and `cast`, on operands of
-    one dtype. `contract`: a product and a sum may become one rounding.
+    one dtype, each `count` elements. `contract`: a product and a sum may become one rounding.
     """
-    kind = register(dtype)
-    if kind == "i1":
-        return _booleans(e, op, operands)
+    kind = wide(register(dtype), count)
+    if dtype.char == "?":
+        return _booleans(e, op, kind, operands)
     if dtype.kind == "f":
         return _floats(e, op, kind, operands, contract)
     return _integers(e, op, kind, operands, dtype.kind == "i")
@@ -62,35 +66,21 @@ def _floats(e: Emitter, op: str, kind: str, operands: Sequence[str], contract: b
     if op == "copy":
         return operands[0]
     if element(kind) == "half":
-        wide = like(kind, "float")
-        found = _floats(e, op, wide, [e.convert("fpext", x, kind, wide) for x in operands], False)
+        single = like(kind, "float")
+        extended = [e.convert("fpext", x, kind, single) for x in operands]
+        found = _floats(e, op, single, extended, False)
         if op in _ORDERED or op in ("isnan", "isinf", "isfinite", "signbit"):
             return found
-        return e.convert("fptrunc", found, wide, kind)
+        return e.convert("fptrunc", found, single, kind)
     if op in _ORDERED:
         return e.compare(_ORDERED[op], kind, *operands)
     flags = " contract" if contract else ""
+    if op in ("add", "sub", "mul", "div"):
+        return e.op(f"f{op}{flags}", kind, *operands)
     special = _FLOATS.get(op)
     if special is not None:
         return special(e, kind, *operands)
-    if op in ("add", "sub", "mul", "div"):
-        return e.op(f"f{op}{flags}", kind, *operands)
-    if op in FUNCTIONS:
-        return FUNCTIONS[op](e, *operands, kind)
-    if op in _INTRINSICS:
-        return e.call(_INTRINSICS[op], kind, *operands)
-    if op in _LIBRARY:
-        return library(e, op, kind, *operands)
-    raise NotImplementedError(op)
-
-
-def library(e: Emitter, name: str, kind: str, *operands: str) -> str:
-    """A function of the C library."""
-    full = f"@{name}" + ("f" if kind == "float" else "")
-    arguments = ", ".join([kind] * len(operands))
-    # It reads no memory and sets no errno that anybody reads.
-    e.declared.setdefault(full, f"declare {kind} {full}({arguments}) nounwind memory(none)")
-    return e.let(f"call {kind} {full}({', '.join(f'{kind} {x}' for x in operands)})")
+    return FUNCTIONS[op](e, *operands, kind)
 
 
 def _sign(e: Emitter, kind: str, x: str) -> str:
@@ -110,21 +100,6 @@ def _against_infinity(how: str) -> Callable[..., str]:
         return e.compare(how, kind, e.call("fabs", kind, x), literal(kind, np.inf))
 
     return test
-
-
-def _rsqrt(e: Emitter, kind: str, x: str) -> str:
-    return e.op("fdiv", kind, literal(kind, 1.0), e.call("sqrt", kind, x))
-
-
-def _sigmoid(e: Emitter, kind: str, x: str) -> str:
-    one = literal(kind, 1.0)
-    power = _floats(e, "exp", kind, [e.let(f"fneg {kind} {x}")], False)
-    return e.op("fdiv", kind, one, e.op("fadd", kind, one, power))
-
-
-def _softplus(e: Emitter, kind: str, x: str) -> str:
-    soft = _floats(e, "log1p", kind, [_floats(e, "exp", kind, [x], False)], False)
-    return e.select(e.compare("ogt", kind, x, literal(kind, 20.0)), kind, x, soft)
 
 
 def _remainder(e: Emitter, kind: str, x: str, y: str) -> str:
@@ -172,8 +147,8 @@ def _extremum(name: str) -> Callable[..., str]:
 
 _FLOATS: dict[str, Callable[..., str]] = {
     "neg": lambda e, kind, x: e.let(f"fneg {kind} {x}"),
+    "abs": lambda e, kind, x: e.call("fabs", kind, x),
     "sign": _sign,
-    "rsqrt": _rsqrt,
     "isnan": lambda e, kind, x: e.compare("uno", kind, x, x),
     "isinf": _against_infinity("oeq"),
     "isfinite": _against_infinity("olt"),
@@ -186,15 +161,7 @@ _FLOATS: dict[str, Callable[..., str]] = {
     "fmax": _extremum("maxnum"),
     "fmin": _extremum("minnum"),
     "copysign": lambda e, kind, x, y: e.call("copysign", kind, x, y),
-    "pow": lambda e, kind, x, y: e.call("pow", kind, x, y),
 }
-#: what the vector functions may replace
-_FLOATS |= {
-    name: rule
-    for name, rule in {"sigmoid": _sigmoid, "softplus": _softplus}.items()
-    if name not in FUNCTIONS
-}
-
 
 # --- integers -------------------------------------------------------------------------------------
 
@@ -215,10 +182,10 @@ def _integers(e: Emitter, op: str, kind: str, operands: Sequence[str], signed: b
 
 
 def _by_double(e: Emitter, op: str, kind: str, operands: Sequence[str], signed: bool) -> str:
-    wide = like(kind, "double")
+    double = like(kind, "double")
     into = "sitofp" if signed else "uitofp"
-    found = _floats(e, op, wide, [e.convert(into, x, kind, wide) for x in operands], False)
-    return e.convert("fptosi", found, wide, kind)
+    found = _floats(e, op, double, [e.convert(into, x, kind, double) for x in operands], False)
+    return e.convert("fptosi", found, double, kind)
 
 
 def _divided(e: Emitter, kind: str, signed: bool, x: str, y: str) -> tuple[str, str, str]:
@@ -335,52 +302,54 @@ _LOGIC = {
 }
 
 
-def _booleans(e: Emitter, op: str, operands: Sequence[str]) -> str:
+def _booleans(e: Emitter, op: str, kind: str, operands: Sequence[str]) -> str:
+    true = literal(kind, True)
     x, *others = operands
     if op == "bitnot":
-        return e.op("xor", "i1", x, "true")
+        return e.op("xor", kind, x, true)
     if op in ("copy", "abs", "shl", "atan2", "copysign"):
         return x
     if op in ("remainder", "fmod"):
-        return "false"
+        return literal(kind, False)
     y = others[0]
     if op in ("lt", "le"):
-        return _booleans(e, "gt" if op == "lt" else "ge", (y, x))
+        return _booleans(e, "gt" if op == "lt" else "ge", kind, (y, x))
     if op == "eq":
-        return e.op("xor", "i1", e.op("xor", "i1", x, y), "true")
+        return e.op("xor", kind, e.op("xor", kind, x, y), true)
     name, negated = _LOGIC[op]
-    return e.op(name, "i1", x, e.op("xor", "i1", y, "true") if negated else y)
+    return e.op(name, kind, x, e.op("xor", kind, y, true) if negated else y)
 
 
 # --- conversions ----------------------------------------------------------------------------------
 
 
-def cast(e: Emitter, x: str, dtype: np.dtype, to: np.dtype) -> str:
-    """An element in another dtype, as `astype`: floats that fit into no integer become the least
-    one, as this CPU's instruction does.
+def cast(e: Emitter, x: str, dtype: np.dtype, to: np.dtype, count: int = 1) -> str:
+    """Elements in another dtype, as `astype`: floats that fit into no integer become the least one,
+    as this CPU's instruction does.
     """
-    kind, target = register(dtype), register(to)
+    kind, target = wide(register(dtype), count), wide(register(to), count)
+    if kind == target:
+        return x
     if to.char == "?":
-        return apply(e, "ne", dtype, (x, literal(kind, 0)), False) if kind != "i1" else x
+        return apply(e, "ne", dtype, (x, literal(kind, 0)), False, count)
     if dtype.kind == "f" and to.kind == "f":
         return _float_to_float(e, x, kind, target)
     if to.kind == "f":
-        middle = "float" if target == "half" and kind != "i64" and kind != "i32" else target
-        middle = "double" if target == "half" and middle == "half" else middle
+        middle = target
+        if to.char == "e":
+            middle = like(target, "double" if _bits(kind) > 16 else "float")
         how = "uitofp" if dtype.kind in "ub" else "sitofp"
         return _float_to_float(e, e.convert(how, x, kind, middle), middle, target)
     if dtype.kind == "f":
         return _float_to_integer(e, x, kind, target, to)
-    if kind == target:
-        return x
     narrow = _bits(target) < _bits(kind)
-    return e.convert(
-        "trunc" if narrow else "zext" if dtype.kind in "ub" else "sext", x, kind, target
-    )
+    how = "trunc" if narrow else "zext" if dtype.kind in "ub" else "sext"
+    return e.convert(how, x, kind, target)
 
 
 def _bits(kind: str) -> int:
-    return {"half": 16, "float": 32, "double": 64}.get(kind) or int(kind[1:])
+    one = element(kind)
+    return {"half": 16, "float": 32, "double": 64}.get(one) or int(one[1:])
 
 
 def _float_to_float(e: Emitter, x: str, kind: str, target: str) -> str:
@@ -388,56 +357,60 @@ def _float_to_float(e: Emitter, x: str, kind: str, target: str) -> str:
         return x
     if _bits(kind) < _bits(target):
         return e.convert("fpext", x, kind, target)
-    if kind == "double" and target == "half":
-        x, kind = _rounded_to_odd(e, x), "float"
+    if element(kind) == "double" and element(target) == "half":
+        x, kind = _rounded_to_odd(e, x, kind), like(kind, "float")
     return e.convert("fptrunc", x, kind, target)
 
 
-def _rounded_to_odd(e: Emitter, x: str) -> str:
+def _rounded_to_odd(e: Emitter, x: str, kind: str) -> str:
     """A double as a float whose last bit says that something was cut off: rounded once more, to
     half, it is what the double rounded at once would be.
     """
-    near = e.convert("fptrunc", x, "double", "float")
-    back = e.convert("fpext", near, "float", "double")
-    bits = e.convert("bitcast", near, "float", "i32")
-    even = e.compare("eq", "i32", e.op("and", "i32", bits, "1"), "0")
-    inexact = e.compare("one", "double", back, x)
-    finite = e.compare("olt", "double", e.call("fabs", "double", back), literal("double", np.inf))
-    larger = e.compare("ogt", "double", e.call("fabs", "double", x), e.call("fabs", "double", back))
-    moved = e.op("add", "i32", bits, e.select(larger, "i32", "1", "-1"))
-    change = e.op("and", "i1", e.op("and", "i1", even, inexact), finite)
-    return e.convert("bitcast", e.select(change, "i32", moved, bits), "i32", "float")
+    single, flag, i32 = like(kind, "float"), like(kind, "i1"), like(kind, "i32")
+    near = e.convert("fptrunc", x, kind, single)
+    back = e.convert("fpext", near, single, kind)
+    bits = e.convert("bitcast", near, single, i32)
+    last = e.op("and", i32, bits, literal(i32, 1))
+    even = e.compare("eq", i32, last, literal(i32, 0))
+    inexact = e.compare("one", kind, back, x)
+    size = e.call("fabs", kind, back)
+    finite = e.compare("olt", kind, size, literal(kind, np.inf))
+    larger = e.compare("ogt", kind, e.call("fabs", kind, x), size)
+    moved = e.op("add", i32, bits, e.select(larger, i32, literal(i32, 1), literal(i32, -1)))
+    change = e.op("and", flag, e.op("and", flag, even, inexact), finite)
+    return e.convert("bitcast", e.select(change, i32, moved, bits), i32, single)
 
 
 def _float_to_integer(e: Emitter, x: str, kind: str, target: str, to: np.dtype) -> str:
-    if kind == "half":
-        x, kind = e.convert("fpext", x, "half", "float"), "float"
-    middle = "i32" if _bits(target) < 32 else "i64" if to.kind == "u" else target
+    if element(kind) == "half":
+        x, kind = e.convert("fpext", x, kind, like(kind, "float")), like(kind, "float")
+    middle = like(kind, "i32" if _bits(target) < 32 or to.char == "i" else "i64")
     bits = _bits(middle)
     limit = 2.0 ** (bits - 1)
     inside = e.compare("olt", kind, x, literal(kind, limit))
     above = e.compare("oge", kind, x, literal(kind, -limit))
-    if kind == "double" and bits == 32:
+    if element(kind) == "double" and bits == 32:
         above = e.compare("ogt", kind, x, literal(kind, -limit - 1))
-    fits = e.op("and", "i1", inside, above)
+    fits = e.op("and", like(kind, "i1"), inside, above)
     whole = e.convert("fptosi", e.select(fits, kind, x, literal(kind, 0.0)), kind, middle)
-    found = e.select(fits, middle, whole, str(-(2 ** (bits - 1))))
+    found = e.select(fits, middle, whole, literal(middle, -(2 ** (bits - 1))))
     return found if middle == target else e.convert("trunc", found, middle, target)
 
 
-def to_memory(e: Emitter, x: str, dtype: np.dtype) -> str:
+def to_memory(e: Emitter, x: str, dtype: np.dtype, count: int = 1) -> str:
     """A register as it is stored."""
-    return e.convert("zext", x, "i1", "i8") if dtype.char == "?" else x
+    return e.convert("zext", x, wide("i1", count), wide("i8", count)) if dtype.char == "?" else x
 
 
-def from_memory(e: Emitter, x: str, dtype: np.dtype) -> str:
+def from_memory(e: Emitter, x: str, dtype: np.dtype, count: int = 1) -> str:
     """What was loaded, as a register."""
-    return e.compare("ne", "i8", x, "0") if dtype.char == "?" else x
+    kind = wide("i8", count)
+    return e.compare("ne", kind, x, literal(kind, 0)) if dtype.char == "?" else x
 
 
-def number(dtype: np.dtype, value: object) -> str:
+def number(dtype: np.dtype, value: object, count: int = 1) -> str:
     """A constant element."""
-    return literal(register(dtype), value)
+    return literal(wide(register(dtype), count), value)
 
 
 __all__ = [

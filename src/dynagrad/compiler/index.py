@@ -13,15 +13,27 @@ from typing import NamedTuple
 class Var:
     """A variable of 64 bits that is at least 0 and less than `size`; `text` is its name in LLVM.
 
-    `is_loop`: whether it counts a loop, which could be cut into two.
+    `is_loop`: whether it counts a loop, which could be cut into two. `lanes`: how many values it
+    has at a time; those of a loop, of which `text` is the first, count up (`is_vector` false), those
+    of other variables are a vector. `level`: how deep in loops it is known.
     """
 
-    __slots__ = ("is_loop", "number", "size", "text")
+    __slots__ = ("is_loop", "is_vector", "lanes", "level", "number", "size", "text")
     made = 0
 
-    def __init__(self, text: str, size: int, *, is_loop: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        size: int,
+        *,
+        is_loop: bool = False,
+        lanes: int = 1,
+        level: int = 0,
+    ) -> None:
         Var.made += 1
         self.text, self.size, self.is_loop, self.number = text, size, is_loop, Var.made
+        self.lanes, self.level = lanes, level
+        self.is_vector = lanes > 1 and not is_loop
 
 
 class Index(NamedTuple):
@@ -64,12 +76,13 @@ class Index(NamedTuple):
         """The sum with a number."""
         return Index(self.const + number, self.terms) if number else self
 
-    def coefficient(self, var: Var) -> int:
-        """How often a variable is in the sum."""
-        for v, c in self.terms:
-            if v is var:
-                return c
-        return 0
+    def level(self) -> int:
+        """How deep in loops it is known."""
+        return max([v.level for v, _ in self.terms], default=0)
+
+    def lanes(self) -> int:
+        """How many values it has at a time."""
+        return max([v.lanes for v, _ in self.terms], default=1)
 
 
 def _order(term: tuple[Var, int]) -> int:

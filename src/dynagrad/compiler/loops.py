@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import elements
-from .emit import MEMORY, Emitter, literal
+from .emit import Emitter, literal, suffix
 from .graph import Value
 from .index import ZERO, Index, Var, of, row_major
+from .kernels.machine import Machine
 from .layouts import is_plain
 from .pull import COMBINE, Access, Reader, better
 from .schedule import COLUMN_SUM, FULL, ROW, ROW_SUM, TOTAL, Schedule
 
 #: elements that are added up before the sum goes to a wider total
-BLOCK = 512
+BLOCK = 2048
 #: rows whose columns are added up before the sums go to the total
 ROWS = 128
+#: instructions for an element that are few
+LIGHT = 24
 #: elements of a row of such sums on the stack
 ON_STACK = 8192
 #: how often loops are written anew because an index needs them in parts
@@ -84,29 +87,79 @@ class Function:
 
     # --- loops ------------------------------------------------------------------------------------
 
-    def loop(self, size: int, begin: str = "0", end: str = "") -> tuple[Var, Callable[[], None]]:
-        """Begin a loop; its variable, and what ends it."""
-        if size == 1 and not end:
-            return Var("0", 1), lambda: None
+    def loop(
+        self, size: int, begin: str = "0", end: str = "", lanes: int = 1, *, guarded: bool = False
+    ) -> tuple[Var, Callable[[], None]]:
+        """Begin a loop; its variable, and what ends it. Without `end` it goes over all of `size`,
+        and is no loop if that is done at once. `guarded`: it may have nothing to do.
+        """
+        if size == lanes and not end:
+            return Var("0", size, is_loop=size > 1, lanes=lanes, level=self.reader.depth), _nothing
         e = self.e
+        self.reader.enter()
+        end = end or str(size)
         head, latch, after = e.label("loop"), e.label("next"), e.label("end")
         before = e.block
         i, following = e.name("i"), e.name("i")
-        e.do(f"br label %{head}")
+        if guarded:
+            runs = e.compare("ult", "i64", begin, end)
+            e.do(f"br i1 {runs}, label %{head}, label %{after}")
+        else:
+            e.do(f"br label %{head}")
         e.begin(head)
         e.do(f"{i} = phi i64 [ {begin}, %{before} ], [ {following}, %{latch} ]")
-        self.reader._scopes.append({})
 
         def close() -> None:
-            self.reader._scopes.pop()
+            self.reader.leave()
             e.do(f"br label %{latch}")
             e.begin(latch)
-            e.do(f"{following} = add nuw nsw i64 {i}, 1")
-            more = e.compare("ult", "i64", following, end or str(size))
+            e.do(f"{following} = add nuw nsw i64 {i}, {lanes}")
+            more = e.compare("ult", "i64", following, end)
             e.do(f"br i1 {more}, label %{head}, label %{after}")
             e.begin(after)
 
-        return Var(i, size, is_loop=True), close
+        return Var(i, size, is_loop=True, lanes=lanes, level=self.reader.depth), close
+
+    def pieces(
+        self, size: int, bounds: tuple[str, str], lanes: int, body: Callable[[Var], None]
+    ) -> None:
+        """A loop in vectors, and what is left over in smaller ones."""
+        begin, end = bounds
+        if begin == "0" and end == str(size):
+            self._known_pieces(size, lanes, body)
+            return
+        if lanes > 1:
+            e = self.e
+            span = e.op("sub", "i64", end, begin)
+            whole = e.op("and", "i64", span, str(-lanes))
+            middle = e.op("add", "i64", begin, whole)
+            var, close = self.loop(size, begin, middle, lanes, guarded=True)
+            body(var)
+            close()
+            begin = middle
+        var, close = self.loop(size, begin, end, guarded=lanes > 1)
+        body(var)
+        close()
+
+    def _known_pieces(self, size: int, lanes: int, body: Callable[[Var], None]) -> None:
+        while lanes > size:
+            lanes //= 2
+        done = size // lanes * lanes
+        end = "" if done == size or done == lanes else str(done)
+        if done == lanes < size:
+            body(Var("0", size, is_loop=True, lanes=lanes, level=self.reader.depth))
+        else:
+            var, close = self.loop(size, "0", end, lanes)
+            body(var)
+            close()
+        while size - done >= 4:
+            lanes = 1 << ((size - done).bit_length() - 1)
+            body(Var(str(done), size, is_loop=True, lanes=lanes, level=self.reader.depth))
+            done += lanes
+        if done < size:
+            var, close = self.loop(size, str(done), str(size))
+            body(var)
+            close()
 
     def nest(
         self, sizes: list[int], *, ranged: bool = False
@@ -116,7 +169,7 @@ class Function:
         """
         index, variables, closes = ZERO, [], []
         for i, (n, step) in enumerate(zip(sizes, row_major(sizes), strict=True)):
-            bounds = ("%begin", "%end") if ranged and i == 0 else ("0", "")
+            bounds = ("%begin", "%end") if ranged and i == 0 and n > 1 else ("0", "")
             var, close = self.loop(n, *bounds)
             index = index.plus(of(var).times(step))
             variables.append(var)
@@ -126,6 +179,7 @@ class Function:
     def finish(self, size: int) -> Written:
         """The function, once its body is complete."""
         self.e.do("ret void")
+        self.e.lines = flat(self.e.lines)
         arguments = "".join(f", ptr noalias {name}" for name in self.places.values())
         lines = [
             f"define internal void @$(i64 %begin, i64 %end{arguments}) nounwind {{",
@@ -134,13 +188,34 @@ class Function:
         return Written("\n".join(lines) + "\n", tuple(self.places), size)
 
 
+def _nothing() -> None:
+    """The end of a loop that is none."""
+
+
+def flat(lines: list) -> list[str]:
+    """Lines in order, with those that were put in between later."""
+    found: list[str] = []
+    for line in lines:
+        if isinstance(line, str):
+            found.append(line)
+        else:
+            found += flat(line)
+    return found
+
+
 class LoopFunction(Function):
     """The function of one loop group."""
 
     def __init__(
-        self, schedule: Schedule, number: int, declared: dict[str, str], bitwise: bool
+        self,
+        schedule: Schedule,
+        number: int,
+        declared: dict[str, str],
+        bitwise: bool,
+        machine: Machine,
     ) -> None:
         self.number, self.group = number, schedule.groups[number]
+        self.machine = machine
         self.bitwise = bitwise
         self.phase = 0
         self.outer = [self.group.size // self.group.inner] if self.group.inner else []
@@ -195,7 +270,7 @@ class LoopFunction(Function):
             self._phase(phase, row, [v for v in values if s.phase[v] == phase])
         for v in values:
             if s.role[v] == COLUMN_SUM:
-                self.sums[v].row_done(row)
+                self.sums[v].row_done()
         for close in closes:
             close()
         for v in values:
@@ -230,59 +305,75 @@ class LoopFunction(Function):
         base = row.times(self.group.inner or 0)
         *front, last = self.inner
         index, variables, closes = self.nest(front, ranged=ranged)
+        self.known.update({v: (False, i) for i, v in enumerate(variables)})
         index = index.times(last)
         partial = [v for v in values if v in self.sums and self.sums[v].is_blocked]
+        bounds = ("%begin", "%end") if ranged and not front else ("0", str(last))
+        lanes = self._lanes(values)
+
+        def body(var: Var) -> None:
+            self.known[var] = (False, len(front))
+            column = index.plus(of(var))
+            self._elements(values, base.plus(column), column)
+
         if partial and last > BLOCK:
-            bounds = ("%begin", "%end") if ranged and not front else ("0", str(last))
-            var, more = self._blocks(partial, last, bounds)
+            self._blocks(partial, last, bounds, lanes, body)
         else:
             for v in partial:
                 self.sums[v].begin_block()
-            bounds = ("%begin", "%end") if ranged and not front else ("0", "")
-            var, more = self.loop(last, *bounds)
-        self.known.update({v: (False, i) for i, v in enumerate([*variables, var])})
-        column = index.plus(of(var))
-        self._elements(values, base.plus(column), column)
-        more()
-        if not (partial and last > BLOCK):
+            self.pieces(last, bounds, lanes, body)
             for v in partial:
                 self.sums[v].end_block()
         for close in closes:
             close()
 
+    def _lanes(self, values: list[Value]) -> int:
+        """How many elements a register holds: a full one of the widest floats; two where little is
+        done with each element, so that one needs not wait for the other.
+        """
+        if any(v in self.sums and self.sums[v].one_by_one for v in values):
+            return 1
+        dtypes = {v.dtype for v in values} | {x.dtype for v in values for x in v.inputs}
+        sizes = [max(d.itemsize, 4) for d in dtypes if d.kind == "f"]
+        sizes = sizes or [d.itemsize for d in dtypes]
+        lanes = self.machine.vector // max(sizes)
+        work = sum(self.schedule.own_cost(v) for v in values)
+        return lanes * 2 if work <= LIGHT else lanes
+
     def _blocks(
-        self, partial: list[Value], last: int, bounds: tuple[str, str]
-    ) -> tuple[Var, Callable[[], None]]:
+        self,
+        partial: list[Value],
+        last: int,
+        bounds: tuple[str, str],
+        lanes: int,
+        body: Callable[[Var], None],
+    ) -> None:
         """A loop in blocks, after each of which sums go to their totals."""
         e = self.e
         begin, end = bounds
         span = e.op("sub", "i64", end, begin)
         count = e.op("udiv", "i64", e.op("add", "i64", span, str(BLOCK - 1)), str(BLOCK))
-        block, close_block = self.loop(-(-last // BLOCK) + 1, "0", count)
+        block, close = self.loop(-(-last // BLOCK) + 1, "0", count)
         first = e.op("add", "i64", begin, e.op("mul", "i64", block.text, str(BLOCK)))
         limit = e.call("umin", "i64", e.op("add", "i64", first, str(BLOCK)), end)
         for v in partial:
             self.sums[v].begin_block()
-        var, close = self.loop(last, first, limit)
-
-        def more() -> None:
-            close()
-            for v in partial:
-                self.sums[v].end_block()
-            close_block()
-
-        return var, more
+        self.pieces(last, (first, limit), lanes, body)
+        for v in partial:
+            self.sums[v].end_block()
+        close()
 
     def _elements(self, values: list[Value], flat: Index, column: Index) -> None:
-        """One element of each value: all are computed before any is stored."""
+        """Some elements of each value: all are computed before any is stored."""
         s = self.schedule
+        count = flat.lanes()
         found = []
         for v in values:
             if s.role[v] == FULL:
                 found.append((v, self.reader.at(v, flat)))
         for v in values:
             if s.role[v] != FULL:
-                self.sums[v].add(self.reader.at(v.inputs[0], flat), column)
+                self.sums[v].add(self.reader.at(v.inputs[0], flat), column, count)
         for v, name in found:
             if v in s.stored:
                 self.reader.store(v, Access(self.pointer(("buffer", v))), flat, name)
@@ -310,16 +401,22 @@ def identity(op: str, dtype: np.dtype) -> Any:
 
 
 class _Sum:
-    """A reduction in a variable: sums of floats in blocks, whose sums are added in double."""
+    """A reduction in variables, one for each size of vector: sums of floats in blocks, whose sums
+    are added in double.
+    """
 
     def __init__(self, function: "LoopFunction", v: Value) -> None:
         self.f, self.v = function, v
         self.dtype = v.inputs[0].dtype
         self.exact = function.bitwise
+        in_any_order = self.dtype.kind == "f" and v.op in ("sum", "prod")
+        self.one_by_one = self.exact and in_any_order
         self.is_blocked = v.op == "sum" and self.dtype.kind == "f" and not self.exact
-        self.work = np.dtype(np.float32) if self.dtype.char == "e" and v.op == "sum" else self.dtype
+        half = self.dtype.char == "e" and in_any_order and not self.exact
+        self.work = np.dtype(np.float32) if half else self.dtype
         self.kind = elements.register(self.work)
-        self.cell = function.cell(self.kind)
+        self.cells: dict[int, str] = {}
+        self.start: list[str] = []
         self.total = function.cell("double") if self.is_blocked else ""
 
     def clear(self) -> None:
@@ -327,41 +424,62 @@ class _Sum:
         if self.is_blocked:
             self.f.e.do(f"store double 0.0, ptr {self.total}")
         else:
-            first = elements.number(self.work, identity(self.v.op, self.work))
-            self.f.e.do(f"store {self.kind} {first}, ptr {self.cell}")
+            self.begin_block()
 
     def begin_block(self) -> None:
-        """Begin a block of elements."""
-        self.f.e.do(f"store {self.kind} {literal(self.kind, -0.0)}, ptr {self.cell}")
+        """Begin a block of elements: variables are set here, once it is known which there are."""
+        self.start, self.cells = [], {}
+        self.f.e.lines.append(self.start)  # type: ignore[arg-type]
+
+    def _cell(self, count: int) -> str:
+        if count not in self.cells:
+            kind = elements.wide(self.kind, count)
+            first = identity(self.v.op, self.work)
+            if self.work.kind == "f" and self.v.op == "sum":
+                first = -0.0
+            name = self.cells[count] = self.f.cell(kind)
+            value = elements.number(self.work, first, count)
+            self.start.append(f"  store {kind} {value}, ptr {name}")
+        return self.cells[count]
+
+    def _of_block(self) -> str:
+        """What all variables hold together."""
+        e = self.f.e
+        found = ""
+        for count, cell in self.cells.items():
+            kind = elements.wide(self.kind, count)
+            x = across(e, self.v.op, self.work, e.let(f"load {kind}, ptr {cell}"), count)
+            found = combined(e, self.v.op, self.work, found, x, exact=self.exact) if found else x
+        return found
 
     def end_block(self) -> None:
         """Add a block's sum to the total."""
         e = self.f.e
-        part = e.let(f"load {self.kind}, ptr {self.cell}")
+        part = self._of_block()
         if self.kind != "double":
             part = e.convert("fpext", part, self.kind, "double")
         total = e.op("fadd", "double", e.let(f"load double, ptr {self.total}"), part)
         e.do(f"store double {total}, ptr {self.total}")
 
-    def add(self, x: str, column: Index) -> None:
-        """One more element."""
+    def add(self, x: str, column: Index, count: int) -> None:
+        """One more element for each lane."""
         e = self.f.e
         if self.work != self.dtype:
-            x = elements.cast(e, x, self.dtype, self.work)
-        before = e.let(f"load {self.kind}, ptr {self.cell}")
-        after = combined(e, self.v.op, self.work, before, x, exact=self.exact)
-        e.do(f"store {self.kind} {after}, ptr {self.cell}")
+            x = elements.cast(e, x, self.dtype, self.work, count)
+        cell, kind = self._cell(count), elements.wide(self.kind, count)
+        before = e.let(f"load {kind}, ptr {cell}")
+        after = combined(e, self.v.op, self.work, before, x, exact=self.exact, count=count)
+        e.do(f"store {kind} {after}, ptr {cell}")
 
     def value(self) -> str:
         """The result in a register."""
         e = self.f.e
         if not self.is_blocked:
-            found = e.let(f"load {self.kind}, ptr {self.cell}")
-            return elements.cast(e, found, self.work, self.v.dtype)
+            return elements.cast(e, self._of_block(), self.work, self.v.dtype)
         found = e.let(f"load double, ptr {self.total}")
         return elements.cast(e, found, np.dtype(np.float64), self.v.dtype)
 
-    def row_done(self, row: Index) -> None:
+    def row_done(self) -> None:
         """A row is complete."""
 
     def finish(self) -> None:
@@ -370,12 +488,41 @@ class _Sum:
         self.f.reader.store(self.v, place, ZERO, self.value())
 
 
-def combined(e: Emitter, op: str, dtype: np.dtype, x: str, y: str, *, exact: bool) -> str:
+def combined(
+    e: Emitter, op: str, dtype: np.dtype, x: str, y: str, *, exact: bool, count: int = 1
+) -> str:
     """What a reduction does with two elements; sums and products of floats in any order."""
     if dtype.kind == "f" and op in ("sum", "prod") and not exact and dtype.char != "e":
         name = "fadd" if op == "sum" else "fmul"
-        return e.op(f"{name} reassoc contract", elements.register(dtype), x, y)
-    return elements.apply(e, COMBINE[op], dtype, (x, y), False)
+        kind = elements.wide(elements.register(dtype), count)
+        return e.op(f"{name} reassoc contract", kind, x, y)
+    return elements.apply(e, COMBINE[op], dtype, (x, y), False, count)
+
+
+_ACROSS = {"sum": "add", "prod": "mul", "any": "or", "all": "and"}
+
+
+def across(e: Emitter, op: str, dtype: np.dtype, x: str, count: int) -> str:
+    """A reduction of the lanes of a vector."""
+    if count == 1:
+        return x
+    one = elements.register(dtype)
+    kind = elements.wide(one, count)
+    first, flags = "", ""
+    name = _ACROSS.get(op)
+    if dtype.kind == "f":
+        if name is not None:
+            flags, first = (
+                "reassoc ",
+                f"{one} {elements.number(dtype, -0.0 if op == 'sum' else 1)}, ",
+            )
+        name = f"f{name or op + 'imum'}"
+    elif name is None:
+        name = ("s" if dtype.kind == "i" else "u") + op
+    full = f"@llvm.vector.reduce.{name}.{suffix(kind)}"
+    start = f"{one}, " if first else ""
+    e.declared.setdefault(full, f"declare {one} {full}({start}{kind})")
+    return e.let(f"call {flags}{one} {full}({first}{kind} {x})")
 
 
 class _Arg(_Sum):
@@ -384,7 +531,7 @@ class _Arg(_Sum):
     def __init__(self, function: "LoopFunction", v: Value) -> None:
         self.f, self.v = function, v
         self.dtype = v.inputs[0].dtype
-        self.is_blocked = False
+        self.is_blocked, self.one_by_one = False, True
         self.kind = elements.register(self.dtype)
         self.cell, self.at = function.cell(self.kind), function.cell("i64")
 
@@ -395,7 +542,7 @@ class _Arg(_Sum):
         self.f.e.do(f"store {self.kind} {first}, ptr {self.cell}")
         self.f.e.do(f"store i64 0, ptr {self.at}")
 
-    def add(self, x: str, column: Index) -> None:
+    def add(self, x: str, column: Index, count: int) -> None:
         """One more element."""
         e = self.f.e
         best = e.let(f"load {self.kind}, ptr {self.cell}")
@@ -415,13 +562,13 @@ class _Columns(_Sum):
 
     def __init__(self, function: "LoopFunction", v: Value) -> None:
         self.f, self.v, self.dtype = function, v, v.dtype
-        self.exact, self.is_blocked = function.bitwise, False
+        self.exact, self.is_blocked, self.one_by_one = function.bitwise, False, False
         self.place = Access(function.pointer(("buffer", v)))
         rows = function.group.size // v.size
         is_sum = v.op == "sum" and v.dtype.char in "fd" and not self.exact
         self.part = None
         if is_sum and rows > 2 * ROWS and v.size <= ON_STACK:
-            kind = MEMORY[v.dtype.char]
+            kind = elements.in_memory(v.dtype)
             self.part = Access(function.cell(f"[{v.size} x {kind}]"))
             self.rows = function.cell("i64")
 
@@ -432,21 +579,26 @@ class _Columns(_Sum):
             self._fill(self.part)
             self.f.e.do(f"store i64 0, ptr {self.rows}")
 
-    def _fill(self, place: Access) -> None:
-        var, close = self.f.loop(self.v.size)
-        first = elements.number(self.dtype, identity(self.v.op, self.dtype))
-        self.f.reader.store(self.v, place, of(var), first)
-        close()
+    def _each(self, body: Callable[[Var], None]) -> None:
+        lanes = self.f.machine.vector // self.dtype.itemsize
+        self.f.pieces(self.v.size, ("0", str(self.v.size)), lanes, body)
 
-    def add(self, x: str, column: Index) -> None:
-        """One more element of a column."""
+    def _fill(self, place: Access) -> None:
+        def body(var: Var) -> None:
+            first = elements.number(self.dtype, identity(self.v.op, self.dtype), var.lanes)
+            self.f.reader.store(self.v, place, of(var), first)
+
+        self._each(body)
+
+    def add(self, x: str, column: Index, count: int) -> None:
+        """One more element of some columns."""
         place = self.part or self.place
-        r = self.f.reader
+        r, op = self.f.reader, self.v.op
         before = r.load(self.v, place, column)
-        after = combined(self.f.e, self.v.op, self.dtype, before, x, exact=self.exact)
+        after = combined(self.f.e, op, self.dtype, before, x, exact=self.exact, count=count)
         r.store(self.v, place, column, after)
 
-    def row_done(self, row: Index) -> None:
+    def row_done(self) -> None:
         """After some rows their sums go to the total."""
         if self.part is None:
             return
@@ -462,15 +614,17 @@ class _Columns(_Sum):
         e.begin(after)
 
     def _flush(self) -> None:
-        assert self.part is not None
-        e, r = self.f.e, self.f.reader
-        var, close = self.f.loop(self.v.size)
-        kind = elements.register(self.dtype)
-        part = r.load(self.v, self.part, of(var))
-        total = e.op("fadd", kind, r.load(self.v, self.place, of(var)), part)
-        r.store(self.v, self.place, of(var), total)
-        r.store(self.v, self.part, of(var), literal(kind, 0.0))
-        close()
+        part, r = self.part, self.f.reader
+        assert part is not None
+
+        def body(var: Var) -> None:
+            kind = elements.wide(elements.register(self.dtype), var.lanes)
+            x = r.load(self.v, part, of(var))
+            total = self.f.e.op("fadd", kind, r.load(self.v, self.place, of(var)), x)
+            r.store(self.v, self.place, of(var), total)
+            r.store(self.v, part, of(var), literal(kind, 0.0))
+
+        self._each(body)
 
     def finish(self) -> None:
         """Add what is left to the total."""

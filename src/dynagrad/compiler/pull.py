@@ -4,12 +4,12 @@ computed from elements of its operands. Imports elements, emit, graph, index.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import elements
-from .emit import Emitter, literal
+from .emit import Emitter, literal, suffix
 from .graph import ELEMENTWISE, Value
 from .index import ZERO, Index, Var, divide, merged, of, row_major
 
@@ -45,10 +45,12 @@ def view_layout(v: Value) -> Layout:
 
 
 class Reader:
-    """Elements of values as registers of one function.
+    """Elements of values as registers of one function: one element, or as many as an index has
+    lanes.
 
     `memory` says where a value lies, None for one that must be computed here. `contract` allows
-    fused multiply-add. `cuts` collects the loops that indices would have in two.
+    fused multiply-add. `cuts` collects the loops that indices would have in two. What does not
+    depend on a loop is computed before it: loops keep a place for that in the text.
     """
 
     def __init__(
@@ -57,37 +59,62 @@ class Reader:
         self.e, self.memory, self.contract = e, memory, contract
         self.cuts: dict[Var, int] = {}
         self._scopes: list[dict] = [{}]
+        #: what stands before each loop that is open
+        self._before: list[list[str]] = []
+
+    # --- loops ------------------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        """How many loops are open."""
+        return len(self._before)
+
+    def enter(self) -> None:
+        """Before a loop: keep a place for what does not depend on it."""
+        self._before.append([])
+        self.e.lines.append(self._before[-1])  # type: ignore[arg-type]
+        self._scopes.append({})
+
+    def leave(self) -> None:
+        """After a loop: what was computed in it is forgotten."""
+        self._before.pop()
+        self._scopes.pop()
 
     @contextmanager
-    def scope(self) -> Iterator[None]:
-        """What is computed in it is forgotten at its end: the registers of a loop's body."""
-        self._scopes.append({})
+    def level(self, depth: int) -> Iterator[None]:
+        """Instructions that depend on no more than the outermost `depth` loops."""
+        if depth >= self.depth:
+            yield
+            return
+        lines, self.e.lines = self.e.lines, self._before[depth]
         try:
             yield
         finally:
-            self._scopes.pop()
+            self.e.lines = lines
 
-    def known(self, key: object) -> str | None:
-        """A register that was computed before."""
+    def known(self, key: object) -> Any:
+        """What was computed before under a key."""
         for scope in reversed(self._scopes):
             if key in scope:
                 return scope[key]
         return None
 
-    def keep(self, key: object, name: str) -> None:
-        """Remember a register in the scope at hand."""
-        self._scopes[-1][key] = name
+    def keep(self, key: object, name: Any, depth: int | None = None) -> None:
+        """Remember what was computed for as long as `depth` loops are open."""
+        self._scopes[self.depth if depth is None else min(depth, self.depth)][key] = name
 
     # --- indices ----------------------------------------------------------------------------------
 
     def number(self, index: Index) -> str:
-        """An index as a register."""
+        """An index as a register: a vector if it has lanes."""
         if not index.terms:
             return str(index.const)
         found = self.known(index)
         if found is None:
-            found = self._sum(index)
-            self.keep(index, found)
+            level = index.level()
+            with self.level(level):
+                found = self._numbers(index) if index.lanes() > 1 else self._sum(index)
+            self.keep(index, found, level)
         return found
 
     def _sum(self, index: Index) -> str:
@@ -99,21 +126,54 @@ class Reader:
             total = self.e.op("add nsw", "i64", total, str(index.const))
         return total
 
+    def _numbers(self, index: Index) -> str:
+        """An index with lanes: the first of each loop's lanes, and what is added to it."""
+        count = index.lanes()
+        kind = elements.wide("i64", count)
+        first = Index(index.const, tuple([t for t in index.terms if not t[0].is_vector]))
+        total = self.splat(self._sum(first) if first.terms else str(first.const), "i64", count)
+        for var, c in index.terms:
+            if var.is_vector:
+                part = var.text
+                if c != 1:
+                    part = self.e.op("mul", kind, part, literal(kind, c))
+                total = self.e.op("add", kind, total, part)
+            elif var.lanes > 1:
+                steps = ", ".join(f"i64 {i * c}" for i in range(count))
+                total = self.e.op("add", kind, total, f"<{steps}>")
+        return total
+
+    def splat(self, name: str, kind: str, count: int) -> str:
+        """One element in all lanes."""
+        if name[0] != "%":
+            return f"splat ({kind} {name})"
+        wide = elements.wide(kind, count)
+        one = self.e.let(f"insertelement {wide} poison, {kind} {name}, i64 0")
+        zeros = f"<{count} x i32> zeroinitializer"
+        return self.e.let(f"shufflevector {wide} {one}, {wide} poison, {zeros}")
+
+    def variable(self, name: str, size: int, like: Index) -> Index:
+        """A new variable that is known where an index is."""
+        return of(Var(name, size, lanes=like.lanes(), level=like.level()))
+
     def divided(self, index: Index, n: int) -> tuple[Index, Index]:
         """Quotient and remainder; by instructions where they are no sums."""
         found = divide(index, n, self.cuts)
         if found is not None:
             return found
         key = ("divided", index, n)
-        names = self.known(key)
-        if names is None:
+        found = self.known(key)
+        if found is None:
+            kind = elements.wide("i64", index.lanes())
             x = self.number(index)
-            whole = self.e.op("udiv", "i64", x, str(n))
-            rest = self.e.op("sub", "i64", x, self.e.op("mul", "i64", whole, str(n)))
-            high = index.bounds()[1]
-            names = (of(Var(whole, high // n + 1)), of(Var(rest, n)))
-            self.keep(key, names)
-        return names  # type: ignore[return-value]
+            with self.level(index.level()):
+                whole = self.e.op("udiv", kind, x, literal(kind, n))
+                product = self.e.op("mul", kind, whole, literal(kind, n))
+                rest = self.e.op("sub", kind, x, product)
+            most = index.bounds()[1] // n + 1
+            found = (self.variable(whole, most, index), self.variable(rest, n, index))
+            self.keep(key, found, index.level())
+        return found
 
     def split(self, flat: Index, sizes: Sequence[int]) -> list[Index]:
         """The indices of an element in each of some dimensions."""
@@ -126,8 +186,9 @@ class Reader:
     def strided(self, flat: Index, shape: Sequence[int], strides: Sequence[int]) -> Index:
         """The element that index `flat` of a shape has under other strides."""
         together = merged(shape, strides)
+        parts = self.split(flat, [n for n, _ in together])
         total = ZERO
-        for part, (_, s) in zip(self.split(flat, [n for n, _ in together]), together, strict=True):
+        for part, (_, s) in zip(parts, together, strict=True):
             if s:
                 total = total.plus(part.times(s))
         return total
@@ -135,97 +196,213 @@ class Reader:
     # --- elements ---------------------------------------------------------------------------------
 
     def at(self, v: Value, flat: Index) -> str:
-        """The element of a value at an index in row-major order."""
+        """The elements of a value at an index in row-major order."""
         key = (v, flat)
         found = self.known(key)
         if found is None:
-            access = None if v.op == "constant" and not flat.terms else self.memory(v)
-            found = self._compute(v, flat) if access is None else self.load(v, access, flat)
-            self.keep(key, found)
+            level = flat.level()
+            with self.level(level):
+                access = None if v.op == "constant" and not flat.terms else self.memory(v)
+                found = self._compute(v, flat) if access is None else self.load(v, access, flat)
+            self.keep(key, found, level)
         return found
 
-    def place(self, v: Value, access: Access, flat: Index) -> str:
-        """The address of an element."""
-        if access.strides is not None:
-            flat = self.strided(flat, v.shape, access.strides)
+    def pointer(self, v: Value, access: Access, flat: Index) -> str:
+        """The address of an element, the first of its lanes."""
         if flat == ZERO:
             return access.pointer
         kind = elements.in_memory(v.dtype)
         at = self.number(flat)
-        return self.e.let(f"getelementptr inbounds {kind}, ptr {access.pointer}, i64 {at}")
+        lanes = elements.wide("i64", flat.lanes())
+        return self.e.let(f"getelementptr inbounds {kind}, ptr {access.pointer}, {lanes} {at}")
+
+    def place(self, v: Value, access: Access, flat: Index) -> tuple[str, int, int]:
+        """(address, lanes, step): where elements lie; step 0 for anywhere, when the address is a
+        vector.
+        """
+        if access.strides is not None:
+            flat = self.strided(flat, v.shape, access.strides)
+        count = flat.lanes()
+        if count == 1:
+            return self.pointer(v, access, flat), 1, 1
+        wide = [(var, c) for var, c in flat.terms if var.lanes > 1]
+        if len(wide) == 1 and wide[0][1] in (1, -1) and not wide[0][0].is_vector:
+            step = wide[0][1]
+            scalar = self._first(flat, wide[0][0])
+            return self.pointer(v, access, scalar), count, step
+        return self.pointer(v, access, flat), count, 0
+
+    def _first(self, flat: Index, var: Var) -> Index:
+        """The index of the least address among lanes that lie side by side."""
+        key = ("first", var)
+        one = self.known(key)
+        if one is None:
+            one = Var(var.text, var.size, level=var.level)
+            self.keep(key, one, var.level)
+        total = Index(flat.const, tuple([t for t in flat.terms if t[0] is not var]))
+        c = dict(flat.terms)[var]
+        total = total.plus(Index(0, ((one, c),)))
+        return total if c > 0 else total.shifted(1 - var.lanes)
 
     def load(self, v: Value, access: Access, flat: Index) -> str:
-        """An element from memory."""
-        kind = elements.in_memory(v.dtype)
-        found = self.e.let(f"load {kind}, ptr {self.place(v, access, flat)}")
-        return elements.from_memory(self.e, found, v.dtype)
+        """Elements from memory."""
+        address, count, step = self.place(v, access, flat)
+        one = elements.in_memory(v.dtype)
+        kind = elements.wide(one, count)
+        if step:
+            found = self.e.let(f"load {kind}, ptr {address}, align {v.dtype.itemsize}")
+            if step < 0:
+                found = self._reversed(found, kind, count)
+        else:
+            found = self._gathered(v, address, one, count)
+        found = elements.from_memory(self.e, found, v.dtype, count)
+        # Lanes that all read the same element of a repeated dimension.
+        lanes = flat.lanes()
+        if lanes > count:
+            found = self.splat(found, elements.register(v.dtype), lanes)
+        return found
+
+    def _reversed(self, name: str, kind: str, count: int) -> str:
+        order = ", ".join(f"i32 {i}" for i in reversed(range(count)))
+        return self.e.let(f"shufflevector {kind} {name}, {kind} poison, <{count} x i32> <{order}>")
+
+    def _gathered(self, v: Value, address: str, one: str, count: int) -> str:
+        kind, pointers = elements.wide(one, count), f"<{count} x ptr>"
+        flags = f"<{count} x i1>"
+        name = f"@llvm.masked.gather.{suffix(kind)}.v{count}p0"
+        self.e.declared.setdefault(name, f"declare {kind} {name}({pointers}, i32, {flags}, {kind})")
+        return self.e.let(
+            f"call {kind} {name}({pointers} {address}, i32 {v.dtype.itemsize}, "
+            f"{flags} splat (i1 true), {kind} poison)"
+        )
 
     def store(self, v: Value, access: Access, flat: Index, name: str) -> None:
-        """Put an element into memory."""
-        name = elements.to_memory(self.e, name, v.dtype)
-        place = self.place(v, access, flat)
-        self.e.do(f"store {elements.in_memory(v.dtype)} {name}, ptr {place}")
+        """Put elements into memory."""
+        address, count, step = self.place(v, access, flat)
+        one = elements.in_memory(v.dtype)
+        kind = elements.wide(one, count)
+        name = elements.to_memory(self.e, name, v.dtype, count)
+        if step < 0:
+            name = self._reversed(name, kind, count)
+        if step:
+            self.e.do(f"store {kind} {name}, ptr {address}, align {v.dtype.itemsize}")
+            return
+        for i in range(count):
+            part = self.e.let(f"extractelement {kind} {name}, i64 {i}")
+            where = self.e.let(f"extractelement <{count} x ptr> {address}, i64 {i}")
+            self.e.do(f"store {one} {part}, ptr {where}, align {v.dtype.itemsize}")
 
     def _compute(self, v: Value, flat: Index) -> str:
         if v.op in ELEMENTWISE:
-            return self._element(v, [self.operand(x, v, flat) for x in v.inputs])
+            count = flat.lanes()
+            return self._element(v, [self.operand(x, v, flat, count) for x in v.inputs], count)
         return _RULES[v.op](self, v, flat)
 
-    def operand(self, x: Value, v: Value, flat: Index) -> str:
-        """The element of an operand that is broadcast to the shape of `v`."""
-        if x.size == v.size:
-            return self.at(x, flat)
+    def operand(self, x: Value, v: Value, flat: Index, count: int) -> str:
+        """The elements of an operand that is broadcast to the shape of `v`."""
+        index = flat
         if x.size == 1:
-            return self.at(x, ZERO)
-        lead = v.ndim - x.ndim
-        steps = row_major(x.shape)
-        strides = [0 if n == 1 else s for n, s in zip(x.shape, steps, strict=True)]
-        return self.at(x, self.strided(flat, v.shape, [0] * lead + strides))
+            index = ZERO
+        elif x.size != v.size:
+            lead = v.ndim - x.ndim
+            steps = row_major(x.shape)
+            strides = [0 if n == 1 else s for n, s in zip(x.shape, steps, strict=True)]
+            index = self.strided(flat, v.shape, [0] * lead + strides)
+        return self.repeated(x, index, count)
 
-    def _element(self, v: Value, operands: list[str]) -> str:
+    def repeated(self, x: Value, index: Index, count: int) -> str:
+        """The elements of a value at an index, as many as there are lanes elsewhere."""
+        if index.lanes() == count:
+            return self.at(x, index)
+        key = (x, index, count)
+        found = self.known(key)
+        if found is None:
+            one = self.at(x, index)
+            level = index.level()
+            with self.level(level):
+                found = self.splat(one, elements.register(x.dtype), count)
+            self.keep(key, found, level)
+        return found
+
+    def _element(self, v: Value, operands: list[str], count: int) -> str:
         if v.op == "where":
-            kind = elements.register(v.dtype)
+            kind = elements.wide(elements.register(v.dtype), count)
             return self.e.select(operands[0], kind, operands[1], operands[2])
         if v.op == "cast":
-            return elements.cast(self.e, operands[0], v.inputs[0].dtype, v.dtype)
-        return elements.apply(self.e, v.op, v.inputs[0].dtype, operands, self.contract)
+            return elements.cast(self.e, operands[0], v.inputs[0].dtype, v.dtype, count)
+        return elements.apply(self.e, v.op, v.inputs[0].dtype, operands, self.contract, count)
 
     # --- indices that are data --------------------------------------------------------------------
 
-    def within(self, index: Index, n: int) -> tuple[str, Index]:
-        """Whether an index is in [0, n), empty for always, and an index that is."""
+    def within(self, index: Index, n: int) -> tuple["Condition", Index]:
+        """Whether an index is in [0, n), and an index that is."""
         low, high = index.bounds()
         if low >= 0 and high < n:
-            return "", index
-        if not index.terms or low >= n or high < 0:
-            return ("true" if 0 <= index.const < n and not index.terms else "false"), ZERO
-        x = self.number(index)
-        inside = self.e.compare("ult", "i64", x, str(n))
-        return inside, of(Var(self.e.select(inside, "i64", x, "0"), n))
+            return ALWAYS, index
+        if not index.terms:
+            return Condition("false", 1), ZERO
+        count = index.lanes()
+        kind = elements.wide("i64", count)
+        key = ("within", index, n)
+        found = self.known(key)
+        if found is None:
+            x = self.number(index)
+            with self.level(index.level()):
+                inside = self.e.compare("ult", kind, x, literal(kind, n))
+                safe = self.e.select(inside, kind, x, literal(kind, 0))
+            found = Condition(inside, count), self.variable(safe, n, index)
+            self.keep(key, found, index.level())
+        return found
 
     def row(self, index: Value, flat: Index, n: int) -> Index:
         """An element of an array of indices, negative ones counted from the end; never out of
         bounds, whatever it holds: a check that fails is seen only later.
         """
-        x = self.at(index, flat)
-        if index.dtype != np.int64:
-            x = elements.cast(self.e, x, index.dtype, np.dtype(np.int64))
-        negative = self.e.compare("slt", "i64", x, "0")
-        x = self.e.select(negative, "i64", self.e.op("add", "i64", x, str(n)), x)
-        inside = self.e.compare("ult", "i64", x, str(n))
-        return of(Var(self.e.select(inside, "i64", x, "0"), n))
-
-    def both(self, conditions: list[str]) -> str:
-        """The conjunction of truth values; empty for none."""
-        found = ""
-        for c in conditions:
-            if c:
-                found = self.e.op("and", "i1", found, c) if found else c
+        key = ("row", index, flat, n)
+        found = self.known(key)
+        if found is None:
+            x = self.at(index, flat)
+            count = flat.lanes()
+            kind = elements.wide("i64", count)
+            zero, size = literal(kind, 0), literal(kind, n)
+            with self.level(flat.level()):
+                x = elements.cast(self.e, x, index.dtype, np.dtype(np.int64), count)
+                negative = self.e.compare("slt", kind, x, zero)
+                x = self.e.select(negative, kind, self.e.op("add", kind, x, size), x)
+                inside = self.e.compare("ult", kind, x, size)
+                x = self.e.select(inside, kind, x, zero)
+            found = self.variable(x, n, flat)
+            self.keep(key, found, flat.level())
         return found
 
-    def chosen(self, v: Value, condition: str, x: str, y: str) -> str:
-        """One of two elements of a value's dtype."""
-        return self.e.select(condition, elements.register(v.dtype), x, y)
+    def both(self, conditions: Sequence["Condition"]) -> "Condition":
+        """The conjunction of truth values."""
+        held = [c for c in conditions if c.name]
+        if not held:
+            return ALWAYS
+        count = max(c.lanes for c in held)
+        kind = elements.wide("i1", count)
+        found = ""
+        for c in held:
+            name = c.name if c.lanes == count else self.splat(c.name, "i1", count)
+            found = self.e.op("and", kind, found, name) if found else name
+        return Condition(found, count)
+
+    def chosen(self, v: Value, condition: "Condition", x: str, y: str, count: int) -> str:
+        """Elements of one of two values of a dtype."""
+        kind = elements.wide(elements.register(v.dtype), count)
+        flag = elements.wide("i1", condition.lanes)
+        return self.e.let(f"select {flag} {condition.name}, {kind} {x}, {kind} {y}")
+
+
+class Condition(NamedTuple):
+    """A truth value in a register, of some lanes; without a name it always holds."""
+
+    name: str
+    lanes: int = 1
+
+
+ALWAYS = Condition("")
 
 
 # --- operations that move elements ----------------------------------------------------------------
@@ -237,8 +414,9 @@ def _constant(r: Reader, v: Value, flat: Index) -> str:
 
 def _iota(r: Reader, v: Value, flat: Index) -> str:
     strides = [1 if a == v.attrs[0] else 0 for a in range(v.ndim)]
-    index = r.strided(flat, v.shape, strides)
-    return r.number(index) if index.terms else literal("i64", index.const)
+    index, count = r.strided(flat, v.shape, strides), flat.lanes()
+    found = r.number(index)
+    return found if index.lanes() == count else r.splat(found, "i64", count)
 
 
 def _reshape(r: Reader, v: Value, flat: Index) -> str:
@@ -247,12 +425,14 @@ def _reshape(r: Reader, v: Value, flat: Index) -> str:
 
 def _view(r: Reader, v: Value, flat: Index) -> str:
     strides, offset = view_layout(v)
-    return r.at(v.inputs[0], r.strided(flat, v.shape, strides).shifted(offset))
+    index = r.strided(flat, v.shape, strides).shifted(offset)
+    return r.repeated(v.inputs[0], index, flat.lanes())
 
 
 def _pad(r: Reader, v: Value, flat: Index) -> str:
     x, fill = v.inputs
     before, _ = v.attrs
+    count = flat.lanes()
     inside, total = [], ZERO
     parts = r.split(flat, v.shape)
     for part, b, n, step in zip(parts, before, x.shape, row_major(x.shape), strict=True):
@@ -260,46 +440,53 @@ def _pad(r: Reader, v: Value, flat: Index) -> str:
         inside.append(condition)
         total = total.plus(index.times(step))
     condition = r.both(inside)
-    found = r.at(x, total)
-    return r.chosen(v, condition, found, r.at(fill, ZERO)) if condition else found
+    found = r.repeated(x, total, count)
+    if not condition.name:
+        return found
+    return r.chosen(v, condition, found, r.repeated(fill, ZERO, count), count)
 
 
 def _concatenate(r: Reader, v: Value, flat: Index) -> str:
     (axis,) = v.attrs
+    count = flat.lanes()
     after = row_major(v.shape)[axis]
     length = v.shape[axis]
     lead, middle, rest = r.split(flat, (v.size // (after * length), length, after))
+    low, high = middle.bounds()
     offset, found = 0, ""
     for x in v.inputs:
         n = x.shape[axis]
-        _, index = r.within(middle.shifted(-offset), n)
-        element = r.at(x, lead.times(n * after).plus(index.times(after)).plus(rest))
-        if found:
-            begun = r.e.compare("sge", "i64", r.number(middle), str(offset))
-            found = r.chosen(v, begun, element, found)
-        else:
-            found = element
+        if high >= offset and low < offset + n:
+            _, index = r.within(middle.shifted(-offset), n)
+            place = lead.times(n * after).plus(index.times(after)).plus(rest)
+            element = r.repeated(x, place, count)
+            if found:
+                lanes = middle.lanes()
+                kind = elements.wide("i64", lanes)
+                begun = r.e.compare("sge", kind, r.number(middle), literal(kind, offset))
+                found = r.chosen(v, Condition(begun, lanes), element, found, count)
+            else:
+                found = element
         offset += n
     return found
 
 
 def _write_slice(r: Reader, v: Value, flat: Index) -> str:
     x, part = v.inputs
+    count = flat.lanes()
     inside, total = [], ZERO
     indices = r.split(flat, v.shape)
-    for index, (start, count, step), by in zip(
-        indices, v.attrs[0], row_major(part.shape), strict=True
-    ):
-        condition, place = _met(r, index, start, count, step)
+    for index, (start, n, step), by in zip(indices, v.attrs[0], row_major(part.shape), strict=True):
+        condition, place = _met(r, index, start, n, step)
         inside.append(condition)
         total = total.plus(place.times(by))
     condition = r.both(inside)
-    found = r.at(part, total)
-    return r.chosen(v, condition, found, r.at(x, flat)) if condition else found
+    found = r.repeated(part, total, count)
+    return r.chosen(v, condition, found, r.at(x, flat), count) if condition.name else found
 
 
-def _met(r: Reader, index: Index, start: int, count: int, step: int) -> tuple[str, Index]:
-    """Whether a slice has an index, empty for always, and as which of its elements."""
+def _met(r: Reader, index: Index, start: int, count: int, step: int) -> tuple[Condition, Index]:
+    """Whether a slice has an index, and as which of its elements."""
     rest = index.shifted(-start)
     if step < 0:
         rest, step = rest.times(-1), -step
@@ -309,8 +496,10 @@ def _met(r: Reader, index: Index, start: int, count: int, step: int) -> tuple[st
     place, over = r.divided(rest, step)
     if over == ZERO:
         return condition, place
-    fits = r.e.compare("eq", "i64", r.number(over), "0")
-    return r.both([condition, fits]), place
+    lanes = over.lanes()
+    kind = elements.wide("i64", lanes)
+    fits = r.e.compare("eq", kind, r.number(over), literal(kind, 0))
+    return r.both([condition, Condition(fits, lanes)]), place
 
 
 def _take(r: Reader, v: Value, flat: Index) -> str:
@@ -319,7 +508,8 @@ def _take(r: Reader, v: Value, flat: Index) -> str:
     n, after = x.shape[axis], row_major(x.shape)[axis]
     lead, middle, rest = r.split(flat, (v.size // (index.size * after), index.size, after))
     row = r.row(index, middle, n)
-    return r.at(x, lead.times(n * after).plus(row.times(after)).plus(rest))
+    place = lead.times(n * after).plus(row.times(after)).plus(rest)
+    return r.repeated(x, place, flat.lanes())
 
 
 def _take_along(r: Reader, v: Value, flat: Index) -> str:
@@ -327,7 +517,7 @@ def _take_along(r: Reader, v: Value, flat: Index) -> str:
     (axis,) = v.attrs
     strides = [0 if a == axis else s for a, s in enumerate(row_major(x.shape))]
     row = r.row(index, flat, x.shape[axis]).times(row_major(x.shape)[axis])
-    return r.at(x, r.strided(flat, v.shape, strides).plus(row))
+    return r.repeated(x, r.strided(flat, v.shape, strides).plus(row), flat.lanes())
 
 
 def _reduction(r: Reader, v: Value, flat: Index) -> str:
@@ -384,16 +574,16 @@ def _first_best(r: Reader, v: Value, found: list[str]) -> str:
 def _matmul(r: Reader, v: Value, flat: Index) -> str:
     """A sum of few products."""
     x, y = v.inputs
+    count = flat.lanes()
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
     batch, row, column = r.split(flat, (v.size // (m * n), m, n))
-    products = []
+    total = ""
     for i in range(k):
-        a = r.at(x, batch.times(m * k).plus(row.times(k)).shifted(i))
-        b = r.at(y, batch.times(k * n).plus(column).shifted(i * n))
-        products.append(elements.apply(r.e, "mul", v.dtype, (a, b), r.contract))
-    total = products[0]
-    for p in products[1:]:
-        total = elements.apply(r.e, "add", v.dtype, (total, p), r.contract)
+        a = r.repeated(x, batch.times(m * k).plus(row.times(k)).shifted(i), count)
+        b = r.repeated(y, batch.times(k * n).plus(column).shifted(i * n), count)
+        product = elements.apply(r.e, "mul", v.dtype, (a, b), r.contract, count)
+        both = (total, product)
+        total = elements.apply(r.e, "add", v.dtype, both, r.contract, count) if total else product
     return total
 
 

@@ -132,6 +132,10 @@ class Schedule:
             own = 1 if len(v.inputs) == 1 else 2 * len(v.inputs)
         self._cost[v] = (own + sum(c for c, _ in costs), sum(n for _, n in costs))
 
+    def own_cost(self, v: Value) -> int:
+        """About how many instructions an element takes."""
+        return max(_COSTS.get(v.op, 1), min(self._cost[v][0], HEAVY))
+
     def _append(self, kind: str, size: int = 0, inner: int | None = None) -> int:
         """A new group at the end, with a block after it; its number."""
         self.groups += [Group(kind, size, inner), Group("block")]

@@ -11,8 +11,9 @@ from typing import Any
 from . import elements
 from .graph import Value
 from .index import Index
+from .kernels.machine import Machine
 from .layouts import is_plain
-from .loops import Function, LoopFunction, Place, Written
+from .loops import Function, LoopFunction, Place, Written, flat
 from .plan import Plan
 from .pull import Access
 from .scatter import ScatterFunction
@@ -27,8 +28,11 @@ class Module:
     `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name).
     """
 
-    def __init__(self, schedule: Schedule, plan: Plan, *, bitwise: bool, ilp64: bool) -> None:
+    def __init__(
+        self, schedule: Schedule, plan: Plan, *, bitwise: bool, ilp64: bool, machine: Machine
+    ) -> None:
         self.schedule, self.plan, self.bitwise = schedule, plan, bitwise
+        self.machine = machine
         self.int = "i64" if ilp64 else "i32"
         self.declared: dict[str, str] = {}
         self.table: list[Place] = [("arena", None)]
@@ -115,7 +119,7 @@ class Segment(Function):
         """The whole function."""
         table = ["  %table = load ptr, ptr @own"] if any("%table" in x for x in self.header) else []
         lines = [f"define i32 @{name}(ptr %slots) nounwind {{", "entry:", *table, *self.cells]
-        return "\n".join([*lines, *self.header, *self.e.lines, "  ret i32 0", "}", ""])
+        return "\n".join([*lines, *self.header, *flat(self.e.lines), "  ret i32 0", "}", ""])
 
     # --- groups -----------------------------------------------------------------------------------
 
@@ -128,7 +132,8 @@ class Segment(Function):
             self._block(group.values)
         elif group.kind == "loop":
             if any(g == number for v in group.values for g, _ in s.places[v]):
-                made = LoopFunction(s, number, self.declared, self.module.bitwise).write()
+                m = self.module
+                made = LoopFunction(s, number, self.declared, m.bitwise, m.machine).write()
                 self._call(made)
         elif group.kind == "scatter":
             (v,) = group.values
@@ -155,7 +160,7 @@ class Segment(Function):
         a, transpose_a, lda = self._factor(x, batch, index)
         b, transpose_b, ldb = self._factor(y, batch, index)
         c = Access(self.pointer(("buffer", v)))
-        target = self.reader.place(v, c, index.times(m * n))
+        target = self.reader.pointer(v, c, index.times(m * n))
         kind, letter = ("float", "s") if v.dtype.char == "f" else ("double", "d")
         function = self.pointer(("blas", f"cblas_{letter}gemm"))
         i = self.module.int
@@ -183,7 +188,7 @@ class Segment(Function):
         access = self.leaf(base) or Access(self.pointer(("buffer", base)))
         *lead, rows, columns = found.strides
         place = self.reader.strided(index, batch, lead).shifted(found.offset)
-        address = self.reader.place(base, Access(access.pointer), place)
+        address = self.reader.pointer(base, Access(access.pointer), place)
         if columns == 1 and rows >= x.shape[-1]:
             return address, AS_IT_IS, rows
         return address, TRANSPOSED, columns
@@ -231,8 +236,8 @@ class Segment(Function):
             size = v.size * v.dtype.itemsize
             self.e.do(f"call void {full}(ptr {target}, ptr {source}, i64 {size}, i1 false)")
             return
-        flat, _, closes = self.nest(list(v.shape))
-        element = self.reader.load(v, Access(source), flat)
-        self.reader.store(v, Access(self.pointer(("slot", slot)), at.strides), flat, element)
+        index, _, closes = self.nest(list(v.shape))
+        element = self.reader.load(v, Access(source), index)
+        self.reader.store(v, Access(self.pointer(("slot", slot)), at.strides), index, element)
         for close in closes:
             close()
