@@ -28,7 +28,7 @@ import numpy as np
 from .guards import MISSING, SCALARS, lookup, namespace, own_attribute
 from .reads import World
 
-__all__ = ["is_python_method", "read", "write"]
+__all__ = ["is_python_method", "read", "read_plainly", "write"]
 
 #: built-in types whose attributes cannot change while an object lives
 _FIXED = (
@@ -42,6 +42,11 @@ _C_METHODS = (
     *(MethodDescriptorType, WrapperDescriptorType, ClassMethodDescriptorType),
     *(BuiltinFunctionType, staticmethod, classmethod),
 )
+#: `__getattribute__` of built-in types that do no more than `object`'s
+_PLAIN_LOOKUP = {
+    lookup(kind, "__getattribute__")
+    for kind in (object, tuple, list, dict, set, frozenset, int, float, str, bytes, BaseException)
+}
 _TUPLE_GETTER = type(collections.namedtuple("_Pair", "x").x)  # type: ignore[attr-defined]
 
 
@@ -55,12 +60,12 @@ def read(world: World, thing: Any, name: str) -> str:
     if isinstance(thing, type):
         return _read_class(world, thing, name)
     if world.framework(thing):
-        world.class_names(kind, name)
+        world.class_names(kind, name, "__getattribute__")
         return ""
     if world.symbolic(thing):
         return "" if name in ("real", "imag") or callable(lookup(kind, name)) else _odd(thing, name)
     getter = lookup(kind, "__getattribute__")
-    if getter is not object.__getattribute__ and getter is not type.__getattribute__:
+    if getter not in _PLAIN_LOOKUP:
         world.class_names(kind, "__getattribute__")
         if isinstance(getter, FunctionType):
             return ""
@@ -68,19 +73,19 @@ def read(world: World, thing: Any, name: str) -> str:
             return f"reads attribute {name!r} of a {kind.__name__}, whose class looks it up in C"
     if not kind.__flags__ & (1 << 9):
         return _read_builtin(world, thing, name)
-    return _read_instance(world, thing, name)
+    return read_plainly(world, thing, name)
 
 
 def _odd(thing: Any, name: str) -> str:
     return f"reads attribute {name!r} of a {type(thing).__name__}"
 
 
-def _read_instance(world: World, thing: Any, name: str) -> str:
-    """An object of a class written in Python."""
+def read_plainly(world: World, thing: Any, name: str) -> str:
+    """`object.__getattribute__(thing, name)`, for an object of a class written in Python."""
     kind = type(thing)
     fresh = world.is_fresh(thing)
     found = lookup(kind, name)
-    world.class_names(kind, name)
+    world.class_names(kind, name, "__getattribute__")
     world.type_of(thing)
     if isinstance(found, property):
         return "" if isinstance(found.fget, FunctionType) else _odd(thing, name)
@@ -208,9 +213,10 @@ def write(world: World, thing: Any, name: str, how: str) -> str:
         if isinstance(setter, FunctionType):
             return ""
         found = lookup(kind, name)
-        if isinstance(found, property):
+        if isinstance(found, property) and isinstance(found.fset or found.fdel, FunctionType):
             return ""
         if found is not MISSING and isinstance(lookup(type(found), "__set__"), FunctionType):
+            world.class_names(type(found), "__set__", "__delete__")
             return ""
     if world.is_fresh(thing):
         return ""

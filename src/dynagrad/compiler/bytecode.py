@@ -78,6 +78,7 @@ class Plan(NamedTuple):
     code: CodeType
     steps: dict[int, Instruction]
     slots: int
+    clear: bool
 
 
 _PLANS: dict[int, Plan] = {}
@@ -99,7 +100,7 @@ def code_plan(code: CodeType) -> Plan:
 
 def _plan(code: CodeType) -> Plan:
     listed = list(dis.get_instructions(code))
-    depths = _depths(code, listed)
+    depths, clear = _depths(code, listed)
     steps: dict[int, Instruction] = {}
     keywords: tuple = ()
     for one in listed:
@@ -114,18 +115,22 @@ def _plan(code: CodeType) -> Plan:
         if one.opname == "CALL":
             keywords = ()
     names = {*code.co_varnames, *code.co_cellvars}
-    return Plan(code, steps, len(names) + len(code.co_freevars))
+    return Plan(code, steps, len(names) + len(code.co_freevars), clear)
 
 
-def _depths(code: CodeType, listed: list[dis.Instruction]) -> dict[int, int]:
-    """How many values are on the stack before each instruction, as the compiler counts them."""
+def _depths(code: CodeType, listed: list[dis.Instruction]) -> tuple[dict[int, int], bool]:
+    """How many values are on the stack before each instruction, as the compiler counts them, and
+    whether all ways to an instruction agree.
+    """
     index = {one.offset: i for i, one in enumerate(listed)}
     depths: dict[int, int] = {}
+    clear = True
     todo = [(0, 0)]
     for entry in dis.Bytecode(code).exception_entries:  # type: ignore[attr-defined]
         todo.append((entry.target, entry.depth + 1 + bool(entry.lasti)))
     while todo:
         offset, depth = todo.pop()
+        clear = clear and depths.get(offset, depth) == depth >= 0
         while offset not in depths and offset in index:
             depths[offset] = depth
             i = index[offset]
@@ -142,7 +147,8 @@ def _depths(code: CodeType, listed: list[dis.Instruction]) -> dict[int, int]:
             if one.opname == "RETURN_GENERATOR" and not dis.stack_effect(one.opcode):
                 depth += 1  # what is sent to the generator, which 3.11 and 3.12 do not count
             offset = listed[i + 1].offset if i + 1 < len(listed) else -1
-    return depths
+            clear = clear and depths.get(offset, depth) == depth >= 0
+    return depths, clear and max(depths.values()) <= code.co_stacksize
 
 
 class Stack:
@@ -160,6 +166,8 @@ class Stack:
         code = ctypes.c_void_p.from_address(base + _LAYOUT.code).value
         if own != id(frame) or code != id(frame.f_code):
             raise RuntimeError("the frame's memory is not as expected")
+        if not plan.clear:
+            raise RuntimeError("its stack is not clear")
         kind = ctypes.py_object * (plan.slots + frame.f_code.co_stacksize)
         self.values = kind.from_address(base + _LAYOUT.values)
 

@@ -33,6 +33,7 @@ from .purity import (
     PURE,
     READS,
     REFUSED,
+    TAKES_FUNCTION,
     YIELDS,
 )
 from .reads import ITERATORS, VIEWS, World
@@ -83,7 +84,8 @@ class Calls:
             return self._make(function, args, kwargs)
         if world.framework(function):
             world.class_names(type(function), "__call__")
-            return self.framework(function, (*args, *kwargs.values()))
+            # a module hands its arguments on to its `forward`
+            return self.framework(function, (*args, *kwargs.values()), instances=True)
         if isinstance(function, _C_CODE):
             return self._c(function, args, kwargs)
         if isinstance(lookup(type(function), "__call__"), FunctionType):
@@ -101,10 +103,10 @@ class Calls:
             self.after = self.world.made
         return ""
 
-    def framework(self, function: Any, values: Iterable) -> str:
+    def framework(self, function: Any, values: Iterable, instances: bool = False) -> str:
         """A call into the framework, which may read all that it is given."""
         for value in values:
-            if why := self.world.deep(value):
+            if why := self.world.deep(value, instances):
                 return f"gives {why} to {name_of(function)}, whose contents cannot be guarded"
         self.after = self.from_framework
         return ""
@@ -216,7 +218,7 @@ class Calls:
             if why:
                 return why
             return f"calls {name_of(function)}, which is not known to be pure"
-        if function in (map, filter, sorted, min, max) or function is functools.partial:
+        if function in TAKES_FUNCTION:
             if why := self._callbacks(function, values):
                 return why
         if function is len:
@@ -295,9 +297,10 @@ class Calls:
         if world.framework(owner) and world.base(owner) is None:
             return self.framework(method, (owner, *values))
         if method in (object.__setattr__, object.__delattr__) and args:
-            return "" if world.is_fresh(owner) else attributes.write(world, owner, args[0], "sets")
-        if method is object.__getattribute__ and args:
-            return attributes.read(world, owner, args[0])
+            kind = type(owner).__name__
+            return "" if world.is_fresh(owner) else f"sets attribute {args[0]!r} of a {kind}"
+        if method is object.__getattribute__ and args and type(args[0]) is str:
+            return attributes.read_plainly(world, owner, args[0])
         if method is object.__init__ or method.__name__ == "__init_subclass__":
             return ""
         if isinstance(owner, BaseException) and world.is_fresh(owner):
@@ -334,6 +337,8 @@ class Calls:
             return "" if not args else self._key(owner, args[0])
         if method not in READS and method not in YIELDS:
             return f"calls {name}, which is not known to be pure"
+        if world.base(owner) is None and not world.is_fresh(owner):
+            return f"calls {name} on a {type(owner).__name__}, which reads in its own way"
         if symbolic:
             return f"gives a number that a tensor gave to {name}"
         if method in YIELDS:
@@ -370,7 +375,7 @@ class Calls:
             return ""
         if isinstance(value, FunctionType | MethodType | BaseException):
             return ""
-        if kind.__flags__ & (1 << 9) and _is_python_class(kind):
+        if world.python_class(kind):
             world.protocol(value)
             return ""
         if kind is object:
@@ -409,7 +414,7 @@ class Calls:
             self.after = world.made
             return world.everything(value)
         found = lookup(kind, "__iter__")
-        if kind.__flags__ & (1 << 9) and _is_python_class(kind):
+        if world.python_class(kind):
             world.protocol(value)
             if isinstance(found, FunctionType):
                 if found.__code__.co_flags & CO_GENERATOR:
@@ -477,14 +482,13 @@ class Calls:
                 if not world.is_fresh(owner):
                     return f"asks a {kind.__name__} for a key that it lacks"
             world.item(owner, key, value)
-            world.reached(value)
             return ""
         if base in (list, tuple):
             return self._index(owner, key)
-        if kind in IMMUTABLE or isinstance(owner, type):
-            return "" if kind in IMMUTABLE else f"subscripts {name_of(owner)}"
+        if kind in IMMUTABLE:
+            return ""
         if isinstance(lookup(kind, "__getitem__"), FunctionType):
-            world.protocol(owner)
+            world.class_names(kind, "__getitem__")
             return ""
         return f"subscripts a {kind.__name__}"
 
@@ -502,14 +506,6 @@ class Calls:
         if 0 <= at < len(owner):
             world.item(owner, at, owner[at])
         return ""
-
-
-def _is_python_class(kind: type) -> bool:
-    """Whether what a class does is written in Python, or is what `object` does."""
-    return all(
-        base is object or base.__flags__ & (1 << 9) or issubclass(base, BaseException)
-        for base in type.__dict__["__mro__"].__get__(kind)
-    )
 
 
 def _hashable(thing: Any) -> bool:

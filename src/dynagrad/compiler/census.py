@@ -6,11 +6,18 @@ not stand in for it. What is not known to be harmless is a reason: no reason and
 means that the step's Python would do again what it did.
 """
 
+import functools
 import os
-import sys
 import sysconfig
 from collections.abc import Callable
-from types import FrameType, FunctionType
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    TracebackType,
+)
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +25,7 @@ import numpy as np
 from .bytecode import Stack, function_of, source_of
 from .calls import Calls
 from .follow import follow
-from .guards import MISSING, Guard, Reason, function_state
+from .guards import MISSING, Guard, Reason, function_state, lookup
 from .instructions import HANDLERS, QUIET
 from .reads import World
 
@@ -32,6 +39,8 @@ _NUMPY = os.path.dirname(np.__file__) + os.sep
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: reasons after which following the step tells nothing new
 _ENOUGH = 20
+#: exceptions that come from the machine, not from what the program read
+_NOT_FROM_CODE = (MemoryError, RecursionError, OSError, KeyboardInterrupt, SystemExit, SystemError)
 _GENERATORS = 0x20
 _ASYNC = 0x80 | 0x100 | 0x200  # coroutine, iterable coroutine, asynchronous generator
 _FUNCTION_CODE = 0x3  # optimised, new locals
@@ -115,7 +124,7 @@ class Census:
         try:
             result = follow(watch, lambda: fn(*args, **kwargs))
         except BaseException as error:
-            watch.say(f"raises {type(error).__name__}", sys._getframe())
+            watch.failed(error)
             raise
         finally:
             watch.finish(result)
@@ -150,11 +159,14 @@ class _Watch:
         self.stores: list[Store] = []
         self.frames: dict[FrameType, _Followed] = {}
         self.suspended: set[int] = set()
+        self.told: set[tuple[FrameType, int]] = set()
         self.begun = False
         self.frame: Any = None
         self.fallback = self._fallback(fn)
         world.place = self.place
         world.take_arguments(args, kwargs)
+        if isinstance(fn, functools.partial) and (why := self.calls.judge(fn, args, kwargs)):
+            self.say(why, None)
 
     @staticmethod
     def _fallback(fn: Any) -> tuple[str, int]:
@@ -198,8 +210,11 @@ class _Watch:
 
     def object_to(self, frame: FrameType, text: str) -> None:
         """A reason; library code that gave one has no more to tell."""
-        if not text:
-            return
+        user = self.user_frame(frame)
+        if user is not frame and user is not None:
+            if (user, user.f_lasti) in self.told:
+                return
+            self.told.add((user, user.f_lasti))
         self.say(text, frame)
         record = self.frames.get(frame)
         if record is not None and (
@@ -260,6 +275,8 @@ class _Watch:
             world.guard("function", (function,), function_state(function), "value", name)
             for one in function.__defaults__ or ():
                 world.reached(one)
+        if caller is None and code.co_argcount:
+            self._looked_up(function, self._parameter(frame, record, 0))
         if code.co_flags & 0x8:
             count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4)
             world.made(self._parameter(frame, record, count))
@@ -272,6 +289,13 @@ class _Watch:
                 caller.calls = None
         if first:
             self._parameters(record, function)
+
+    def _looked_up(self, function: FunctionType, owner: Any) -> None:
+        """The framework, or C code, called a method: it found it in the object's class."""
+        name = function.__name__
+        for cls in (type(owner), owner):
+            if isinstance(cls, type) and lookup(cls, name) is not MISSING:
+                self.world.class_names(cls, name)
 
     @staticmethod
     def _parameter(frame: FrameType, record: _Followed, index: int) -> Any:
@@ -340,13 +364,25 @@ class _Watch:
             record.dead = True
             self.say(f"cannot be followed ({type(error).__name__}: {error})", frame)
 
-    def raised(self, frame: FrameType, error: BaseException | type) -> None:
+    def raised(self, frame: FrameType, kind: type, trace: TracebackType | None) -> None:
+        """What the user's code raises and catches follows from what it read; what the framework
+        raises may follow from a tensor's values.
+        """
         record = self.frames.get(frame)
-        kind = error if isinstance(error, type) else type(error)
-        if record is not None:
-            record.after = None
-            if not issubclass(kind, StopIteration | GeneratorExit) and not record.dead:
-                self.object_to(frame, f"raises {kind.__name__}")
+        if record is None:
+            return
+        record.after = None
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        ours = trace is None or self.census.follows(trace.tb_frame.f_code.co_filename)
+        if not ours or issubclass(kind, _NOT_FROM_CODE):
+            self.object_to(frame, f"raises {kind.__name__}")
+
+    def failed(self, error: BaseException) -> None:
+        """The step itself raised."""
+        if not self.world.reasons:
+            text = f"raises {type(error).__name__}"
+            self.world.reasons.append(Reason(text, *self.fallback))
 
     def left(self, frame: FrameType) -> None:
         record = self.frames.pop(frame, None)
@@ -375,6 +411,7 @@ class _Watch:
     def finish(self, result: Any) -> None:
         """Check the result and the guards: what no longer holds was changed by the step."""
         self.frames.clear()
+        self.told.clear()
         if not self.begun and not self.world.reasons:
             args, kwargs = self.given
             for key, value in [*enumerate(args), *kwargs.items()]:
@@ -385,7 +422,7 @@ class _Watch:
             world.reasons.append(
                 Reason("returns a function or an iterator that the step made", *self.fallback)
             )
-        for guard in world.guards.values():
+        for guard in () if world.reasons else world.guards.values():
             if not guard.holds(*self.given):
                 place = (guard.file, guard.line)
                 world.reasons.append(Reason(f"changes what it read: {guard.text}", *place))
@@ -393,7 +430,10 @@ class _Watch:
         world.arguments.clear()
 
     def _lives_on(self, thing: Any) -> bool:
-        return self.world.is_fresh(thing) and self.world.base(thing) is None
+        """A result that will run code of the step when it is used."""
+        if isinstance(thing, GeneratorType | CoroutineType | AsyncGeneratorType):
+            return True
+        return self.world.is_fresh(thing) and (callable(thing) or hasattr(type(thing), "__next__"))
 
 
 def _has_run(frame: FrameType) -> bool:

@@ -8,7 +8,7 @@ start.
 import sys
 import threading
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Protocol
 
 from .bytecode import unsupported
@@ -27,8 +27,8 @@ class Watcher(Protocol):
         """A followed frame stands before an instruction."""
         ...
 
-    def raised(self, frame: FrameType, error: BaseException | type) -> None:
-        """An exception passes through a frame."""
+    def raised(self, frame: FrameType, kind: type, trace: TracebackType | None) -> None:
+        """An exception passes through a frame, on its way from the end of the traceback."""
         ...
 
     def left(self, frame: FrameType) -> None:
@@ -62,7 +62,7 @@ def _traced(watcher: Watcher, call: Callable[[], Any]) -> Any:
         if event == "opcode":
             watcher.about_to_run(frame)
         elif event == "exception":
-            watcher.raised(frame, argument[1] if argument[1] is not None else argument[0])
+            watcher.raised(frame, argument[0], argument[2])
         elif event == "return":
             watcher.left(frame)
         return local
@@ -173,4 +173,4 @@ class _Monitor:
 
     def raised(self, code: CodeType, offset: int, error: BaseException) -> None:
         if id(code) in self.codes and self.here():
-            self.watcher.raised(sys._getframe(1), error)
+            self.watcher.raised(sys._getframe(1), type(error), error.__traceback__)

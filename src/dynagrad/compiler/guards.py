@@ -110,7 +110,7 @@ def at_path(path: tuple, args: tuple, kwargs: dict) -> Any:
 def _read(kind: str, on: tuple, args: tuple, kwargs: dict) -> Any:
     """The raw answer to what a guard asks."""
     owner, *more = on
-    key = more[0] if more else None
+    key: Any = more[0] if more else None
     if kind in ("global", "item", "keyword"):
         return owner.get(key, MISSING)
     if kind == "list":

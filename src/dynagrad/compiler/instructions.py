@@ -14,7 +14,7 @@ from typing import Any
 from . import attributes
 from .bytecode import NULL, Instruction
 from .guards import MISSING, SCALARS
-from .reads import World
+from .reads import CODE, World
 
 __all__ = ["HANDLERS", "QUIET"]
 
@@ -258,16 +258,18 @@ def _contains(watch: Any, record: Any, one: Instruction) -> str:
     return calls.operand(item) or calls.operand(owner)
 
 
+_SINGLE = (None, True, False, ..., NotImplemented, MISSING)
+
+
 @handles("IS_OP")
 def _is(watch: Any, record: Any, one: Instruction) -> str:
     world = watch.world
     x, y = record.stack.top(one, 2), record.stack.top(one)
-    for one_side, other in ((x, y), (y, x)):
-        if one_side in (None, True, False, ..., NotImplemented) or isinstance(one_side, type):
+    for side in (x, y):
+        if any(side is single for single in _SINGLE) or isinstance(side, (type, *CODE)):
             return ""
-        if world.is_fresh(one_side) or callable(one_side) and not world.framework(one_side):
+        if world.is_fresh(side):
             return ""
-        del other
     if world.framework(x) and world.framework(y):
         return "compares the identity of two objects of the framework"
     if x is not y and type(x) is not type(y):
@@ -420,14 +422,13 @@ def _format(watch: Any, record: Any, one: Instruction) -> str:
 @handles("IMPORT_NAME")
 def _import(watch: Any, record: Any, one: Instruction) -> str:
     frame, name, world = watch.frame, one.value, watch.world
-    level, wanted = record.stack.top(one, 2), record.stack.top(one)
+    level = record.stack.top(one, 2)
     if level != 0 or name not in sys.modules:
         return f"imports {name!r}"
     if frame.f_builtins.get("__import__") is not builtins.__import__:
         return "imports through a changed __import__"
     for part in (name, name.split(".")[0]):
         world.value("item", (sys.modules, part), sys.modules.get(part, MISSING), f"module {part}")
-    del wanted
     return ""
 
 

@@ -4,8 +4,11 @@ the step eager. Standard library and NumPy only.
 A function is pure here if its result follows from its arguments alone and it changes nothing.
 """
 
+import _abc
 import cmath
+import collections
 import functools
+import itertools
 import math
 import operator
 import types
@@ -21,6 +24,7 @@ __all__ = [
     "PURE",
     "READS",
     "REFUSED",
+    "TAKES_FUNCTION",
     "YIELDS",
 ]
 
@@ -36,6 +40,7 @@ PURE = {
     *_functions(cmath),
     *(chr, ord, bin, hex, oct, callable, len, range, slice, str, bytes, complex, hash, repr, ascii),
     *(np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.bool_),
+    *(_abc._abc_instancecheck, _abc._abc_subclasscheck),
     *(np.uint8, np.uint16, np.uint32, np.uint64, np.complex64, np.complex128),
 }
 _ON_CONTAINERS = ("setitem", "delitem", "getitem", "contains", "countOf", "concat", "call")
@@ -52,10 +57,21 @@ OVERLOADED = {
 }
 #: only hold what they are given
 HOLDS = {tuple, list, zip, enumerate, reversed, map, filter, functools.partial}
+#: iterators of Python's own
+_ITERTOOLS = {
+    *(itertools.chain, itertools.islice, itertools.repeat, itertools.count, itertools.product),
+    *(itertools.accumulate, itertools.starmap, itertools.takewhile, itertools.dropwhile),
+    *(itertools.pairwise, itertools.zip_longest, itertools.combinations, itertools.permutations),
+}
+HOLDS |= _ITERTOOLS
+#: call functions that they are given
+TAKES_FUNCTION = {map, filter, sorted, min, max, functools.partial, itertools.accumulate}
+TAKES_FUNCTION |= {itertools.starmap, itertools.takewhile, itertools.dropwhile}
 #: make a new object each time
 BUILDS = {
     *(list, dict, set, frozenset, sorted, zip, enumerate, reversed, map, filter, functools.partial),
-    *(bytearray, object),
+    *(bytearray, object, collections.OrderedDict),
+    *_ITERTOOLS,
 }
 #: why some well-known functions keep a step eager
 REFUSED = {
@@ -73,6 +89,7 @@ REFUSED = {
     __import__: "imports a module",
 }
 
+_ordered = collections.OrderedDict
 #: methods of built-in containers by what they do. READS and YIELDS take the container as it is;
 #: MUTATES change it
 READS = {
@@ -87,12 +104,15 @@ YIELDS = {
     *(list.copy, list.__add__, list.__mul__, dict.copy, set.copy, set.union, set.intersection),
     *(set.difference, set.symmetric_difference, frozenset.union, frozenset.intersection),
     *(frozenset.difference, dict.keys, dict.values, dict.items),
+    *(_ordered.keys, _ordered.values, _ordered.items, _ordered.copy),
 }
 MUTATES = {
     *(list.append, list.extend, list.insert, list.pop, list.remove, list.clear, list.sort),
     *(list.reverse, list.__setitem__, list.__delitem__, list.__init__),
     *(dict.update, dict.pop, dict.popitem, dict.clear, dict.setdefault, dict.__setitem__),
     *(dict.__delitem__, dict.__init__),
+    *(_ordered.update, _ordered.pop, _ordered.popitem, _ordered.clear, _ordered.setdefault),
+    *(_ordered.move_to_end, _ordered.__setitem__, _ordered.__delitem__, _ordered.__init__),
     *(set.add, set.update, set.discard, set.remove, set.pop, set.clear, set.difference_update),
     *(set.intersection_update, set.symmetric_difference_update, set.__init__),
 }

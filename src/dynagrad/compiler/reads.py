@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from .guards import MISSING, SCALARS, Guard, Reason, lookup, shown
+from .purity import HOLDS
 
 __all__ = ["World"]
 
@@ -54,9 +55,13 @@ _PLAIN = (slice, range, np.generic)
 #: iterators that hold what they were made of, and change as they are used
 ITERATORS = frozenset(
     type(iter(x))
-    for x in ([], (), {}, {}.keys(), {}.values(), {}.items(), set(), "", "é", b"", range(0))
+    for x in ([], (), {}, {}.values(), {}.items(), set(), "", "é", b"", range(0), range(1 << 70))
 ) | {zip, map, filter, enumerate, reversed, type(reversed([])), type(reversed({}))}
-VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+ITERATORS |= {type(iter(OrderedDict())), *(x for x in HOLDS if "itertools" in x.__module__)}
+_UNCHANGING = (object, int, float, str, bytes, tuple, BaseException)
+_ABOUT_CLASSES = {"__module__", "__doc__", "__dict__", "__weakref__", "__firstlineno__"}
+_ABOUT_CLASSES |= {"__static_attributes__", "__annotations__", "__qualname__", "__slots__"}
+VIEWS = tuple(type(view) for d in ({}, OrderedDict()) for view in (d.keys(), d.values(), d.items()))
 
 
 class World:
@@ -81,6 +86,7 @@ class World:
         self.classes: dict[type, Guard] = {}
         self._framework_types: dict[type, bool] = {}
         self._bases: dict[type, type | None] = {}
+        self._python: dict[type, bool] = {}
 
     # -- where objects come from
 
@@ -108,6 +114,20 @@ class World:
         if not isinstance(name, str) or name.split(".")[0] in ("numpy", "builtins"):
             return False
         return self.framework_file(getattr(sys.modules.get(name), "__file__", None) or "")
+
+    def python_class(self, kind: type) -> bool:
+        """Whether what a class does in operators and built-in functions is written in Python, or
+        follows from a value that cannot change.
+        """
+        known = self._python.get(kind)
+        if known is None:
+            known = bool(kind.__flags__ & (1 << 9)) and not any(
+                isinstance(found, WrapperDescriptorType | MethodDescriptorType)
+                and found.__objclass__ not in _UNCHANGING
+                for found in (lookup(kind, name) for name in PROTOCOL)
+            )
+            self._python[kind] = known
+        return known
 
     def base(self, thing: Any) -> type | None:
         """Which built-in container an object behaves as, if any."""
@@ -184,10 +204,19 @@ class World:
         if guard is None:
             self.guard("class", (cls,), (), "value", f"class {cls.__qualname__}")
             guard = self.classes[cls] = self.guards["class", "value", id(cls)]
-        new = [n for n in names if n not in guard.on]
+            names = (*names, *self._framework_looks_for(cls))
+        new = [n for n in dict.fromkeys(names) if n not in guard.on[1:]]
         if new:
             guard.on = (*guard.on, *new)
             guard.expected = (*guard.expected, *(lookup(cls, n) for n in new))
+
+    def _framework_looks_for(self, cls: type) -> list[str]:
+        """What the framework may look for in a user's class that derives from one of its own."""
+        order = type.__dict__["__mro__"].__get__(cls)
+        if self.framework_class(cls) or not any(map(self.framework_class, order)):
+            return []
+        own = [base for base in order if base is not object and not self.framework_class(base)]
+        return [n for base in own for n in base.__dict__ if n not in _ABOUT_CLASSES]
 
     def protocol(self, thing: Any) -> None:
         """A built-in operation may look for any of its methods in the class of this object."""
@@ -262,11 +291,19 @@ class World:
             self.whole(owner, "keys", f"a {kind.__name__}")
             for key, value in dict.items(owner):
                 self.item(owner, key, value)
+                self._element(value)
         else:
             self.whole(owner, "length", f"a {kind.__name__}")
             for i, value in enumerate(owner):
                 self.item(owner, i, value)
+                self._element(value)
         return ""
+
+    def _element(self, value: Any) -> None:
+        """What is done with the elements of a container may be looked up in their classes."""
+        kind = type(value)
+        if kind.__flags__ & (1 << 9) and not self.framework(value):
+            self.protocol(value)
 
     def _subclass(self, owner: Any) -> None:
         if type(owner) not in (list, tuple, dict, set, frozenset):
