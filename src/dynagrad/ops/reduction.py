@@ -289,16 +289,25 @@ def std_over(x, *, axes, keepdims, correction):
     return np.asarray(np.sqrt(var).astype(real_dtype(x.dtype), copy=False))
 
 
-def _known(mean):
-    """nan for an infinite mean, which PyTorch's recurrence (Welford's) does not know."""
-    return np.where(np.isinf(mean), mean.dtype.type(np.nan), mean)
+def _known(x, mean, axes):
+    """nan for an infinite mean, which PyTorch's recurrence (Welford's) leaves behind unless it ends
+    there: with the last element, all others being finite.
+    """
+    if not np.isinf(mean).any():
+        return mean
+    last = x[tuple([slice(-1, None) if i in axes else slice(None) for i in range(x.ndim)])]
+    is_last = np.isinf(last).reshape(mean.shape)
+    is_last &= np.add.reduce(~np.isfinite(x), axes, dtype=np.int64).reshape(mean.shape) == 1
+    return np.where(np.isinf(mean) & ~is_last, mean.dtype.type(np.nan), mean)
 
 
 @primitive
 def var_mean_over(x, *, axes, keepdims, correction):
     """Variance and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
-    return var.astype(real_dtype(x.dtype), copy=False), _known(mean).astype(x.dtype, copy=False)
+    return var.astype(real_dtype(x.dtype), copy=False), _known(x, mean, axes).astype(
+        x.dtype, copy=False
+    )
 
 
 @primitive
@@ -306,7 +315,9 @@ def std_mean_over(x, *, axes, keepdims, correction):
     """Standard deviation and mean over `axes`."""
     var, mean = _moments(x, axes, keepdims, correction)
     std = np.asarray(np.sqrt(var))
-    return std.astype(real_dtype(x.dtype), copy=False), _known(mean).astype(x.dtype, copy=False)
+    return std.astype(real_dtype(x.dtype), copy=False), _known(x, mean, axes).astype(
+        x.dtype, copy=False
+    )
 
 
 def _var_vjp(g, x, x_meta, *, axes, keepdims, correction):
