@@ -56,6 +56,9 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
         variant.arrays[slot] = found[0].array
         for entered in found:
             t = entered.tensor
+            now = payload(t)
+            if type(now) is not Traced or now.array is not entered.array:
+                raise Unfit("the step replaces the memory of a tensor that was there before")
             if t._e is not entered.edge:
                 raise Unfit("the step changes the history of a tensor that was there before")
             place = places.get(id(t))

@@ -252,8 +252,9 @@ class Carrier(NDArrayOperatorsMixin):
         return self
 
     def __getitem__(self, index: Any) -> Any:
-        plain = type(index) is tuple or index is Ellipsis
-        return getitem(self, index=index if plain else (index, ...))
+        if type(index) is not tuple:
+            index = (...,) if index is Ellipsis else (index, ...)
+        return getitem(self, index=index)
 
     def __len__(self) -> int:
         return self.shape[0]
