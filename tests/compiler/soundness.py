@@ -357,6 +357,11 @@ def told(program: Program, failure: Failure) -> str:
     return "\n".join(lines)
 
 
+def without_place(reason: str) -> str:
+    """A reason without file, line and the numbers of pieces."""
+    return re.sub(r"_\d+\b", "_N", re.sub(r"^\S*:\d+: ", "", reason))
+
+
 def run_many(first: int, count: int, keep_going: bool) -> int:
     """Run programs from a seed on; prints failures and a summary. How many fail."""
     failures = compiled = calls = 0
@@ -368,7 +373,7 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
         standing = report.standing
         ill += [seed] * report.is_ill_conditioned
         compiled, calls = compiled + standing.compiled, calls + standing.calls
-        reasons.update(set(standing.reasons))
+        reasons.update({without_place(reason) for reason in standing.reasons})
         if not standing.compiled and not standing.reasons:
             silent.append(seed)
         if report.failure:

@@ -30,7 +30,7 @@ from soundness_phrases import (
 )
 
 #: Calls with all that may come between them; then calls that are left in peace.
-CALLS, STEADY = 8, 3
+CALLS, STEADY = 9, 2
 
 
 class Piece(NamedTuple):
@@ -166,16 +166,18 @@ def given_arguments(frame: Frame, rng: random.Random, rows: int, usual: bool) ->
         x, y = rng.choice((("x_held", "y_held"), ("x_leaf", "y_held"), ("y[:, :3]", "y")))
     if frame.signature == "batch":
         return f'{{"x": {x}, "pair": (1, {y})}}'
-    if frame.signature == "extras" and rng.random() < 0.5:
+    if frame.signature == "extras" and rng.random() < 0.4:
         extra = rng.choice(("0.5", "scale=2", "scale=2.0", "shift=torch.tensor(0.3)", "shift=None"))
         return f"{x}, {y}, {extra}"
-    return rng.choice((f"{x}, {y}",) * 4 + (f"x={x}, y={y}", f"{x}, y={y}", f"*({x}, {y})"))
+    if usual:
+        return f"{x}, {y}"
+    return rng.choice((f"{x}, {y}", f"x={x}, y={y}", f"{x}, y={y}", f"*({x}, {y})"))
 
 
 def make_call(frame: Frame, rng: random.Random, usual_rows: int, steady: bool) -> Statement:
     """One call of the step; a steady one is as most are."""
-    usual = steady or rng.random() < 0.75
-    rows = usual_rows if steady or rng.random() < 0.8 else rng.choice((1, 2, 3, 5, 7, 0))
+    usual = steady or rng.random() < 0.85
+    rows = usual_rows if steady or rng.random() < 0.85 else rng.choice((1, 2, 3, 5, 7, 0))
     arguments = given_arguments(frame, rng, rows, usual)
     text = f"result = {'trainer.' if frame.kind == 'trainer' else ''}step({arguments})"
     if "y[:, :3]" in arguments:
@@ -189,7 +191,7 @@ def make_program(seed: int) -> Program:
     """The program that belongs to a seed."""
     rng = random.Random(seed)
     frame = make_frame(rng)
-    chosen = rng.sample(PIECES, rng.choice((1, 1, 2, 2, 3, 4)))
+    chosen = rng.sample(PIECES, rng.choice((1, 1, 1, 2, 2, 3)))
     parts = tuple(make_part(piece, n, rng) for n, piece in enumerate(chosen, 1))
     own = [
         (line, n)
@@ -203,7 +205,7 @@ def make_program(seed: int) -> Program:
     calls = []
     for number in range(CALLS + STEADY):
         steady, block = number >= CALLS, []
-        if not steady and number and rng.random() < 0.5:
+        if not steady and number > 1 and rng.random() < 0.4:
             for _ in range(rng.choice((1, 1, 2))):
                 if own and rng.random() < 0.65:
                     text, part = rng.choice(own)
