@@ -408,6 +408,13 @@ def from_memory(e: Emitter, x: str, dtype: np.dtype, count: int = 1) -> str:
     return e.compare("ne", kind, x, literal(kind, 0)) if dtype.char == "?" else x
 
 
+def bitcast(e: Emitter, x: str, dtype: np.dtype, to: np.dtype, count: int = 1) -> str:
+    """The bits of an element as one of another dtype of the same size."""
+    kind, target = (wide(in_memory(d), count) for d in (dtype, to))
+    x = to_memory(e, x, dtype, count)
+    return from_memory(e, x if kind == target else e.convert("bitcast", x, kind, target), to, count)
+
+
 def number(dtype: np.dtype, value: object, count: int = 1) -> str:
     """A constant element."""
     return literal(wide(register(dtype), count), value)
@@ -416,6 +423,7 @@ def number(dtype: np.dtype, value: object, count: int = 1) -> str:
 __all__ = [
     "DTYPES",
     "apply",
+    "bitcast",
     "cast",
     "from_memory",
     "in_memory",

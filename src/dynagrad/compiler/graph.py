@@ -34,7 +34,7 @@ BINARY = frozenset(
 )
 #: of two operands of one dtype, with a boolean result
 COMPARISONS = frozenset("lt le gt ge eq ne".split())
-ELEMENTWISE = UNARY | TESTS | BINARY | COMPARISONS | {"where", "cast"}
+ELEMENTWISE = UNARY | TESTS | BINARY | COMPARISONS | {"where", "cast", "bitcast"}
 #: the same elements under other indices
 VIEWS = frozenset("reshape transpose broadcast slice strided".split())
 REDUCTIONS = frozenset("sum prod max min any all argmax argmin".split())

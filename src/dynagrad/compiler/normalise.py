@@ -225,8 +225,8 @@ def _view(new: Graph, v: Value, inputs: list[Value]) -> Value:
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **dict.fromkeys(ELEMENTWISE, _map),
-    **dict.fromkeys(("write_slice", "write_strided", "add_at", "add_along"), _write),
-    **dict.fromkeys(("put_at", "put_along", "bitcast"), interpreted),
+    **dict.fromkeys(("write_slice", "write_strided"), _write),
+    **dict.fromkeys(("add_at", "add_along", "put_at", "put_along"), _write),
     **dict.fromkeys(("reshape", "broadcast"), _view),
     **dict.fromkeys(CONVOLUTIONS, lambda new, v, inputs: new.full(v.shape, 0, v.dtype)),
     "matmul": _matmul,

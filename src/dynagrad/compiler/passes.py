@@ -104,6 +104,8 @@ class _Simplifier(Views):
         xs = self.operands(v)
         if v.op == "cast":
             return self.spread(self.cast(self.base(xs[0]), v.dtype), v.shape)
+        if v.op == "bitcast":
+            return self.spread(self.g.bitcast(self.base(xs[0]), v.dtype), v.shape)
         return self.spread(self.map(v.op, *[self.base(x) for x in xs]), v.shape)
 
     def map(self, op: str, *xs: Value) -> Value:

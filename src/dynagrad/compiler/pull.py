@@ -330,6 +330,8 @@ class Reader:
             return self.e.select(operands[0], kind, operands[1], operands[2])
         if v.op == "cast":
             return elements.cast(self.e, operands[0], v.inputs[0].dtype, v.dtype, count)
+        if v.op == "bitcast":
+            return elements.bitcast(self.e, operands[0], v.inputs[0].dtype, v.dtype, count)
         return elements.apply(self.e, v.op, v.inputs[0].dtype, operands, self.contract, count)
 
     # --- indices that are data --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from .schedule import Schedule
 
 
 class ScatterFunction(Function):
-    """The function of one `add_at`, `add_along` or `write_strided`."""
+    """The function of one `add_at`, `add_along`, `put_at`, `put_along` or `write_strided`."""
 
     def __init__(
         self, schedule: Schedule, v: Value, declared: dict[str, str], bitwise: bool
@@ -33,15 +33,22 @@ class ScatterFunction(Function):
         self.reader.store(v, self.target, index, self.reader.at(v.inputs[0], index))
         for close in closes:
             close()
-        {"add_at": self._add_at, "add_along": self._add_along}.get(v.op, self._strided)()
+        {
+            **dict.fromkeys(("add_at", "put_at"), self._rows),
+            **dict.fromkeys(("add_along", "put_along"), self._along),
+        }.get(v.op, self._strided)()
         return self.finish(1)
 
-    def _add(self, place: Index, x: str) -> None:
+    def _put(self, place: Index, x: str) -> None:
+        """Write an element, or add it to the one that is there."""
         r, v = self.reader, self.v
+        if v.op in ("put_at", "put_along"):
+            r.store(v, self.target, place, x)
+            return
         before = r.load(v, self.target, place)
         r.store(v, self.target, place, elements.apply(self.e, "add", v.dtype, (before, x), False))
 
-    def _add_at(self) -> None:
+    def _rows(self) -> None:
         x, index, part = self.v.inputs
         (axis,) = self.v.attrs
         n, after = x.shape[axis], row_major(x.shape)[axis]
@@ -54,13 +61,13 @@ class ScatterFunction(Function):
             self.reader.divided(flat, index.size * after)[0],
             self.reader.divided(flat, after)[1],
         )
-        self._add(
+        self._put(
             lead.times(n * after).plus(row.times(after)).plus(rest), self.reader.at(part, flat)
         )
         for close in closes:
             close()
 
-    def _add_along(self) -> None:
+    def _along(self) -> None:
         x, index, part = self.v.inputs
         (axis,) = self.v.attrs
         flat, _, closes = self.nest(list(part.shape))
@@ -68,7 +75,7 @@ class ScatterFunction(Function):
         strides = [0 if a == axis else s for a, s in enumerate(steps)]
         row = self.reader.row(index, flat, x.shape[axis]).times(steps[axis])
         place = self.reader.strided(flat, part.shape, strides).plus(row)
-        self._add(place, self.reader.at(part, flat))
+        self._put(place, self.reader.at(part, flat))
         for close in closes:
             close()
 

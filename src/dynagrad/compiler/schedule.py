@@ -32,7 +32,7 @@ _COSTS = {
     **dict.fromkeys("pow atan2 hypot".split(), 20),
 }
 LEAVES = frozenset("source constant iota".split())
-SCATTERS = frozenset("add_at add_along write_strided".split())
+SCATTERS = frozenset("add_at add_along put_at put_along write_strided".split())
 FULL, ROW, ROW_SUM, COLUMN_SUM, TOTAL = "full", "row", "row sum", "column sum", "total"
 
 #: how a value's index follows from that of the one that uses it: the same; the row, a number of
