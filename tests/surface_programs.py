@@ -204,7 +204,8 @@ class Pair:
         ):
             return False
         # Derivatives at nan: the loops' vectors and what is left of them at the end disagree. In
-        # products an infinity makes nan of others' derivatives or not, as zeros let it.
+        # products an infinity makes nan of others' derivatives or not, as zeros let it. polar's by
+        # a length is read off the result, here off the angle, which a length of nan leaves finite.
         if FINITE.search(step.text) and not x.isfinite().all():
             return False
         # Results of reductions may have memory left over, in which windows find room.
@@ -463,7 +464,7 @@ def _overlaps(x: torch.Tensor) -> bool:
 #: what chooses among equal elements in no promised order
 UNSTABLE = re.compile(r"kthvalue|quantile|median\(d\)")
 RESHAPING = re.compile(r"\b(t|unsqueeze|squeeze|transpose|swapaxes)_\(")
-FINITE = re.compile(r"prod|logcumsumexp|'amax'|hardtanh|hardshrink|elu\(x\)|logit")
+FINITE = re.compile(r"prod|logcumsumexp|'amax'|hardtanh|hardshrink|elu\(x\)|logit|polar")
 
 
 def _has_equals(x: torch.Tensor, number: int) -> bool:
