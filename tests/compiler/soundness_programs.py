@@ -104,6 +104,8 @@ def read_pieces() -> list[Piece]:
 
 
 PIECES = read_pieces()
+#: How often each is chosen.
+WEIGHTS = [1 if piece.name.endswith("(eager)") else 5 for piece in PIECES]
 
 
 def filled(text: str, rng: random.Random, number: int) -> str:
@@ -191,7 +193,8 @@ def make_program(seed: int) -> Program:
     """The program that belongs to a seed."""
     rng = random.Random(seed)
     frame = make_frame(rng)
-    chosen = rng.sample(PIECES, rng.choice((1, 1, 1, 2, 2, 3)))
+    count = rng.choice((1, 1, 1, 2, 2, 3))
+    chosen = list(dict.fromkeys(rng.choices(PIECES, WEIGHTS, k=count)))
     parts = tuple(make_part(piece, n, rng) for n, piece in enumerate(chosen, 1))
     own = [
         (line, n)
