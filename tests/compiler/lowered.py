@@ -118,14 +118,21 @@ def strides_of(a: np.ndarray) -> tuple[int, ...]:
     return tuple(s // a.itemsize for s in a.strides)
 
 
-def lowered(fun: Any, arrays: list, kw: dict, numbers: dict | None = None) -> Any:
+def row_major(a: np.ndarray) -> tuple[int, ...]:
+    """The strides of an array's copy in the order of rows."""
+    return strides_of(np.empty(a.shape, a.dtype))
+
+
+def lowered(
+    fun: Any, arrays: list, kw: dict, numbers: dict | None = None, run: Any = evaluate
+) -> Any:
     """The results of a call by its lowering; None where it does not cover the call.
 
-    `numbers` become values that are known only when the graph runs.
+    `numbers` become values that are known only when the graph runs, which `run` does.
     """
     g = Graph()
     given = [np.asarray(a) for a in arrays if a is not None]
-    each = iter([g.source(g.slot(a.shape, a.dtype, strides_of(a))) for a in given])
+    each = iter([g.source(g.slot(a.shape, a.dtype, row_major(a))) for a in given])
     values = [None if a is None else next(each) for a in arrays]
     later = dict(kw)
     for name, n in (numbers or {}).items():
@@ -138,7 +145,7 @@ def lowered(fun: Any, arrays: list, kw: dict, numbers: dict | None = None) -> An
     outs = [np.empty(r.shape, r.dtype) for r in results]
     for r, out in zip(results, outs, strict=True):
         g.write(g.slot(out.shape, out.dtype, strides_of(out)), r)
-    evaluate(g, [*[np.array(a) for a in given], *outs])
+    run(g, [*[np.array(a, order="C") for a in given], *outs])
     return outs
 
 
