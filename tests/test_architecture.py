@@ -80,7 +80,7 @@ FUNCTION_LIMITS = {"core.engine.run": 112}
 #: PyTorch's generators bit for bit, know nothing of tensors and count by themselves; so do the
 #: carriers, forward mode and vmap. The engine is the loop and what it needs: paths to targets,
 #: hooks in PyTorch's order, several threads.
-BUDGETS = {"core": 3000, "core.carriers": 900, "core.random": 1200, "core.engine": 210}
+BUDGETS = {"core": 3000, "core.carriers": 900, "core.random": 1260, "core.engine": 210}
 
 MODULES = modules()
 IMPORTS = {name: imports(module, MODULES) for name, module in MODULES.items()}

@@ -11,13 +11,14 @@ from typing import Any
 
 from ...ops import compiled
 from ..native import NativeError, is_available
-from . import words
+from . import rows, statistics, words
 
 __all__ = ["eager_kernels", "kernel"]
 
 log = logging.getLogger(__name__)
 
-_FAMILIES = {**words.KERNELS}
+_failed: set[Any] = set()
+_FAMILIES = {**words.KERNELS, **rows.KERNELS, **statistics.KERNELS}
 
 
 def kernel(name: str) -> Callable | None:
@@ -25,12 +26,14 @@ def kernel(name: str) -> Callable | None:
     if name not in _FAMILIES or not is_available():
         return None
     function, family = _FAMILIES[name]
-    try:
-        family.load()
-    except (ImportError, OSError, NativeError) as error:
-        log.warning("eager operations stay with NumPy: the kernel %s: %s", name, error)
-        return None
-    return function
+    if family not in _failed:
+        try:
+            family.load()
+            return function
+        except (ImportError, OSError, NativeError) as error:
+            _failed.add(family)
+            log.warning("eager operations stay with NumPy: the kernel %s: %s", name, error)
+    return None
 
 
 class eager_kernels:  # noqa: N801 - used as a function

@@ -14,6 +14,8 @@ from ..target import has_fma
 
 __all__ = ["SIZES", "Kernel", "Module", "vector"]
 
+#: vectors that are summed before they are added to the sum of others
+PART = 64
 _PARAMETERS = ("ptr %args", "i64 %begin", "i64 %end")
 
 
@@ -77,6 +79,42 @@ class Kernel(Code):
             lambda: body(whole, self.mask(rest), values),
             list(zip(kinds, values, strict=True)),
         )
+
+    def summed(
+        self,
+        count: str,
+        body: Callable[[str, str | None, list[str]], list[str]],
+        sums: int = 1,
+    ) -> list[str]:
+        """Sums along a row: as `along`, with vectors that begin at zero and are added up. A row is
+        taken in parts, whose sums are added: rounding errors grow with the parts' length and
+        number, not with the row's length. The sums come back as scalars.
+        """
+        zero = (self.kind, "zeroinitializer")
+        length = PART * self.width
+
+        def part(start: str, totals: list[str]) -> list[str]:
+            size = self.least(self.sub(count, start), length)
+            found = self.along(size, lambda i, m, v: body(self.add(start, i), m, v), (zero,) * sums)
+            return [self.op("fadd", self.kind, t, f) for t, f in zip(totals, found, strict=True)]
+
+        totals = self.loop("0", count, length, part, (zero,) * sums)
+        return [self.total(self.kind, t) for t in totals]
+
+    def largest(self, value: str) -> str:
+        """The largest lane of a vector without NaN."""
+        n, kind = self.width, self.kind
+        while n > 1:
+            n //= 2
+            half = vector(self.scalar, n)
+            low, high = [self._half(value, kind, i, n) for i in (0, n)]
+            value, kind = self.select(self.compare("ogt", half, low, high), half, low, high), half
+        return value
+
+    def _half(self, value: str, kind: str, start: int, n: int) -> str:
+        if n == 1:
+            return self.let(f"extractelement {kind} {value}, i64 {start}")
+        return self.shuffle(kind, value, "poison", range(start, start + n))
 
     def read(self, pointer: str, index: str, mask: str | None, other: str | None = None) -> str:
         """A vector of a row; `other` where the mask does not hold, zeros unless given."""

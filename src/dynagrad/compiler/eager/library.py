@@ -12,7 +12,7 @@ from ..native import Library, build
 from ..pool import parallel_for
 from .code import Module
 
-__all__ = ["Family", "address", "is_plain"]
+__all__ = ["FLOATS", "Family", "address", "chunk_of", "is_plain"]
 
 #: the letter of a dtype that kernels know -> LLVM's type
 FLOATS = {"f": "float", "d": "double"}
@@ -58,6 +58,11 @@ def _entry(argument: Any) -> Any:
 @lru_cache(64)
 def _struct(form: str) -> struct.Struct:
     return struct.Struct(f"={form}")
+
+
+def chunk_of(count: int, work: int = 1 << 15) -> int:
+    """How many rows of `count` elements one thread takes at a time."""
+    return max(work // max(count, 1), 1)
 
 
 def address(name: str) -> int:

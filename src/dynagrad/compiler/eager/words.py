@@ -14,7 +14,7 @@ from ..emit import like, literal
 from .code import Kernel, Module
 from .library import Family, address
 
-__all__ = ["KERNELS", "LIBRARIES"]
+__all__ = ["KERNELS"]
 
 BLOCK, MIDDLE = 624, 397
 #: words that are made or used at once, whatever the CPU
@@ -236,9 +236,7 @@ class _Single:
 def _write_normals32(k: Kernel) -> None:
     """(words, out, mean, std): blocks of 16 float32 normal values, two at a time."""
     words, out = k.argument(0), k.argument(1)
-    mean, std = [
-        k.convert("fptrunc", k.argument(i, "double"), "double", "float") for i in (2, 3)
-    ]
+    mean, std = [k.convert("fptrunc", k.argument(i, "double"), "double", "float") for i in (2, 3)]
     kind = "<16 x float>"
 
     def of_words(block: str, pair: bool) -> None:
@@ -279,7 +277,7 @@ def _write_normals64(k: Kernel) -> None:
     log, cosine, sine = k.argument(4), k.argument(5), k.argument(6)
     one = "double"
     kind = "<8 x double>"
-    buffer = k.let(f"alloca [16 x double], align 64")
+    buffer = k.let("alloca [16 x double], align 64")
     k.declared["@llvm.fma.f64"] = "declare double @llvm.fma.f64(double, double, double)"
 
     def block(number: str, _: list[str]) -> None:

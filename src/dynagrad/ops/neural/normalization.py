@@ -10,7 +10,7 @@ from ..layout import contiguous
 from ..reduction import sum_over
 from ..rule import general, primitive
 from ..shape import reshape
-from .normalization_kernels import gradients_of_rows
+from .normalization_kernels import LARGE, gradients_of_channels, gradients_of_rows, standardized
 from .softmax import column_means, row_means
 
 
@@ -26,6 +26,11 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
         )
     x = contiguous(x)
     n = math.prod([x.shape[i] for i in axes])
+    if x.size >= LARGE and axes:
+        found = standardized(x, weight, bias, axes, n, eps, affine, parameter)
+        if found is not None:
+            d, whole = found
+            return d if whole else _with_parameters(d, weight, bias, affine)
     if axes and axes[0] == x.ndim - len(axes) and x.size:
         d = _standard_matrix(x.reshape(-1, n), row_means, eps).reshape(x.shape)
     elif axes == (0,) and x.ndim == 2 and x.size:
@@ -34,6 +39,10 @@ def standardize(x, weight, bias, *, axes, eps, affine, parameter):
         d = x - np.add.reduce(x, axes, keepdims=True) / n
         variance = np.add.reduce(d * d, axes, keepdims=True) / n
         d *= 1 / np.sqrt(variance + eps)
+    return _with_parameters(d, weight, bias, affine)
+
+
+def _with_parameters(d, weight, bias, affine):
     if weight is not None:
         d *= weight.reshape(affine)
     if bias is not None:
@@ -68,6 +77,8 @@ def _of_standard(h, d, r, axes):
 
 def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
     found = gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs)
+    if found is None:
+        found = gradients_of_channels(g, x, weight, axes, eps, affine, parameter)
     if found is not None:
         return found
     d, r = _standard(x, axes, eps)

@@ -1,13 +1,76 @@
-"""The derivative of layer normalization on bare arrays. Imports NumPy only."""
+"""Normalization and its derivative on bare arrays, by compiled kernels where arrays are large.
+Imports NumPy only.
+"""
 
 import math
 
 import numpy as np
 
+from ..compiled import KERNELS
 from ..elementwise import number_of
 from ..layout import contiguous
 from ..reduction import sum_over
 from .softmax import row_means
+
+#: arrays from this size on go to compiled kernels, if each mean is one of at least so many numbers
+LARGE, LONG = 1 << 13, 64
+
+
+def _is_large(x, n):
+    return x.size >= LARGE and n >= LONG and x.dtype.char in "fd"
+
+
+def _is_one_kind(x, *others):
+    return all(t is None or (type(t) is np.ndarray and t.dtype == x.dtype) for t in others)
+
+
+def _of_channels(x, axes, affine, parameter):
+    """Whether statistics are those of the channels, dimension 1, and parameters too."""
+    channels = (1, x.shape[1], *[1] * (x.ndim - 2)) if x.ndim > 2 else None
+    return (
+        channels == tuple(affine)
+        and channels is not None
+        and tuple(parameter) == channels[1:2]
+        and tuple(axes) == (0, *range(2, x.ndim))
+    )
+
+
+def standardized(x, weight, bias, axes, n, eps, affine, parameter):
+    """The normalized array and whether weight and bias are in it, by a compiled kernel for a large
+    C-contiguous x; None for others.
+    """
+    if not _is_large(x, n) or not _is_one_kind(x, weight, bias):
+        return None
+    if axes[0] == x.ndim - len(axes):
+        fast = KERNELS["standardize_rows"]
+        if fast is None:
+            return None
+        last = slice(axes[0], None)
+        whole = x.shape[last] == tuple(parameter) == tuple(affine[last])
+        weight, bias = [None if t is None or not whole else t.reshape(n) for t in (weight, bias)]
+        return fast(x.reshape(-1, n), weight, bias, eps).reshape(x.shape), whole
+    if _of_channels(x, axes, affine, parameter):
+        fast = KERNELS["standardize_channels"]
+        if fast is not None:
+            planes = x.reshape(*x.shape[:2], -1)
+            return fast(planes, weight, bias, eps).reshape(x.shape), True
+    return None
+
+
+def gradients_of_channels(g, x, weight, axes, eps, affine, parameter):
+    """The cotangents of x, weight and bias where large bare arrays were standardized channel by
+    channel, by a compiled kernel; None for anything else.
+    """
+    if type(x) is not np.ndarray or not _is_one_kind(x, g, weight) or x.ndim < 3 or not x.size:
+        return None
+    if not _is_large(x, x.size // x.shape[1]) or not _of_channels(x, axes, affine, parameter):
+        return None
+    fast = KERNELS["standardize_channels_back"]
+    if fast is None:
+        return None
+    planes = (*x.shape[:2], -1)
+    gx, gw, gb = fast(contiguous(g).reshape(planes), contiguous(x).reshape(planes), weight, eps)
+    return gx.reshape(x.shape), gw, gb
 
 
 def gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs):
@@ -19,7 +82,11 @@ def gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs):
     n = math.prod(parameter)
     g, rows = (contiguous(t).reshape(-1, n) for t in (g, x))
     flat = None if weight is None else weight.reshape(n)
-    gx, gw, gb = _rows_vjp(g, rows, flat, eps, needs)
+    fast = KERNELS["standardize_rows_back"] if _is_large(x, n) else None
+    if fast is not None and _is_one_kind(x, weight):
+        gx, gw, gb = fast(g, rows, flat, eps)
+    else:
+        gx, gw, gb = _rows_vjp(g, rows, flat, eps, needs)
     found = ((gx, x.shape), (gw, parameter), (gb, parameter))
     return tuple([None if t is None else t.reshape(shape) for t, shape in found])
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..compiled import KERNELS
 from ..elementwise import in_single, is_half
 from ..layout import contiguous
 from ..reduction import sum_over
@@ -17,6 +18,8 @@ SHORT = 16
 FEW = 64
 #: rows up to this length are subtracted from as a whole
 MIDDLE = 64
+#: matrices from this size on, with rows from this length on, go to compiled kernels
+LARGE, LONG = 1 << 14, 32
 
 
 @lru_cache(64)
@@ -80,6 +83,10 @@ def _shares(x):
             n = x.shape[1]
             return np.divide(e, e.dot(_ones(n, n, x.dtype)) if n <= SHORT else row_sums(e), e)
     else:
+        if x.size >= LARGE and x.shape[1] >= LONG:
+            fast = KERNELS["softmax"]
+            if fast is not None:
+                return fast(x)
         e = np.exp(x)
         total = row_sums(e)
         if _lies_within(total, 1e-15, 1e30):
@@ -94,6 +101,10 @@ def _log_shares(x):
     half of the last digit of the sum's logarithm: too much where that is large, or where a result
     is close to 0.
     """
+    if x.size >= LARGE and x.shape[1] >= LONG:
+        fast = KERNELS["log_softmax"]
+        if fast is not None:
+            return fast(x)
     e = np.exp(x)
     n = x.shape[1]
     total = e.dot(_ones(n, n, x.dtype)) if n <= SHORT else row_sums(e)
@@ -145,17 +156,36 @@ def log_softmax(x, *, axis):
     return d
 
 
+def _compiled_back(name, g, y, axis):
+    """The result of a compiled kernel for the derivative along the last dimension, or None."""
+    if axis != y.ndim - 1 or g.shape != y.shape or g.dtype != y.dtype or y.dtype.kind != "f":
+        return None
+    fast = KERNELS[name]
+    if fast is None or not y.flags.c_contiguous:
+        return None
+    n = y.shape[-1]
+    return fast(contiguous(g).reshape(-1, n), y.reshape(-1, n)).reshape(y.shape)
+
+
 @primitive
 def log_softmax_back(x, y, *, axis):
     """x - exp(y) * sum(x): the transposed derivative of log_softmax, whose result is y."""
     if is_half(x):
         return in_single(log_softmax_back, x, y, axis=axis)
+    if x.size >= LARGE:
+        found = _compiled_back("log_softmax_back", x, y, axis)
+        if found is not None:
+            return found
     result = np.exp(y)
     result *= np.add.reduce(x, axis, keepdims=True)
     return np.subtract(x, result, result)
 
 
 def _softmax_vjp(g, out, *, axis):
+    if type(g) is type(out) is np.ndarray and out.size >= LARGE and out.itemsize > 2:
+        found = _compiled_back("softmax_back", g, out, axis)
+        if found is not None:
+            return found
     t = g * out
     return t - out * sum_over(t, axes=(axis,), keepdims=True)
 
