@@ -61,14 +61,20 @@ def slack(c: Correlation, machine: Machine) -> int:
 
 
 def lanes_for(c: Correlation, machine: Machine) -> int:
-    """The most lanes so that a vector of positions meets two rows at most."""
+    """The most lanes so that a vector of positions meets two rows at most; half as many, where that
+    costs nothing else, if less is then computed twice or put together.
+    """
     lanes = min(machine.lanes(c.scalar), 1 << (c.positions.bit_length() - 1))
-    wide = c.out[1]
-    while lanes > wide + 1 and c.pitch != wide:
+    while lanes > c.out[1] + 1 and c.pitch != c.out[1]:
         lanes //= 2
-    if machine.vector == 64 and wide % lanes and wide % (lanes // 2 or 1) == 0:
-        return lanes // 2
-    return lanes
+    choices = (
+        (lanes, lanes // 2) if machine.halves and lanes == machine.lanes(c.scalar) else (lanes,)
+    )
+
+    def work(n: int) -> float:
+        return n * -(-c.positions // n) * (1.12 if crossing(c, n) else 1.0)
+
+    return min(choices, key=work)
 
 
 def crossing(c: Correlation, lanes: int) -> bool:
@@ -83,7 +89,9 @@ def tile_for(c: Correlation, machine: Machine) -> Tile:
     wide = -(-c.positions // lanes)
     spare = 2 if machine.vector < 64 else 1
     best, found = float("inf"), (1, 1)
-    for vectors in range(1, min(wide, 6) + 1):
+    # Where a vector takes two loads, the second one of a tap is the first one of another, and LLVM
+    # keeps it: with many vectors registers run out.
+    for vectors in range(1, min(wide, 4 if crosses else 8) + 1):
         for rows in range(1, min(c.outputs, 16) + 1):
             held = vectors * (2 if crosses and not machine.masks else 1)
             if rows * vectors + held + spare > machine.registers:
@@ -175,18 +183,22 @@ def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) 
         def line(k: str, sums: list[str]) -> list[str]:
             w_line, on = e.at(w, e.mul(k, w_row)), e.mul(k, c.steps[0] * c.pitch)
             corners = [e.at(place, on) for place in here]
-            for j in range(c.kernel[1]):
+
+            def tap(j: str, sums: list[str]) -> list[str]:
+                w_tap, shift = e.at(w_line, e.mul(j, w_column)), e.mul(j, c.steps[1])
                 values = [
-                    load_window(e, e.at(x, j * c.steps[1]), kind, mask, gap)
+                    load_window(e, e.at(x, shift), kind, mask, gap)
                     for x, (_, _, mask) in zip(corners, places, strict=True)
                 ]
                 after = []
                 for r in range(tile.rows):
-                    left = e.load(e.at(w_line, r * w_out + j * w_column))
-                    left = e.splat(left, kind)
+                    left = e.splat(e.load(e.at(w_tap, r * w_out)), kind)
                     for v, value in enumerate(values):
                         after.append(e.multiply_add(kind, left, value, sums[r * tile.vectors + v]))
-                sums = after
+                return after
+
+            for j in range(c.kernel[1]):
+                sums = tap(str(j), sums)
             return sums
 
         return e.loop(0, c.kernel[0], 1, line, [(kind, x) for x in sums])

@@ -12,7 +12,8 @@ SIZES = {"float": 4, "double": 8}
 
 class Machine(NamedTuple):
     """Vector registers and caches: bytes of a register, how many there are, whether loads under a
-    mask are one instruction, bytes of the first and second cache.
+    mask are one instruction, bytes of the first and second cache, whether arithmetic on a whole
+    vector takes as long as on its halves one after the other.
 
     Only speed depends on it: code for any Machine is right on any CPU.
     """
@@ -22,6 +23,7 @@ class Machine(NamedTuple):
     masks: bool = False
     l1: int = 32 << 10
     l2: int = 512 << 10
+    halves: bool = False
 
     def lanes(self, scalar: str) -> int:
         """Elements of a full vector."""
@@ -37,7 +39,8 @@ def machine_for(target: Target) -> Machine:
     """The Machine of a target: from its features, else from its name, else the smallest."""
     features = target.features.split(",")
     if "+avx512f" in features and "+avx512vl" in features:
-        return _WIDE
+        # AMD's first cores with such vectors, znver4, have units of half their length.
+        return _WIDE._replace(halves=target.cpu == "znver4")
     if "+avx2" in features and "+fma" in features:
         return _AVX
     if "+neon" in features:

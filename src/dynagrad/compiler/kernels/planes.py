@@ -152,10 +152,13 @@ def _across(e: Code, large: str, small: str, w: Window, *, inward: bool) -> None
 
 def columns(e: Code, planes: str, to: str, conv: Convolution, pitch: int) -> None:
     """The patches of padded planes as a matrix (depth, positions of the result), in rows of length
-    `pitch`.
+    `pitch`. One element after the planes may be read.
     """
     high, wide = conv.out
     width, (sh, sw) = conv.padded[1], conv.stride
+    # With stride 2 every other lane of vectors of twice the length.
+    most = min(e.machine.lanes(e.scalar), 1 << (max(wide, 1).bit_length() - 1))
+    lanes = most if sw == 2 else 1
 
     def tap(line: str, planes_at: str) -> None:
         def row(y: str, _: list[str]) -> None:
@@ -165,10 +168,17 @@ def columns(e: Code, planes: str, to: str, conv: Convolution, pitch: int) -> Non
                 copy(e, source, target, wide)
                 return
 
-            def one(x: str, _: list[str]) -> None:
-                e.store(e.load(e.at(source, e.mul(x, sw))), e.at(target, x))
+            def some(q: str, _: list[str]) -> None:
+                x = e.least(q, wide - lanes)
+                value = e.load(
+                    e.at(source, e.mul(x, sw)), vector(e.scalar, 2 * lanes - (lanes == 1))
+                )
+                if lanes > 1:
+                    order = range(0, 2 * lanes, 2)
+                    value = e.shuffle(vector(e.scalar, 2 * lanes), value, "poison", order)
+                e.store(value, e.at(target, x), vector(e.scalar, lanes))
 
-            e.loop(0, wide, 1, one)
+            e.loop(0, wide, lanes, some)
 
         e.loop(0, high, 1, row)
 
