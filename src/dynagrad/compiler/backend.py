@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from . import native
+from . import aliasing, native
 from .foreign import blas
 from .graph import Graph, Value
 from .kernels.machine import machine_for
 from .normalise import normalise
-from .plan import ALIGN, Plan
+from .plan import ALIGN
 from .schedule import Schedule
 from .segments import Module
 
@@ -25,8 +25,9 @@ class Program:
 
     `address` is that of `i32 step(ptr slots)`: `slots` is an array of addresses, one for each slot
     of the graph in order; it returns 0, or 1 + the number of the first check that failed, and then
-    nothing outside was written. None if Python must be called in between. A program owns its
-    scratch memory: one call at a time. `report` says what was made of the graph.
+    nothing outside was written, or -1 for slots that overlap so that only `run` can do the step:
+    nothing was done. None if Python must be called in between. A program owns its scratch memory:
+    one call at a time. `report` says what was made of the graph.
     """
 
     def __init__(self, graph: Graph, module: Module, library: native.Library) -> None:
@@ -35,6 +36,9 @@ class Program:
         self._memory = np.zeros(self.plan.size + ALIGN, np.uint8)
         start = -self._memory.ctypes.data % ALIGN
         self._arena = self._memory[start : start + self.plan.size]
+        sources = {v.attrs[0] for v in self.schedule.order if v.op == "source"}
+        used = sources | set(graph.writes)
+        self._state = aliasing.state(graph.slots, set(self.plan.slots.values()), used)
         self._table = np.array([self._resolve(*p) for p in module.table], np.uint64)
         library.function("bind", None, ctypes.c_void_p)(self._table.ctypes.data)
         self._steps: list[tuple[Any, Any]] = []
@@ -51,19 +55,42 @@ class Program:
             return self._arena.ctypes.data
         if kind == "constant":
             return what.data.ctypes.data
+        if kind == "overlap":
+            return aliasing.address()
+        if kind == "state":
+            return self._state.ctypes.data
         found = blas()
         assert found is not None
         return found.functions[what]
 
     def run(self, table: np.ndarray) -> int:
-        """One step on the memory whose addresses are given: what `step` returns."""
+        """One step on the memory whose addresses are given: what `step` returns, but never -1."""
         table = np.ascontiguousarray(table)
-        code = 0
+        code = self._run(table)
+        return self._run_on_copies(table) if code == -1 else code
+
+    def _run(self, table: np.ndarray) -> int:
         for kind, what in self._steps:
-            if kind == "segment":
-                code = what(table.ctypes.data)
-            else:
+            if kind == "call":
                 self._call(what, table)
+            elif code := what(table.ctypes.data):
+                return code
+        return 0
+
+    def _run_on_copies(self, table: np.ndarray) -> int:
+        """A step on slots that overlap: on copies of them, which are written back in order."""
+        slots = self.graph.slots
+        reaches = [aliasing.reach(slot) for slot in slots]
+        copies = [np.empty(high - low + ALIGN, np.uint8) for low, high in reaches]
+        places = np.zeros(len(slots), np.uint64)
+        for i, ((low, high), copy) in enumerate(zip(reaches, copies, strict=True)):
+            if self._state[4, i] and high > low:
+                places[i] = copy.ctypes.data - low
+                ctypes.memmove(copy.ctypes.data, int(table[i]) + low, high - low)
+        code = self._run(places)
+        if not code:
+            for i in self.graph.writes:
+                _view(int(table[i]), slots[i])[...] = _view(int(places[i]), slots[i])
         return code
 
     # --- calls into Python ------------------------------------------------------------------------
@@ -104,10 +131,8 @@ def _view(address: int, slot: Any) -> np.ndarray:
     """The memory of a slot as an array."""
     if 0 in slot.shape:
         return np.empty(slot.shape, slot.dtype)
+    low, high = aliasing.reach(slot)
     size = slot.dtype.itemsize
-    reach = [(n - 1) * s * size for n, s in zip(slot.shape, slot.strides, strict=True)]
-    low = sum(r for r in reach if r < 0)
-    high = sum(r for r in reach if r > 0) + size
     data = (ctypes.c_uint8 * (high - low)).from_address(address + low)
     start = np.frombuffer(data, np.uint8)[-low : -low + size].view(slot.dtype)
     return as_strided(start, slot.shape, [s * size for s in slot.strides])
@@ -120,11 +145,10 @@ def build(graph: Graph, *, bitwise: bool = False, threads: int = 1) -> Program:
     begin = time.perf_counter()
     normal, _ = normalise(graph)
     schedule = Schedule(normal)
-    plan = Plan(schedule)
     found = blas()
     ilp64 = found is not None and found.ilp64
     machine = machine_for(native.target())
-    module = Module(schedule, plan, bitwise=bitwise, ilp64=ilp64, machine=machine)
+    module = Module(schedule, bitwise=bitwise, ilp64=ilp64, machine=machine)
     text = module.text()
     written = (time.perf_counter() - begin) * 1e3
     library = native.build(text, opt=1)

@@ -14,8 +14,8 @@ class Var:
     """A variable of 64 bits that is at least 0 and less than `size`; `text` is its name in LLVM.
 
     `is_loop`: whether it counts a loop, which could be cut into two. `lanes`: how many values it
-    has at a time; those of a loop, of which `text` is the first, count up (`is_vector` false), those
-    of other variables are a vector. `level`: how deep in loops it is known.
+    has at a time; those of a loop, of which `text` is the first, count up (`is_vector` is false),
+    those of other variables are a vector. `level`: how deep in loops it is known.
     """
 
     __slots__ = ("is_loop", "is_vector", "lanes", "level", "number", "size", "text")

@@ -5,6 +5,7 @@ writes; none overlaps another that is written. Loops are scalar: LLVM makes vect
 Imports elements, emit, graph, index, layouts, pull, schedule.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -42,6 +43,21 @@ class Written(NamedTuple):
     text: str
     places: tuple[Place, ...]
     size: int
+    #: pairs of places, of which the second may be the same memory as the first: each element is
+    #: read from the first, if at all, right before it is written to the second
+    in_place: frozenset[tuple[Place, Place]] = frozenset()
+
+    def merged(self, pairs: dict[Place, Place]) -> "Written":
+        """The function with one pointer for places that are the same memory: `pairs` leads from the
+        second to the first.
+        """
+        text, places = self.text, list(self.places)
+        for second, first in pairs.items():
+            old, new = f"%p{self.places.index(second)}", f"%p{self.places.index(first)}"
+            text = text.replace(f", ptr noalias {old},", ",").replace(f", ptr noalias {old})", ")")
+            text = re.sub(rf"{old}\b", new, text)
+            places.remove(second)
+        return self._replace(text=text, places=tuple(places))
 
 
 class Function:
@@ -185,7 +201,17 @@ class Function:
             f"define internal void @$(i64 %begin, i64 %end{arguments}) nounwind {{",
             *("entry:", *self.cells, *self.e.lines, "}"),
         ]
-        return Written("\n".join(lines) + "\n", tuple(self.places), size)
+        return Written("\n".join(lines) + "\n", tuple(self.places), size, self._in_place())
+
+    def _in_place(self) -> frozenset[tuple[Place, Place]]:
+        r = self.reader
+        found = set()
+        for first, a in self.places.items():
+            for second, b in self.places.items():
+                if a != b and a not in r.stores and b in r.stores and b not in r.loads:
+                    if r.loads[a] <= r.stores[b]:
+                        found.add((first, second))
+        return frozenset(found)
 
 
 def _nothing() -> None:

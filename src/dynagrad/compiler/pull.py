@@ -58,6 +58,9 @@ class Reader:
     ) -> None:
         self.e, self.memory, self.contract = e, memory, contract
         self.cuts: dict[Var, int] = {}
+        #: which elements were read and written, by pointer
+        self.loads: dict[str, set[Index]] = {}
+        self.stores: dict[str, set[Index]] = {}
         self._scopes: list[dict] = [{}]
         #: what stands before each loop that is open
         self._before: list[list[str]] = []
@@ -246,6 +249,7 @@ class Reader:
 
     def load(self, v: Value, access: Access, flat: Index) -> str:
         """Elements from memory."""
+        self.loads.setdefault(access.pointer, set()).add(flat)
         address, count, step = self.place(v, access, flat)
         one = elements.in_memory(v.dtype)
         kind = elements.wide(one, count)
@@ -278,6 +282,7 @@ class Reader:
 
     def store(self, v: Value, access: Access, flat: Index, name: str) -> None:
         """Put elements into memory."""
+        self.stores.setdefault(access.pointer, set()).add(flat)
         address, count, step = self.place(v, access, flat)
         one = elements.in_memory(v.dtype)
         kind = elements.wide(one, count)

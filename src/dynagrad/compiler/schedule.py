@@ -8,7 +8,7 @@ over everything, are complete when the group is. Values of at most `SMALL` eleme
 registers, in straight-line blocks between the other groups. Imports graph, layouts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from .graph import ELEMENTWISE, REDUCTIONS, Graph, Value, live
@@ -79,7 +79,7 @@ class Schedule:
         self.last: dict[Value, int] = {}
         self._readers: dict[Value, set[int]] = {}
         self._cost: dict[Value, tuple[int, int]] = {}
-        written = {_base(v) for v in graph.writes.values()}
+        written = {base_of(v) for v in graph.writes.values()}
         for v in self.order:
             self._visit(v)
             if v in written and v.op not in LEAVES:
@@ -90,6 +90,11 @@ class Schedule:
             self._block_home(c.value)
         #: the number of the last group: checks and writes
         self.end = len(self.groups)
+        #: the number of the last group that checks need: what follows may write slots
+        self.checked = max([self.home[c.value] for c in graph.checks], default=-1)
+        for v in self.order:
+            if v.op == "call" and v.data.effects and graph.checks:
+                self.checked = max(self.checked, self.home[v])
         self.groups.append(Group("block"))
         self._find_places()
 
@@ -295,8 +300,7 @@ class Schedule:
 
     def memory(self, x: Value) -> Value:
         """Have a value in memory, in row-major order; what lies there."""
-        while x.op == "reshape" and x not in self.home:
-            x = x.inputs[0]
+        x = base_of(x, self.home)
         if x not in self.home:
             if x.size <= SMALL and x.dtype.kind != "c":
                 self._block_home(x)
@@ -308,8 +312,7 @@ class Schedule:
         return x
 
     def _output(self, v: Value) -> None:
-        while v.op == "reshape" and v not in self.home:
-            v = v.inputs[0]
+        v = base_of(v, self.home)
         if v.size > SMALL or v.dtype.kind == "c":
             self.memory(v)
         else:
@@ -317,8 +320,7 @@ class Schedule:
 
     def array(self, x: Value) -> Value:
         """Have a value in memory as it lies there, or in row-major order."""
-        while x.op == "reshape" and x not in self.home:
-            x = x.inputs[0]
+        x = base_of(x, self.home)
         return x if x.op in ("source", "constant") else self.memory(x)
 
     def matrix(self, x: Value) -> None:
@@ -405,9 +407,9 @@ class Schedule:
         return cost <= CHEAP and loads <= 2
 
 
-def _base(v: Value) -> Value:
-    """What a value has its elements from, in the same order."""
-    while v.op == "reshape":
+def base_of(v: Value, home: Container[Value] = ()) -> Value:
+    """What a value has its elements from, in the same order; a value with a home is its own."""
+    while v.op == "reshape" and v not in home:
         v = v.inputs[0]
     return v
 

@@ -17,7 +17,7 @@ from .loops import Function, LoopFunction, Place, Written, flat
 from .plan import Plan
 from .pull import Access
 from .scatter import ScatterFunction
-from .schedule import Schedule
+from .schedule import SMALL, Group, Schedule, base_of
 
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
 
@@ -25,16 +25,21 @@ ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
 class Module:
     """The text of a program: its functions, and the table of pointers that they need.
 
-    `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name).
+    `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name),
+    ("overlap", None) for the function of aliasing and ("state", None) for what it keeps.
     """
 
     def __init__(
-        self, schedule: Schedule, plan: Plan, *, bitwise: bool, ilp64: bool, machine: Machine
+        self, schedule: Schedule, *, bitwise: bool, ilp64: bool, machine: Machine
     ) -> None:
-        self.schedule, self.plan, self.bitwise = schedule, plan, bitwise
+        self.schedule, self.bitwise = schedule, bitwise
         self.machine = machine
         self.int = "i64" if ilp64 else "i32"
         self.declared: dict[str, str] = {}
+        self.written: dict[int, Written] = {}
+        for number, group in enumerate(schedule.groups):
+            self._write_function(number, group)
+        self.plan = Plan(schedule, self.written)
         self.table: list[Place] = [("arena", None)]
         self.functions: dict[str, str] = {}
         #: what happens in order: ("segment", name) and ("call", value)
@@ -52,9 +57,23 @@ class Module:
         """The name of a function; equal ones are one."""
         return self.functions.setdefault(written.text, f"loop{len(self.functions)}")
 
+    def _write_function(self, number: int, group: Group) -> None:
+        s = self.schedule
+        if group.kind == "scatter":
+            made = ScatterFunction(s, group.values[0], self.declared, self.bitwise)
+        elif group.kind == "loop" and any(
+            g == number for v in group.values for g, _ in s.places[v]
+        ):
+            made = LoopFunction(s, number, self.declared, self.bitwise, self.machine)
+        else:
+            return
+        self.written[number] = made.write()
+
     def _write(self) -> None:
         groups = self.schedule.groups
         segment = Segment(self, 0)
+        if self.plan.slots:
+            segment.look_for_overlaps()
         for number, group in enumerate(groups):
             if group.kind == "call":
                 self._close(segment)
@@ -62,6 +81,8 @@ class Module:
                 segment = Segment(self, number)
             else:
                 segment.group(number)
+            if number == self.schedule.checked:
+                segment.checks()
         segment.end()
         self._close(segment)
 
@@ -92,6 +113,8 @@ class Segment(Function):
         if found is not None:
             return found
         kind, what = place
+        if kind == "buffer" and what in self.module.plan.slots:
+            return self.pointer(("slot", self.module.plan.slots[what]))
         name = self.places[place] = f"%p{len(self.places)}"
         if kind == "buffer":
             base, offset = self.pointer(("arena", None)), self.module.plan.offsets[what]
@@ -130,14 +153,8 @@ class Segment(Function):
         group = s.groups[number]
         if group.kind == "block":
             self._block(group.values)
-        elif group.kind == "loop":
-            if any(g == number for v in group.values for g, _ in s.places[v]):
-                m = self.module
-                made = LoopFunction(s, number, self.declared, m.bitwise, m.machine).write()
-                self._call(made)
-        elif group.kind == "scatter":
-            (v,) = group.values
-            self._call(ScatterFunction(s, v, self.declared, self.module.bitwise).write())
+        elif number in self.module.written:
+            self._call(self.module.written[number].merged(self.module.plan.same_memory(number)))
         elif group.kind == "product":
             self._product(group.values[0])
 
@@ -195,17 +212,32 @@ class Segment(Function):
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def end(self) -> None:
-        """Checks, and then the writes."""
-        s = self.schedule
-        self.number = s.end
-        for i, check in enumerate(s.graph.checks):
+    def look_for_overlaps(self) -> None:
+        """Give -1 back where slots overlap that are written early."""
+        e = self.e
+        check, state = self.pointer(("overlap", None)), self.pointer(("state", None))
+        n = len(self.schedule.graph.slots)
+        found = e.let(f"call i32 {check}(ptr %slots, ptr {state}, i64 {n})")
+        bad, good = e.label("overlap"), e.label("apart")
+        e.do(f"br i1 {e.compare('ne', 'i32', found, '0')}, label %{bad}, label %{good}")
+        e.begin(bad)
+        e.do("ret i32 -1")
+        e.begin(good)
+
+    def checks(self) -> None:
+        """Go back with a number where one does not hold."""
+        for i, check in enumerate(self.schedule.graph.checks):
             held = self.reader.at(check.value, Index(0))
             good, bad = self.e.label("good"), self.e.label("bad")
             self.e.do(f"br i1 {held}, label %{good}, label %{bad}")
             self.e.begin(bad)
             self.e.do(f"ret i32 {i + 1}")
             self.e.begin(good)
+
+    def end(self) -> None:
+        """The writes of what does not lie in its slot yet."""
+        s = self.schedule
+        self.number = s.end
         registers: dict[int, list[str]] = {}
         for slot, v in s.graph.writes.items():
             if not self._in_memory(v):
@@ -216,17 +248,15 @@ class Segment(Function):
             if slot in registers:
                 for k, name in enumerate(registers[slot]):
                     self.reader.store(v, access, Index(k), name)
-            elif v.size:
+            elif v.size and self.module.plan.slots.get(base_of(v, s.stored)) != slot:
                 self._copy(slot, v)
 
     def _in_memory(self, v: Value) -> bool:
         """Whether a value that is written lies in scratch memory."""
-        return v.size > 16 or v.dtype.kind == "c" or v.size == 0
+        return v.size > SMALL or v.dtype.kind == "c" or v.size == 0
 
     def _copy(self, slot: int, v: Value) -> None:
-        base = v
-        while base not in self.schedule.stored:
-            base = base.inputs[0]
+        base = base_of(v, self.schedule.stored)
         source = self.pointer(("buffer", base))
         at = self.schedule.graph.slots[slot]
         if is_plain(v.shape, at.strides):
