@@ -96,7 +96,7 @@ def any_convolution(chance, dtype):
 
 
 @EVERY_TARGET
-@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("case", range(8))
 def test_any_convolution(case, target):
     chance = random.Random(case)
     dtype = chance.choice("fd")
@@ -120,7 +120,7 @@ def test_common_convolutions(channels, size, kernel, padding):
     all_kernels(conv, "native", "f", 1)
 
 
-@pytest.mark.parametrize("width", range(1, 36))
+@pytest.mark.parametrize("width", [*range(1, 20), 24, 31, 32, 33])
 def test_every_width_of_rows(width):
     """Vectors that end within a row, at its end, beyond it."""
     conv = Convolution("float", 1, 2, 3, (3, width), (3, 3), (1, 1), (1, 1))

@@ -49,7 +49,7 @@ def integers(draw, shape, dtype, chance):
 
 
 @EVERY_TARGET
-@pytest.mark.parametrize("case", range(14))
+@pytest.mark.parametrize("case", range(10))
 def test_the_largest_element_and_its_gradient(case, target):
     draw, chance = np.random.default_rng(case), random.Random(case)
     size, arguments, dilation, ceil = any_pooling(chance)
@@ -77,7 +77,7 @@ def test_the_largest_element_and_its_gradient(case, target):
 
 
 @EVERY_TARGET
-@pytest.mark.parametrize("case", range(14))
+@pytest.mark.parametrize("case", range(10))
 def test_the_mean_and_its_gradient(case, target):
     draw, chance = np.random.default_rng(case), random.Random(case)
     size, arguments, _, ceil = any_pooling(chance)
@@ -97,7 +97,7 @@ def test_the_mean_and_its_gradient(case, target):
     np.testing.assert_allclose(dx, given.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("width", range(2, 36))
+@pytest.mark.parametrize("width", [*range(2, 20), 31, 32, 33, 34, 35])
 def test_windows_side_by_side_for_every_width(width):
     x = np.random.default_rng(width).standard_normal((1, 2, 5, width)).astype(np.float32)
     given = dg.tensor(x, requires_grad=True)

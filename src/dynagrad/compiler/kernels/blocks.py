@@ -73,7 +73,9 @@ def blocks_for(p: Product, machine: Machine) -> Blocks:
     step = max(p.a.row, p.a.column) * size
     far = p.n >= 8 * width and p.m * p.k * size > machine.l2 // 2
     pack_a = rows > 1 and p.n >= 4 * width and (far or step >= 4096) and p.k > 16
-    count = max(1, -(-p.k // max(64, machine.l1 * 2 // (size * width))))
+    # A panel of B may be twice the first cache, as it is read in order; rows of A share it.
+    most = min(2 * machine.l1 // (size * width), machine.l1 // 4 // (size * rows))
+    count = max(1, -(-p.k // max(64, most)))
     depth = -(-p.k // (8 * count)) * 8 if count > 1 else max(p.k, 1)
     tiles, panels = -(-p.m // rows), -(-p.n // width)
     high = max(1, machine.l2 // 2 // (depth * rows * size)) if pack_a else tiles
