@@ -101,6 +101,11 @@ def test_division_by_a_power_of_two_is_a_product() -> None:
     assert made.op == "mul" and made.inputs[1].data == -0.25
 
 
+def test_the_inverse_of_a_root() -> None:
+    made = outcome(lambda g, x: g.map("div", number(g, 1), g.map("sqrt", x)), (2, 3))
+    assert made.op == "rsqrt" and made.inputs[0].op == "source"
+
+
 def test_numbers_stay_numbers() -> None:
     """What is computed of repeated numbers is repeated after it was computed."""
 
@@ -130,6 +135,25 @@ def test_casts() -> None:
 def test_a_column_is_added_up_as_a_whole() -> None:
     made = outcome(lambda g, x: g.reduce("sum", x, (0,)), (5, 1))
     assert made.op == "reshape" and made.inputs[0].op == "sum" and made.inputs[0].shape == ()
+
+
+@pytest.mark.parametrize("dtype", [F32, I64], ids=str)
+def test_a_sum_with_one_term(dtype: np.dtype) -> None:
+    """What a loss of classes adds up: nothing but the target's element of each row."""
+    g = Graph()
+    place = g.source(g.slot((4,), I64, (1,), "place"))
+    a = g.source(g.slot((4,), dtype, (1,), "a"))
+    column, zero = g.reshape(place, (4, 1)), number(g, 0, dtype)
+    x = g.where(g.map("eq", g.iota((4, 5), 1), column), g.reshape(a, (4, 1)), zero)
+    g.write(g.slot((4,), dtype, (1,), "out"), g.reduce("sum", x, (1,)))
+    simple = simplify(g)
+    assert all(v.op not in ("sum", "iota") for v in simple.values)
+    arrays = [np.array([0, 4, 5, -1]), np.array([-0.0, np.inf, 3, 4]), np.ones(4)]
+    with np.errstate(all="ignore"):
+        arrays[1:] = [t.astype(dtype) for t in arrays[1:]]
+    expected, found = written(g, arrays), written(simple, arrays)
+    np.testing.assert_array_equal(found[2], expected[2])
+    assert not np.signbit(found[2].astype(float)[0])
 
 
 def test_equal_operations_are_one() -> None:

@@ -58,7 +58,8 @@ def _mul(s: Any, x: Value, y: Value) -> Value | None:
 def _div(s: Any, x: Value, y: Value) -> Value | None:
     n = number_of(y)
     if n is None:
-        return None
+        is_inverse = y.op == "sqrt" and number_of(x) == 1
+        return s.map("rsqrt", _like(s, y.inputs[0], x)) if is_inverse else None
     if n == 1:
         return _like(s, x, y)
     if n == -1:

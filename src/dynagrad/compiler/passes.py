@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .graph import ELEMENTWISE, REDUCTIONS, Graph, Value, live
-from .identities import IDENTITIES
+from .identities import IDENTITIES, number_of
 from .interpret import compute
 from .views import Views
 
@@ -158,6 +158,10 @@ class _Simplifier(Views):
         axes = [a for a in axes if x.shape[a] != 1]
         if not axes:
             return self.reshape(x, v.shape)
+        if v.op == "sum" and x.op == "where" and len(axes) == 1:
+            found = self._only_term(x, axes[0])
+            if found is not None:
+                return self.reshape(found, v.shape)
         if x.size and len(axes) < x.ndim and x.size == _product(x.shape[a] for a in axes):
             x = self.reshape(x, [x.shape[a] for a in axes])
             axes = range(x.ndim)
@@ -166,12 +170,42 @@ class _Simplifier(Views):
             r = self.computed(r, (x,))
         return self.reshape(r, v.shape)
 
+    def _only_term(self, x: Value, axis: int) -> Value | None:
+        """The sum along an axis of `where(index == place, a, 0)`: a, if the index is one."""
+        condition, a, zero = x.inputs
+        if condition.op != "eq" or number_of(zero) != 0:
+            return None
+        index = next((i for i in condition.inputs if self._counts(i, x, axis)), None)
+        if index is None:
+            return None
+        place = condition.inputs[condition.inputs[0] is index]
+        if any(_extent(p, x, axis) != 1 for p in (place, a)) or index.dtype != place.dtype:
+            return None
+        low, end = (self.g.constant(np.array(n, place.dtype)) for n in (0, x.shape[axis]))
+        inside = self.map("bitand", self.map("ge", place, low), self.map("lt", place, end))
+        plus = self.g.constant(np.zeros((), x.dtype))  # -0.0 + 0.0 is 0.0
+        return self.spread(
+            self.map("where", inside, self.map("add", a, plus), plus),
+            [1 if i == axis else n for i, n in enumerate(x.shape)],
+        )
+
+    @staticmethod
+    def _counts(index: Value, x: Value, axis: int) -> bool:
+        """Whether a value is the index along x's axis."""
+        return index.op == "iota" and index.attrs[0] + x.ndim - index.ndim == axis
+
     def _once(self, x: Value, axes: Any) -> tuple[Value, list[int]]:
         """An array that repeats with its reduced dimensions as they are without repetition."""
         base = x.inputs[0]
         own = (1,) * (x.ndim - base.ndim) + base.shape
         shape = [own[a] if a in axes else n for a, n in enumerate(x.shape)]
         return self.spread(self.reshape(base, own), shape), list(axes)
+
+
+def _extent(v: Value, x: Value, axis: int) -> int:
+    """The size that v has along x's axis, from which it is repeated."""
+    axis -= x.ndim - v.ndim
+    return v.shape[axis] if axis >= 0 else 1
 
 
 def _product(sizes: Any) -> int:

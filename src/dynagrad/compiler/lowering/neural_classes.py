@@ -53,11 +53,13 @@ def _nll(g: Graph, x: Value, target: Value, weight: Any, *, reduction: str, igno
         raise Unlowered
     t, counts = _targets(g, target, x.shape[1], ignore)
     found = picked(g, g.take_along(x, with_axis(g, t, 1), 1), 1, 0)
-    w = _weights(g, t, counts, weight, x.dtype)
-    losses = g.map("mul", found, g.map("neg", w))
-    if weight is not None or counts is not None:
-        zero = number(g, 0, x)
+    w, zero = _weights(g, t, counts, weight, x.dtype), number(g, 0, x)
+    if weight is not None:
+        losses = g.map("mul", found, g.map("neg", w))
         losses = g.where(g.map("eq", w, zero), zero, losses)
+    else:
+        losses = g.map("neg", found)
+        losses = losses if counts is None else g.where(counts, losses, zero)
     if reduction == "none":
         return losses
     total = reduced(g, "sum", losses, None)

@@ -1,10 +1,8 @@
 """Lowerings of normalization. Imports ops.neural.normalization."""
 
-import math
 from typing import Any
 
-import numpy as np
-
+from ...ops.elementwise import rsqrt
 from ...ops.neural import normalization as ops
 from .terms import formula
 
@@ -13,10 +11,8 @@ from .terms import formula
 def _standardize(
     x: Any, weight: Any, bias: Any, *, axes: Any, eps: float, affine: Any, parameter: Any
 ) -> Any:
-    n = math.prod([x.shape[i] for i in axes])
-    d = x - np.add.reduce(x, axes, keepdims=True) / n
-    variance = np.add.reduce(d * d, axes, keepdims=True) / n
-    d = d * (1 / np.sqrt(variance + eps))
+    # by the formula of the rules, which then find what the forward pass has computed
+    d, _ = ops.standard(x, axes, eps)
     if weight is not None:
         d = d * weight.reshape(affine)
     return d if bias is None else d + bias.reshape(affine)
@@ -26,7 +22,7 @@ def _standardize(
 def _rescale(
     x: Any, weight: Any, bias: Any, mean: Any, var: Any, *, eps: float, affine: Any
 ) -> Any:
-    scale = 1 / np.sqrt(var + eps)
+    scale = rsqrt(var + eps)
     if weight is not None:
         scale = scale * weight
     shift = -mean * scale

@@ -171,7 +171,7 @@ def _divided(g: Graph, x: Value, windows: Any, sizes: Any, include: bool, diviso
     """What the kernels divide by: a number, or one for each window."""
     if x.dtype.kind != "f":
         raise Unlowered
-    by = ops._divisor(windows, sizes, include, divisor)
+    by = ops.divisor_of(windows, sizes, include, divisor)
     return g.map("div", x, g.constant(np.array(by, x.dtype)))
 
 

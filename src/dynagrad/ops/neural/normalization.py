@@ -63,7 +63,7 @@ def _mean(t, axes):
     return sum_over(t, axes=axes, keepdims=True) * (1 / max(n, 1))
 
 
-def _standard(x, axes, eps):
+def standard(x, axes, eps):
     """x with mean 0 and variance 1, and by what it was divided for that, as a factor."""
     d = x - _mean(x, axes)
     r = rsqrt(_mean(d * d, axes) + eps)
@@ -81,7 +81,7 @@ def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
         found = gradients_of_channels(g, x, weight, axes, eps, affine, parameter)
     if found is not None:
         return found
-    d, r = _standard(x, axes, eps)
+    d, r = standard(x, axes, eps)
     along = tuple(i for i in range(x.ndim) if i >= len(affine) or affine[i] == 1)
     gx = gw = gb = None
     if needs[2]:
@@ -95,7 +95,7 @@ def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
 
 
 def _standardize_jvp(t, x, weight, *, axes, eps, affine):
-    d, r = _standard(x, axes, eps)
+    d, r = standard(x, axes, eps)
     t = _of_standard(t, d, r, axes)
     return t if weight is None else t * reshape(weight, shape=affine)
 
@@ -117,7 +117,7 @@ general(
     joint=True,
     jvp=(
         _standardize_jvp,
-        lambda t, x, *, axes, eps, affine: reshape(t, shape=affine) * _standard(x, axes, eps)[0],
+        lambda t, x, *, axes, eps, affine: reshape(t, shape=affine) * standard(x, axes, eps)[0],
         lambda t, *, affine: reshape(t, shape=affine),
     ),
     batch=_standardize_batch,

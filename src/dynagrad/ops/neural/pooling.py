@@ -248,7 +248,7 @@ linear(
 # --- means ----------------------------------------------------------------------------------------
 
 
-def _divisor(windows, sizes, include, divisor):
+def divisor_of(windows, sizes, include, divisor):
     """What each window's sum is divided by: `divisor` if given, else its number of elements, those
     of the padding counted if `include`.
     """
@@ -276,7 +276,7 @@ def _divided(x, divisor):
 
 @primitive
 def avg_windows(x, *, windows, include, divisor):
-    """The mean of each window (see _divisor); windows may reach over the padding's end."""
+    """The mean of each window (see divisor_of); windows may reach over the padding's end."""
     if is_half(x):
         return in_single(avg_windows, x, windows=windows, include=include, divisor=divisor)
     rank = len(windows)
@@ -287,7 +287,7 @@ def avg_windows(x, *, windows, include, divisor):
             part = r[_along(axis, w.at(tap), rank)]
             result = result + part if tap == 1 else np.add(result, part, out=result)
         r = result
-    return channels_as(_divided(r, _divisor(windows, x.shape[-rank:], include, divisor)), x)
+    return channels_as(_divided(r, divisor_of(windows, x.shape[-rank:], include, divisor)), x)
 
 
 @primitive
@@ -297,7 +297,7 @@ def spread_avg(x, *, windows, include, divisor, sizes):
         kw = {"windows": windows, "include": include, "divisor": divisor, "sizes": sizes}
         return in_single(spread_avg, x, **kw)
     rank = len(windows)
-    r = _divided(x, _divisor(windows, sizes, include, divisor))
+    r = _divided(x, divisor_of(windows, sizes, include, divisor))
     for axis in reversed(range(rank)):
         w, n = windows[axis], sizes[axis]
         length = max(w.before + n, w.reach)
