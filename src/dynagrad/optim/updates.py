@@ -21,6 +21,7 @@ from ..core.quiet import WARNED
 from ..core.tape import caller, grad_mode
 from ..core.tensor import Tensor, family_of, wrap
 from ..functions.complex import view_as_complex, view_as_real
+from ..ops.compiled import KERNELS
 
 #: elements that an update treats at once: larger arrays go through in parts (measured from 4,096 to
 #: 131,072 on a small GPT and on one matrix of 4 million; this is the best for SGD and Adam)
@@ -29,6 +30,9 @@ BLOCK = 131072
 SMALL = 4096
 #: fewer arrays than this go through it one by one: joining them costs more
 FEW = 4
+#: arrays from this size on go through an update in one compiled loop, if they have so many elements
+#: together: to find the loop costs as much as the update of the latter
+LARGE, ENOUGH = 8192, 65536
 
 
 # --- options --------------------------------------------------------------------------------------
@@ -408,6 +412,12 @@ def run_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> No
         for row in rows:
             _write(row, _made(update, row, numbers))
         return
+    large = [row for row in rows if row[0].size >= LARGE]
+    if large and sum([row[0].size for row in large]) >= ENOUGH:
+        fast = KERNELS["update_rows"]
+        if fast is not None:
+            left = fast(update, large, numbers)
+            rows = [*left, *[row for row in rows if row[0].size < LARGE]]
     for row in rows:
         size = row[0].size
         if size > SMALL or len(rows) < FEW:
