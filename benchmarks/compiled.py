@@ -195,14 +195,15 @@ def after(step: Step, run: Callable[[], Any], count: int = 10) -> list[Any]:
     return [*step.watched(), *([] if result is None else [result])]
 
 
-def measure(work: Work, libraries: "Libraries", rounds: int) -> tuple[dict[str, float], float]:
-    """The median times of one row, and the agreement after 10 steps."""
+def measure(work: Work, libraries: "Libraries", rounds: int) -> tuple[dict[str, float], str]:
+    """The median times of one row; the agreement after 10 steps, and whether it stayed eager."""
     ours, torch = libraries.dynagrad, libraries.torch
     reference, checked = work.build(torch), work.build(ours)
-    agreement = difference(
-        after(checked, ours.compile(checked.run)), after(reference, reference.run)
-    )
-    reference = checked = None
+    run = ours.compile(checked.run)
+    remark = f"agreement: {difference(after(checked, run), after(reference, reference.run)):.1e}"
+    reason = reason_for_staying_eager(run, checked.run)
+    remark += f"; stayed eager: {reason}" if reason else ""
+    reference = checked = run = None
     clocks = {
         "compiled": clock(ours.compile(work.build(ours).run)),
         "PyTorch": clock(work.build(torch).run),
@@ -212,7 +213,7 @@ def measure(work: Work, libraries: "Libraries", rounds: int) -> tuple[dict[str, 
     if libraries.jax:
         clocks["JAX"] = libraries.jax.clock(work.jax)
     clocks["eager"] = clock(work.build(ours).run)
-    return medians(clocks, rounds), agreement
+    return medians(clocks, rounds), remark
 
 
 class Libraries(NamedTuple):
@@ -304,17 +305,35 @@ def first_calls(name: str) -> dict[str, Any]:
     importlib.import_module("llvmlite.binding")
     imported = time.process_time() - start
     dynagrad = importlib.import_module("dynagrad")
-    run = dynagrad.compile(getattr(_steps, name)(dynagrad).run)
+    step = getattr(_steps, name)(dynagrad)
+    run = dynagrad.compile(step.run)
     times = [clock(run)(1) for _ in range(12)]
     settled = statistics.median(times[6:])
     quick = next(i for i, seconds in enumerate(times) if seconds <= 3 * settled + 1e-4)
-    reasons = [str(reason) for reason in getattr(explained(run), "reasons", ["not compiled"])]
-    return {"import": imported, "first": sum(times[: quick + 1]), "reasons": reasons}
+    return {
+        "import": imported,
+        "first": sum(times[: quick + 1]),
+        "eager": reason_for_staying_eager(run, step.run),
+    }
 
 
-def explained(run: Any) -> Any:
-    """What a compiled function says of itself; None for a function that was left as it is."""
-    return run.explain() if hasattr(run, "explain") else None
+def reason_for_staying_eager(run: Callable[[], Any], step: Any) -> str:
+    """Why a call now runs the step's Python code; empty if it does not."""
+    entered = []
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is step.__code__:
+            entered.append(frame.f_lineno)
+
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    if not entered:
+        return ""
+    reasons = run.explain().reasons if hasattr(run, "explain") else ["it is not compiled"]
+    return str(reasons[-1]) if reasons else "no reason is given"
 
 
 def show_first(name: str, rounds: int) -> int:
@@ -332,8 +351,8 @@ def show_first(name: str, rounds: int) -> int:
                     text=True,
                 )
                 result = json.loads(answer.stdout)
-                if result["reasons"]:
-                    print(f"first compiled result, {name}: n/a ({result['reasons'][0]})")
+                if result["eager"]:
+                    print(f"first compiled result, {name}: n/a ({result['eager']})")
                     return 1
                 found[state].append(result["first"])
                 found["import"].append(result["import"])
@@ -400,8 +419,8 @@ def main() -> int:
     print(f"{'work':36}" + "".join(f"{column:>18}" for column in COLUMNS))
     missed = 0
     for name in chosen(options, ROWS):
-        found, agreement = measure(ROWS[name], libraries, rounds)
-        missed += show(name, found, ROWS[name].goals, f"agreement: {agreement:.1e}")
+        found, remark = measure(ROWS[name], libraries, rounds)
+        missed += show(name, found, ROWS[name].goals, remark)
         torch._dynamo.reset()
     for name in chosen(options, {"Himmelblau + Adam, native loop": None}):
         looped = native_loop(libraries, rounds)

@@ -36,6 +36,8 @@ from soundness_state import Walk, differences, distance, seen
 
 import dynagrad
 
+#: Calls after which something runs compiled, or a reason is given why not.
+ENOUGH = 10
 #: How much farther than rounding moves a plain program its compiled twin may be.
 SLACK = 30.0
 
@@ -53,6 +55,11 @@ class Standing(NamedTuple):
     compiled: int
     calls: int
     reasons: list[str]
+
+    @property
+    def is_never_compiled(self) -> bool:
+        """Whether nothing ran compiled, though many calls without errors were counted."""
+        return not self.compiled and self.calls >= ENOUGH
 
 
 class Report(NamedTuple):
@@ -173,8 +180,8 @@ class World:
             self.run(code_of(text))
             errors.append(self.error)
             if "result = " in text:
-                self.calls += not self.error
-                self.ran_compiled += not self.error and self.entered == entered
+                self.calls += self.counts and not self.error
+                self.ran_compiled += self.counts and not self.error and self.entered == entered
                 results = self.module.results
                 results.append(vars(self.module).get("result", "no result"))
                 del results[:-4]
@@ -278,7 +285,11 @@ def check(program: Program, compiled: Callable = dynagrad.compile, count: bool =
                 ill = is_ill_conditioned(program, number, far)
                 failure = None if ill else Failure(number, [str(one) for one in found])
                 break
-        return Report(failure, standing_of(ours), ill)
+        standing = standing_of(ours)
+        if not failure and not standing.reasons and standing.is_never_compiled:
+            text = "no call ran compiled, and explain() gives no reason"
+            failure = Failure(len(program.calls) - 1, [text])
+        return Report(failure, standing, ill)
     finally:
         ours.close()
         plain.close()
