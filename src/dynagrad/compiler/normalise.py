@@ -103,25 +103,18 @@ def _reduction(new: Graph, v: Value, inputs: list[Value]) -> Value:
         return new.full(v.shape, _EMPTY[op], v.dtype)
     if op in ("argmax", "argmin"):
         return _arg(new, op, x, axes[0])
-    axes = tuple(a for a in axes if x.shape[a] > 1)
-    if not axes:
+    if all(x.shape[a] == 1 for a in axes):
         return new.reshape(x, v.shape)
-    kept = [a for a in range(x.ndim) if a not in axes and x.shape[a] > 1]
-    order = [a for a in range(x.ndim) if a in axes or x.shape[a] > 1]
+    sizes = [(n, a in axes) for a, n in enumerate(x.shape) if n > 1]
+    x = new.reshape(x, [n for n, _ in sizes])
+    gone = [i for i, (_, is_reduced) in enumerate(sizes) if is_reduced]
+    kept = [i for i, (_, is_reduced) in enumerate(sizes) if not is_reduced]
     # Leading or trailing dimensions are reduced where they lie; others are brought to the end.
-    trailing = not kept or max(kept) < min(axes)
-    if not trailing and max(axes) > min(kept):
-        order = [*kept, *axes]
-        trailing = True
-    ones = [a for a in range(x.ndim) if a not in order]
-    x = new.reshape(new.transpose(x, [*ones, *order]), [x.shape[a] for a in order])
-    at = range(len(kept), x.ndim) if trailing else range(len(axes))
-    return new.reshape(
-        new._make(
-            op, (x,), tuple(n for a, n in enumerate(x.shape) if a not in at), v.dtype, (tuple(at),)
-        ),
-        v.shape,
-    )
+    if kept and max(gone) > min(kept):
+        x = new.transpose(x, [*kept, *gone])
+        gone = list(range(len(kept), x.ndim))
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in gone)
+    return new.reshape(new._make(op, (x,), shape, v.dtype, (tuple(gone),)), v.shape)
 
 
 def _arg(new: Graph, op: str, x: Value, axis: int) -> Value:
@@ -215,6 +208,21 @@ def _write(new: Graph, v: Value, inputs: list[Value]) -> Value:
     return _same(new, v, inputs) if inputs[-1].size else inputs[0]
 
 
+def _along(new: Graph, v: Value, inputs: list[Value]) -> Value:
+    """Of one element in each row, it is a choice between two values for each element."""
+    x, index, part = inputs
+    (axis,) = v.attrs
+    row = tuple(1 if a == axis else n for a, n in enumerate(x.shape))
+    if part.shape != row:
+        return _write(new, v, inputs)
+    n = new.full((), x.shape[axis], np.int64)
+    negative = new.map("lt", index, new.full((), 0, np.int64))
+    index = new.where(negative, new.map("add", index, n), index)
+    here = new.map("eq", new.iota(x.shape, axis), index)
+    there = new.map("add", x, part) if v.op == "add_along" else new.broadcast(part, x.shape)
+    return new.where(here, there, x)
+
+
 def _view(new: Graph, v: Value, inputs: list[Value]) -> Value:
     (x,) = inputs
     if v.op == "reshape":
@@ -226,7 +234,8 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **dict.fromkeys(ELEMENTWISE, _map),
     **dict.fromkeys(("write_slice", "write_strided"), _write),
-    **dict.fromkeys(("add_at", "add_along", "put_at", "put_along"), _write),
+    **dict.fromkeys(("add_at", "put_at"), _write),
+    **dict.fromkeys(("add_along", "put_along"), _along),
     **dict.fromkeys(("reshape", "broadcast"), _view),
     **dict.fromkeys(CONVOLUTIONS, lambda new, v, inputs: new.full(v.shape, 0, v.dtype)),
     "matmul": _matmul,

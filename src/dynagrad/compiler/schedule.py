@@ -79,6 +79,7 @@ class Schedule:
         self.last: dict[Value, int] = {}
         self._readers: dict[Value, set[int]] = {}
         self._cost: dict[Value, tuple[int, int]] = {}
+        self._work: dict[Value, int] = {}
         written = {base_of(v) for v in graph.writes.values()}
         for v in self.order:
             self._visit(v)
@@ -122,11 +123,13 @@ class Schedule:
                 self.stored.add(v)
         elif self._cost[v][0] > HEAVY and v.op != "reshape":
             self.memory(v)
+            self._cost[v] = (0, 1)
 
     def _weigh(self, v: Value) -> None:
         """(instructions, loads) to compute an element from values that are in memory anyway."""
         if v.op in LEAVES or v.op in REDUCTIONS or v.op in SCATTERS or v.op in ("matmul", "item"):
             self._cost[v] = (0, 0 if v.op in ("constant", "iota") and v.size == 1 else 1)
+            self._work[v] = 1
             return
         costs = [self._cost[x] for x in v.inputs]
         if v.op == "reshape":
@@ -136,10 +139,11 @@ class Schedule:
         else:
             own = 1 if len(v.inputs) == 1 else 2 * len(v.inputs)
         self._cost[v] = (own + sum(c for c, _ in costs), sum(n for _, n in costs))
+        self._work[v] = self._cost[v][0]
 
     def own_cost(self, v: Value) -> int:
         """About how many instructions an element takes."""
-        return max(_COSTS.get(v.op, 1), min(self._cost[v][0], HEAVY))
+        return self._work[v]
 
     def _append(self, kind: str, size: int = 0, inner: int | None = None) -> int:
         """A new group at the end, with a block after it; its number."""
@@ -203,11 +207,23 @@ class Schedule:
             if y.size != x.size:
                 relation = row_length(y.shape, x.shape) if relation == SAME else OTHER
             self._walk(y, relation, found)
+        elif x.op in ELEMENTWISE and relation != OTHER:
+            for y in x.inputs:
+                if y.size == x.size:
+                    self._walk(y, relation, found)
+                else:
+                    row = row_length(y.shape, x.shape) if relation == SAME else OTHER
+                    self._walk(y, row, found)
         else:
             for y in x.inputs:
                 self._walk(y, OTHER, found)
 
     def _elementwise(self, v: Value) -> None:
+        cost, loads = self._cost[v]
+        if cost <= CHEAP and loads <= 2 and v.size > SMALL:
+            # Computed wherever it is needed, unless it needs memory for other reasons.
+            return
+        self._cost[v] = (0, 1)
         needs = self.dependencies(v)
         row = self._row_group(v, needs)
         if row is not None:
@@ -396,15 +412,9 @@ class Schedule:
                 elsewhere = {(g, p) for g, p in used if g != number}
             if role in (COLUMN_SUM, TOTAL):
                 self.stored.add(v)
-            elif elsewhere and v not in self.stored:
-                if role == FULL and self._is_cheap(v):
-                    return used
+            elif elsewhere:
                 self.stored.add(v)
         return {own}
-
-    def _is_cheap(self, v: Value) -> bool:
-        cost, loads = self._cost[v]
-        return cost <= CHEAP and loads <= 2
 
 
 def base_of(v: Value, home: Container[Value] = ()) -> Value:
