@@ -1,8 +1,11 @@
 """Kernels compiled for a target and called on arrays."""
 
 import ctypes
+import mmap
+import sys
 
 import numpy as np
+import pytest
 
 from dynagrad.compiler import native
 from dynagrad.compiler.kernels.ir import Plan
@@ -15,6 +18,9 @@ TARGETS = {
     "x86-64-v3": Machine(32, 16, True),
     "x86-64": Machine(16, 16),
 }
+_fences: list[mmap.mmap] = []
+BOTH_ENDS = pytest.mark.parametrize("end", [True, False], ids=["after", "before"])
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are protected by mprotect")
 SCALARS = {"f": "float", "d": "double"}
 
 
@@ -48,6 +54,24 @@ def run(plan: Plan, target: str, *arrays: np.ndarray, cuts: tuple[int, ...] = ()
         function(*[x.ctypes.data for x in arrays], place, begin, end)
     after = place - memory.ctypes.data + plan.scratch_bytes
     assert (memory[after:] == 255).all(), "written beyond scratch memory"
+
+
+def fenced(x: np.ndarray, *, end: bool) -> np.ndarray:
+    """A copy that ends where a page begins which nobody may touch, or begins where one ends: an
+    access outside of the array crashes. The pages stay so until the process ends.
+    """
+    page = mmap.PAGESIZE
+    count = max(1, -(-x.nbytes // page))
+    room = mmap.mmap(-1, (count + 2) * page)
+    _fences.append(room)
+    memory = np.frombuffer(room, np.uint8)
+    protect = ctypes.CDLL(None).mprotect
+    for place in (memory.ctypes.data, memory.ctypes.data + (count + 1) * page):
+        assert protect(ctypes.c_void_p(place), ctypes.c_size_t(page), 0) == 0
+    start = (count + 1) * page - x.nbytes if end else page
+    result = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+    result[...] = x
+    return result
 
 
 def guarded(x: np.ndarray) -> np.ndarray:

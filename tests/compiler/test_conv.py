@@ -7,7 +7,16 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from kernel_calls import SCALARS, TARGETS, available, guarded, run  # noqa: E402
+from kernel_calls import (  # noqa: E402
+    BOTH_ENDS,
+    POSIX,
+    SCALARS,
+    TARGETS,
+    available,
+    fenced,
+    guarded,
+    run,
+)
 
 from dynagrad.compiler.kernels.conv import Convolution, forward, grad_input  # noqa: E402
 from dynagrad.compiler.kernels.conv_weight import grad_weight  # noqa: E402
@@ -51,8 +60,8 @@ def reference(conv, x, w, bias, g):
     return y, dx, dw, g.sum((0, 2, 3))
 
 
-def all_kernels(conv, target, dtype, seed, cuts=(), tolerance=None):
-    """Compare all kernels of a convolution with the reference."""
+def all_kernels(conv, target, dtype, seed, cuts=(), place=guarded):
+    """Compare all kernels of a convolution with the reference; `place` puts arrays in memory."""
     draw = np.random.default_rng(seed)
     shapes = {
         "x": (conv.images, conv.inputs, *conv.size),
@@ -60,15 +69,15 @@ def all_kernels(conv, target, dtype, seed, cuts=(), tolerance=None):
         "g": (conv.images, conv.outputs, *conv.out),
         "bias": (conv.outputs,),
     }
-    given = {k: guarded(draw.standard_normal(s).astype(dtype)) for k, s in shapes.items()}
+    given = {k: place(draw.standard_normal(s).astype(dtype)) for k, s in shapes.items()}
     x, w, g, bias = (given[k] for k in ("x", "w", "g", "bias"))
-    y, dx, dw, db = (np.full_like(v, np.nan) for v in (g, x, w, bias))
+    y, dx, dw, db = (place(np.full_like(v, np.nan)) for v in (g, x, w, bias))
     machine = TARGETS[target]
     run(forward("conv", conv, machine, bias=True), target, x, w, bias, y, cuts=cuts)
     run(grad_input("conv", conv, machine), target, g, w, dx, cuts=cuts)
     run(grad_weight("conv", conv, machine, bias=True), target, g, x, dw, db, cuts=cuts)
     wanted = reference(conv, x, w, bias, g)
-    tolerance = tolerance or {"f": 1e-5, "d": 1e-13}[dtype]
+    tolerance = {"f": 1e-5, "d": 1e-13}[dtype]
     for name, got, right in zip(("y", "dx", "dw", "db"), (y, dx, dw, db), wanted, strict=True):
         size = np.abs(right).max(initial=1.0)
         np.testing.assert_allclose(got / size, right / size, rtol=0, atol=tolerance, err_msg=name)
@@ -133,6 +142,16 @@ def test_depthwise_and_patches(target):
         Convolution("float", 2, 5, 5, (9, 21), (3, 3), padding=(1, 1), groups=5), target, "f", 2
     )
     all_kernels(Convolution("double", 2, 3, 7, (8, 12), (4, 4), (4, 4)), target, "d", 3)
+
+
+@POSIX
+@BOTH_ENDS
+@EVERY_TARGET
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("channels", [(1, 3), (16, 5)])
+def test_nothing_outside_of_the_arrays_is_touched(channels, stride, target, end):
+    conv = Convolution("float", 2, *channels, (6, 19), (3, 3), (stride, stride), (0, 1))
+    all_kernels(conv, target, "f", 7, place=lambda x: fenced(x, end=end))
 
 
 def test_windows_that_reach_no_element_twice_or_none():

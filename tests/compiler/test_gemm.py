@@ -7,7 +7,16 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from kernel_calls import SCALARS, TARGETS, available, guarded, run  # noqa: E402
+from kernel_calls import (  # noqa: E402
+    BOTH_ENDS,
+    POSIX,
+    SCALARS,
+    TARGETS,
+    available,
+    fenced,
+    guarded,
+    run,
+)
 
 from dynagrad.compiler.kernels.blocks import blocks_for  # noqa: E402
 from dynagrad.compiler.kernels.gemm import Matrix, Product, choose, gemm  # noqa: E402
@@ -168,6 +177,21 @@ def test_long_sums_are_as_exact_as_blas():
     exact = a.astype("d") @ b
     error, theirs = (np.abs(x / exact - 1).max() for x in (c, a @ b))
     assert error <= 3 * theirs + 1e-6
+
+
+@POSIX
+@BOTH_ENDS
+@EVERY_TARGET
+@pytest.mark.parametrize("turned", [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize("shape", [(5, 19, 21), (17, 3, 37), (40, 40, 7)])
+def test_nothing_outside_of_the_matrices_is_touched(shape, turned, target, end):
+    (m, n, k), draw = shape, np.random.default_rng(9)
+    a = fenced(draw.standard_normal((k, m) if turned[0] else (m, k)).astype("f"), end=end)
+    b = fenced(draw.standard_normal((n, k) if turned[1] else (k, n)).astype("f"), end=end)
+    a, b = a.T if turned[0] else a, b.T if turned[1] else b
+    c = fenced(np.zeros((m, n), np.float32), end=end)
+    run(gemm("product", product(a, b, c), TARGETS[target]), target, a, b, c)
+    close(c, a, b)
 
 
 def test_nan_and_infinity_stay_where_they_are():
