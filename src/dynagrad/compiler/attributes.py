@@ -28,7 +28,7 @@ import numpy as np
 from .guards import MISSING, SCALARS, lookup, namespace, own_attribute
 from .reads import World
 
-__all__ = ["is_python_method", "read", "read_plainly", "write"]
+__all__ = ["is_python_method", "loads", "read", "read_loaded", "read_plainly", "write"]
 
 #: built-in types whose attributes cannot change while an object lives
 _FIXED = (
@@ -146,12 +146,29 @@ def _read_builtin(world: World, thing: Any, name: str) -> str:
 
 def _read_module(world: World, module: Any, name: str) -> str:
     own = object.__getattribute__(module, "__dict__")
-    value = own.get(name, MISSING)
-    label = f"{own.get('__name__')}.{name}"
-    world.value("item", (own, name), value, label)
-    if value is MISSING and "__getattr__" in own:
-        world.value("item", (own, "__getattr__"), own["__getattr__"], f"{label} by __getattr__")
+    if name in own or "__getattr__" not in own:
+        read_loaded(world, module, name)
+    else:
+        label = f"{own.get('__name__')}.__getattr__"
+        world.value("item", (own, "__getattr__"), own["__getattr__"], label)
     return ""
+
+
+def loads(thing: Any, name: str) -> bool:
+    """Whether `thing.name` is an attribute of a module that `__getattr__` has yet to provide. It
+    may put the attribute into the module: what is to be guarded is there afterwards.
+    """
+    if not isinstance(thing, ModuleType):
+        return False
+    own = object.__getattribute__(thing, "__dict__")
+    return name not in own and "__getattr__" in own
+
+
+def read_loaded(world: World, module: Any, name: str, result: Any = None) -> None:
+    """An attribute of a module was read, after its `__getattr__` if there is one."""
+    own = object.__getattribute__(module, "__dict__")
+    label = f"{own.get('__name__')}.{name}"
+    world.value("item", (own, name), own.get(name, MISSING), label)
 
 
 def _read_class(world: World, cls: type, name: str) -> str:

@@ -7,6 +7,7 @@ must stay eager; `after` says what is to be done with the result.
 
 import functools
 from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import CO_GENERATOR
 from types import (
     BuiltinFunctionType,
@@ -62,7 +63,7 @@ class Calls(Operands):
             return self.judge(function.__func__, (function.__self__, *args), kwargs, depth + 1)
         if isinstance(function, FunctionType):
             return self._python(function, args, kwargs)
-        if isinstance(function, functools.partial):
+        if isinstance(function, partial):
             if why := "" if world.is_fresh(function) else world.everything(function.keywords):
                 return why
             everything = {**function.keywords, **kwargs}
@@ -139,8 +140,12 @@ class Calls(Operands):
         ):
             return f"makes a {cls.__name__} of a number that a tensor gave"
         self.making = cls
-        self.after = lambda made: world.made(made) if type(made) is cls else None
+        self.after = partial(self._made, cls)
         return ""
+
+    def _made(self, cls: type, thing: Any) -> None:
+        if type(thing) is cls:
+            self.world.made(thing)
 
     def _make_builtin(self, cls: Any, args: tuple, values: tuple) -> str:
         world = self.world
@@ -157,7 +162,6 @@ class Calls(Operands):
     # -- functions in C
 
     def _c(self, function: Any, args: tuple, kwargs: dict, values: tuple | None = None) -> str:
-        world = self.world
         values = (*args, *kwargs.values()) if values is None else values
         owner = getattr(function, "__self__", None)
         if isinstance(function, BuiltinFunctionType | MethodWrapperType):
@@ -172,8 +176,7 @@ class Calls(Operands):
         if isinstance(function, MethodDescriptorType | WrapperDescriptorType) and args:
             return self._method(function, args[0], args[1:], values[1:])
         if function in _NEW and args:
-            made = args[0]
-            self.after = lambda x: world.made(x) if type(x) is made else None
+            self.after = partial(self._made, args[0])
             return self.read_all(values[1:]) if _NEW[function] is not object else ""
         for known in (self._about_attributes, self._about_iterators):
             why = known(function, args)
@@ -202,7 +205,7 @@ class Calls(Operands):
         if function in (str, repr, ascii, format) and args:
             if why := self.shown(args[0]):
                 return why
-        elif function is not callable and function is not functools.partial:
+        elif function is not callable and function is not partial:
             if why := self.read_all(values):
                 return why
         if function in BUILDS:
@@ -213,7 +216,7 @@ class Calls(Operands):
         """Functions handed to `map`, `sorted(key=...)` and the like are called from C."""
         for value in values:
             if callable(value) and not self.world.framework(value):
-                if isinstance(value, FunctionType | MethodType | functools.partial | type(len)):
+                if isinstance(value, FunctionType | MethodType | partial | type(len)):
                     kept, self.after = self.after, None
                     why = self.judge(value, (), {}) if isinstance(value, type(len)) else ""
                     self.after = kept
@@ -221,14 +224,16 @@ class Calls(Operands):
                         return why
                 elif isinstance(value, type) and value in (float, int, bool, abs, tuple, str):
                     continue
-                elif function is not functools.partial and isinstance(value, type):
+                elif function is not partial and isinstance(value, type):
                     return f"calls {name_of(value)} from {name_of(function)}"
         return ""
 
     def _about_attributes(self, function: Any, args: tuple) -> str | None:
         world = self.world
         if function in (getattr, hasattr) and len(args) > 1 and type(args[1]) is str:
-            if world.framework(args[0]):
+            if attributes.loads(args[0], args[1]):
+                self.after = partial(attributes.read_loaded, world, args[0], args[1])
+            elif world.framework(args[0]):
                 self.after = world.reached
             return attributes.read(world, args[0], args[1])
         if function in (setattr, delattr) and len(args) > 1 and type(args[1]) is str:
@@ -287,10 +292,9 @@ class Calls(Operands):
 
     def _text_method(self, name: str, values: tuple) -> str:
         """A method of a number or a text: pure if all it is given is."""
-        for value in values:
-            if why := self.shown(value):
-                return why
-        return ""
+        if name == "str.join":
+            return self.read_all(values)
+        return next(filter(None, map(self.shown, values)), "")
 
     def _container(
         self, method: Any, owner: Any, args: tuple, values: tuple, name: str, symbolic: bool

@@ -224,10 +224,17 @@ class _Watch:
 
     # -- what the follower tells
 
-    def entered(self, frame: FrameType) -> bool:
-        code = frame.f_code
-        if not self.census.follows(code.co_filename):
+    def entered(self, frame: FrameType) -> bool | None:
+        """Whether to follow a frame: the user's, and what these call in libraries; what the
+        framework calls in the standard library is its own business.
+        """
+        file = frame.f_code.co_filename
+        if not self.census.follows(file):
             return False
+        if self.begun and frame.f_back not in self.frames:
+            is_function = frame.f_code.co_flags & _FUNCTION_CODE == _FUNCTION_CODE
+            if is_stdlib(file) or (file == "<string>" and not is_function):
+                return None
         try:
             self.frame = frame
             self._enter(frame)

@@ -19,8 +19,10 @@ __all__ = ["Watcher", "follow"]
 class Watcher(Protocol):
     """What is told of the frames; none of these may raise."""
 
-    def entered(self, frame: FrameType) -> bool:
-        """A frame starts or goes on; whether its instructions are to be shown."""
+    def entered(self, frame: FrameType) -> bool | None:
+        """A frame starts or goes on; whether its instructions are to be shown: None means not this
+        time, False that frames of this code are never followed.
+        """
         ...
 
     def about_to_run(self, frame: FrameType) -> None:
@@ -152,8 +154,9 @@ class _Monitor:
             if threading.get_ident() not in self.threads:
                 self.watcher.elsewhere(frame)
             return None
-        if not self.watcher.entered(frame):
-            return self.monitoring.DISABLE
+        wanted = self.watcher.entered(frame)
+        if not wanted:
+            return self.monitoring.DISABLE if wanted is False else None
         if id(code) not in self.codes:
             self.codes[id(code)] = code
             self.monitoring.set_local_events(self.tool, code, self.inside)

@@ -9,6 +9,7 @@ eager. Instructions that neither read nor write anything but the frame's own var
 import builtins
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import attributes
@@ -146,7 +147,13 @@ def _load_attribute(watch: Any, record: Any, one: Instruction) -> str:
     is_method = one.name == "LOAD_METHOD" or (sys.version_info >= (3, 12) and (one.arg or 0) & 1)
     if not is_method and watch.world.framework(thing):
         watch.calls.after = watch.world.reached
-    return attributes.read(watch.world, thing, one.value)
+    return _attribute(watch, thing, one.value)
+
+
+def _attribute(watch: Any, thing: Any, name: str) -> str:
+    if attributes.loads(thing, name):
+        watch.calls.after = partial(attributes.read_loaded, watch.world, thing, name)
+    return attributes.read(watch.world, thing, name)
 
 
 @handles("LOAD_SUPER_ATTR")
@@ -270,7 +277,7 @@ def _is(watch: Any, record: Any, one: Instruction) -> str:
             return ""
         if world.is_fresh(side):
             return ""
-    if world.framework(x) and world.framework(y):
+    if world.framework_object(x) and world.framework_object(y):
         return "compares the identity of two objects of the framework"
     if x is not y and type(x) is not type(y):
         return ""
@@ -434,4 +441,4 @@ def _import(watch: Any, record: Any, one: Instruction) -> str:
 
 @handles("IMPORT_FROM")
 def _import_from(watch: Any, record: Any, one: Instruction) -> str:
-    return attributes.read(watch.world, record.stack.top(one), one.value)
+    return _attribute(watch, record.stack.top(one), one.value)

@@ -65,6 +65,7 @@ class Operands:
             world.made(result)
 
     def read_all(self, values: Iterable) -> str:
+        """All of these values are worked on."""
         return next(filter(None, map(self.operand, values)), "")
 
     def operand(self, value: Any, length: bool = False) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .guards import MISSING, SCALARS, Guard, Reason, lookup, shown
-from .purity import HOLDS
+from .purity import HOLDS, OVERLOADED, PURE
 
 __all__ = ["World"]
 
@@ -50,6 +50,9 @@ PROTOCOL = (
 CODE = (
     *(FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, MethodWrapperType),
     *(MethodDescriptorType, WrapperDescriptorType, np.ufunc, np.dtype, GenericAlias, UnionType),
+)
+C_FUNCTIONS = (
+    *(BuiltinFunctionType, MethodWrapperType, MethodDescriptorType, WrapperDescriptorType),
 )
 _PLAIN = (slice, range, np.generic)
 #: iterators that hold what they were made of, and change as they are used
@@ -76,7 +79,7 @@ class World:
         self.framework_file = is_framework
         self.framework_object = is_framework_object
         self.symbolic = is_symbolic
-        self.place: Callable[[], tuple[str, int]] = lambda: ("", 0)
+        self.place: Callable[[], tuple[str, int]] = _nowhere
         self.guards: dict[tuple, Guard] = {}
         self.reasons: list[Reason] = []
         self.fresh: dict[int, Any] = {}
@@ -95,6 +98,7 @@ class World:
         self.fresh[id(thing)] = thing
 
     def is_fresh(self, thing: Any) -> bool:
+        """Whether the step's own code made this object."""
         return id(thing) in self.fresh
 
     def framework(self, thing: Any) -> bool:
@@ -161,6 +165,7 @@ class World:
             self._take((*path, key), item, depth + 1)
 
     def paths_of(self, thing: Any) -> list[tuple]:
+        """Where a container stands within the arguments."""
         found = self.arguments.get(id(thing))
         return found[1] if found is not None else []
 
@@ -314,7 +319,13 @@ class World:
         be guarded. With `instances`, objects of the user's classes are not looked into.
         """
         kind = type(thing)
-        if kind in SCALARS or self.framework(thing) or isinstance(thing, CODE + _PLAIN):
+        if kind in SCALARS or self.framework(thing):
+            return ""
+        if isinstance(thing, C_FUNCTIONS) or (kind is MethodType and not _in_python(thing)):
+            # the framework may call it, and nothing shows what it does
+            known = kind is not MethodType and any(thing in s for s in (PURE, OVERLOADED, HOLDS))
+            return "" if known else "a function written in C"
+        if isinstance(thing, CODE + _PLAIN):
             return ""
         if self.base(thing) is None and kind not in VIEWS:
             if isinstance(thing, np.ndarray):
@@ -349,6 +360,14 @@ class World:
 def _viewed(view: Any) -> Any:
     """The dictionary behind `d.keys()`, `d.values()` or `d.items()`."""
     return gc.get_referents(view)[0]
+
+
+def _in_python(method: MethodType) -> bool:
+    return isinstance(method.__func__, FunctionType)
+
+
+def _nowhere() -> tuple[str, int]:
+    return "", 0
 
 
 def _hashable(x: Any) -> Any:
