@@ -196,7 +196,7 @@ class World:
     def state(self) -> Walk:
         """All that the program can reach now."""
         walk = seen(self.module, self.originals, self.made)
-        walk.found.append(("exceptions", re.sub(r"soundness-\w+|\d{9,}", "", self.error)))
+        walk.found.insert(0, ("exceptions", re.sub(r"soundness-\w+|\d{9,}", "", self.error)))
         walk.found.append(("output", "".join(self.output)))
         walk.found.append(("moments are those of the call", repr(self.moments_are_true)))
         for name, value in self.process.items():

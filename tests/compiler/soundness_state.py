@@ -35,7 +35,7 @@ class Walk:
     def __init__(self, module: str, skipped: list[Any]) -> None:
         self.module = module
         self.found: Found = []
-        self.numbers: dict[int, int] = {id(value): -1 for value in skipped}
+        self.paths = {id(value): "" for value in skipped}
         self.kept: list[Any] = []  # so that no id is used twice
         self.tensors: list[tuple[str, np.ndarray]] = []
 
@@ -45,13 +45,14 @@ class Walk:
             text = value if isinstance(value, int | float) else repr(value)
             self.found.append((path, text if not isinstance(value, bool) else repr(value)))
             return
-        known = self.numbers.get(id(value))
+        known = self.paths.get(id(value))
         if known is not None:
-            if known >= 0:
-                self.found.append((path, f"the same object as {self.found[known][0]}"))
+            if known:
+                self.found.append((path, f"the same object as {known}"))
             return
-        self.numbers[id(value)] = len(self.found)
-        self.kept.append(value)
+        if not isinstance(value, tuple | frozenset):  # of equal ones, nobody cares which it is
+            self.paths[id(value)] = path
+            self.kept.append(value)
         self.found.append((path, type(value).__name__))
         for name, part in self.parts(path, value):
             self.visit(f"{path}{name}", part)
@@ -93,7 +94,8 @@ class Walk:
     def array(self, path: str, array: np.ndarray) -> None:
         """The elements and the layout of an array."""
         strides = [s for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
-        self.found.append((f"{path} (strides)", repr(strides if array.size else [])))
+        if not path.endswith(".grad"):  # how a gradient lies in memory is nobody's promise
+            self.found.append((f"{path} (strides)", repr(strides if array.size else [])))
         self.found.append((path, array.copy()))
         if array.size:
             self.tensors.append((path, array))
@@ -164,7 +166,7 @@ def seen(module: types.ModuleType, originals: list[Any], skipped: list[Any]) -> 
         if not isinstance(names[name], types.ModuleType) or names[name].__name__ == name:
             walk.visit(name, names[name])
     for number, original in enumerate(originals):
-        walk.numbers.pop(id(original), None)
+        walk.paths.pop(id(original), None)
         walk.visit(f"what was compiled ({number})", original)
     return walk
 

@@ -23,6 +23,7 @@ def assert_sound(program: Program, report: Report) -> None:
         pytest.fail(told(small, failure), pytrace=False)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("first", range(0, PROGRAMS, BATCH))
 def test_a_compiled_step_does_what_it_does_eagerly(first: int) -> None:
     for seed in range(first, first + BATCH):
