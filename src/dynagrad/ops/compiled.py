@@ -9,6 +9,7 @@ Kernels compute what the NumPy code beside them does, within rounding.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 _providers: list[Callable[[], Callable[[str], Callable | None]]] = []
 _enabled = [os.environ.get("DYNAGRAD_EAGER_KERNELS") != "0"]
@@ -40,3 +41,11 @@ def enable(enabled: bool) -> None:
     """Use compiled kernels from now on, or do not."""
     _enabled[0] = enabled
     KERNELS.clear()
+
+
+def pointwise(name: str, *arrays: Any) -> Any:
+    """An elementwise function of large arrays by a compiled kernel; None where there is none, or
+    not for these arrays.
+    """
+    fast = KERNELS["pointwise"]
+    return None if fast is None else fast(name, *arrays)

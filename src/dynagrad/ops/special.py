@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .compiled import pointwise
 from .rule import elementwise, primitive
-from .transcendental import BLOCK, in_blocks
+from .transcendental import BLOCK, LARGE, in_blocks
 
 
 def polynomial(t, coefficients):
@@ -174,6 +175,10 @@ def erf(x):
     """The error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
     if x.size <= FEW and x.flags.c_contiguous:
         return np.array(list(map(math.erf, x.ravel().tolist())), x.dtype).reshape(x.shape)
+    if x.size >= LARGE:
+        found = pointwise("erf", x)
+        if found is not None:
+            return found
     if x.dtype != np.float32:
         return in_double(_erf64, x)
     if x.size > BLOCK or not x.ndim or not x.flags.c_contiguous:
@@ -186,6 +191,10 @@ def erf(x):
 @primitive
 def erfc(x):
     """1 - erf(x), accurate where that is small."""
+    if x.size >= LARGE:
+        found = pointwise("erfc", x)
+        if found is not None:
+            return found
     return in_double(erfc64, x)
 
 

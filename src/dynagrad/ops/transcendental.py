@@ -4,12 +4,15 @@ import math
 
 import numpy as np
 
+from .compiled import pointwise
 from .elementwise import drop, in_single, is_half, keep
 from .rule import elementwise, primitive
 
 LN2, LN10 = math.log(2), math.log(10)
 #: elements in one block of a kernel of several passes, so that a block stays in the cache
 BLOCK = 1 << 16
+#: arrays from this size on go to compiled kernels, where functions have one
+LARGE = 1 << 14
 
 
 def in_blocks(kernel, x):
@@ -60,8 +63,12 @@ def sigmoid(x):
         if is_half(x):
             return in_single(sigmoid, x)
         return np.reciprocal(np.exp(np.negative(x)) + 1)
-    if x.size > BLOCK:
-        return in_blocks(_sigmoid_into, x)
+    if x.size >= 2 * LARGE:
+        found = pointwise("sigmoid", x)
+        if found is not None:
+            return found
+        if x.size > BLOCK:
+            return in_blocks(_sigmoid_into, x)
     r = np.negative(x, out=...)
     np.add(np.exp(r, r), one, r)
     return np.divide(one, r, r)

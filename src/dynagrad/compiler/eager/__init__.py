@@ -11,14 +11,20 @@ from typing import Any
 
 from ...ops import compiled
 from ..native import NativeError, is_available
-from . import formulas, rows, statistics, words
+from . import formulas, pointwise, rows, statistics, words
 
 __all__ = ["eager_kernels", "kernel"]
 
 log = logging.getLogger(__name__)
 
 _failed: set[Any] = set()
-_FAMILIES = {**words.KERNELS, **rows.KERNELS, **statistics.KERNELS, **formulas.KERNELS}
+_FAMILIES = {
+    **words.KERNELS,
+    **rows.KERNELS,
+    **statistics.KERNELS,
+    **formulas.KERNELS,
+    **pointwise.KERNELS,
+}
 
 
 def kernel(name: str) -> Callable | None:

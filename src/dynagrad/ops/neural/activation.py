@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from ..compiled import pointwise
 from ..elementwise import drop, in_single, is_half, keep, number_of, select, where
 from ..joining import cat
 from ..layout import contiguous
 from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
 from ..special import erf
-from ..transcendental import BLOCK, ONES, in_blocks, sigmoid
+from ..transcendental import BLOCK, LARGE, ONES, in_blocks, sigmoid
 
 # --- relu and other straight pieces ---------------------------------------------------------------
 
@@ -166,6 +167,10 @@ def softplus(x, *, beta, threshold):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."""
     if is_half(x):
         return in_single(softplus, x, beta=beta, threshold=threshold)
+    if x.size >= LARGE and beta == 1 and threshold == 20:
+        found = pointwise("softplus", x)
+        if found is not None:
+            return found
     if beta == 1 and threshold >= 17 and x.dtype == np.float32:
         # above 17 the sum is x in float32
         if x.size < 64:
@@ -200,6 +205,10 @@ elementwise(softplus, _softplus_vjp)
 def log_sigmoid(x):
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
     x = contiguous(x)
+    if x.size >= LARGE:
+        found = pointwise("logsigmoid", x)
+        if found is not None:
+            return found
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
@@ -212,6 +221,10 @@ def silu(x):
     one = ONES.get(x.dtype)
     if one is None:
         return x / (1 + np.exp(-x))
+    if x.size >= 2 * LARGE:
+        found = pointwise("silu", x)
+        if found is not None:
+            return found
     if x.size > BLOCK:
         return in_blocks(_silu_into, x)
     r = np.negative(x, out=...)
@@ -226,6 +239,10 @@ def _silu_into(x, out):
 
 
 def _silu_vjp(g, x):
+    if type(x) is type(g) is np.ndarray and x.size >= LARGE:
+        found = pointwise("silu_back", g, x)
+        if found is not None:
+            return found
     s = sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
 
@@ -236,6 +253,10 @@ elementwise(silu, _silu_vjp)
 @primitive
 def mish(x):
     """x * tanh(softplus(x)) (D. Misra, "Mish", arXiv:1908.08681)."""
+    if x.size >= LARGE:
+        found = pointwise("mish", x)
+        if found is not None:
+            return found
     return x * np.tanh(np.logaddexp(x, x.dtype.type(0)))
 
 
@@ -257,6 +278,10 @@ _ROOT, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 @primitive
 def normal_cdf(x):
     """The normal distribution function, (1 + erf(x / sqrt 2)) / 2."""
+    if x.size >= LARGE:
+        found = pointwise("normal_cdf", x)
+        if found is not None:
+            return found
     if x.dtype == np.float32:
         return _times_cdf32(x, ONES[x.dtype])
     return 0.5 * (1 + erf(x * _SQRT_HALF))
@@ -303,6 +328,10 @@ def gelu(x):
     """x times the normal distribution function of x (Hendrycks and Gimpel, arXiv:1606.08415)."""
     if is_half(x):
         return in_single(gelu, x)
+    if x.size >= LARGE:
+        found = pointwise("gelu", x)
+        if found is not None:
+            return found
     return _times_cdf32(x, None) if x.dtype == np.float32 else x * normal_cdf(x)
 
 
@@ -313,6 +342,10 @@ def _normal_density(x):
 @primitive
 def gelu_slope(x):
     """The derivative of gelu: N(x) + x N'(x)."""
+    if x.size >= LARGE:
+        found = pointwise("gelu_slope", x)
+        if found is not None:
+            return found
     if x.dtype != np.float32:
         return normal_cdf(x) + x * _normal_density(x)
     held = [np.empty(min(x.size, BLOCK), x.dtype) for _ in range(2)]
@@ -339,10 +372,18 @@ def gelu_tanh(x):
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (same paper, section 2)."""
     if is_half(x):
         return in_single(gelu_tanh, x)
+    if x.size >= LARGE:
+        found = pointwise("gelu_tanh", x)
+        if found is not None:
+            return found
     return 0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBIC * (x * x * x))))
 
 
 def _gelu_tanh_vjp(g, x):
+    if type(x) is type(g) is np.ndarray and x.size >= LARGE:
+        found = pointwise("gelu_tanh_back", g, x)
+        if found is not None:
+            return found
     square = x * x
     t = np.tanh(_ROOT * (x + _CUBIC * (square * x)))
     inner = _ROOT * (1 + 3 * _CUBIC * square)
