@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from .batching import behind, over_all
+from .compiled import KERNELS
 from .cumulative import cumprod, shift
 from .elementwise import is_half
 from .layout import in_rows
@@ -180,6 +181,26 @@ general(nansum_over, _nansum_vjp, jvp=_nansum_jvp, batch=LEADING)
 # --- products -------------------------------------------------------------------------------------
 
 
+#: arrays from this size on, with rows of at least so many elements, go to a compiled kernel
+LARGE, LONG = 1 << 14, 32
+
+
+def _products(x, axis, keepdims):
+    """The products of the rows of a large array, or of all its elements, by a compiled kernel; None
+    for other arrays.
+    """
+    if x.dtype.char not in "fd" or x.shape[-1] < LONG or not x.flags.c_contiguous:
+        return None
+    fast = KERNELS["products"]
+    if fast is None:
+        return None
+    found = fast(x.reshape(-1, x.shape[-1]))
+    if axis is None:
+        shape = (1,) * x.ndim if keepdims else ()
+        return np.multiply.reduce(found, out=...).reshape(shape)
+    return found.reshape(*x.shape[:-1], 1) if keepdims else found.reshape(x.shape[:-1])
+
+
 @primitive
 def product(x, *, axis, keepdims):
     """The product along a dimension, or of all elements (axis None)."""
@@ -188,6 +209,10 @@ def product(x, *, axis, keepdims):
     if is_half(x):
         wide = np.multiply.reduce(x.astype(np.float32), axis, out=..., keepdims=keepdims)
         return in_rows(np.asarray(wide.astype(x.dtype)))
+    if x.size >= LARGE and (axis is None or axis == x.ndim - 1):
+        found = _products(x, axis, keepdims)
+        if found is not None:
+            return found
     are_long = x.ndim == 2 and axis == 1 and x.size >= 8 * FEW and x.shape[1] >= 32
     if are_long and x.strides[1] == x.itemsize:
         whole = product_of_rows(x)

@@ -103,12 +103,20 @@ class Kernel(Code):
 
     def largest(self, value: str) -> str:
         """The largest lane of a vector without NaN."""
+
+        def larger(kind: str, low: str, high: str) -> str:
+            return self.select(self.compare("ogt", kind, low, high), kind, low, high)
+
+        return self.folded(value, larger)
+
+    def folded(self, value: str, combine: Callable[[str, str, str], str]) -> str:
+        """All lanes of a vector by halves: `combine(kind, low, high)`; a scalar."""
         n, kind = self.width, self.kind
         while n > 1:
             n //= 2
             half = vector(self.scalar, n)
             low, high = [self._half(value, kind, i, n) for i in (0, n)]
-            value, kind = self.select(self.compare("ogt", half, low, high), half, low, high), half
+            value, kind = combine(half, low, high), half
         return value
 
     def _half(self, value: str, kind: str, start: int, n: int) -> str:
