@@ -126,6 +126,8 @@ def lifted(t: Tensor, present: set[Level] | None = None) -> Tensor:
     """
     wanted = set(levels.get())
     if present is not None:
+        if not present:  # an array of a recorded step, which is at no level
+            return t
         top = max(level.order for level in present)
         wanted = {level for level in wanted if level.order <= top} | present
     return to_levels(t, wanted)
