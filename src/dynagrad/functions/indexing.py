@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.apply import apply, recording, scalar, to_dtype
-from ..core.carriers.carrier import joined
+from ..core.carriers.carrier import Carrier, joined
 from ..core.carriers.memory import store
 from ..core.complaints import legacy_name
 from ..core.overrides import ask_overrides
@@ -222,7 +222,7 @@ def _normal(item: Any) -> Any:
     if isinstance(item, np.integer):
         return int(item)
     if isinstance(item, Tensor):
-        item = settled(item._a)
+        item = item._a if _shows_rows(item._a) else settled(item._a)
     elif type(item) is ndarray:
         item = np.array(item)  # PyTorch makes a tensor of it: later writes do not show
     elif isinstance(item, str):
@@ -250,6 +250,17 @@ def _normal(item: Any) -> Any:
     if type(item) is not ndarray and item.dtype.itemsize == 1:
         raise RuntimeError(_MASK_UNDER_VMAP)
     return item.astype(bool) if item.dtype == np.uint8 else item
+
+
+def _shows_rows(array: Any) -> bool:
+    """Whether this is an index array of a step that is being recorded: one that decides by its
+    dtype and shape alone what the result's shape is.
+    """
+    return _is_recorded(array) and array.ndim > 0 and array.dtype in (np.int64, np.int32)
+
+
+def _is_recorded(array: Any) -> bool:
+    return isinstance(array, Carrier) and array.is_memory
 
 
 def _from_sequence(item: Sequence) -> ndarray:
@@ -470,12 +481,12 @@ def _complain_of_others(t: Tensor, index: Any, source: Tensor) -> None:
 
 
 def _differing_mask(index: Any) -> bool:
-    """Whether an index is a mask that differs from one example of a batch to the next."""
-    return (
-        isinstance(index, Tensor)
-        and index._a.dtype == np.bool_
-        and type(settled(index._a)) is not ndarray
-    )
+    """Whether an index is a mask that differs from one example of a batch to the next, or from one
+    run of a recorded step to the next.
+    """
+    if not isinstance(index, Tensor) or index._a.dtype != np.bool_:
+        return False
+    return _is_recorded(index._a) or type(settled(index._a)) is not ndarray
 
 
 def _fill_where(t: Tensor, mask: Any, source: Tensor) -> None:
