@@ -585,6 +585,51 @@ def test_tracing_and_profiling_go_on() -> None:
         assert counted.reasons == []
 
 
+def test_a_debugger_that_the_step_starts_goes_on() -> None:
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        return None
+
+    def step(x: Any) -> Any:
+        sys.settrace(trace)
+        return x * 2.0
+
+    before = sys.gettrace()
+    counted = census()
+    try:
+        counted.run(step, (toy.Tensor(1.0),))
+        now = sys.gettrace()
+    finally:
+        sys.settrace(before)
+    assert now is trace
+    assert "calls sys.settrace, which is not known to be pure" in counted.reasons[0].text
+
+
+def test_an_unfinished_generator_of_the_step_and_one_from_outside() -> None:
+    def numbers() -> Iterator[float]:
+        yield 1.0
+        yield 2.0
+
+    outside = numbers()
+    next(outside)
+    toy.held = outside  # type: ignore[attr-defined]
+    toy.take = lambda: next(toy.held)  # type: ignore[attr-defined]
+    code = toy.take.__code__.replace(co_filename=toy.FILE)  # type: ignore[attr-defined]
+    toy.take.__code__ = code  # type: ignore[attr-defined]
+
+    def own(x: Any) -> Any:
+        for value in numbers():
+            return x * value
+
+    def foreign(x: Any) -> Any:
+        return x * own(x) * toy.take()  # type: ignore[attr-defined]
+
+    counted = census()
+    counted.run(own, (toy.Tensor(1.0),))
+    assert counted.reasons == []
+    counted.run(foreign, (toy.Tensor(1.0),))
+    assert "goes on with a generator that was there before" in counted.reasons[0].text
+
+
 def test_monitoring_is_left_as_it_was() -> None:
     if sys.version_info < (3, 12):
         pytest.skip("sys.monitoring came with Python 3.12")

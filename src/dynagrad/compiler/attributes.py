@@ -146,6 +146,8 @@ def _read_builtin(world: World, thing: Any, name: str) -> str:
 
 def _read_module(world: World, module: Any, name: str) -> str:
     own = object.__getattribute__(module, "__dict__")
+    if type(module) is not ModuleType:
+        world.class_names(type(module), name, "__getattribute__", "__getattr__")
     if name in own or "__getattr__" not in own:
         read_loaded(world, module, name)
     else:

@@ -158,7 +158,8 @@ class _Watch:
         self.given = (args, kwargs)
         self.stores: list[Store] = []
         self.frames: dict[FrameType, _Followed] = {}
-        self.suspended: set[int] = set()
+        # kept whole, so that no other generator's frame takes the place of one that is gone
+        self.suspended: dict[int, FrameType] = {}
         self.told: set[tuple[FrameType, int]] = set()
         self.begun = False
         self.frame: Any = None
@@ -397,9 +398,7 @@ class _Watch:
             return
         one = record.stack.plan.steps.get(frame.f_lasti)
         if one is not None and one.name in ("YIELD_VALUE", "SEND", "RESUME"):
-            self.suspended.add(id(frame))
-        else:
-            self.suspended.discard(id(frame))
+            self.suspended[id(frame)] = frame
 
     def elsewhere(self, frame: FrameType) -> None:
         file = frame.f_code.co_filename
@@ -418,6 +417,7 @@ class _Watch:
     def finish(self, result: Any) -> None:
         """Check the result and the guards: what no longer holds was changed by the step."""
         self.frames.clear()
+        self.suspended.clear()
         self.told.clear()
         if not self.begun and not self.world.reasons:
             args, kwargs = self.given

@@ -86,8 +86,10 @@ def _traced(watcher: Watcher, call: Callable[[], Any]) -> Any:
     try:
         return call()
     finally:
-        sys.settrace(None)
-        if before is None:
+        # the step may have started a debugger
+        if sys.gettrace() is trace:
+            sys.settrace(None)
+        if threading.gettrace() is other:
             threading.settrace(None)  # type: ignore[arg-type]
 
 
