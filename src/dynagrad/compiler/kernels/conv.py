@@ -15,6 +15,8 @@ from .planes import Convolution, Window, columns, from_columns, pad, unpad, zero
 __all__ = ["Convolution", "forward", "grad_input"]
 
 Epilogue = Callable[[Code, str, str, str, str], str]
+#: What is done for a group of an image.
+Group = Callable[[str, str], None]
 
 
 def is_direct(conv: Convolution, machine: Machine) -> bool:
@@ -39,7 +41,8 @@ def forward(
     """`void @name(ptr %x, ptr %w, [ptr %bias], ptr %y, ptr operands..., ptr %scratch, i64 %begin,
     i64 %end)`: y = conv2d(x, w, bias). A unit is an image.
 
-    `epilogue` is that of gemm: rows are image * outputs + channel, columns positions.
+    `epilogue` is that of gemm: rows are image * outputs + channel, columns positions. Some results
+    are computed twice, so its operands must not overlap y.
     """
     e = Code(machine, conv.scalar)
     room = Room(e)
@@ -47,11 +50,7 @@ def forward(
     (high, wide), positions = conv.padded, conv.out[0] * conv.out[1]
     direct = is_direct(conv, machine)
     window = Window(inputs, conv.size, conv.padded, *conv.padding)
-    if direct:
-        shape = (inputs, high * wide, wide, conv.out, conv.kernel, conv.dilation, conv.kernel[1])
-    else:
-        shape = (conv.depth, positions, positions, (1, positions), (1, 1), (1, 1), 1)
-    c = _correlation(conv.scalar, outputs, positions, conv.depth, shape)
+    c = _over_image(conv) if direct else _over_columns(conv)
     planes = room.take(inputs * high * wide + slack(c, machine))
     patches = planes if direct else room.take(conv.depth * positions)
 
@@ -82,6 +81,25 @@ def forward(
     return room.plan(name, pointers, conv.images if positions and conv.outputs else 0)
 
 
+def _over_image(conv: Convolution) -> Correlation:
+    """The convolution of a group, read from its padded image."""
+    (high, wide), (kh, kw) = conv.padded, conv.kernel
+    channels, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
+    return Correlation(
+        *(conv.scalar, channels, outputs, high * wide, wide, conv.out, conv.kernel),
+        *(conv.dilation, (conv.depth, kh * kw, kw, 1), conv.out[0] * conv.out[1]),
+    )
+
+
+def _over_columns(conv: Convolution) -> Correlation:
+    """The convolution of a group, as the product of a matrix with its patches."""
+    positions, outputs = conv.out[0] * conv.out[1], conv.outputs // conv.groups
+    return Correlation(
+        *(conv.scalar, conv.depth, outputs, positions, positions, (1, positions), (1, 1)),
+        *((1, 1), (conv.depth, 1, 0, 0), positions),
+    )
+
+
 def grad_input(name: str, conv: Convolution, machine: Machine) -> Plan:
     """`void @name(ptr %g, ptr %w, ptr %dx, ptr %scratch, i64 %begin, i64 %end)`: the gradient of
     conv2d's input from that of its result. A unit is an image.
@@ -102,7 +120,7 @@ def grad_input(name: str, conv: Convolution, machine: Machine) -> Plan:
     return room.plan(name, ["%g", "%w", "%dx"], conv.images if size and conv.inputs else 0)
 
 
-def _turned(e: Code, conv: Convolution, back: Convolution):
+def _turned(e: Code, conv: Convolution, back: Convolution) -> tuple[Group, Room]:
     """With stride 1: the convolution of the gradient with the weights, turned round."""
     room, machine = Room(e), e.machine
     inputs, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
@@ -128,7 +146,7 @@ def _turned(e: Code, conv: Convolution, back: Convolution):
     return group, room
 
 
-def _scattered(e: Code, conv: Convolution):
+def _scattered(e: Code, conv: Convolution) -> tuple[Group, Room]:
     """In general: gradients of patches, each added to where the patch came from."""
     room = Room(e)
     inputs, outputs = conv.inputs // conv.groups, conv.outputs // conv.groups
@@ -152,16 +170,6 @@ def _scattered(e: Code, conv: Convolution):
         unpad(e, planes, e.at("%dx", e.mul(image, inputs * size)), window)
 
     return group, room
-
-
-def _correlation(
-    scalar: str, outputs: int, positions: int, depth: int, shape: tuple
-) -> Correlation:
-    channels, plane, pitch, out, kernel, steps, row = shape
-    weights = (depth, kernel[0] * kernel[1], row, 1)
-    return Correlation(
-        scalar, channels, outputs, plane, pitch, out, kernel, steps, weights, positions
-    )
 
 
 def _images(e: Code, conv: Convolution, body: Callable[[str, str], None]) -> None:

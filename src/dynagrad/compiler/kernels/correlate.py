@@ -16,6 +16,8 @@ from .machine import Machine
 __all__ = ["Correlation", "Tile", "correlate", "load_window", "slack", "tile_for"]
 
 
+First = Callable[[str], str]
+Finish = Callable[[str, str, str, str], str]
 #: Products that are summed one after the other.
 _LONG = 512
 
@@ -136,8 +138,8 @@ def correlate(
     planes: str,
     weights: str,
     result: str,
-    first: Callable[[str], str] | None = None,
-    finish: Callable[[str, str, str, str], str] | None = None,
+    first: First | None = None,
+    finish: Finish | None = None,
 ) -> None:
     """All channels and positions. `first(o)` is the scalar that sums of channel o begin with;
     `finish(value, o, position, type)` what becomes of them.
@@ -166,13 +168,23 @@ def correlate(
     e.loop(0, -(-count // tile.vectors), 1, across)
 
 
-def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) -> None:
+def _one_tile(
+    e: Code,
+    c: Correlation,
+    tile: Tile,
+    ends: tuple[str, str],
+    places: list[tuple[str, str, str]],
+    o: str,
+    hooks: tuple[First | None, Finish | None],
+) -> None:
+    """Channels of the result from o on, at places: (position, window, lanes that come first)."""
     kind = vector(c.scalar, tile.lanes)
     w_out, w_in, w_row, w_column = c.weights
+    first, finish = hooks
     at_o = e.opaque(e.at(ends[0], e.mul(o, w_out)))
     sums: list[str] = []
     for r in range(tile.rows):
-        start = e.splat(hooks[0](e.add(o, r)), kind) if hooks[0] else literal(kind, 0.0)
+        start = e.splat(first(e.add(o, r)), kind) if first else literal(kind, 0.0)
         sums += [start] * tile.vectors
     gap = c.pitch - c.out[1]
 
@@ -208,8 +220,8 @@ def _one_tile(e: Code, c: Correlation, tile: Tile, ends, places, o: str, hooks) 
     for r in range(tile.rows):
         for v, (p, _, _) in enumerate(places):
             value = sums[r * tile.vectors + v]
-            if hooks[1]:
-                value = hooks[1](value, e.add(o, r), p, kind)
+            if finish:
+                value = finish(value, e.add(o, r), p, kind)
             e.store(value, e.at(e.at(to, r * c.result_plane), p), kind)
 
 

@@ -25,6 +25,7 @@ _LARGE = 1 << 17
 
 #: (emitter, value, row, column, type) -> value: what becomes of elements (row, column ...) of C.
 #: The type is a vector of any number of lanes, or a scalar; rows count on through the batch.
+#: It is applied once to each element, when its sum is complete.
 Epilogue = Callable[[Code, str, str, str, str], str]
 
 
