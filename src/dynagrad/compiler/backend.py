@@ -33,9 +33,11 @@ class Program:
     def __init__(self, graph: Graph, module: Module, library: native.Library) -> None:
         self.graph, self.library = graph, library
         self.schedule, self.plan = module.schedule, module.plan
-        self._memory = np.zeros(self.plan.size + ALIGN, np.uint8)
+        extra = max([k.scratch_bytes for k in module.kernels.values()], default=0)
+        size = self.plan.size + extra
+        self._memory = np.empty(size + ALIGN, np.uint8)
         start = -self._memory.ctypes.data % ALIGN
-        self._arena = self._memory[start : start + self.plan.size]
+        self._arena = self._memory[start : start + size]
         sources = {v.attrs[0] for v in self.schedule.order if v.op == "source"}
         used = sources | set(graph.writes)
         self._state = aliasing.state(graph.slots, set(self.plan.slots.values()), used)
@@ -146,9 +148,8 @@ def build(graph: Graph, *, bitwise: bool = False, threads: int = 1) -> Program:
     normal, _ = normalise(graph)
     schedule = Schedule(normal)
     found = blas()
-    ilp64 = found is not None and found.ilp64
     machine = machine_for(native.target())
-    module = Module(schedule, bitwise=bitwise, ilp64=ilp64, machine=machine)
+    module = Module(schedule, bitwise=bitwise, blas=found, machine=machine)
     text = module.text()
     written = (time.perf_counter() - begin) * 1e3
     library = native.build(text, opt=1)

@@ -254,6 +254,9 @@ class LoopFunction(Function):
         if at is not None:
             return at
         s = self.schedule
+        if v in s.local:
+            late = s.home[v] == self.number and s.phase[v] < self.phase
+            return self.rows[v] if late else None
         if v not in s.stored:
             return None
         home = s.home[v]
@@ -280,6 +283,7 @@ class LoopFunction(Function):
     def _body(self) -> None:
         self.known: dict[Var, tuple[bool, int]] = {}
         self.sums: dict[Value, _Sum] = {}
+        self.rows: dict[Value, Access] = {}
         s, own = self.schedule, self.group.values
         values = [v for v in own if any(g == self.number for g, _ in s.places[v])]
         for v in values:
@@ -328,7 +332,7 @@ class LoopFunction(Function):
     def _inner(self, row: Index, values: list[Value]) -> None:
         """The loops over the elements of a row, or over everything where there are no rows."""
         ranged = not self.outer
-        base = row.times(self.group.inner or 0)
+        base = self.base = row.times(self.group.inner or 0)
         *front, last = self.inner
         index, variables, closes = self.nest(front, ranged=ranged)
         self.known.update({v: (False, i) for i, v in enumerate(variables)})
@@ -403,6 +407,15 @@ class LoopFunction(Function):
         for v, name in found:
             if v in s.stored:
                 self.reader.store(v, Access(self.pointer(("buffer", v))), flat, name)
+            elif v in s.local:
+                self.reader.store(v, self._row(v), flat, name)
+
+    def _row(self, v: Value) -> Access:
+        """Where a row of a value is kept."""
+        if v not in self.rows:
+            kind = f"[{self.group.inner or v.size} x {elements.in_memory(v.dtype)}]"
+            self.rows[v] = Access(self.cell(kind), None, self.base)
+        return self.rows[v]
 
 
 def _cut(sizes: list[int], inner: dict[int, int]) -> list[int]:

@@ -16,11 +16,13 @@ from .index import ZERO, Index, Var, divide, merged, of, row_major
 
 class Access(NamedTuple):
     """Where a value lies: a pointer by its name in LLVM, and strides of its dimensions in
-    elements, None for row-major order without gaps.
+    elements, None for row-major order without gaps. `base` is the index of the first element that
+    lies there.
     """
 
     pointer: str
     strides: tuple[int, ...] | None = None
+    base: Index = ZERO
 
 
 #: how elements of a view follow from those of its operand: strides by dimension, and an offset
@@ -225,6 +227,8 @@ class Reader:
         """
         if access.strides is not None:
             flat = self.strided(flat, v.shape, access.strides)
+        if access.base != ZERO:
+            flat = flat.plus(access.base.times(-1))
         count = flat.lanes()
         if count == 1:
             return self.pointer(v, access, flat), 1, 1

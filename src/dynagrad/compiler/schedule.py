@@ -20,8 +20,15 @@ SMALL = 16
 MOST = 48
 #: arrays that one loop reads or writes at most before further values go elsewhere
 STREAMS = 12
-#: a value is computed again, where it is needed in several places, up to this cost
-CHEAP = 3
+#: a value is computed again, where it is needed in several places, up to this cost; one of more
+#: than so many bytes up to the other
+CHEAP, COSTLY, LARGE = 4, 24, 2 << 20
+#: of how many values a value is computed at most before one of them is stored
+MANY = 6
+#: how far back to look for a loop of the same size
+NEAR = 24
+#: bytes of a row, and of all rows, that a loop keeps on the stack from one phase to another
+ROW_BYTES, STACK = 1 << 16, 1 << 18
 #: what is no value of its own, but elements of others, is stored when it becomes this costly
 HEAVY = 24
 
@@ -31,6 +38,10 @@ _COSTS = {
     **dict.fromkeys("sinh cosh tanh asinh acosh atanh sigmoid erf erfc softplus".split(), 20),
     **dict.fromkeys("pow atan2 hypot".split(), 20),
 }
+#: operations that are computed wherever they are needed
+INLINE = ELEMENTWISE | frozenset(
+    "reshape transpose broadcast slice strided pad concatenate write_slice take take_along".split()
+)
 LEAVES = frozenset("source constant iota".split())
 SCATTERS = frozenset("add_at add_along put_at put_along write_strided".split())
 FULL, ROW, ROW_SUM, COLUMN_SUM, TOTAL = "full", "row", "row sum", "column sum", "total"
@@ -62,8 +73,9 @@ class Schedule:
     """The groups of a graph.
 
     `home` is the group of a value, `role` its part in a loop and `phase` when; `stored` are those
-    that get memory, `places` the (group, phase) pairs in which a value is computed, `last` the last
-    group that reads a value from memory.
+    that get memory, `local` those of which a loop keeps a row, `places` the (group, phase) pairs in
+    which a value is computed, `last` the last group that reads a value from memory, `checked` the
+    last that checks need.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -75,10 +87,13 @@ class Schedule:
         self.role: dict[Value, str] = {}
         self.phase: dict[Value, int] = {}
         self.stored: set[Value] = set()
+        self.local: set[Value] = set()
+        self._stack: dict[int, int] = {}
         self.places: dict[Value, set[tuple[int, int]]] = {}
         self.last: dict[Value, int] = {}
         self._readers: dict[Value, set[int]] = {}
-        self._cost: dict[Value, tuple[int, int]] = {}
+        self._cost: dict[Value, int] = {}
+        self._leaves: dict[Value, frozenset[Value]] = {}
         self._work: dict[Value, int] = {}
         written = {base_of(v) for v in graph.writes.values()}
         for v in self.order:
@@ -121,25 +136,43 @@ class Schedule:
             self._settle(v, self._append("call" if v.op == "call" else "scatter"), FULL)
             if v.op != "call":
                 self.stored.add(v)
-        elif self._cost[v][0] > HEAVY and v.op != "reshape":
+        elif self._cost[v] > HEAVY and v.op != "reshape":
             self.memory(v)
-            self._cost[v] = (0, 1)
+            self._leaf(v)
 
     def _weigh(self, v: Value) -> None:
-        """(instructions, loads) to compute an element from values that are in memory anyway."""
-        if v.op in LEAVES or v.op in REDUCTIONS or v.op in SCATTERS or v.op in ("matmul", "item"):
-            self._cost[v] = (0, 0 if v.op in ("constant", "iota") and v.size == 1 else 1)
-            self._work[v] = 1
+        """Instructions to compute an element from values that are in memory anyway, and these
+        values; of operands that are repeated only the value counts: it is loaded once for many.
+        """
+        if v.op in LEAVES or v.op not in INLINE:
+            self._leaf(v)
             return
-        costs = [self._cost[x] for x in v.inputs]
         if v.op == "reshape":
             own = 0
         elif v.op in ELEMENTWISE:
             own = _COSTS.get(v.op, 1)
         else:
             own = 1 if len(v.inputs) == 1 else 2 * len(v.inputs)
-        self._cost[v] = (own + sum(c for c, _ in costs), sum(n for _, n in costs))
-        self._work[v] = self._cost[v][0]
+        leaves: frozenset[Value] = frozenset()
+        for x in v.inputs:
+            if x.size >= v.size or v.op not in ELEMENTWISE:
+                own += self._cost[x]
+                leaves |= self._leaves[x]
+        self._cost[v], self._leaves[v] = own, leaves if len(leaves) <= MANY else frozenset([v])
+        self._work[v] = own
+
+    def _leaf(self, v: Value) -> None:
+        """The value will be in memory, or in a register, wherever it is needed."""
+        self._cost[v] = 0
+        self._work.setdefault(v, 1)
+        self._leaves[v] = frozenset() if v.op in ("constant", "iota") else frozenset([v])
+
+    def _is_cheap(self, v: Value) -> bool:
+        """Whether to compute a value wherever it is needed: storing and loading one that is larger
+        than the caches takes as long as many instructions.
+        """
+        limit = COSTLY if v.size * v.dtype.itemsize > LARGE else CHEAP
+        return v.size > SMALL and self._cost[v] <= limit and len(self._leaves[v]) <= 2
 
     def own_cost(self, v: Value) -> int:
         """About how many instructions an element takes."""
@@ -219,11 +252,9 @@ class Schedule:
                 self._walk(y, OTHER, found)
 
     def _elementwise(self, v: Value) -> None:
-        cost, loads = self._cost[v]
-        if cost <= CHEAP and loads <= 2 and v.size > SMALL:
-            # Computed wherever it is needed, unless it needs memory for other reasons.
+        if self._is_cheap(v):
             return
-        self._cost[v] = (0, 1)
+        self._leaf(v)
         needs = self.dependencies(v)
         row = self._row_group(v, needs)
         if row is not None:
@@ -273,6 +304,9 @@ class Schedule:
                 first = max(first, h)
             else:
                 first = max(first, h + 1)
+        if not any(d.relation == SAME for d in needs):
+            # It reads nothing of this size: any loop over as much can do it on the side.
+            candidates |= set(range(max(first, len(self.groups) - NEAR), len(self.groups)))
         for h in sorted(candidates, reverse=True):
             if h >= first and self._takes(self.groups[h], size, inner, needs):
                 group = self.groups[h]
@@ -344,21 +378,17 @@ class Schedule:
         found = self.matrix_layout(x)
         if found is None:
             self.memory(x)
-        elif found.base in self.home:
-            self.stored.add(found.base)
+        elif found.base.op not in ("source", "constant"):
+            self.memory(found.base)
 
     def matrix_layout(self, x: Value) -> Layout | None:
-        """Where a factor lies, if it need not be copied for BLAS."""
+        """Where a factor lies once its base is in memory, if it need not be copied for BLAS."""
         found = layout(x, self.graph.slots, self.home)
         if found is None:
             return None
-        if found.base not in self.home and found.base.op not in ("source", "constant"):
-            return None
         *_, rows, columns = found.strides
         m, n = x.shape[-2:]
-        if n == 1:
-            return found if rows >= 1 or m == 1 else None
-        if columns == 1 and (rows >= n or m == 1):
+        if columns == 1 and rows >= n:
             return found
         if rows == 1 and columns >= m:
             return found
@@ -412,9 +442,21 @@ class Schedule:
                 elsewhere = {(g, p) for g, p in used if g != number}
             if role in (COLUMN_SUM, TOTAL):
                 self.stored.add(v)
-            elif elsewhere:
-                self.stored.add(v)
+            elif elsewhere and v not in self.stored:
+                if role != FULL or any(g != number for g, _ in elsewhere) or not self._on_stack(v):
+                    self.stored.add(v)
         return {own}
+
+    def _on_stack(self, v: Value) -> bool:
+        """Keep a value of a row on the stack, if it fits there."""
+        number = self.home[v]
+        size = (self.groups[number].inner or v.size) * v.dtype.itemsize
+        used = self._stack.get(number, 0)
+        if size > ROW_BYTES or used + size > STACK:
+            return False
+        self._stack[number] = used + size
+        self.local.add(v)
+        return True
 
 
 def base_of(v: Value, home: Container[Value] = ()) -> Value:

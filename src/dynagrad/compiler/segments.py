@@ -8,9 +8,11 @@ Imports elements, graph, index, loops, plan, pull, scatter, schedule.
 
 from typing import Any
 
-from . import elements
+from . import elements, products
+from .foreign import Blas
 from .graph import Value
 from .index import Index
+from .kernels import ir as kernels
 from .kernels.machine import Machine
 from .layouts import is_plain
 from .loops import Function, LoopFunction, Place, Written, flat
@@ -30,13 +32,14 @@ class Module:
     """
 
     def __init__(
-        self, schedule: Schedule, *, bitwise: bool, ilp64: bool, machine: Machine
+        self, schedule: Schedule, *, bitwise: bool, blas: Blas | None, machine: Machine
     ) -> None:
-        self.schedule, self.bitwise = schedule, bitwise
+        self.schedule, self.bitwise, self.blas = schedule, bitwise, blas
         self.machine = machine
-        self.int = "i64" if ilp64 else "i32"
+        self.int = "i64" if blas is not None and blas.ilp64 else "i32"
         self.declared: dict[str, str] = {}
         self.written: dict[int, Written] = {}
+        self.kernels: dict[int, kernels.Plan] = {}
         for number, group in enumerate(schedule.groups):
             self._write_function(number, group)
         self.plan = Plan(schedule, self.written)
@@ -53,12 +56,19 @@ class Module:
             self.table.append(place)
         return self.table.index(place)
 
-    def function(self, written: Written) -> str:
+    def function(self, written: str) -> str:
         """The name of a function; equal ones are one."""
-        return self.functions.setdefault(written.text, f"loop{len(self.functions)}")
+        return self.functions.setdefault(written, f"loop{len(self.functions)}")
 
     def _write_function(self, number: int, group: Group) -> None:
         s = self.schedule
+        if group.kind == "product":
+            has_blas = self.blas is not None
+            made = products.kernel(s, group.values[0], self.machine, has_blas=has_blas)
+            if made is not None:
+                self.kernels[number] = made
+                self.declared.update(made.declared)
+            return
         if group.kind == "scatter":
             made = ScatterFunction(s, group.values[0], self.declared, self.bitwise)
         elif group.kind == "loop" and any(
@@ -116,6 +126,11 @@ class Segment(Function):
         if kind == "buffer" and what in self.module.plan.slots:
             return self.pointer(("slot", self.module.plan.slots[what]))
         name = self.places[place] = f"%p{len(self.places)}"
+        if kind == "scratch":
+            base = self.pointer(("arena", None))
+            offset = self.module.plan.size
+            self.header.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
+            return name
         if kind == "buffer":
             base, offset = self.pointer(("arena", None)), self.module.plan.offsets[what]
             self.header.append(f"  {name} = getelementptr inbounds i8, ptr {base}, i64 {offset}")
@@ -166,12 +181,20 @@ class Segment(Function):
                     self.reader.store(v, Access(self.pointer(("buffer", v))), Index(k), name)
 
     def _call(self, made: Written) -> None:
-        name = self.module.function(made)
+        name = self.module.function(made.text)
         pointers = "".join(f", ptr {self.pointer(p)}" for p in made.places)
         self.e.do(f"call void @{name}(i64 0, i64 {made.size}{pointers})")
 
     def _product(self, v: Value) -> None:
         x, y = v.inputs
+        made = self.module.kernels.get(self.number)
+        if made is not None:
+            name = self.module.function(made.ir)
+            a, b = (self._start(f) for f in v.inputs)
+            c, scratch = self.pointer(("buffer", v)), self.pointer(("scratch", None))
+            pointers = f"ptr {a}, ptr {b}, ptr {c}, ptr {scratch}"
+            self.e.do(f"call void @{name}({pointers}, i64 0, i64 {made.units})")
+            return
         *batch, m, n = v.shape
         index, _, closes = self.nest(batch)
         a, transpose_a, lda = self._factor(x, batch, index)
@@ -191,16 +214,19 @@ class Segment(Function):
         for close in closes:
             close()
 
+    def _start(self, x: Value) -> str:
+        """The address of the first element of a factor."""
+        found = self.schedule.matrix_layout(x)
+        assert found is not None, "factors lie in memory"
+        access = self.leaf(found.base) or Access(self.pointer(("buffer", found.base)))
+        return self.reader.pointer(found.base, Access(access.pointer), Index(found.offset))
+
     def _factor(self, x: Value, batch: list[int], index: Index) -> tuple[str, int, int]:
         """A factor of a product: its address, whether it is transposed, and the distance of its
         rows.
         """
         found = self.schedule.matrix_layout(x)
-        if found is None:
-            while x not in self.schedule.stored:
-                x = x.inputs[0]
-            m, n = x.shape[-2:]
-            raise AssertionError(f"{x} has no layout of {m} x {n}")
+        assert found is not None, "factors lie in memory"
         base = found.base
         access = self.leaf(base) or Access(self.pointer(("buffer", base)))
         *lead, rows, columns = found.strides
