@@ -96,6 +96,25 @@ def test_numbers_and_nothing(rule: Any) -> None:
                 assert_agree(found, expected)
 
 
+@pytest.mark.parametrize("rule", [r for r in LOWERED if is_elementwise(r)], ids=key_of)
+def test_large_arrays_are_lowered_as_small_ones(rule: Any) -> None:
+    """A kernel that is its own lowering may have another way for many elements."""
+    for call in calls_of(rule):
+        given = call.drawn(np.random.default_rng(4)).of("float32")
+        kinds = []
+        if given.metadata.keys() & {"windows", "sizes"}:
+            continue  # which fit the shapes of the sample
+        for size in ((2, 3), (2048, 1024)):
+            g = Graph()
+            xs = [
+                None if a is None else g.source(g.slot(size, a.dtype, (size[1], 1), str(i)))
+                for i, a in enumerate(given.arrays)
+            ]
+            made = LOWERINGS[rule.fun](g, *xs, **given.metadata)
+            kinds.append(made is NotImplemented or [v.op for v in g.values])
+        assert kinds[0] == kinds[1]
+
+
 @each
 def test_complex_numbers_are_left_to_the_kernel(rule: Any) -> None:
     g = Graph()

@@ -13,12 +13,13 @@ from .terms import Term, formula, own_formula
 from .ufuncs import mapped, number
 
 own_formula(ops.hardsigmoid, ops.hardswish, ops.hardshrink, ops.prelu, ops.rrelu, floats=True)
-own_formula(ops.threshold, ops.log_sigmoid, ops.mish, floats=True)
-own_formula(ops.softshrink, ops.gelu_tanh, in_single=True, floats=True)
+own_formula(ops.threshold, floats=True)
+own_formula(ops.softshrink, in_single=True, floats=True)
 own_formula(ops.hardtanh, in_single=True, floats=True, numbers=("low", "high"))
 own_formula(ops.elu, in_single=True, floats=True, numbers=("alpha", "scale"))
 
 _SQRT_HALF = math.sqrt(0.5)
+_ROOT, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
@@ -49,6 +50,17 @@ def _softplus(x: Term, *, beta: Any, threshold: Any) -> Any:
     t = x * beta
     smooth = np.maximum(t, 0) + np.log1p(np.exp(-np.absolute(t)))
     return np.where(t > threshold, x, smooth / beta)
+
+
+@formula(ops.log_sigmoid, floats=True)
+def _log_sigmoid(x: Any) -> Any:
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.absolute(x)))
+
+
+@formula(ops.mish, floats=True)
+def _mish(x: Any) -> Any:
+    g = x.graph
+    return x * np.tanh(Term(g, g.map("softplus", x.value)))  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 @formula(ops.silu, floats=True)
@@ -86,3 +98,8 @@ def _gelu(x: Term) -> Any:
 @formula(ops.gelu_slope, floats=True)
 def _gelu_slope(x: Term) -> Any:
     return _cdf(x) + x * (np.exp(x * x * -0.5) * _DENSITY)
+
+
+@formula(ops.gelu_tanh, in_single=True, floats=True)
+def _gelu_tanh(x: Any) -> Any:
+    return 0.5 * x * (1 + np.tanh(_ROOT * (x + _CUBIC * (x * x * x))))
