@@ -153,6 +153,11 @@ class Module:
         write(k)
         self.functions.append(k.function(name, _PARAMETERS))
 
+    def add(self, function: str, declared: dict[str, str]) -> None:
+        """Add a function that was generated elsewhere, and what it needs declared."""
+        self.declared |= declared
+        self.functions.append(function)
+
     def text(self) -> str:
         """The module."""
         return "\n".join([*self.declared.values(), *self.functions, ""])

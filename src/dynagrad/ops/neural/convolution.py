@@ -20,6 +20,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..batching import batch_size, moved
+from ..compiled import KERNELS
 from ..elementwise import in_single, is_half
 from ..layout import channels_last
 from ..reduction import sum_over
@@ -34,6 +35,8 @@ BLOCK, LEAST = 1 << 19, 1024
 SHORT, LOW = 16, 256
 #: more columns than this are multiplied in the order that BLAS likes, and the result turned
 MANY = 1024
+#: convolutions of so many products of two numbers go to compiled kernels
+LARGE = 1 << 20
 
 
 # --- blocks of columns ----------------------------------------------------------------------------
@@ -109,6 +112,12 @@ def _matrices(w: ndarray, groups: int) -> ndarray:
 
 def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     n, o, kernel = x.shape[0], w.shape[0], w.shape[2:]
+    if x.ndim == 4 and n * math.prod(size) * w.size >= LARGE:
+        fast = KERNELS["convolve"]
+        if fast is not None:
+            found = fast(x, w, bias, (stride, padding, dilation, groups), size)
+            if found is not None:
+                return found
     rows = _matrices(w, groups)
     if _is_pointwise(kernel, size, stride, padding, x.shape):
         points = x.reshape(n, groups, x.shape[1] // groups, math.prod(size))
@@ -137,6 +146,14 @@ def _forward(x, w, bias, stride, padding, dilation, groups, size) -> ndarray:
 
 def _back(y, w, bias, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c, kernel = y.shape[0], w.shape[0], w.shape[1] * groups, w.shape[2:]
+    if y.ndim == 4 and n * math.prod(y.shape[2:]) * w.size >= LARGE:
+        fast = KERNELS["convolve_back"]
+        if fast is not None:
+            found = fast(y, w, (stride, padding, dilation, groups), size)
+            if found is not None:
+                if bias is not None:
+                    found += bias.reshape(c, *[1] * len(size))
+                return found
     # as a convolution where copies cost less than sums at the windows; for volumes, the sums: in
     # PyTorch's order, they are rounded as there
     if len(stride) < 3 and set(stride) <= {1} and o <= 2 * c:
@@ -173,6 +190,12 @@ def _reversed(w: ndarray, groups: int) -> ndarray:
 
 def _taps(x, y, stride, padding, dilation, groups, size) -> ndarray:
     n, o, c = x.shape[0], y.shape[1], x.shape[1] // groups
+    if x.ndim == 4 and y.size * c * math.prod(size) >= LARGE:
+        fast = KERNELS["convolve_taps"]
+        if fast is not None:
+            found = fast(x, y, (stride, padding, dilation, groups), size)
+            if found is not None:
+                return found
     blocks = _blocks(n, y.shape[2:], c * math.prod(size) * groups)
     met = windows(x, size, y.shape[2:], stride, padding, dilation, blocks.last)
     turn = n * math.prod(y.shape[2:]) > MANY
