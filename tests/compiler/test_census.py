@@ -533,6 +533,21 @@ def test_an_exception_comes_out_as_it_is() -> None:
     assert counted.reasons[0].text == "raises ZeroDivisionError"
 
 
+def test_a_step_near_the_recursion_limit() -> None:
+    def deep(n: int) -> float:
+        return 1.0 if n == 0 else deep(n - 1) + 1.0
+
+    def step(x: Any) -> Any:
+        try:
+            return x * deep(10**6)
+        except RecursionError:
+            return x
+
+    counted = census()
+    assert counted.run(step, (toy.Tensor(3.0),)).value == 3.0
+    assert any("RecursionError" in reason.text for reason in counted.reasons)
+
+
 def test_caught_exceptions() -> None:
     def step(x: Any, table: dict) -> Any:
         try:

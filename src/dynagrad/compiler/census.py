@@ -161,6 +161,7 @@ class _Watch:
         # kept whole, so that no other generator's frame takes the place of one that is gone
         self.suspended: dict[int, FrameType] = {}
         self.told: set[tuple[FrameType, int]] = set()
+        self.lost = ""
         self.begun = False
         self.frame: Any = None
         self.fallback = self._fallback(fn)
@@ -240,7 +241,7 @@ class _Watch:
             self.frame = frame
             self._enter(frame)
         except Exception as error:
-            self.say(f"cannot be followed ({type(error).__name__}: {error})", frame)
+            self.lose(frame, error)
         return True
 
     def _enter(self, frame: FrameType) -> None:
@@ -370,7 +371,17 @@ class _Watch:
                 self.object_to(frame, why)
         except Exception as error:
             record.dead = True
+            self.lose(frame, error)
+
+    def lose(self, frame: FrameType, error: Exception) -> None:
+        """A frame cannot be followed: no error of the census may reach the step, not even where the
+        recursion limit leaves no room to say so.
+        """
+        self.lost = type(error).__name__
+        try:
             self.say(f"cannot be followed ({type(error).__name__}: {error})", frame)
+        except Exception:
+            return
 
     def raised(self, frame: FrameType, kind: type, trace: TracebackType | None) -> None:
         """What the user's code raises and catches follows from what it read; what the framework
@@ -384,7 +395,10 @@ class _Watch:
             trace = trace.tb_next
         ours = trace is None or self.census.follows(trace.tb_frame.f_code.co_filename)
         if not ours or issubclass(kind, _NOT_FROM_CODE):
-            self.object_to(frame, f"raises {kind.__name__}")
+            try:
+                self.object_to(frame, f"raises {kind.__name__}")
+            except Exception as failure:
+                self.lose(frame, failure)
 
     def failed(self, error: BaseException) -> None:
         """The step itself raised."""
@@ -429,6 +443,8 @@ class _Watch:
             world.reasons.append(
                 Reason("returns a function or an iterator that the step made", *self.fallback)
             )
+        if self.lost and not world.reasons:
+            world.reasons.append(Reason(f"cannot be followed ({self.lost})", *self.fallback))
         for guard in () if world.reasons else world.guards.values():
             if not guard.holds(*self.given):
                 place = (guard.file, guard.line)
