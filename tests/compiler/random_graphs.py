@@ -115,7 +115,7 @@ class Maker:
 
     def transpose(self) -> Value:
         x = self.any_value()
-        return self.g.transpose(x, self.rng.permutation(x.ndim))
+        return self.g.transpose(x, [int(a) for a in self.rng.permutation(x.ndim)])
 
     def broadcast(self) -> Value:
         x = self.any_value()

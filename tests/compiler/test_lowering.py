@@ -167,7 +167,7 @@ def test_other_numbers_as_values_are_not_covered() -> None:
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def at(*numbers: int) -> np.ndarray:
+def at(*numbers: Any) -> np.ndarray:
     return np.array(numbers)
 
 

@@ -177,7 +177,7 @@ def _path(xs: Any, inputs: Any, output: Any) -> list[tuple[int, int]]:
     if len(xs) < 3:
         return [(0, 1)] * (len(xs) - 1)
     shapes = [np.broadcast_to(np.float32(0), x.shape) for x in xs]
-    operands = [part for both in zip(shapes, inputs, strict=True) for part in both]
+    operands: list[Any] = [part for both in zip(shapes, inputs, strict=True) for part in both]
     _, *steps = np.einsum_path(*operands, output, optimize="greedy")[0]
     if any(len(step) != 2 for step in steps):
         raise Unlowered
