@@ -11,7 +11,7 @@ from typing import Any
 
 from ...ops import compiled
 from ..native import NativeError, is_available
-from . import convolutions, formulas, pointwise, reductions, rows, statistics, words
+from . import convolutions, formulas, pointwise, pooling, reductions, rows, statistics, words
 
 __all__ = ["eager_kernels", "kernel"]
 
@@ -24,6 +24,7 @@ _FAMILIES = {
     **statistics.KERNELS,
     **formulas.KERNELS,
     **pointwise.KERNELS,
+    **pooling.KERNELS,
     **convolutions.KERNELS,
     **reductions.KERNELS,
 }

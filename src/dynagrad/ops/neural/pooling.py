@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..compiled import KERNELS
 from ..elementwise import in_single, is_half, widened
 from ..layout import channels_as
 from ..rule import ALIGNED, LEADING, constant, general, linear, primitive
@@ -20,6 +21,8 @@ from .planes import into_planes, pick_planes
 FEW = 9
 #: windows with more taps than this are looked through by argmax if they overlap little
 MANY = 16
+#: images of so many elements go to compiled kernels
+LARGE = 8192
 #: floating numbers of these widths, as integers of the same width
 _BITS = {4: np.int32, 8: np.int64}
 
@@ -145,7 +148,20 @@ def _has_nan(values):
     return values.dtype.kind == "f" and bool(np.isnan(flat.dot(flat)))
 
 
+def _compiled(name, x, windows, *rest):
+    """The result of a compiled kernel for large images, or None: of large or distant windows NumPy
+    handles whole planes at once.
+    """
+    if len(windows) != 2 or x.size < LARGE or any(w.stride > 2 or w.size > 8 for w in windows):
+        return None
+    fast = KERNELS[name]
+    return None if fast is None else fast(x, *rest)
+
+
 def _max_and_taps(x, windows, wants_taps):
+    found = _compiled("max_pool", x, windows, windows, wants_taps)
+    if found is not None:
+        return found
     wide = widened(x)
     lowest = _lowest(wide.dtype)
     given = _padded(wide, windows, lowest)
@@ -193,6 +209,9 @@ def places_of_taps(taps, *, windows, sizes):
 @primitive
 def from_taps(x, taps, *, windows, sizes):
     """Zeros with the elements of x added where their windows' taps lie."""
+    found = _compiled("max_pool_back", x, windows, taps, windows, sizes)
+    if found is not None:
+        return found
     kernel = [w.size for w in windows]
     apart = all(
         w.stride >= w.size and w.dilation == 1 and w.before == 0 and w.reach <= n
@@ -279,6 +298,9 @@ def avg_windows(x, *, windows, include, divisor):
     """The mean of each window (see divisor_of); windows may reach over the padding's end."""
     if is_half(x):
         return in_single(avg_windows, x, windows=windows, include=include, divisor=divisor)
+    found = _compiled("mean_pool", x, windows, windows, include, divisor)
+    if found is not None:
+        return found
     rank = len(windows)
     r = _padded(x, windows, 0)
     for axis, w in enumerate(windows):
@@ -296,6 +318,10 @@ def spread_avg(x, *, windows, include, divisor, sizes):
     if is_half(x):
         kw = {"windows": windows, "include": include, "divisor": divisor, "sizes": sizes}
         return in_single(spread_avg, x, **kw)
+    if all(2 * w.stride > w.size for w in windows):
+        found = _compiled("mean_pool_back", x, windows, windows, include, divisor, sizes)
+        if found is not None:
+            return found
     rank = len(windows)
     r = _divided(x, divisor_of(windows, sizes, include, divisor))
     for axis in reversed(range(rank)):
