@@ -232,11 +232,11 @@ class set_stance:  # noqa: N801 - PyTorch's name
     ) -> None:
         if stance not in _STANCES:
             raise RuntimeError(f"invalid torch.compile stance '{stance}'")
-        self._before = _stance.name
-        _stance.name = self._name = stance
+        self._before = _stance["name"]
+        _stance["name"] = self._name = stance
 
     def __call__(self, fn: T) -> T:
-        _stance.name = self._before
+        _stance["name"] = self._before
 
         @wraps(fn)
         def within(*args: Any, **kwargs: Any) -> Any:
@@ -246,7 +246,7 @@ class set_stance:  # noqa: N801 - PyTorch's name
         return within  # pyright: ignore[reportReturnType]
 
     def __enter__(self) -> None:
-        _stance.name = self._name
+        _stance["name"] = self._name
 
     def __exit__(self, *error: Any) -> None:
-        _stance.name = self._before
+        _stance["name"] = self._before

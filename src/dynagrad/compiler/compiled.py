@@ -20,7 +20,9 @@ from ..optim.optimizer import Optimizer
 from . import backend
 from .census import Census
 from .conclude import conclude
+from .entry import Entry
 from .explanation import Explanation
+from .gate import gate
 from .graph import Graph
 from .guards import Reason
 from .interpret import CheckFailed, evaluate
@@ -39,22 +41,29 @@ _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
 _SEEN = {"grad", "data", "requires_grad"}
 
 
-class Stance:
-    """What compiled functions do (`set_stance`): a name of PyTorch's."""
-
-    name = "default"
+#: what compiled functions do (`set_stance`): a name of PyTorch's
+STANCE = {"name": "default"}
 
 
-STANCE = Stance()
-
-
-class Compiled:
+class Compiled(partial):
     """A function that runs natively where a recording of it can stand for it.
 
     `variants` are its recorded courses; `reasons` say, the last of them last, why a recording could
-    not stand for a call. One call at a time uses the memory of a variant; calls from several
-    threads wait for each other, eager ones do not.
+    not stand for a call. A call goes to the native gate (`entry`), which looks whether a course
+    fits; what does not fit comes here. One call at a time uses the memory of a variant; calls from
+    several threads wait for each other, eager ones do not.
     """
+
+    def __new__(cls, function: Callable, **settings: Any) -> "Compiled":
+        found = None if settings.get("reference") else gate()
+        name = getattr(function, "__name__", "compiled")
+        entry = None if found is None else Entry(found, name, STANCE)
+        if entry is None:
+            self = super().__new__(cls, lambda *args, **kwargs: self.call(*args, **kwargs))
+        else:
+            self = super().__new__(cls, entry.builtin)
+        self.entry = entry
+        return self
 
     def __init__(
         self,
@@ -70,11 +79,19 @@ class Compiled:
         #: compute with NumPy instead of native code
         self.reference = reference
         self._lock = threading.RLock()
+        self.behind = self.call
+        if self.entry is not None:
+            self.entry.put(self.behind)
         self.forget()
         update_wrapper(self, function)
 
+    def __reduce__(self) -> Any:
+        return partial(Compiled, **self.settings), (self.function,)
+
     def forget(self) -> None:
         """Start anew, without recordings."""
+        if self.entry is not None:
+            self.entry.clear()
         self.variants: list[Variant] = []
         self.reasons: list[Reason] = []
         self.futile = 0
@@ -83,19 +100,21 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else partial(self, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if session_here.get() is not None or not PLAIN or STANCE.name == "force_eager":
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The call, where the gate knows no course that fits."""
+        if session_here.get() is not None or not PLAIN or STANCE["name"] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = flatten((args, kwargs))
         with self._lock:
             for variant in self.variants:
                 if variant.fits(leaves, spec, args, kwargs):
                     done, result = variant.run(leaves)
+                    self._prepare(variant)
                     if done:
                         return result
-        if self.gave_up or (self.variants and STANCE.name == "eager_on_recompile"):
+        if self.gave_up or (self.variants and STANCE["name"] == "eager_on_recompile"):
             return self.function(*args, **kwargs)
-        if self.variants and STANCE.name == "fail_on_recompile":
+        if self.variants and STANCE["name"] == "fail_on_recompile":
             raise RuntimeError(
                 "Detected recompile when torch.compile stance is 'fail_on_recompile'.\n"
                 "No recorded course fits this call; explain() lists them."
@@ -104,6 +123,21 @@ class Compiled:
             self._give_up(Reason(f"{len(self.variants)} courses were recorded, none fits", "", 0))
             return self.function(*args, **kwargs)
         return self._record(args, kwargs, leaves, spec)
+
+    def _prepare(self, variant: Variant) -> None:
+        """Offer a variant to the gate, or offer it anew: it fits, but not as it did."""
+        if self.entry is None:
+            return
+        if variant.course is None:
+            variant.course = self.entry.add(variant, partial(self._run, variant))
+        variant.misses += 1
+        self.entry.refresh(variant.course, variant.misses < 8 or variant.misses % 64 == 0)
+
+    def _run(self, variant: Variant, *args: Any) -> Any:
+        """Run a variant which the gate has found to fit."""
+        with self._lock:
+            done, result = variant.run(list(args))
+        return result if done else self.call(*args)
 
     def _record(self, args: tuple, kwargs: dict, leaves: list, spec: Any) -> Any:
         census = Census(_is_framework, _is_framework_object, _is_symbolic)

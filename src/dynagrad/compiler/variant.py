@@ -109,6 +109,9 @@ class Variant:
         self.result_spec: Spec | None = None
         self.outputs: list[int] = []
         self.handed: dict[int, tuple[Tensor, ndarray]] = {}
+        #: its instructions for the gate, and how often the gate did not know that it fits
+        self.course: Any = None
+        self.misses = 0
         self.program: Any = None
         #: makes a program of a graph; the backward one is made at the first backward
         self.build: Callable[[Graph], Any] | None = None

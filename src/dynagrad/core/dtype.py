@@ -130,12 +130,13 @@ def category(numpy: np.dtype) -> int:
     return _CATEGORY[numpy.kind]
 
 
-_process_default = [float32]
+#: the default floating dtype, in a list of one
+process_default = [float32]
 
 
 def get_default_dtype() -> dtype:
     """The floating dtype that Python floats and factory functions get."""
-    return _process_default[0]
+    return process_default[0]
 
 
 def set_default_dtype(d: dtype) -> None:
@@ -147,7 +148,7 @@ def set_default_dtype(d: dtype) -> None:
         )
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
-    _process_default[0] = d
+    process_default[0] = d
 
 
 _PROMOTED: dict[tuple[np.dtype, np.dtype], np.dtype] = {}
@@ -192,7 +193,7 @@ def number_dtype(value: Any) -> np.dtype:
         return bool_.numpy
     if isinstance(value, int | np.integer):
         return int64.numpy
-    default = _process_default[0].numpy
+    default = process_default[0].numpy
     if isinstance(value, float | np.floating):
         return default
     if isinstance(value, complex | np.complexfloating):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
 from typing import Any
+from weakref import WeakSet
 
 from numpy import ufunc
 
@@ -23,10 +24,23 @@ from ..ops.creation import zeros
 from ..ops.rule import ALL, ANY, Rule, metadata_names, same
 
 #: one clock for nodes and in-place writes, so that "written after it was saved" is one comparison
-tick = count(1).__next__
+counter = count(1)
+tick = counter.__next__
+#: what writes without being seen here (`settle()` counts it, late): see `settle_writes`
+native_writers: Any = WeakSet()
 
 grad_mode: ContextVar[bool] = ContextVar("grad_mode", default=True)
 inference: ContextVar[bool] = ContextVar("inference_mode", default=False)
+
+
+#: what native code sets the clock to, so that whoever compares it with a tick looks further
+NEVER = 1 << 62
+
+
+def settle_writes() -> None:
+    """Have unseen writes counted before anybody looks at counts."""
+    for writer in native_writers:
+        writer.settle()
 
 
 class Clock:
@@ -88,6 +102,16 @@ class VersionCell:
         if self.ticks is None:
             self.ticks = deque(maxlen=16)
         self.ticks.append(self.last)
+
+    def count_late(self, times: int, last: int) -> None:
+        """Count writes that happened unseen, the last of them at the tick `last`."""
+        self.count += times
+        self.last = max(self.last, last)
+        if clock.last_write >= NEVER or clock.last_write < last:
+            clock.last_write = last
+        if self.ticks is None:
+            self.ticks = deque(maxlen=16)
+        self.ticks.extend([last] * min(times, 16))
 
     def count_at(self, seq: int) -> int:
         """The count as it was at a tick (no more than 16 writes back)."""
@@ -329,6 +353,8 @@ def stale(node: Node, saved: tuple) -> None:
     """Raise if a value that `node` saved has been written since (PyTorch's error, with both source
     lines).
     """
+    if native_writers:
+        settle_writes()
     for (kind, index, users), value in zip(node.rule.saves, saved, strict=False):
         if kind == "meta" or value is None:
             continue

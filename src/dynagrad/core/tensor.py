@@ -26,8 +26,10 @@ from .tape import (
     extras,
     first_look,
     grad_mode,
+    native_writers,
     node_and_number,
     node_class,
+    settle_writes,
     tick,
 )
 
@@ -94,6 +96,8 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often this memory was written in place (shared with views and `detach()`)."""
+        if native_writers:
+            settle_writes()
         return family_of(self).cell.count
 
     @property

@@ -89,7 +89,7 @@ def fill_in_place(
         if PLAIN or (type(a) is ndarray and not each_its_own()):
             fill(a)
             return
-        if a.is_memory and not each_its_own():
+        if type(a) is not ndarray and a.is_memory and not each_its_own():
             like = np.empty_like(a.inner)
             store(t, watched_draw(lambda: _filled(fill, like)))
             return
