@@ -9,6 +9,7 @@ from native_graphs import Case, RandomGraph  # noqa: E402
 
 from dynagrad.compiler.backend import build  # noqa: E402
 from dynagrad.compiler.graph import Call, Graph, Value  # noqa: E402
+from dynagrad.compiler.target import using_target  # noqa: E402
 
 
 def softmax(g: Graph, x: Value) -> Value:
@@ -279,6 +280,46 @@ def test_a_call_must_give_what_it_gave_before() -> None:
     program = build(g)
     with pytest.raises(RuntimeError, match=r"float32\[2\], not float32\[3\]"):
         program.run(np.array([a.ctypes.data for a in case.arrays], np.uint64))
+
+
+def test_an_index_out_of_bounds_is_found() -> None:
+    case = Case(16)
+    g = case.graph
+    x = case.given(case.floats(30))
+    case.wanted(g.map("exp", g.strided(x, (20,), (2,), 0)))
+    case.arrays[0] = np.resize(case.arrays[0], 100)[:30]
+    program = build(g, checked=True)
+    table = np.array([a.ctypes.data for a in case.arrays], np.uint64)
+    code = program.run(table)
+    assert code < -1
+    assert program.fault(code) == "an index is out of the bounds of slot 0"
+
+
+@pytest.mark.parametrize("seed", range(200, 208))
+def test_checked_code_stays_within_bounds(seed: int) -> None:
+    RandomGraph(seed).check(checked=True)
+
+
+def test_the_report() -> None:
+    case = Case(17)
+    layer_norm(case, 40, 32)
+    report = build(case.graph).report
+    (loop,) = [part for part in report.parts if part.kind == "loop"]
+    assert (loop.elements, loop.row, loop.phases) == (1280, 32, 4)
+    assert "column" not in str(report) and "loop0 over 1280 in rows of 32, 4 phases" in str(report)
+    assert report.scratch <= report.without_reuse
+    assert {"text", "parse", "generate", "load", "total"} <= set(report.times)
+
+
+@pytest.mark.parametrize("target", ["x86-64", "x86-64-v3"])
+def test_older_processors(target: str) -> None:
+    with using_target(target):
+        case = Case(18)
+        layer_norm(case, 40, 37)
+        attention(case)
+        case.check()
+        for seed in range(300, 306):
+            RandomGraph(seed).check()
 
 
 @pytest.mark.parametrize("seed", range(24))

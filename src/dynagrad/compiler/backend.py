@@ -3,6 +3,7 @@
 import ctypes
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .graph import Graph, Value
 from .kernels.machine import machine_for
 from .normalise import normalise
 from .plan import ALIGN
+from .report import Report, report
 from .schedule import Schedule
 from .segments import Module
 
@@ -30,8 +32,16 @@ class Program:
     one call at a time. `report` says what was made of the graph.
     """
 
-    def __init__(self, graph: Graph, module: Module, library: native.Library) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        module: Module,
+        library: native.Library,
+        found: dict[Value, Value],
+        written: float,
+    ) -> None:
         self.graph, self.library = graph, library
+        self._module, self._found, self._written = module, found, written
         self.schedule, self.plan = module.schedule, module.plan
         extra = max([k.scratch_bytes for k in module.kernels.values()], default=0)
         size = self.plan.size + extra
@@ -50,7 +60,18 @@ class Program:
             self._steps.append((kind, what))
         native_only = len(module.steps) == 1
         self.address = library.address(module.steps[0][1]) if native_only else None
-        self.report: dict[str, Any] = {}
+
+    @cached_property
+    def report(self) -> Report:
+        """What was made of the graph."""
+        times = {"text": self._written, **self.library.times}
+        return report(self._module, self._found, times, from_cache=self.library.from_cache)
+
+    def fault(self, code: int) -> str:
+        """What a code below -1 of checked code means."""
+        kind, what = (self._module.guards or [])[-2 - code]
+        name = f"slot {what}" if kind == "slot" else f"{kind} {what!r}"
+        return f"an index is out of the bounds of {name}"
 
     def _resolve(self, kind: str, what: Any) -> int:
         if kind == "arena":
@@ -140,22 +161,26 @@ def _view(address: int, slot: Any) -> np.ndarray:
     return as_strided(start, slot.shape, [s * size for s in slot.strides])
 
 
-def build(graph: Graph, *, bitwise: bool = False, threads: int = 1) -> Program:
-    """Native code for a graph. `bitwise`: no reassociation and no fused multiply-add; reductions
-    go one element after another in row-major order.
+def build(
+    graph: Graph, *, bitwise: bool = False, threads: int = 1, checked: bool = False
+) -> Program:
+    """Native code for a graph. `bitwise`: no reassociation and no fused multiply-add in loops;
+    reductions go one element after another in row-major order. `checked`: for tests; each index of
+    a load or store in a loop is compared with the size of what it goes to, and a step with one
+    that is out of bounds gives back a code below -1: see `Program.fault`.
     """
     begin = time.perf_counter()
-    normal, _ = normalise(graph)
-    schedule = Schedule(normal)
-    found = blas()
-    machine = machine_for(native.target())
-    module = Module(schedule, bitwise=bitwise, blas=found, machine=machine)
+    normal, found = normalise(graph)
+    module = Module(
+        Schedule(normal),
+        bitwise=bitwise,
+        blas=blas(),
+        machine=machine_for(native.target()),
+        checked=checked,
+    )
     text = module.text()
     written = (time.perf_counter() - begin) * 1e3
-    library = native.build(text, opt=1)
-    program = Program(normal, module, library)
-    program.report = {"times": {"text": written, **library.times}}
-    return program
+    return Program(normal, module, native.build(text, opt=1), found, written)
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -63,8 +63,15 @@ class Written(NamedTuple):
 class Function:
     """A function under construction, with loops."""
 
-    def __init__(self, schedule: Schedule, declared: dict[str, str], contract: bool) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        declared: dict[str, str],
+        contract: bool,
+        guards: list[Place] | None = None,
+    ) -> None:
         self.schedule, self.declared, self.contract = schedule, declared, contract
+        self.guards = guards
         self.start()
 
     def start(self) -> None:
@@ -73,6 +80,30 @@ class Function:
         self.reader = Reader(self.e, self.memory, contract=self.contract)
         self.places: dict[Place, str] = {}
         self.cells: list[str] = []
+        if self.guards is not None:
+            self.reader.guard = self._guarded
+
+    def _guarded(self, pointer: str, at: str) -> str:
+        """An index that was compared with the size of what a pointer points to."""
+        assert self.guards is not None
+        found = [place for place, name in self.places.items() if name == pointer]
+        if not found:
+            return at
+        (place,) = found
+        low, high = self.extent(place)
+        if place not in self.guards:
+            self.guards.append(place)
+        code = -2 - self.guards.index(place)
+        return self.e.let(f"call i64 @guard(i64 {at}, i64 {low}, i64 {high}, i32 {code})")
+
+    def extent(self, place: Place) -> tuple[int, int]:
+        """The indices that a place has: the first, and the one behind the last."""
+        kind, what = place
+        if kind != "slot":
+            return 0, what.size
+        slot = self.schedule.graph.slots[what]
+        steps = [(n - 1) * s for n, s in zip(slot.shape, slot.strides, strict=True)]
+        return sum(s for s in steps if s < 0), sum(s for s in steps if s > 0) + 1
 
     def pointer(self, place: Place) -> str:
         """The name of the argument that stands for a place."""
@@ -239,6 +270,7 @@ class LoopFunction(Function):
         declared: dict[str, str],
         bitwise: bool,
         machine: Machine,
+        guards: list[Place] | None = None,
     ) -> None:
         self.number, self.group = number, schedule.groups[number]
         self.machine = machine
@@ -246,7 +278,7 @@ class LoopFunction(Function):
         self.phase = 0
         self.outer = [self.group.size // self.group.inner] if self.group.inner else []
         self.inner = [self.group.inner or self.group.size]
-        super().__init__(schedule, declared, not bitwise)
+        super().__init__(schedule, declared, not bitwise, guards)
 
     def memory(self, v: Value) -> Access | None:
         """Values of this group lie in memory once their phase is over."""
@@ -362,6 +394,8 @@ class LoopFunction(Function):
         done with each element, so that one needs not wait for the other.
         """
         if any(v in self.sums and self.sums[v].one_by_one for v in values):
+            return 1
+        if self.guards is not None:
             return 1
         dtypes = {v.dtype for v in values} | {x.dtype for v in values for x in v.inputs}
         sizes = [max(d.itemsize, 4) for d in dtypes if d.kind == "f"]
@@ -619,7 +653,9 @@ class _Columns(_Sum):
             self.f.e.do(f"store i64 0, ptr {self.rows}")
 
     def _each(self, body: Callable[[Var], None]) -> None:
-        lanes = self.f.machine.vector // self.dtype.itemsize
+        lanes = 1
+        if self.f.guards is None:
+            lanes = self.f.machine.vector // self.dtype.itemsize
         self.f.pieces(self.v.size, ("0", str(self.v.size)), lanes, body)
 
     def _fill(self, place: Access) -> None:

@@ -3,7 +3,7 @@
 The new graph has the slots, writes and checks of the old one, and the same meaning. In it no empty
 value is computed but a call's result, reductions are over leading or trailing dimensions (`argmax`
 and `argmin` over the last), and convolutions are products of matrices with windows. Imports graph,
-convolutions, elements, interpret.
+convolutions, elements, interpret, products.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from .convolutions import CONVOLUTIONS
 from .elements import DTYPES
 from .graph import ELEMENTWISE, REDUCTIONS, Call, Graph, Value, live
 from .interpret import compute
+from .products import convolution_of
 
 Rule = Callable[[Graph, Value, list[Value]], Value]
 
@@ -44,6 +45,10 @@ def _rebuilt(
 
 def _without_convolutions(new: Graph, v: Value, inputs: list[Value]) -> Value:
     if v.op in CONVOLUTIONS and v.size and v.dtype.char in DTYPES and all(x.size for x in inputs):
+        if len(v.shape) == 3:
+            return _in_two_dimensions(new, v, inputs)
+        if has_kernel(v):
+            return _same(new, v, inputs)
         return CONVOLUTIONS[v.op](new, v, *inputs)
     return new.source(v.attrs[0]) if v.op == "source" else _same(new, v, inputs)
 
@@ -65,6 +70,26 @@ def _moved(new: Graph, v: Value, inputs: list[Value]) -> Value:
     if rule is not None:
         return rule(new, v, inputs)
     return _same(new, v, inputs)
+
+
+def _in_two_dimensions(new: Graph, v: Value, inputs: list[Value]) -> Value:
+    """A convolution of rows, as one of images of one row."""
+
+    def image(shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:2], 1, shape[2])
+
+    stride, padding, dilation, groups, size = v.attrs
+    settings = ((1, *stride), (0, *padding), (1, *dilation), groups, (1, *size))
+    moved = tuple(new.reshape(x, image(x.shape)) for x in inputs)
+    wide = new._make(v.op, moved, image(v.shape), v.dtype, settings)
+    if not has_kernel(wide):
+        wide = CONVOLUTIONS[v.op](new, wide, *moved)
+    return new.reshape(wide, v.shape)
+
+
+def has_kernel(v: Value) -> bool:
+    """Whether a kernel does a convolution: else it is a product of matrices."""
+    return v.dtype.char in "fd" and convolution_of(v) is not None
 
 
 def _same(new: Graph, v: Value, inputs: list[Value]) -> Value:
@@ -223,6 +248,12 @@ def _along(new: Graph, v: Value, inputs: list[Value]) -> Value:
     return new.where(here, there, x)
 
 
+def _convolution(new: Graph, v: Value, inputs: list[Value]) -> Value:
+    if all(x.size for x in inputs):
+        return _same(new, v, inputs)
+    return new.full(v.shape, 0, v.dtype)
+
+
 def _view(new: Graph, v: Value, inputs: list[Value]) -> Value:
     (x,) = inputs
     if v.op == "reshape":
@@ -237,7 +268,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("add_at", "put_at"), _write),
     **dict.fromkeys(("add_along", "put_along"), _along),
     **dict.fromkeys(("reshape", "broadcast"), _view),
-    **dict.fromkeys(CONVOLUTIONS, lambda new, v, inputs: new.full(v.shape, 0, v.dtype)),
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "matmul": _matmul,
     "concatenate": _concatenate,
     "pad": _pad,

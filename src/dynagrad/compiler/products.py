@@ -1,8 +1,10 @@
-"""Matrix products of a graph: by a kernel of our own, or by BLAS. Imports kernels, layouts,
+"""Matrix products and convolutions of a graph: by kernels of our own, or by BLAS. Imports kernels,
 schedule.
 """
 
 from .graph import Value
+from .kernels.conv import Convolution, forward, grad_input
+from .kernels.conv_weight import grad_weight
 from .kernels.gemm import Matrix, Product, choose, gemm
 from .kernels.ir import Plan
 from .kernels.machine import Machine
@@ -32,8 +34,59 @@ def _matrix(schedule: Schedule, x: Value) -> Matrix:
 
 def kernel(schedule: Schedule, v: Value, machine: Machine, *, has_blas: bool) -> Plan | None:
     """The kernel for a product, with `$` for its name; None where BLAS is to do it."""
+    if v.op != "matmul":
+        return _internal(_convolution_kernel(v, machine))
     product = product_of(schedule, v)
     if has_blas and choose(product, machine) == "blas":
         return None
-    plan = gemm("$", product, machine)
+    return _internal(gemm("$", product, machine))
+
+
+def _internal(plan: Plan) -> Plan:
     return plan._replace(ir=plan.ir.replace("define void @$", "define internal void @$") + "\n")
+
+
+# --- convolutions ---------------------------------------------------------------------------------
+
+
+def convolution_of(v: Value) -> Convolution | None:
+    """Sizes of one of the three products of a convolution; None if no kernel does it."""
+    first, second = (x.shape for x in v.inputs)
+    stride, padding, dilation, groups, size = v.attrs
+    if v.op == "convolve":
+        x, w, y = first, second, v.shape
+    elif v.op == "convolve_back":
+        y, w, x = first, second, v.shape
+    else:
+        x, y, w = first, second, v.shape
+    if v.dtype.char not in _SCALARS or len(x) != 4 or min(padding) < 0 or v.size == 0:
+        return None
+    found = Convolution(
+        *(_SCALARS[v.dtype.char], x[0], x[1], w[0], _two(x), _two(w)),
+        *(_pair(stride), _pair(padding), _pair(dilation), groups),
+    )
+    return found if found.out == _two(y) else None
+
+
+def _two(shape: tuple[int, ...]) -> tuple[int, int]:
+    return shape[2], shape[3]
+
+
+def _pair(numbers: tuple[int, ...]) -> tuple[int, int]:
+    return int(numbers[0]), int(numbers[1])
+
+
+def _convolution_kernel(v: Value, machine: Machine) -> Plan:
+    shape = convolution_of(v)
+    assert shape is not None, "others were replaced by products of matrices"
+    if v.op == "convolve":
+        return forward("$", shape, machine)
+    if v.op == "convolve_back":
+        return grad_input("$", shape, machine)
+    return grad_weight("$", shape, machine)
+
+
+def operands(v: Value) -> tuple[Value, Value]:
+    """The operands in the order in which kernels take them."""
+    x, y = v.inputs
+    return (y, x) if v.op == "convolve_taps" else (x, y)

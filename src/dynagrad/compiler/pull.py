@@ -59,6 +59,8 @@ class Reader:
         self, e: Emitter, memory: Callable[[Value], Access | None], *, contract: bool
     ) -> None:
         self.e, self.memory, self.contract = e, memory, contract
+        #: (pointer, index) -> an index that is within bounds, where these are looked after
+        self.guard: Callable[[str, str], str] | None = None
         self.cuts: dict[Var, int] = {}
         #: which elements were read and written, by pointer
         self.loads: dict[str, set[Index]] = {}
@@ -218,6 +220,8 @@ class Reader:
             return access.pointer
         kind = elements.in_memory(v.dtype)
         at = self.number(flat)
+        if self.guard is not None:
+            at = self.guard(access.pointer, at)
         lanes = elements.wide("i64", flat.lanes())
         return self.e.let(f"getelementptr inbounds {kind}, ptr {access.pointer}, {lanes} {at}")
 

@@ -5,7 +5,7 @@ loops, pull.
 from . import elements
 from .graph import Value
 from .index import Index, row_major
-from .loops import Function, Written
+from .loops import Function, Place, Written
 from .pull import Access
 from .schedule import Schedule
 
@@ -14,10 +14,15 @@ class ScatterFunction(Function):
     """The function of one `add_at`, `add_along`, `put_at`, `put_along` or `write_strided`."""
 
     def __init__(
-        self, schedule: Schedule, v: Value, declared: dict[str, str], bitwise: bool
+        self,
+        schedule: Schedule,
+        v: Value,
+        declared: dict[str, str],
+        bitwise: bool,
+        guards: list[Place] | None = None,
     ) -> None:
         self.v, self.number = v, schedule.home[v]
-        super().__init__(schedule, declared, not bitwise)
+        super().__init__(schedule, declared, not bitwise, guards)
 
     def memory(self, v: Value) -> Access | None:
         """Its own result is only written."""

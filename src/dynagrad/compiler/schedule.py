@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from .graph import ELEMENTWISE, REDUCTIONS, Graph, Value, live
-from .layouts import Layout, layout
+from .layouts import Layout, is_plain, layout
 
 #: elements of a value that is kept in registers
 SMALL = 16
@@ -43,6 +43,7 @@ INLINE = ELEMENTWISE | frozenset(
     "reshape transpose broadcast slice strided pad concatenate write_slice take take_along".split()
 )
 LEAVES = frozenset("source constant iota".split())
+CONVOLUTIONS = frozenset("convolve convolve_back convolve_taps".split())
 SCATTERS = frozenset("add_at add_along put_at put_along write_strided".split())
 FULL, ROW, ROW_SUM, COLUMN_SUM, TOTAL = "full", "row", "row sum", "column sum", "total"
 
@@ -129,6 +130,11 @@ class Schedule:
             self._elementwise(v)
         elif v.op == "matmul":
             self._product(v)
+        elif v.op in CONVOLUTIONS:
+            for x in v.inputs:
+                self.plain(x)
+            self._settle(v, self._append("product"), FULL)
+            self.stored.add(v)
         elif v.op in SCATTERS or v.op == "call":
             if v.op == "call":
                 for x in v.inputs:
@@ -372,6 +378,14 @@ class Schedule:
         """Have a value in memory as it lies there, or in row-major order."""
         x = base_of(x, self.home)
         return x if x.op in ("source", "constant") else self.memory(x)
+
+    def plain(self, x: Value) -> Value:
+        """Have a value in memory in row-major order, wherever that is."""
+        x = base_of(x, self.home)
+        if x.op == "source":
+            strides = self.graph.slots[x.attrs[0]].strides
+            return x if is_plain(x.shape, strides) else self.memory(x)
+        return x if x.op == "constant" and x.size > 1 else self.memory(x)
 
     def matrix(self, x: Value) -> None:
         """Have a factor of a matrix product in memory, where BLAS can read it."""

@@ -24,6 +24,25 @@ from .schedule import SMALL, Group, Schedule, base_of
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
 
 
+#: An index within bounds, whatever it was; the last that was not leaves its code.
+_GUARD = """\
+@fault = internal global i32 0
+
+define internal i64 @guard(i64 %i, i64 %low, i64 %high, i32 %code) noinline {
+entry:
+  %above = icmp sge i64 %i, %low
+  %below = icmp slt i64 %i, %high
+  %good = and i1 %above, %below
+  br i1 %good, label %within, label %outside
+within:
+  ret i64 %i
+outside:
+  store i32 %code, ptr @fault
+  ret i64 %low
+}
+"""
+
+
 class Module:
     """The text of a program: its functions, and the table of pointers that they need.
 
@@ -32,10 +51,18 @@ class Module:
     """
 
     def __init__(
-        self, schedule: Schedule, *, bitwise: bool, blas: Blas | None, machine: Machine
+        self,
+        schedule: Schedule,
+        *,
+        bitwise: bool,
+        blas: Blas | None,
+        machine: Machine,
+        checked: bool = False,
     ) -> None:
         self.schedule, self.bitwise, self.blas = schedule, bitwise, blas
         self.machine = machine
+        #: places whose bounds are looked after, in the order of their codes
+        self.guards: list[Place] | None = [] if checked else None
         self.int = "i64" if blas is not None and blas.ilp64 else "i32"
         self.declared: dict[str, str] = {}
         self.written: dict[int, Written] = {}
@@ -70,11 +97,11 @@ class Module:
                 self.declared.update(made.declared)
             return
         if group.kind == "scatter":
-            made = ScatterFunction(s, group.values[0], self.declared, self.bitwise)
+            made = ScatterFunction(s, group.values[0], self.declared, self.bitwise, self.guards)
         elif group.kind == "loop" and any(
             g == number for v in group.values for g, _ in s.places[v]
         ):
-            made = LoopFunction(s, number, self.declared, self.bitwise, self.machine)
+            made = LoopFunction(s, number, self.declared, self.bitwise, self.machine, self.guards)
         else:
             return
         self.written[number] = made.write()
@@ -106,6 +133,8 @@ class Module:
         bind = "define void @bind(ptr %table) {\n  store ptr %table, ptr @own\n  ret void\n}\n"
         functions = [text.replace("@$", f"@{name}") for text, name in self.functions.items()]
         head = "@own = internal global ptr null\n"
+        if self.guards is not None:
+            head += _GUARD
         return "\n".join([head, *self.declared.values(), "", bind, *functions, *self._texts])
 
 
@@ -115,7 +144,7 @@ class Segment(Function):
     def __init__(self, module: Module, begin: int) -> None:
         self.module, self.begin, self.number = module, begin, begin
         self.header: list[str] = []
-        super().__init__(module.schedule, module.declared, not module.bitwise)
+        super().__init__(module.schedule, module.declared, not module.bitwise, module.guards)
 
     def pointer(self, place: Place) -> str:
         """The name of a pointer, which is defined at the top of the function."""
@@ -157,7 +186,11 @@ class Segment(Function):
         """The whole function."""
         table = ["  %table = load ptr, ptr @own"] if any("%table" in x for x in self.header) else []
         lines = [f"define i32 @{name}(ptr %slots) nounwind {{", "entry:", *table, *self.cells]
-        return "\n".join([*lines, *self.header, *flat(self.e.lines), "  ret i32 0", "}", ""])
+        end = ["  ret i32 0"]
+        if self.guards is not None:
+            end = ["  %fault = load i32, ptr @fault", "  ret i32 %fault"]
+            lines.append("  store i32 0, ptr @fault")
+        return "\n".join([*lines, *self.header, *flat(self.e.lines), *end, "}", ""])
 
     # --- groups -----------------------------------------------------------------------------------
 
@@ -190,7 +223,7 @@ class Segment(Function):
         made = self.module.kernels.get(self.number)
         if made is not None:
             name = self.module.function(made.ir)
-            a, b = (self._start(f) for f in v.inputs)
+            a, b = (self._start(v, f) for f in products.operands(v))
             c, scratch = self.pointer(("buffer", v)), self.pointer(("scratch", None))
             pointers = f"ptr {a}, ptr {b}, ptr {c}, ptr {scratch}"
             self.e.do(f"call void @{name}({pointers}, i64 0, i64 {made.units})")
@@ -214,12 +247,23 @@ class Segment(Function):
         for close in closes:
             close()
 
-    def _start(self, x: Value) -> str:
+    def _start(self, v: Value, x: Value) -> str:
         """The address of the first element of a factor."""
+        if v.op != "matmul":
+            return self._plain(x)
         found = self.schedule.matrix_layout(x)
         assert found is not None, "factors lie in memory"
         access = self.leaf(found.base) or Access(self.pointer(("buffer", found.base)))
         return self.reader.pointer(found.base, Access(access.pointer), Index(found.offset))
+
+    def _plain(self, x: Value) -> str:
+        """The address of a value in row-major order."""
+        base = base_of(x, self.schedule.home)
+        if base in self.schedule.stored:
+            return self.pointer(("buffer", base))
+        access = self.leaf(base)
+        assert access is not None, "operands lie in memory"
+        return access.pointer
 
     def _factor(self, x: Value, batch: list[int], index: Index) -> tuple[str, int, int]:
         """A factor of a product: its address, whether it is transposed, and the distance of its
