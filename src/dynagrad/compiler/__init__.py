@@ -27,6 +27,7 @@ from ..nn.modules.module import Module
 from . import native
 from .compiled import STANCE as _stance
 from .compiled import Compiled
+from .eager import eager_kernels
 from .optimized import OptimizedModule
 from .recording import session_here
 
@@ -36,6 +37,7 @@ __all__ = [
     "compile",
     "cudagraph_mark_step_begin",
     "disable",
+    "eager_kernels",
     "is_compiling",
     "is_dynamo_compiling",
     "is_exporting",

@@ -1,4 +1,4 @@
-"""Where large arrays find compiled kernels, if there are any. Imports the standard library only.
+"""Where large arrays find compiled kernels, if there are any. Imports NumPy only.
 
     fast = KERNELS["softmax"]       # a function, or None: then NumPy does the work
 
@@ -10,6 +10,13 @@ Kernels compute what the NumPy code beside them does, within rounding.
 import os
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+#: derivatives of elementwise functions run a kernel on arrays from this size on
+LARGE = 1 << 14
+#: those along rows, on arrays of so many elements with rows of at least this length
+ROWS, LONG = 1 << 14, 32
 
 _providers: list[Callable[[], Callable[[str], Callable | None]]] = []
 _enabled = [os.environ.get("DYNAGRAD_EAGER_KERNELS") != "0"]
@@ -49,3 +56,27 @@ def pointwise(name: str, *arrays: Any) -> Any:
     """
     fast = KERNELS["pointwise"]
     return None if fast is None else fast(name, *arrays)
+
+
+def derivative(name: str, g: Any, x: Any) -> Any:
+    """The elementwise function of a cotangent and a value, by a compiled kernel, if both are bare
+    large arrays; else None.
+    """
+    if type(g) is type(x) is np.ndarray and x.size >= LARGE:
+        return pointwise(name, g, x)
+    return None
+
+
+def along_rows(name: str, g: Any, y: Any, axis: int) -> Any:
+    """The function of a cotangent and a value along the last dimension, by a compiled kernel, if
+    both are bare large arrays of one shape and dtype; else None.
+    """
+    if not type(g) is type(y) is np.ndarray or y.size < ROWS or axis != y.ndim - 1:
+        return None
+    if g.shape != y.shape or g.dtype != y.dtype or y.dtype.char not in "fd":
+        return None
+    n = y.shape[-1]
+    fast = KERNELS[name] if n >= LONG and y.flags.c_contiguous else None
+    if fast is None:
+        return None
+    return fast(np.ascontiguousarray(g).reshape(-1, n), y.reshape(-1, n)).reshape(y.shape)

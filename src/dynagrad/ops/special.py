@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiled import pointwise
+from .compiled import LARGE, pointwise
 from .rule import elementwise, primitive
-from .transcendental import BLOCK, LARGE, in_blocks
+from .transcendental import BLOCK, in_blocks
 
 
 def polynomial(t, coefficients):

@@ -4,15 +4,13 @@ import math
 
 import numpy as np
 
-from .compiled import pointwise
+from .compiled import LARGE, pointwise
 from .elementwise import drop, in_single, is_half, keep
 from .rule import elementwise, primitive
 
 LN2, LN10 = math.log(2), math.log(10)
 #: elements in one block of a kernel of several passes, so that a block stays in the cache
 BLOCK = 1 << 16
-#: arrays from this size on go to compiled kernels, where functions have one
-LARGE = 1 << 14
 
 
 def in_blocks(kernel, x):

@@ -1,8 +1,9 @@
 """Kernels for eager operations on large arrays: what ops.compiled finds where llvmlite is there.
 
 From a measured size on, which stands where the kernels are called, random draws, softmax,
-normalization, losses, activations and optimizer steps run compiled loops in place of NumPy's; their
-results differ by rounding at most, random values not at all. Imports ops.compiled, native.
+normalization, activations, products, convolutions, pooling and optimizer steps run compiled loops
+in place of NumPy's. Results differ by rounding at most; random values and optimizer steps not at
+all. Imports ops.compiled, native.
 """
 
 import logging

@@ -76,8 +76,8 @@ def planned(key: tuple, pointers: int, generate: Callable[[], Plan]) -> Planned 
 def _shape(x: tuple, w: tuple, settings: tuple, letter: str) -> Convolution:
     stride, padding, dilation, groups = settings
     n, c, *size = x
-    sides = [tuple(int(v) for v in side) for side in (size, w[2:], stride, padding, dilation)]
-    return Convolution(FLOATS[letter], n, c, w[0], *sides, groups)  # pyright: ignore[reportArgumentType]
+    sides = [(int(a), int(b)) for a, b in (size, w[2:], stride, padding, dilation)]
+    return Convolution(FLOATS[letter], n, c, w[0], *sides, groups)  # pyright: ignore[reportCallIssue]
 
 
 def convolve(x: Any, w: Any, bias: Any, settings: tuple, size: tuple) -> np.ndarray | None:

@@ -284,7 +284,7 @@ def _write_normals64(k: Kernel) -> None:
         start = k.mul(number, 16)
         for half in (0, 8):
             place = k.at(words, k.add(k.mul(number, 32), 2 * half), "i32")
-            value, _ = _unit64(k, place, 8)
+            value = _unit64(k, place, 8)[0]
             if half:
                 value = k.op("fmul", kind, value, literal(kind, 2 * math.pi))
             else:

@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from ..compiled import pointwise
+from ..compiled import LARGE, derivative, pointwise
 from ..elementwise import drop, in_single, is_half, keep, number_of, select, where
 from ..joining import cat
 from ..layout import contiguous
 from ..rule import LEADING, elementwise, general, primitive
 from ..shape import narrow
 from ..special import erf
-from ..transcendental import BLOCK, LARGE, ONES, in_blocks, sigmoid
+from ..transcendental import BLOCK, ONES, in_blocks, sigmoid
 
 # --- relu and other straight pieces ---------------------------------------------------------------
 
@@ -239,10 +239,9 @@ def _silu_into(x, out):
 
 
 def _silu_vjp(g, x):
-    if type(x) is type(g) is np.ndarray and x.size >= LARGE:
-        found = pointwise("silu_back", g, x)
-        if found is not None:
-            return found
+    found = derivative("silu_back", g, x)
+    if found is not None:
+        return found
     s = sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
 
@@ -380,10 +379,9 @@ def gelu_tanh(x):
 
 
 def _gelu_tanh_vjp(g, x):
-    if type(x) is type(g) is np.ndarray and x.size >= LARGE:
-        found = pointwise("gelu_tanh_back", g, x)
-        if found is not None:
-            return found
+    found = derivative("gelu_tanh_back", g, x)
+    if found is not None:
+        return found
     square = x * x
     t = np.tanh(_ROOT * (x + _CUBIC * (square * x)))
     inner = _ROOT * (1 + 3 * _CUBIC * square)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..compiled import KERNELS
+from ..compiled import KERNELS, LONG, ROWS, along_rows
 from ..elementwise import in_single, is_half
 from ..layout import contiguous
 from ..reduction import sum_over
@@ -18,8 +18,6 @@ SHORT = 16
 FEW = 64
 #: rows up to this length are subtracted from as a whole
 MIDDLE = 64
-#: matrices from this size on, with rows from this length on, go to compiled kernels
-LARGE, LONG = 1 << 14, 32
 
 
 @lru_cache(64)
@@ -83,7 +81,7 @@ def _shares(x):
             n = x.shape[1]
             return np.divide(e, e.dot(_ones(n, n, x.dtype)) if n <= SHORT else row_sums(e), e)
     else:
-        if x.size >= LARGE and x.shape[1] >= LONG:
+        if x.size >= ROWS and x.shape[1] >= LONG:
             fast = KERNELS["softmax"]
             if fast is not None:
                 return fast(x)
@@ -101,7 +99,7 @@ def _log_shares(x):
     half of the last digit of the sum's logarithm: too much where that is large, or where a result
     is close to 0.
     """
-    if x.size >= LARGE and x.shape[1] >= LONG:
+    if x.size >= ROWS and x.shape[1] >= LONG:
         fast = KERNELS["log_softmax"]
         if fast is not None:
             return fast(x)
@@ -156,36 +154,23 @@ def log_softmax(x, *, axis):
     return d
 
 
-def _compiled_back(name, g, y, axis):
-    """The result of a compiled kernel for the derivative along the last dimension, or None."""
-    if axis != y.ndim - 1 or g.shape != y.shape or g.dtype != y.dtype or y.dtype.kind != "f":
-        return None
-    fast = KERNELS[name]
-    if fast is None or not y.flags.c_contiguous:
-        return None
-    n = y.shape[-1]
-    return fast(contiguous(g).reshape(-1, n), y.reshape(-1, n)).reshape(y.shape)
-
-
 @primitive
 def log_softmax_back(x, y, *, axis):
     """x - exp(y) * sum(x): the transposed derivative of log_softmax, whose result is y."""
     if is_half(x):
         return in_single(log_softmax_back, x, y, axis=axis)
-    if x.size >= LARGE:
-        found = _compiled_back("log_softmax_back", x, y, axis)
-        if found is not None:
-            return found
+    found = along_rows("log_softmax_back", x, y, axis)
+    if found is not None:
+        return found
     result = np.exp(y)
     result *= np.add.reduce(x, axis, keepdims=True)
     return np.subtract(x, result, result)
 
 
 def _softmax_vjp(g, out, *, axis):
-    if type(g) is type(out) is np.ndarray and out.size >= LARGE and out.itemsize > 2:
-        found = _compiled_back("softmax_back", g, out, axis)
-        if found is not None:
-            return found
+    found = along_rows("softmax_back", g, out, axis)
+    if found is not None:
+        return found
     t = g * out
     return t - out * sum_over(t, axes=(axis,), keepdims=True)
 
