@@ -104,6 +104,7 @@ class World:
             file.write(source)
         self.run(compile(source, self.file, "exec"))
         if self.error:
+            self.close()
             raise RuntimeError(f"the module cannot be run: {self.error}\n{source}")
         if noise:
             self.disturb(noise)
@@ -272,7 +273,7 @@ def standing_of(world: World) -> Standing:
 def check(program: Program, compiled: Callable = dynagrad.compile, count: bool = True) -> Report:
     """Run both instances of a program, and compare them after each call."""
     bound = bound_of(program)
-    ours, plain = World(program, compiled), World(program, None)
+    plain, ours = World(program, None), World(program, compiled)
     ours.counts = count
     failure, ill = None, False
     try:
