@@ -31,7 +31,9 @@ _UFUNCS = {
 
 
 class _Unknown(TypeError):
-    """A formula does what no kernel can."""
+    """A formula does what no kernel can; what a term lacks altogether is a TypeError of Python's
+    or an AttributeError.
+    """
 
 
 class _Note:
@@ -197,7 +199,7 @@ def update_rows(update: Callable, rows: list[tuple], numbers: dict[str, Any]) ->
         if form not in notes:
             try:
                 notes[form] = _prepared(update, row, numbers)
-            except (_Unknown, NativeError, OSError):
+            except (TypeError, AttributeError, NativeError, OSError):
                 _refused.add(update)
                 return rows
         family, values = notes[form]
