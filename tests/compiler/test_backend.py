@@ -7,6 +7,7 @@ pytest.importorskip("llvmlite")
 
 from native_graphs import Case, RandomGraph  # noqa: E402
 
+from dynagrad.compiler import tasks  # noqa: E402
 from dynagrad.compiler.backend import build  # noqa: E402
 from dynagrad.compiler.graph import Call, Graph, Value  # noqa: E402
 from dynagrad.compiler.target import using_target  # noqa: E402
@@ -298,6 +299,33 @@ def test_an_index_out_of_bounds_is_found() -> None:
 @pytest.mark.parametrize("seed", range(200, 208))
 def test_checked_code_stays_within_bounds(seed: int) -> None:
     RandomGraph(seed).check(checked=True)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is cut for threads however little it is."""
+    monkeypatch.setattr(tasks, "CHUNK", 500)
+    monkeypatch.setattr(tasks, "PRODUCTS", 2000)
+    monkeypatch.setattr(tasks, "TOGETHER", 32)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_threads() -> None:
+    case = Case(19)
+    g = case.graph
+    layer_norm(case, 300, 33)
+    attention(case)
+    x = case.given(case.floats(1000))
+    for op in ("sum", "max", "prod"):
+        case.wanted(g.reduce(op, g.map("tanh", x)))
+    program = case.check(threads=2)
+    assert program.library.ir.count("(ptr %args, i64 %begin, i64 %end)") > 3
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("seed", range(400, 408))
+def test_random_graphs_in_threads(seed: int) -> None:
+    RandomGraph(seed).check(threads=2)
 
 
 def test_the_report() -> None:

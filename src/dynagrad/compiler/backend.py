@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from . import aliasing, native
+from . import aliasing, native, pool
 from .foreign import blas
 from .graph import Graph, Value
 from .kernels.machine import machine_for
@@ -43,8 +43,7 @@ class Program:
         self.graph, self.library = graph, library
         self._module, self._found, self._written = module, found, written
         self.schedule, self.plan = module.schedule, module.plan
-        extra = max([k.scratch_bytes for k in module.kernels.values()], default=0)
-        size = self.plan.size + extra
+        size = self.plan.size + module.extra
         self._memory = np.empty(size + ALIGN, np.uint8)
         start = -self._memory.ctypes.data % ALIGN
         self._arena = self._memory[start : start + size]
@@ -82,6 +81,8 @@ class Program:
             return aliasing.address()
         if kind == "state":
             return self._state.ctypes.data
+        if kind == "pool":
+            return pool.address()
         found = blas()
         assert found is not None
         return found.functions[what]
@@ -167,7 +168,9 @@ def build(
     """Native code for a graph. `bitwise`: no reassociation and no fused multiply-add in loops;
     reductions go one element after another in row-major order. `checked`: for tests; each index of
     a load or store in a loop is compared with the size of what it goes to, and a step with one
-    that is out of bounds gives back a code below -1: see `Program.fault`.
+    that is out of bounds gives back a code below -1: see `Program.fault`. `threads`: more than one
+    for code that shares long loops and kernels with the pool, which says how many threads there are
+    when it runs.
     """
     begin = time.perf_counter()
     normal, found = normalise(graph)
@@ -177,6 +180,7 @@ def build(
         blas=blas(),
         machine=machine_for(native.target()),
         checked=checked,
+        threads=threads,
     )
     text = module.text()
     written = (time.perf_counter() - begin) * 1e3

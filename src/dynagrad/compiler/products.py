@@ -46,6 +46,15 @@ def _internal(plan: Plan) -> Plan:
     return plan._replace(ir=plan.ir.replace("define void @$", "define internal void @$") + "\n")
 
 
+def work(v: Value) -> int:
+    """How many products of numbers a kernel sums."""
+    if v.op == "matmul":
+        return v.size * v.inputs[0].shape[-1]
+    shape = convolution_of(v)
+    assert shape is not None, "others were replaced by products of matrices"
+    return shape.images * shape.outputs * shape.out[0] * shape.out[1] * shape.depth
+
+
 # --- convolutions ---------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ Imports elements, graph, index, loops, plan, pull, scatter, schedule.
 
 from typing import Any
 
-from . import elements, products
+from . import elements, products, tasks
 from .foreign import Blas
 from .graph import Value
 from .index import Index
@@ -47,7 +47,8 @@ class Module:
     """The text of a program: its functions, and the table of pointers that they need.
 
     `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name),
-    ("overlap", None) for the function of aliasing and ("state", None) for what it keeps.
+    ("overlap", None) for the function of aliasing and ("state", None) for what it keeps, ("pool",
+    None) for the pool's parallel_for.
     """
 
     def __init__(
@@ -58,9 +59,12 @@ class Module:
         blas: Blas | None,
         machine: Machine,
         checked: bool = False,
+        threads: int = 1,
     ) -> None:
         self.schedule, self.bitwise, self.blas = schedule, bitwise, blas
-        self.machine = machine
+        self.machine, self.threads = machine, threads
+        #: bytes of scratch memory that kernels and parts of sums need beside the plan's
+        self.extra = 0
         #: places whose bounds are looked after, in the order of their codes
         self.guards: list[Place] | None = [] if checked else None
         self.int = "i64" if blas is not None and blas.ilp64 else "i32"
@@ -215,8 +219,54 @@ class Segment(Function):
 
     def _call(self, made: Written) -> None:
         name = self.module.function(made.text)
+        m = self.module
+        group = self.schedule.groups[self.number]
+        cut = None
+        if m.threads > 1 and group.kind == "loop":
+            cut = tasks.cut_loop(self.schedule, self.number, made.size)
+        if cut is not None:
+            self._call_in_parts(made, name, cut)
+            return
         pointers = "".join(f", ptr {self.pointer(p)}" for p in made.places)
         self.e.do(f"call void @{name}(i64 0, i64 {made.size}{pointers})")
+
+    def _call_in_parts(self, made: Written, name: str, cut: tasks.Cut) -> None:
+        """A loop in chunks, and then the parts of sums together."""
+        m = self.module
+        sums = [] if m.bitwise else tasks.summed(self.schedule, self.number)
+        if m.bitwise and tasks.summed(self.schedule, self.number):
+            pointers = "".join(f", ptr {self.pointer(p)}" for p in made.places)
+            self.e.do(f"call void @{name}(i64 0, i64 {made.size}{pointers})")
+            return
+        starts: dict[Place, str] = {}
+        parts: dict[int, int] = {}
+        room = 0
+        for v in sums:
+            scratch = self.pointer(("scratch", None))
+            starts["buffer", v] = self.e.let(f"getelementptr i8, ptr {scratch}, i64 {room}")
+            parts[made.places.index(("buffer", v))] = tasks.alignment(v)
+            room += tasks.alignment(v) * cut.count
+        m.extra = max(m.extra, room)
+        pointers = [starts.get(p) or self.pointer(p) for p in made.places]
+        text = tasks.task(name, len(pointers), parts, cut.chunk, is_kernel=False)
+        self._share(m.function(text), pointers, made.size, cut.chunk)
+        for v in sums:
+            lanes = max(1, m.machine.vector // v.dtype.itemsize)
+            whole = tasks.Together(self.schedule, v, cut, tasks.alignment(v), lanes).write()
+            target = self.pointer(("buffer", v))
+            combine = m.function(whole.text)
+            start = starts["buffer", v]
+            self.e.do(f"call void @{combine}(i64 0, i64 1, ptr {target}, ptr {start})")
+
+    def _share(self, name: str, pointers: list[str], size: int, chunk: int) -> None:
+        """Have the pool call a function for all chunks of a range."""
+        kind = f"[{len(pointers)} x ptr]"
+        array = self.cell(kind)
+        for i, pointer in enumerate(pointers):
+            at = self.e.let(f"getelementptr ptr, ptr {array}, i64 {i}")
+            self.e.do(f"store ptr {pointer}, ptr {at}")
+        pool = self.pointer(("pool", None))
+        self.e.do(f"call void {pool}(ptr @{name}, ptr {array}, i64 {size}, i64 {chunk})")
 
     def _product(self, v: Value) -> None:
         x, y = v.inputs
@@ -225,6 +275,17 @@ class Segment(Function):
             name = self.module.function(made.ir)
             a, b = (self._start(v, f) for f in products.operands(v))
             c, scratch = self.pointer(("buffer", v)), self.pointer(("scratch", None))
+            m = self.module
+            m.extra = max(m.extra, made.scratch_bytes)
+            cut = None
+            if m.threads > 1:
+                bytes_ = -(-made.scratch_bytes // 64) * 64
+                cut = tasks.cut_kernel(products.work(v), made.units, bytes_)
+            if cut is not None:
+                m.extra = max(m.extra, bytes_ * cut.count)
+                text = tasks.task(name, 4, {3: bytes_}, cut.chunk, is_kernel=True)
+                self._share(m.function(text), [a, b, c, scratch], made.units, cut.chunk)
+                return
             pointers = f"ptr {a}, ptr {b}, ptr {c}, ptr {scratch}"
             self.e.do(f"call void @{name}({pointers}, i64 0, i64 {made.units})")
             return
