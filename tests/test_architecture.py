@@ -50,6 +50,7 @@ DYNAMIC_IMPORTS = {
     "",
     "alias",
     "autograd",
+    "compiler",
     "cpu",
     "cuda",
     "__main__",
