@@ -61,6 +61,8 @@ def read(world: World, thing: Any, name: str) -> str:
         return _read_class(world, thing, name)
     if world.framework(thing):
         world.class_names(kind, name, "__getattribute__")
+        if not isinstance(lookup(kind, name), (FunctionType, *_C_METHODS)):
+            world.consult(thing, name)
         return ""
     if world.symbolic(thing):
         return "" if name in ("real", "imag") or callable(lookup(kind, name)) else _odd(thing, name)

@@ -115,7 +115,9 @@ class Calls(Operands):
         world = self.world
         values = (*args, *kwargs.values())
         if world.framework_class(cls):
-            return self.framework(cls, values)
+            why = self.framework(cls, values)
+            self.after = partial(self._made, cls)
+            return why
         if not cls.__flags__ & (1 << 9) or cls in PURE or cls in BUILDS:
             return self._make_builtin(cls, args, values)
         meta = type(cls)

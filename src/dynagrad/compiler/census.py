@@ -12,7 +12,7 @@ from typing import Any
 
 from .follow import follow
 from .guards import MISSING, Guard, Reason
-from .reads import World
+from .reads import World, always
 from .watch import Store, Watch, is_numpy
 
 __all__ = ["Census", "Guard", "Reason", "Store"]
@@ -49,6 +49,16 @@ class Census:
         self.reasons: list[Reason] = []
         self.arguments: list[tuple] = []
         self.stores: list[Store] = []
+        #: the framework's objects that the user's code looked at or handed to the framework, each
+        #: with the attribute or function, and which of them are noted here
+        self.consulted: list[tuple[Any, str]] = []
+        self.notes: Callable[[Any], bool | None] = always
+        #: the other ones: (object, [(a dictionary of it, a copy at first sight)])
+        self.holders: list[tuple[Any, list[tuple[dict, dict]]]] = []
+
+    def counts(self) -> tuple[int, int]:
+        """How many objects were looked at, and how many guards there are, up to now."""
+        return len(self._world.consulted), len(self._world.guards)
 
     def framework_numbers(self, is_symbolic: Callable[[Any], bool]) -> None:
         """Say which numbers are the tracer's, where that was not said to the constructor."""
@@ -57,7 +67,10 @@ class Census:
     def run(self, fn: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
         """`fn(*args, **kwargs)`, once, with its result or its exception."""
         kwargs = {} if kwargs is None else kwargs
-        world = World(self._is_framework, self._is_framework_object, self._is_symbolic)
+        self._world = world = World(
+            self._is_framework, self._is_framework_object, self._is_symbolic
+        )
+        world.notes = self.notes
         watch = Watch(self.follows, world, fn, args, kwargs)
         result = MISSING
         try:
@@ -71,6 +84,7 @@ class Census:
             self.reasons = world.reasons
             self.arguments = list(dict.fromkeys(world.paths))
             self.stores = watch.stores
+            self.consulted, self.holders = world.consulted, list(world.holders.values())
         return result
 
     def follows(self, file: str) -> bool:

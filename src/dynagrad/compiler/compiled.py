@@ -28,7 +28,7 @@ from .guards import Reason
 from .interpret import CheckFailed, evaluate
 from .number import Number, frozen
 from .passes import simplify
-from .recording import Session, recording, session_here
+from .recording import STATEFUL, Session, recording, session_here
 from .variant import Unfit, Variant
 
 log = logging.getLogger("dynagrad.compiler")
@@ -37,6 +37,7 @@ LIMIT = 8
 #: how many recordings in a row may be no use (an optimizer makes its state in the first step)
 PATIENCE = 3
 _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
+_SEEN_THROUGH = (Tensor, Generator, Node)
 #: what a step may set itself on a tensor: the recording sees it
 _SEEN = {"grad", "data", "requires_grad"}
 
@@ -143,9 +144,12 @@ class Compiled(partial):
         census = Census(_is_framework, _is_framework_object, _is_symbolic)
         variant = None
         with recording(frozenset()) as session:
+            session.counts, census.notes = census.counts, _has_state
             result = census.run(self.function, args, kwargs)
             try:
                 _check_census(census, session)
+                if session.deferred:
+                    _check_order(census, session)
                 variant = conclude(session, census, leaves, spec, result)
             except Unfit as unfit:
                 reason = unfit.reason
@@ -197,12 +201,33 @@ def _check_census(census: Census, session: Session) -> None:
             raise Unfit(Reason(text, store.file, store.line))
 
 
+def _check_order(census: Census, session: Session) -> None:
+    """Raise Unfit where something was read after a scheduler's step that may be its work: a native
+    run takes that step at its end.
+    """
+    consulted, guards = session.counted
+    taken = [scheduler for scheduler, _, _ in session.deferred]
+    for x, by in census.consulted[consulted:]:
+        is_step = by.endswith(".step") and any(x is scheduler for scheduler in taken)
+        if not (is_step or by.endswith("Optimizer.zero_grad")):
+            raise Unfit(f"a {type(x).__name__} is looked at after a scheduler's step")
+    for guard in census.guards[guards:]:
+        if guard.kind in ("item", "list", "container", "attribute"):
+            text = f"{guard.name} is read after a scheduler's step"
+            raise Unfit(Reason(text, guard.file, guard.line))
+
+
 def _is_framework(file: str) -> bool:
     return LIBRARY[file]
 
 
 def _is_framework_object(x: Any) -> bool:
     return isinstance(x, _FRAMEWORK)
+
+
+def _has_state(x: Any) -> bool | None:
+    """Whether the recording sees what an object does to itself; None: it has no state besides."""
+    return True if isinstance(x, STATEFUL) else None if isinstance(x, _SEEN_THROUGH) else False
 
 
 def _is_symbolic(x: Any) -> bool:

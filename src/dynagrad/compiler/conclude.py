@@ -17,7 +17,7 @@ from .differentiable import derive
 from .graph import Graph
 from .number import Number
 from .recording import G_SLOT, UNSET, Entered, Session, payload
-from .snapshots import snapshots
+from .snapshots import of_holders, of_hooks, snapshots
 from .trace import Cell, Traced
 from .variant import PLAIN_VALUES, Gradient, Leaf, Unfit, Variant, geometry, is_leaf_edge
 
@@ -32,11 +32,19 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
         raise Unfit("random numbers are drawn in a way that is not recorded")
     variant = Variant(session, leaves, spec)
     variant.guards = census.guards
-    variant.snapshots = snapshots(session)
+    variant.snapshots = snapshots(session, census.consulted)
+    try:
+        variant.snapshots += of_holders(census.holders)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
     _bind_memory(variant, session, leaves)
+    leaves_of = {e for _, _, e in variant.pinned if type(e) is AccumulateGrad}
+    variant.extras = [(edge, edge.extra) for edge in leaves_of]
+    variant.snapshots += of_hooks(extra for _, extra in variant.extras if extra is not None)
     _note_writes(variant, session)
     _note_gradients(variant, session)
     _note_results(variant, session, leaves, result)
+    _note_deferred(variant, session)
     _check_survivors(variant, session, result)
     for option in variant.options:
         variant.arrays[option.slot] = np.empty(())
@@ -118,12 +126,14 @@ def _note_gradients(variant: Variant, session: Session) -> None:
             after = G_SLOT.__get__(t)
         except AttributeError:
             after = UNSET
-        if after is before:
-            if id(t) in session.asked and before is None:
-                variant.no_gradient.append(t)
-            continue
-        if id(t) in session.asked and before is None:
+        if id(t) in session.asked:
             variant.no_gradient.append(t)
+        if after is before:
+            if id(t) in session.dropped:
+                if before is not None and before is not UNSET:
+                    raise Unfit("a gradient is set to the tensor that it was")
+                variant.cleared.append(t)
+            continue
         if after is None:
             variant.cleared.append(t)
             continue
@@ -159,11 +169,7 @@ def _note_results(variant: Variant, session: Session, leaves: list, result: Any)
         if isinstance(x, Tensor):
             variant.results.append(_result_tensor(variant, x, places, grads, live))
         elif type(x) is Number:
-            graph = variant.graph
-            slot = graph.slot((), np.float64, (), "result")
-            graph.write(slot, x.value)
-            variant.outputs.append(slot)
-            variant.results.append(("number", slot))
+            variant.results.append(("number", _number(variant, x)))
         elif isinstance(x, PLAIN_VALUES):
             variant.results.append(("value", x))
         else:
@@ -174,6 +180,23 @@ def _note_results(variant: Variant, session: Session, leaves: list, result: Any)
         except ValueError as error:
             raise Unfit(f"a result needs gradients, and {error}") from None
         variant.outputs += variant.derived.kept[: variant.derived.saved]
+
+
+def _note_deferred(variant: Variant, session: Session) -> None:
+    for scheduler, args, kwargs in session.deferred:
+        leaves, spec = flatten((args, kwargs))
+        places = [
+            ("number", _number(variant, x)) if type(x) is Number else ("value", x) for x in leaves
+        ]
+        variant.deferred.append((scheduler, places, spec))
+
+
+def _number(variant: Variant, x: Number) -> int:
+    """The slot that a run leaves a number in."""
+    slot = variant.graph.slot((), np.float64, (), "result")
+    variant.graph.write(slot, x.value)
+    variant.outputs.append(slot)
+    return slot
 
 
 def _result_tensor(

@@ -169,6 +169,8 @@ class Course:
         for slot, t, edge in variant.pinned:
             self._do("EQUAL", id(t) + at.array, self._held(variant.arrays[slot]))
             self._do("EQUAL", id(t) + at.edge, self._held(edge))
+        for edge, extra in variant.extras:
+            self._do("EQUAL", self._held(edge) + at.extra, self._held(extra))
         for slot, t in variant.grown:
             g = t._g
             self._do("EQUAL", id(t) + at.gradient, self._held(g))
@@ -194,6 +196,8 @@ class Course:
         for option in options:
             value = group[option.key]
             if option.index is None and type(value) is float:
+                # not what it was when the course ran: a scheduler may have changed it
+                self.variant.arrays[option.slot][...] = value
                 at = address(self.variant.arrays[option.slot])
                 self._do("OPTION", id(group), self._held(option.key), at)
             else:
@@ -337,6 +341,8 @@ class Course:
         simple = all(kind in ("new", "value", "argument") for kind, _ in found)
         short = sum(_work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
+            return {"kind": RUN}
+        if variant.deferred:
             return {"kind": RUN}
         if len(variant.outputs) > 16:
             return {"kind": RUN}

@@ -254,7 +254,7 @@ class _Operator:
 def _contains(watch: Any, record: Any, one: Instruction) -> str:
     item, owner = record.stack.top(one, 2), record.stack.top(one)
     world, calls = watch.world, watch.calls
-    if world.framework(owner):
+    if world.consults(owner):
         return calls.framework(_Operator, (item,))
     if world.base(owner) is dict:
         return calls.item(owner, item)

@@ -31,6 +31,8 @@ class Layout(NamedTuple):
     rebased: int
     last_write: int
     cell: int
+    #: core.tape.Node.extra
+    extra: int
     #: a function's code, defaults and keyword defaults
     code: int
     defaults: int
@@ -102,6 +104,7 @@ def _found() -> Layout:
         family=_slot(Tensor, "_v", size),
         rebased=_slot(tape.Family, "rebased", tape.Family.__basicsize__),
         last_write=_slot(tape.Clock, "last_write", tape.Clock.__basicsize__),
+        extra=_slot(tape.AccumulateGrad, "extra", tape.AccumulateGrad.__basicsize__),
         cell=_place(CellType(cell), cell, CellType.__basicsize__),
         code=_place(f, f.__code__, type(f).__basicsize__),
         defaults=_place(f, f.__defaults__, type(f).__basicsize__),

@@ -48,7 +48,7 @@ class Operands:
     def framework(self, function: Any, values: Iterable, instances: bool = False) -> str:
         """A call into the framework, which may read all that it is given."""
         for value in values:
-            if why := self.world.deep(value, instances):
+            if why := self.world.deep(value, instances, by=name_of(function)):
                 return f"gives {why} to {name_of(function)}, whose contents cannot be guarded"
         self.after = self.from_framework
         return ""
@@ -72,7 +72,7 @@ class Operands:
         """A value is worked on by an operator or by a function written in C."""
         world = self.world
         kind = type(value)
-        if kind in SCALARS or world.framework(value) or world.symbolic(value):
+        if kind in SCALARS or world.consults(value) or world.symbolic(value):
             return ""
         if world.base(value) is not None:
             return world.length(value) if length else world.everything(value)
@@ -96,7 +96,7 @@ class Operands:
     def shown(self, value: Any) -> str:
         """A value becomes text."""
         world = self.world
-        if type(value) in SCALARS or world.framework(value) or world.symbolic(value):
+        if type(value) in SCALARS or world.consults(value) or world.symbolic(value):
             return ""
         if isinstance(value, np.generic | np.dtype | type | range | slice):
             return ""
@@ -118,7 +118,7 @@ class Operands:
         kind = type(value)
         if kind in ITERATORS or isinstance(value, GeneratorType):
             return self.advance(value)
-        if world.framework(value):
+        if world.consults(value):
             self.after = self.from_framework
             return ""
         if world.base(value) is not None or kind in VIEWS or kind in (str, bytes, range):
@@ -179,7 +179,7 @@ class Operands:
         """`owner[key]` is about to be read."""
         world = self.world
         base, kind = world.base(owner), type(owner)
-        if base is None and (world.framework(owner) or world.symbolic(owner)):
+        if base is None and (world.consults(owner) or world.symbolic(owner)):
             return self.framework(type(owner), (key,))
         if world.any_within((key,), world.symbolic):
             return "looks up a number that a tensor gave"

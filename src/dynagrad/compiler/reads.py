@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from .guards import MISSING, SCALARS, Guard, Reason, lookup, shown
+from .guards import MISSING, SCALARS, Guard, Reason, lookup, namespace, shown
 from .purity import HOLDS, OVERLOADED, PURE
 
-__all__ = ["World"]
+__all__ = ["World", "always"]
 
 #: more elements than these are not guarded one by one
 MANY = 4096
@@ -86,6 +86,13 @@ class World:
         self.arguments: dict[int, tuple[Any, list[tuple]]] = {}
         self.shared: set[int] = set()
         self.paths: list[tuple] = []
+        #: the framework's objects that the user's code read or handed to the framework, in order,
+        #: with what for
+        self.consulted: list[tuple[Any, str]] = []
+        #: whether one is noted here; None: it has no state but what the tracer sees
+        self.notes: Callable[[Any], bool | None] = always
+        #: the others, with what they held when first looked at
+        self.holders: dict[int, tuple[Any, list[tuple[dict, dict]]]] = {}
         self.classes: dict[type, Guard] = {}
         self._framework_types: dict[type, bool] = {}
         self._bases: dict[type, type | None] = {}
@@ -111,6 +118,21 @@ class World:
         if known:
             return not self.symbolic(thing)
         return bool(self.framework_object(thing))
+
+    def consult(self, thing: Any, why: str) -> None:
+        """An object of the framework is looked at, or a function that may look at it gets it."""
+        noted = self.notes(thing)
+        if noted:
+            self.consulted.append((thing, why))
+        elif noted is False and id(thing) not in self.holders and not self.is_fresh(thing):
+            self.holders[id(thing)] = thing, contents(thing)
+
+    def consults(self, thing: Any) -> bool:
+        """Whether it is an object of the framework, which is looked at then."""
+        found = self.framework(thing)
+        if found:
+            self.consult(thing, "")
+        return found
 
     def framework_class(self, kind: type) -> bool:
         """Whether a class is the framework's own, not one that the user derived from it."""
@@ -314,12 +336,16 @@ class World:
         if type(owner) not in (list, tuple, dict, set, frozenset):
             self.protocol(owner)
 
-    def deep(self, thing: Any, instances: bool = False, depth: int = 0) -> str:
+    def deep(self, thing: Any, instances: bool = False, depth: int = 0, by: str = "") -> str:
         """Everything within a value was read, containers in containers too; a text says what cannot
-        be guarded. With `instances`, objects of the user's classes are not looked into.
+        be guarded. With `instances`, objects of the user's classes are not looked into. `by`: for
+        whom.
         """
         kind = type(thing)
-        if kind in SCALARS or self.framework(thing):
+        if kind in SCALARS:
+            return ""
+        if self.framework(thing):
+            self.consult(thing, by)
             return ""
         if isinstance(thing, C_FUNCTIONS) or (kind is MethodType and not _in_python(thing)):
             # the framework may call it, and nothing shows what it does
@@ -342,7 +368,7 @@ class World:
         elements: Iterable = thing
         if self.base(thing) is dict:
             elements = (x for pair in dict.items(thing) for x in pair)
-        return next(filter(None, (self.deep(x, instances, depth + 1) for x in elements)), "")
+        return next(filter(None, (self.deep(x, instances, depth + 1, by) for x in elements)), "")
 
     def any_within(self, values: Iterable, test: Callable[[Any], bool], depth: int = 0) -> bool:
         """Whether a test holds for a value or for an element of containers within it."""
@@ -355,6 +381,24 @@ class World:
                 if self.any_within(inside, test, depth + 1):
                     return True
         return False
+
+
+def always(thing: Any) -> bool:
+    """What notes everything."""
+    return True
+
+
+def contents(thing: Any) -> list[tuple[dict, dict]]:
+    """The dictionary of an object, and those that it holds, each with a copy."""
+    own = namespace(thing)
+    if not own:
+        return []
+    held = [own, *(value for value in own.values() if isinstance(value, dict))]
+    return [(found, {k: _copied(v) for k, v in found.items()}) for found in held]
+
+
+def _copied(value: Any) -> Any:
+    return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
 
 
 def _viewed(view: Any) -> Any:

@@ -20,6 +20,7 @@ from ..core.pytree import flatten
 from ..core.tape import tick
 from ..core.tensor import Tensor
 from ..core.watch import Watcher, enter, everywhere, general_paths, leave
+from ..nn.modules.hooks import register_module_forward_pre_hook
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import (
@@ -37,6 +38,8 @@ UNSET: Any = object()
 STATEFUL = (Module, Optimizer, LRScheduler)
 #: what is compared by value
 SCALARS = (int, float, bool, str, bytes, complex)
+#: what drops gradients, whether there are any or not
+_CLEARING = (Optimizer.zero_grad, Module.zero_grad)
 #: one recording at a time: the slots belong to all threads
 _lock = threading.RLock()
 #: the session that records in this thread or task
@@ -62,10 +65,12 @@ class Draws(Watcher):
         self.streams: dict[int, tuple[Any, Any]] = {}
 
     def stream(self, stream: Any) -> None:
+        """Note where a stream is."""
         if self.session.is_here():
             self.streams.setdefault(id(stream), (stream, stream.position()))
 
     def drawn(self, draw: Callable, given: tuple) -> Any:
+        """Have a draw recorded."""
         if not self.session.is_here():
             return NotImplemented
         self.check()
@@ -75,6 +80,7 @@ class Draws(Watcher):
         return result
 
     def propagated(self, compute: Callable[[], Any], node: Any, g: Any, create: bool) -> Any:
+        """Refuse operations from before the step."""
         if self.session.is_here() and node.seq < self.session.began:
             self.session.trace.escape("backward runs through operations from before the step")
         return compute()
@@ -97,8 +103,12 @@ class Session(Watcher):
         self.entered: dict[int, Entered] = {}
         #: tensors whose gradient was touched, with what it was before
         self.gradients: dict[int, tuple[Tensor, Any]] = {}
-        #: those where a program could have looked whether there is a gradient
+        #: those of them that had none, where the step depends on it
         self.asked: set[int] = set()
+        #: those whose gradient was dropped or set whether there was one or not, and whether that is
+        #: being done now
+        self.dropped: set[int] = set()
+        self.clears = False
         #: the numbers in optimizers' groups: (group, key, place in a tuple or None, slot)
         self.options: list[tuple[dict, str, int | None, int]] = []
         #: groups with what they held when a step of theirs ran
@@ -107,9 +117,17 @@ class Session(Watcher):
         #: modules that were called, optimizers that took a step
         self.modules: dict[int, Module] = {}
         self.optimizers: dict[int, Optimizer] = {}
+        #: steps of schedulers, which come after the native code: (scheduler, args, kwargs)
+        self.deferred: list[tuple[Any, tuple, dict]] = []
+        #: what the census had counted before the first of them
+        self.counts: Callable[[], tuple[int, int]] = _nothing
+        self.counted = (0, 0)
+        #: hooks of all modules and optimizers that are the recording's own
+        self.own_hooks: set[int] = set()
         self._objects: dict[int, Any] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
+        self.writes_unseen = False
         self.began = tick()
 
     def is_here(self) -> bool:
@@ -127,9 +145,13 @@ class Session(Watcher):
         self._undo.append(partial(everywhere.remove, self.draws))
         Tensor._a = property(self._get_array, self._set_array)
         Tensor._g = property(self._get_gradient, self._set_gradient)
-        self._undo.append(register_optimizer_step_pre_hook(self._before_step).remove)
-        self._undo.append(register_optimizer_step_post_hook(self._after_step).remove)
-        self._undo.append(_watch_calls(Module, self._module_called))
+        for handle in (
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+            register_module_forward_pre_hook(self._module_called),
+        ):
+            self.own_hooks.add(handle.id)
+            self._undo.append(handle.remove)
         for kind in STATEFUL:
             self._undo.append(_watch_attributes(kind, self._attribute_set))
 
@@ -193,10 +215,20 @@ class Session(Watcher):
         return known is not None and known() is t
 
     def _get_gradient(self, t: Tensor) -> Any:
-        g = G_SLOT.__get__(t)
-        if self.is_here() and not self._is_made(t):
-            self.gradients.setdefault(id(t), (t, g))
-        return g
+        if not self.is_here() or id(t) in self.gradients or self._is_made(t):
+            return G_SLOT.__get__(t)
+        try:
+            g = G_SLOT.__get__(t)
+        except AttributeError:
+            g = UNSET
+        self.gradients[id(t)] = t, g
+        if self.clears:
+            self.dropped.add(id(t))
+        elif g is None or g is UNSET:
+            self.asked.add(id(t))
+        else:
+            self._get_array(g)  # that there is one, of this shape, is asked at each call
+        return G_SLOT.__get__(t)
 
     def _set_gradient(self, t: Tensor, g: Any) -> None:
         if self.is_here() and id(t) not in self.gradients and not self._is_made(t):
@@ -205,6 +237,7 @@ class Session(Watcher):
             except AttributeError:
                 before = UNSET
             self.gradients[id(t)] = (t, before)
+            self.dropped.add(id(t))
         G_SLOT.__set__(t, g)
 
     def _is_made(self, t: Tensor) -> bool:
@@ -217,7 +250,12 @@ class Session(Watcher):
         """Let the options of an optimizer be Numbers while it takes a step."""
         if not self.is_here():
             return
+        if self.deferred:
+            self.trace.escape("an optimizer takes a step after a scheduler did")
+            return
         self.optimizers[id(optimizer)] = optimizer
+        if hasattr(optimizer, "_start"):
+            optimizer.__dict__["_start"] = partial(self._unseen, optimizer._start)
         for group in optimizer.param_groups:
             if id(group) in self.groups:
                 self.trace.escape("an optimizer takes several steps")
@@ -232,7 +270,7 @@ class Session(Watcher):
                         [self._option(group, key, i, v) for i, v in enumerate(value)]
                     )
 
-    def _module_called(self, module: Module) -> None:
+    def _module_called(self, module: Module, args: tuple) -> None:
         if self.is_here():
             self.modules[id(module)] = module
 
@@ -241,7 +279,19 @@ class Session(Watcher):
         self.options.append((group, key, index, slot))
         return number
 
+    def _unseen(self, make: Callable, *args: Any) -> None:
+        """Let an optimizer make the state that a parameter has from its first step on: later steps
+        find it, so that it counts as there before.
+        """
+        kept, self.on = self.on, False
+        try:
+            make(*args)
+        finally:
+            self.on = kept
+
     def _after_step(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
+        for stepped in self.optimizers.values():
+            stepped.__dict__.pop("_start", None)
         for group, held in self.groups.values():
             for key, value in group.items():
                 if type(value) is Number or (
@@ -249,7 +299,36 @@ class Session(Watcher):
                 ):
                     group[key] = held[key]
 
+    def _step_later(self, step: Callable, scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+        """Let a scheduler take a step, unrecorded: it follows each run of the native code."""
+        if not self.deferred:
+            self.counted = self.counts()
+        leaves, _ = flatten((args, kwargs))
+        if not all(type(x) is Number or type(x) in SCALARS or x is None for x in leaves):
+            self.trace.escape("a scheduler is given something else than numbers")
+        if any(isinstance(group["lr"], Tensor) for group in scheduler.optimizer.param_groups):
+            self.trace.escape("a scheduler sets a learning rate that is a tensor")
+        self.deferred.append((scheduler, args, kwargs))
+        plain = _plain_numbers((args, kwargs))
+        self.on, self.writes_unseen = False, True
+        try:
+            return step(scheduler, *plain[0], **plain[1])
+        finally:
+            self.on, self.writes_unseen = self.trace.alive, False
+
+    def writing(self, t: Tensor) -> None:
+        """Refuse writes that a scheduler makes."""
+        if self.writes_unseen and threading.get_ident() == self.thread:
+            self.trace.escape("a scheduler writes into a tensor")
+
+    def secret(self, what: str) -> None:
+        """End the trace: see `core.watch.Watcher`."""
+        if self.is_here():
+            self.trace.escape(what)
+
     def _attribute_set(self, x: Any, name: str, value: Any) -> None:
+        if name == "_opt_called" and value is True:  # from the first step on it is what it is
+            return
         if self.is_here():
             if not x.__dict__:
                 self._objects[id(x)] = x  # the step has just made it
@@ -259,17 +338,23 @@ class Session(Watcher):
     # --- what public functions are given ----------------------------------------------------------
 
     def called(self, f: Callable, args: tuple, kwargs: dict) -> Any:
+        """Run a public function; an error that only the trace can have ends the trace."""
         if not self.is_here():
             return NotImplemented
+        if hasattr(f, "takes_step"):
+            return self._step_later(f, *args, **kwargs)
         if f not in self.numbers and any(type(x) is Number for x in flatten((args, kwargs))[0]):
             args, kwargs = frozen(args), frozen(kwargs)
         try:
+            self.clears = f in _CLEARING and (*args, *kwargs.values())[1:] in ((), (True,))
             return f(*args, **kwargs)
         except Exception as error:
             if not self.on:
                 raise
             text = str(error).partition("\n")[0]
             self.trace.escape(f"{getattr(f, '__name__', f)} raised an error: {text}")
+        finally:
+            self.clears = False
         return f(*args, **kwargs)  # the error is the program's if it comes again
 
     # --- afterwards -------------------------------------------------------------------------------
@@ -313,20 +398,17 @@ def _watch_attributes(kind: type, told: Callable) -> Callable[[], None]:
     return undo
 
 
-def _watch_calls(kind: type, told: Callable) -> Callable[[], None]:
-    """Have `told(x)` called before an instance is called; what undoes it."""
-    plain = kind.__call__
+def _nothing() -> tuple[int, int]:
+    return 0, 0
 
-    def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
-        told(self)
-        return plain(self, *args, **kwargs)
 
-    kind.__call__ = noting
-
-    def undo() -> None:
-        kind.__call__ = plain
-
-    return undo
+def _plain_numbers(x: Any) -> Any:
+    """An ordinary number instead of a Number, inside of containers too; it becomes no check."""
+    if type(x) is Number:
+        return float.__float__(x)
+    if type(x) in (list, tuple):
+        return type(x)([_plain_numbers(item) for item in x])
+    return {k: _plain_numbers(v) for k, v in x.items()} if type(x) is dict else x
 
 
 @contextmanager

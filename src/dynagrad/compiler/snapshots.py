@@ -2,14 +2,22 @@
 are in dictionaries. Imports recording.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+from ..core.tape import Extras
+from ..nn.modules import hooks
 from ..nn.modules.module import Module
+from ..optim import optimizer
 from ..optim.optimizer import Optimizer
 from .recording import UNSET, Session, same
 
-#: attributes that change in every step, and on which nothing depends
-_IDLE = {"_opt_called", "_step_count"}
+#: the hooks of all modules and of all optimizers
+_HOOKS_OF_ALL = (
+    *(hooks._global_forward_hooks, hooks._global_forward_pre_hooks),
+    *(hooks._global_backward_hooks, hooks._global_backward_pre_hooks),
+    *(optimizer._global_pre_hooks, optimizer._global_post_hooks),
+)
 
 
 class Snapshot:
@@ -24,7 +32,7 @@ class Snapshot:
     def holds(self) -> bool:
         """Whether the dictionary has these entries and no others."""
         held = self.held
-        if len(held) != len(self.entries) and len(held.keys() - _IDLE) != len(self.entries):
+        if len(held) != len(self.entries):
             return False
         return all(same(held.get(k, UNSET), v) for k, v in self.entries.items())
 
@@ -34,13 +42,51 @@ def _copied(value: Any) -> Any:
     return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
 
 
-def snapshots(session: Session) -> list[Snapshot]:
-    """What the modules that a step called and the optimizers that it used hold now."""
+def snapshots(session: Session, consulted: Iterable[Any]) -> list[Snapshot]:
+    """What the modules that a step called, the optimizers that it used, and the objects of these
+    kinds that the user's code looked at hold now.
+    """
     found: list[Snapshot] = []
-    for module in session.modules.values():
-        found += _of_module(module)
-    for optimizer in session.optimizers.values():
-        found += _of_optimizer(optimizer)
+    seen: dict[int, Any] = {id(x): x for x, _ in consulted}
+    for x in list(seen.values()):
+        if isinstance(x, Module):
+            seen |= {id(module): module for module in x.modules()}
+    seen |= session.modules | session.optimizers
+    for x in seen.values():
+        if isinstance(x, Module):
+            found += _of_module(x)
+        elif isinstance(x, Optimizer):
+            found += _of_optimizer(x)
+        elif not any(x is scheduler for scheduler, _, _ in session.deferred):
+            found.append(Snapshot(x.__dict__))
+    if any(isinstance(x, Module | Optimizer) for x in seen.values()):
+        found += [Snapshot(held, session.own_hooks) for held in _HOOKS_OF_ALL]
+    return found
+
+
+def of_holders(holders: Iterable[tuple[Any, list[tuple[dict, dict]]]]) -> list[Snapshot]:
+    """What other objects of the framework hold, which the user's code looked at. Raises ValueError
+    if one of them has changed since.
+    """
+    found = []
+    for x, dictionaries in holders:
+        for held, before in dictionaries:
+            snapshot = Snapshot(held)
+            if snapshot.entries.keys() != before.keys() or not all(
+                same(v, before[k]) for k, v in snapshot.entries.items()
+            ):
+                raise ValueError(f"a {type(x).__name__} changes what it holds")
+            found.append(snapshot)
+    return found
+
+
+def of_hooks(extras: Iterable[Extras]) -> list[Snapshot]:
+    """The hooks of leaves."""
+    found = []
+    for extra in extras:
+        inner = [*extra.tensor_hooks.values(), extra.tensor_hooks, extra.prehooks]
+        inner += [extra.posthooks, extra.post_accumulate, extra.retained]
+        found += map(Snapshot, inner)
     return found
 
 
@@ -50,8 +96,8 @@ def _of_module(module: Module) -> list[Snapshot]:
     return [Snapshot(own), *map(Snapshot, inner)]
 
 
-def _of_optimizer(optimizer: Optimizer) -> list[Snapshot]:
-    states = [held for held in optimizer.state.values() if isinstance(held, dict)]
-    hooks = [v for k, v in optimizer.__dict__.items() if k.endswith("_hooks")]
-    own = Snapshot(optimizer.__dict__, _IDLE)
-    return [own, Snapshot(optimizer.state), *map(Snapshot, states), *map(Snapshot, hooks)]
+def _of_optimizer(x: Optimizer) -> list[Snapshot]:
+    states = [held for held in x.state.values() if isinstance(held, dict)]
+    own_hooks = [v for k, v in x.__dict__.items() if k.endswith("_hooks")]
+    own = Snapshot(x.__dict__)
+    return [own, Snapshot(x.state), *map(Snapshot, states), *map(Snapshot, own_hooks)]

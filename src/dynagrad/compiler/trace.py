@@ -9,6 +9,7 @@ Whatever the trace cannot follow ends it (`escape`): the tensors get their array
 goes on as any other, so that nothing is ever run twice.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,10 @@ class Traced(Carrier):
         return self.trace.escaped(self, "values are read by an operation that decides by them")
 
     is_memory = True
+
+    def handed(self) -> ndarray:
+        """The array, for NumPy: what is done with it there cannot be recorded."""
+        return self.trace.escaped(self, "an array is handed to NumPy")
 
     def detached(self) -> Any:
         """The values alone: they have no history here."""
@@ -273,7 +278,12 @@ class Trace:
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) for r in results])
         sources = [x for x in inputs if type(x) is Traced]
-        values = self._lowered(fun, inputs, arrays, kw, results)
+        following = sys.gettrace()  # the census need not see how the graph is written
+        sys.settrace(None)
+        try:
+            values = self._lowered(fun, inputs, arrays, kw, results)
+        finally:
+            sys.settrace(following)
         made = tuple([self.made(r, v, sources) for r, v in zip(results, values, strict=True)])
         return made if type(result) is tuple else made[0]
 

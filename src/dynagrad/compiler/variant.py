@@ -82,6 +82,7 @@ def geometry(a: ndarray) -> tuple:
 
 
 def is_leaf_edge(edge: Any) -> bool:
+    """Whether an edge is a leaf's, or there is none."""
     return edge is None or type(edge) is AccumulateGrad
 
 
@@ -98,6 +99,8 @@ class Variant:
         self.arrays: list[Any] = [None] * len(self.graph.slots)
         self.arguments: list[tuple[int, int]] = []  # (leaf, slot)
         self.pinned: list[tuple[int, Tensor, Any]] = []  # (slot, tensor, edge)
+        #: the leaves' edges with the hooks that they have
+        self.extras: list[tuple[AccumulateGrad, Any]] = []
         self.grown: list[tuple[int, Tensor]] = []  # (slot, tensor whose gradient it is)
         self.no_gradient: list[Tensor] = []
         self.options = [Option(*option) for option in session.options]
@@ -117,6 +120,9 @@ class Variant:
         self.build: Callable[[Graph], Any] | None = None
         self.backward: Any = None
         self.derived: Derived | None = None
+        #: steps of schedulers, which follow the native code: (scheduler, leaves, spec), where a
+        #: leaf is the place of a number or ("value", the value)
+        self.deferred: list[tuple[Any, list[tuple[str, Any]], Spec]] = []
         self.entered = list(session.entered.values())
         self.has_effects = any(v.op == "call" and v.data.effects for v in self.graph.values)
 
@@ -137,6 +143,8 @@ class Variant:
                 if type(a) is not ndarray or geometry(a) != geometry(self.arrays[slot]):
                     return False
                 self.arrays[slot] = a
+        if any(edge.extra is not extra for edge, extra in self.extras):
+            return False
         for t in self.no_gradient:
             if getattr(t, "_g", None) is not None:
                 return False
@@ -206,6 +214,10 @@ class Variant:
             if t._v is not None:
                 for _ in range(times):
                     t._v.cell.bump()
+        for scheduler, leaves, spec in self.deferred:
+            made = [self.arrays[x].item() if kind == "number" else x for kind, x in leaves]
+            args, kwargs = unflatten(made, spec)
+            scheduler.step(*args, **kwargs)
 
     def _result(self, leaves: list) -> Any:
         assert self.result_spec is not None

@@ -7,7 +7,7 @@ from numpy import ndarray
 from numpy.lib.array_utils import byte_bounds
 
 from .. import errors
-from .carriers.carrier import Carrier
+from .carriers.carrier import Carrier, in_memory
 from .complaints import legacy_name, refuse_out
 from .dtype import category
 from .quiet import warn
@@ -42,12 +42,12 @@ def refuse_partial(t: Tensor, others: Any, name: str) -> None:
     """Raise where an operand lies in a part of the memory to be written, or there in another
     order. Only tensors that share a version cell are looked at.
     """
-    family, a = t._v, t._a
+    family, a = t._v, in_memory(t._a)
     if family is None or type(a) is not ndarray or not a.size:
         return
     for x in others:
         if isinstance(x, Tensor) and x is not t and x._v is not None and x._v.cell is family.cell:
-            b = x._a
+            b = in_memory(x._a)
             if type(b) is not ndarray or not b.size:
                 continue
             (start, end), (first, last) = byte_bounds(a), byte_bounds(b)
@@ -86,7 +86,7 @@ def write_out(name: str, out: Tensor, result: Tensor, inputs: Any = ()) -> Tenso
     refuse_out(name, result._a.dtype, out._a.dtype)
     check_cast(plain, result._a.dtype, out._a.dtype)
     if not PLAIN:
-        if isinstance(result._a, Carrier) or isinstance(out._a, Carrier):
+        if any(isinstance(a, Carrier) and not a.is_memory for a in (result._a, out._a)):
             raise RuntimeError(errors.OUT_BATCHED.format(name=plain))
         tell_writing(out)
     refuse_overlap(out._a, plain)

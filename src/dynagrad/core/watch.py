@@ -70,6 +70,9 @@ class Watcher:
         """
         return NotImplemented
 
+    def secret(self, what: str) -> None:
+        """Something happens that no operation shows, as this text says."""
+
     def delivered(self, compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
         """A leaf's gradient is complete: `compute()` adds it to `.grad`."""
         return compute()
@@ -183,6 +186,12 @@ def watched_draw(draw: Callable, *given: Any) -> Any:
         if answer is not NotImplemented:
             return answer
     return NotImplemented
+
+
+def watched_secret(what: str) -> None:
+    """Tell all watchers of something that no operation shows."""
+    for watcher in active():
+        watcher.secret(what)
 
 
 def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:

@@ -1,6 +1,8 @@
 """The Generator that users hold, the default one, and the functions that seed and restore it."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from ..core.dtype import CPU, check_device, device
 from ..core.random import Generator as Draws
 from ..core.random import default_generator as default_draws
 from ..core.tensor import Tensor, wrap
-from ..core.watch import PLAIN, tell_stream
+from ..core.watch import PLAIN, tell_stream, watched_draw, watched_secret
 
 __all__ = [
     "Generator",
@@ -41,19 +43,34 @@ class Generator:
 
     def manual_seed(self, seed) -> "Generator":
         """Start the stream that belongs to the seed, from -2**63 to 2**64 - 1; returns itself."""
-        self._draws.manual_seed(seed)
+        if PLAIN or not self._told(partial(_seeded, self._draws, seed)):
+            self._draws.manual_seed(seed)
         return self
+
+    def _told(self, change: Callable, *given: Any) -> bool:
+        """Whether a watcher ran `change(*arrays)`, which sets the stream."""
+        tell_stream(self._draws)
+        return watched_draw(change, *given) is not NotImplemented
 
     def seed(self) -> int:
         """Start a stream that nobody can predict, and return its seed."""
+        if not PLAIN:
+            watched_secret("a stream of random numbers is started anew")
         return self._draws.seed()
 
     def initial_seed(self) -> int:
         """The seed that this stream started from."""
+        if not PLAIN:
+            watched_secret("the seed of random numbers is read")
         return self._draws.initial_seed()
 
     def get_state(self) -> Tensor:
         """The state as a tensor of 5056 bytes, the same as PyTorch's."""
+        if not PLAIN:
+            tell_stream(self._draws)
+            answer = watched_draw(self._draws.get_state)
+            if answer is not NotImplemented:
+                return wrap(answer)
         return wrap(self._draws.get_state())
 
     def set_state(self, new_state) -> "Generator":
@@ -63,17 +80,35 @@ class Generator:
                 f"expected a torch.ByteTensor, but got {type(new_state).__name__}\n"
                 "Give what get_state() has returned."
             )
-        self._draws.set_state(new_state._a)
+        if PLAIN or not self._told(partial(_continued, self._draws), new_state._a):
+            self._draws.set_state(new_state._a)
         return self
 
     def clone_state(self) -> "Generator":
         """A second generator that continues as this one would."""
+        if not PLAIN:
+            watched_secret("a source of random numbers is copied")
         clone = Generator()
         clone._draws = self._draws.clone_state()
         return clone
 
     def __reduce__(self):
+        if not PLAIN:
+            watched_secret("a source of random numbers is copied")
         return _restored, (np.array(self._draws.get_state()),)
+
+
+_DONE = np.zeros((), np.bool_)
+
+
+def _seeded(stream: Draws, seed: Any) -> np.ndarray:
+    stream.manual_seed(seed)
+    return _DONE.copy()
+
+
+def _continued(stream: Draws, state: np.ndarray) -> np.ndarray:
+    stream.set_state(state)
+    return _DONE.copy()
 
 
 def _restored(state: np.ndarray) -> Generator:

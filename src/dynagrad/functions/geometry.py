@@ -73,12 +73,15 @@ def data_ptr(self: Tensor) -> int:
 
 def _stored(t: Tensor) -> ndarray:
     """The tensor's array; RuntimeError for one that is none of its own."""
-    if isinstance(t._a, Carrier):
+    a = t._a
+    if isinstance(a, Carrier):
+        a = a.handed()
+    if isinstance(a, Carrier):
         raise RuntimeError(
             "Cannot access data pointer of Tensor that doesn't have storage\nInside a function "
             f"that vmap or jvp transforms, a tensor has no memory of its own. {here()}"
         )
-    return t._a
+    return a
 
 
 def nbytes(self: Tensor) -> int:

@@ -111,7 +111,7 @@ def item(self):
             "(.sum(), .mean()), or use .tolist() for all of them."
         )
     value = self._a.item()
-    return value if type(value) in (int, float, bool, complex) else float(value)
+    return value if isinstance(value, int | float | complex) else float(value)
 
 
 def tolist(self):
@@ -182,7 +182,7 @@ def numpy(self, *, force: bool = False) -> np.ndarray:
     family_of(self)
     a = self._a
     if type(a) is not np.ndarray:
-        a = detached_array(a) if force else a
+        a = (detached_array(a) if force else a).handed()
         if isinstance(a, Carrier):
             raise RuntimeError(
                 "Cannot access data pointer of Tensor that doesn't have storage\nInside a function "

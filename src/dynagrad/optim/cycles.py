@@ -12,6 +12,7 @@ from .schedule import (
     check_optimizer,
     per_group,
     set_option,
+    takes_step,
     warn_if_outside,
 )
 
@@ -95,6 +96,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         part = 1 + math.cos(math.pi * self.T_cur / self.T_i)
         return [self.eta_min + (base - self.eta_min) * part / 2 for base in self.base_lrs]
 
+    @takes_step
     def step(self, epoch: float | None = None) -> None:
         if epoch is None and self.last_epoch < 0:
             epoch = 0

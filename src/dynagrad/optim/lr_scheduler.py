@@ -18,6 +18,7 @@ from .schedule import (
     LRScheduler,
     check_optimizer,
     set_option,
+    takes_step,
     values_of,
     warn_if_outside,
     warn_of_epoch,
@@ -361,6 +362,7 @@ class SequentialLR(_Several):
         elif hasattr(scheduler, "last_epoch"):
             scheduler.last_epoch -= 1
 
+    @takes_step
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
@@ -379,6 +381,7 @@ class ChainedScheduler(_Several):
         self._check(schedulers, optimizer, " to be chained")
         self._last_lr = values_of(self.optimizer, "lr")
 
+    @takes_step
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         for scheduler in self._schedulers:
             scheduler.step()
@@ -443,6 +446,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
 
+    @takes_step
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # pyright: ignore
         current = float(metrics)
         if epoch is not None:

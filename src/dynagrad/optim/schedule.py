@@ -1,9 +1,12 @@
 """LRScheduler, the base of the learning-rate schedules. Imports optimizer."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from ..core.quiet import warn
 from ..core.tensor import Tensor, wrap
+from ..core.watch import overriding, watched_call, watchers
 from .optimizer import Optimizer
 from .updates import number
 
@@ -31,6 +34,21 @@ _EPOCH = (
     "`scheduler.step()` to step the scheduler."
 )
 _OUTSIDE = "To get the last learning rate computed by the scheduler, please use `get_last_lr()`."
+
+
+def takes_step(step: Callable) -> Callable:
+    """A scheduler's `step`, which watchers may take in their own way."""
+
+    @wraps(step)
+    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if overriding and watchers.get():
+            answer = watched_call(watched, (self, *args), kwargs)
+            if answer is not NotImplemented:
+                return answer
+        return step(self, *args, **kwargs)
+
+    watched.takes_step = True  # pyright: ignore[reportAttributeAccessIssue]
+    return watched
 
 
 def copied(value: Any) -> Any:
@@ -136,6 +154,7 @@ class LRScheduler:
         """The rates of epoch `last_epoch`, one a group."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_lr()")
 
+    @takes_step
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next epoch, after the optimizer's steps in this one."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", False):

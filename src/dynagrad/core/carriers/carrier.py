@@ -164,6 +164,16 @@ def detached_array(array: Any) -> Any:
     return array.detached() if isinstance(array, Carrier) else array
 
 
+def is_memory(array: Any) -> bool:
+    """Whether it is an array, or a carrier that is one in all but name."""
+    return array.is_memory if isinstance(array, Carrier) else True
+
+
+def in_memory(array: Any) -> Any:
+    """The array of a carrier that is one in all but name; else the carrier or array itself."""
+    return array.inner if isinstance(array, Carrier) and array.is_memory else array
+
+
 class Carrier(NDArrayOperatorsMixin):
     """Base of the carriers: logical shape and dtype, NumPy's protocols, and the array methods that
     operations use on arrays.
@@ -248,6 +258,10 @@ class Carrier(NDArrayOperatorsMixin):
     def detached(self) -> Any:
         """The values alone."""
         raise NotImplementedError
+
+    def handed(self) -> Any:
+        """What leaves the library's hands: an array, if that is possible."""
+        return self
 
     def settled(self) -> Any:
         """What is left to keep as a gradient, of values that end with their level."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ...core.tensor import Tensor, set_requires_grad
+from ...core.watch import overriding, watched_call, watchers
 from ...functions.typename import typename
 from ..parameter import Buffer, Parameter
 from .conversion import Convertible
@@ -296,6 +297,9 @@ class Module(Hooked, Stateful, Convertible, Tree):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters; fill them with zeros if not `set_to_none`."""
+        if overriding and watchers.get():
+            if watched_call(Module.zero_grad, (self, set_to_none), {}) is not NotImplemented:
+                return
         for parameter in self.parameters():
             g = getattr(parameter, "_g", None)
             if g is None:
