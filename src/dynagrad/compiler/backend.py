@@ -158,7 +158,7 @@ def _view(address: int, slot: Any) -> np.ndarray:
     low, high = aliasing.reach(slot)
     size = slot.dtype.itemsize
     data = (ctypes.c_uint8 * (high - low)).from_address(address + low)
-    start = np.frombuffer(data, np.uint8)[-low : -low + size].view(slot.dtype)
+    start = np.ctypeslib.as_array(data)[-low : -low + size].view(slot.dtype)
     return as_strided(start, slot.shape, [s * size for s in slot.strides])
 
 

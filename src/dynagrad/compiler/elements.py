@@ -323,6 +323,23 @@ def _booleans(e: Emitter, op: str, kind: str, operands: Sequence[str]) -> str:
 # --- conversions ----------------------------------------------------------------------------------
 
 
+#: functions of one number in the C library, which is faster for single ones
+LIBRARY = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh "
+    "atanh erf erfc pow atan2".split()
+)
+
+
+def library(e: Emitter, op: str, dtype: np.dtype, operands: Sequence[str]) -> str:
+    """The result of a function of the C library, for single numbers."""
+    kind = register(dtype)
+    full = f"@{op}" + ("f" if kind == "float" else "")
+    # It reads no memory, and sets no errno that anybody reads.
+    arguments = ", ".join([kind] * len(operands))
+    e.declared.setdefault(full, f"declare {kind} {full}({arguments}) nounwind memory(none)")
+    return e.let(f"call {kind} {full}({', '.join(f'{kind} {x}' for x in operands)})")
+
+
 def cast(e: Emitter, x: str, dtype: np.dtype, to: np.dtype, count: int = 1) -> str:
     """Elements in another dtype, as `astype`: floats that fit into no integer become the least one,
     as this CPU's instruction does.
@@ -422,12 +439,14 @@ def number(dtype: np.dtype, value: object, count: int = 1) -> str:
 
 __all__ = [
     "DTYPES",
+    "LIBRARY",
     "apply",
     "bitcast",
     "cast",
     "from_memory",
     "in_memory",
     "intrinsic",
+    "library",
     "number",
     "register",
     "to_memory",

@@ -59,6 +59,8 @@ class Reader:
         self, e: Emitter, memory: Callable[[Value], Access | None], *, contract: bool
     ) -> None:
         self.e, self.memory, self.contract = e, memory, contract
+        #: whether elements are so few that functions of the C library serve best
+        self.by_library = False
         #: (pointer, index) -> an index that is within bounds, where these are looked after
         self.guard: Callable[[str, str], str] | None = None
         self.cuts: dict[Var, int] = {}
@@ -343,6 +345,8 @@ class Reader:
             return self.e.select(operands[0], kind, operands[1], operands[2])
         if v.op == "cast":
             return elements.cast(self.e, operands[0], v.inputs[0].dtype, v.dtype, count)
+        if self.by_library and v.op in elements.LIBRARY and v.dtype.char in "fd":
+            return elements.library(self.e, v.op, v.dtype, operands)
         if v.op == "bitcast":
             return elements.bitcast(self.e, operands[0], v.inputs[0].dtype, v.dtype, count)
         return elements.apply(self.e, v.op, v.inputs[0].dtype, operands, self.contract, count)

@@ -149,6 +149,7 @@ class Segment(Function):
         self.module, self.begin, self.number = module, begin, begin
         self.header: list[str] = []
         super().__init__(module.schedule, module.declared, not module.bitwise, module.guards)
+        self.reader.by_library = True
 
     def pointer(self, place: Place) -> str:
         """The name of a pointer, which is defined at the top of the function."""
