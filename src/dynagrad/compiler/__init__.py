@@ -49,6 +49,7 @@ __all__ = [
     "is_dynamo_compiling",
     "is_exporting",
     "list_backends",
+    "loop",
     "nested_compile_region",
     "reset",
     "set_stance",

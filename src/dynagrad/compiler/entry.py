@@ -6,6 +6,8 @@ anew whenever the slow path has found that it fits with other objects (a new lea
 array under a parameter). What has no native form makes the variant one that Python runs.
 """
 
+import ctypes
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -54,11 +56,19 @@ class Course:
         self.why = ""
         tape.native_writers.add(self)
 
+    @property
+    def runs(self) -> int:
+        """How many calls ran natively from end to end."""
+        return int(self.words[COURSE.index("runs")])
+
     # --- writing ----------------------------------------------------------------------------------
 
     def write(self) -> None:
         """Write the instructions for what holds now."""
         self.code: list[tuple[int, int, int, int]] = []
+        #: words that must have a value, and dictionaries with what is compared if they changed
+        self.equal: list[int] = []
+        self.groups: list[tuple[dict, Callable[[], None]]] = []
         self.kept: list[Any] = []
         try:
             self._write()
@@ -85,6 +95,7 @@ class Course:
         results = self._results()
         if results["kind"] != RUN:
             self._gradients()
+        self._collected()
         before = self._block()
         if results["kind"] != RUN:
             self._afterwards()
@@ -95,7 +106,8 @@ class Course:
         words["table"] = self.table.ctypes.data
         words["step"] = variant.program.address or 0
         words["run"] = id(self.run)
-        words["busy"] = self.words[COURSE.index("busy")]
+        for name in ("busy", "runs"):
+            words[name] = self.words[COURSE.index(name)]
         self.kept += [before, after]
         self.keep = self.kept
         self.words[:] = [int(words[name]) for name in COURSE]
@@ -104,6 +116,55 @@ class Course:
         block = np.array(self.code, np.int64).reshape(-1, 4)
         self.code = []
         return block
+
+    def _same(self, at: int, value: int) -> None:
+        """The word at an address has this value."""
+        self.equal += [at, value]
+
+    def _collected(self) -> None:
+        """What is compared word by word in one loop; then the dictionaries, none of which is looked
+        at as long as no version has changed.
+        """
+        pairs = np.array(self.equal, np.int64)
+        self.kept.append(pairs)
+        self._do("EQUALS", pairs.ctypes.data, len(pairs) // 2)
+        versions = np.array(
+            [word for held, _ in self.groups for word in (self._version(held), 0)], np.int64
+        )
+        self.kept.append(versions)
+        versions[1::2] = [word(at) for at in versions[::2].tolist()]
+        first = len(self.code)
+        self._do("UNCHANGED", versions.ctypes.data, len(self.groups), 0)
+        for place, (held, compare) in enumerate(self.groups):
+            seen = versions.ctypes.data + 16 * place + 8
+            start = len(self.code)
+            self._do("SKIP", self._version(held), seen, 0)
+            self._do("EQUAL", id(held) + 16, len(held))
+            compare()
+            self._do("COPY", self._version(held), seen)
+            self._reach(start)
+        self._reach(first)
+
+    def _reach(self, start: int) -> None:
+        """Let the instruction at `start` skip all that followed it."""
+        self.code[start] = (*self.code[start][:3], len(self.code) - start - 1)
+
+    def _version(self, held: dict) -> int:
+        return id(held) + self.at.dict_version
+
+    def _entry(self, held: dict, key: Any, value: int) -> None:
+        """A dictionary has this value (an address, or 0) under a key."""
+        found = entry_of(held, key) if self.at.dict_version else None
+        self.kept += [held, key]
+        if found is None or (value == 0) is not (found[1] is None):
+            self._do("DICT", id(held), id(key), value)
+            return
+        keys, at, entries = found
+        self._same(id(held) + 32, keys)
+        if at is not None:
+            self._same(at, value)
+        else:
+            self._same(keys + 24, entries)
 
     def _do(self, name: str, a: int, b: int = 0, c: int = 0) -> None:
         self.code.append((CODE[name], a, b, c))
@@ -167,26 +228,26 @@ class Course:
     def _tensors(self) -> None:
         at, variant = self.at, self.variant
         for slot, t, edge in variant.pinned:
-            self._do("EQUAL", id(t) + at.array, self._held(variant.arrays[slot]))
-            self._do("EQUAL", id(t) + at.edge, self._held(edge))
+            self._same(id(t) + at.array, self._held(variant.arrays[slot]))
+            self._same(id(t) + at.edge, self._held(edge))
         for edge, extra in variant.extras:
-            self._do("EQUAL", self._held(edge) + at.extra, self._held(extra))
+            self._same(self._held(edge) + at.extra, self._held(extra))
         for slot, t in variant.grown:
             g = t._g
-            self._do("EQUAL", id(t) + at.gradient, self._held(g))
-            self._do("EQUAL", id(g) + at.array, self._held(variant.arrays[slot]))
-            self._do("EQUAL", id(g) + at.edge, id(None))
+            self._same(id(t) + at.gradient, self._held(g))
+            self._same(id(g) + at.array, self._held(variant.arrays[slot]))
+            self._same(id(g) + at.edge, id(None))
         for t in variant.no_gradient:
             self._do("EITHER", id(t) + at.gradient, id(None), 0)
         for t, _ in variant.written:
-            self._do("EQUAL", id(t) + at.family, self._held(t._v))
+            self._same(id(t) + at.family, self._held(t._v))
 
     def _options(self) -> None:
         for group, held in self.variant.groups:
             options = [o for o in self.variant.options if o.group is group]
             self._unless_unchanged(group, lambda g=group, h=held, o=options: self._group(g, h, o))
             params = group["params"]
-            self._do("EQUAL", id(params) + 16, len(params))
+            self._same(id(params) + 16, len(params))
             for i, p in enumerate(params):
                 self._do("LIST", id(params), i, self._held(p))
 
@@ -206,19 +267,11 @@ class Course:
     def _unless_unchanged(self, held: dict, compare: Callable[[], None]) -> None:
         """Comparisons that are skipped while a dictionary has not changed at all."""
         self.kept.append(held)
-        if not self.at.dict_version:
-            self._do("EQUAL", id(held) + 16, len(held))
+        if self.at.dict_version:
+            self.groups.append((held, compare))
+        else:
+            self._same(id(held) + 16, len(held))
             compare()
-            return
-        version = id(held) + self.at.dict_version
-        seen = np.array([word(version)], np.int64)
-        self.kept.append(seen)
-        place = len(self.code)
-        self._do("SKIP", version, seen.ctypes.data, 0)
-        self._do("EQUAL", id(held) + 16, len(held))
-        compare()
-        self._do("COPY", version, seen.ctypes.data)
-        self.code[place] = (*self.code[place][:3], len(self.code) - place - 1)
 
     def _snapshot(self, snapshot: Any) -> None:
         held = snapshot.held
@@ -230,7 +283,7 @@ class Course:
         self._unless_unchanged(held, compare)
         for key in snapshot.entries:
             if type(held[key]) is list:
-                self._do("EQUAL", id(held[key]) + 16, len(held[key]))
+                self._same(id(held[key]) + 16, len(held[key]))
                 for i, x in enumerate(held[key]):
                     self._do("LIST", id(held[key]), i, self._held(x))
 
@@ -244,12 +297,12 @@ class Course:
             raise Unsupported(guard.text)
         if kind in ("global", "item", "keyword"):
             value = 0 if expected is MISSING else self._held(on[0].get(on[1]))
-            self._do("DICT", self._held(on[0]), self._held(on[1]), value)
+            self._entry(on[0], on[1], value)
         elif kind == "list" and on[1] >= 0 and on[1] < len(on[0]):
-            self._do("EQUAL", self._held(on[0]) + 16, len(on[0]))
+            self._same(self._held(on[0]) + 16, len(on[0]))
             self._do("LIST", id(on[0]), on[1], self._held(on[0][on[1]]))
         elif kind == "cell":
-            self._do("EQUAL", self._held(on[0]) + self.at.cell, self._held(on[0].cell_contents))
+            self._same(self._held(on[0]) + self.at.cell, self._held(on[0].cell_contents))
         elif kind == "attribute":
             self._attribute(guard)
         elif kind == "class":
@@ -274,7 +327,7 @@ class Course:
             raise Unsupported(guard.text)
         found = own.get(name, MISSING)
         value = 0 if found is MISSING else self._held(found)
-        self._do("DICT", self._held(own), self._held(name), value)
+        self._entry(own, name, value)
 
     def _class(self, kind: type) -> None:
         at = id(kind) + self.at.class_version
@@ -286,9 +339,9 @@ class Course:
 
     def _function(self, f: Any) -> None:
         at = self.at
-        self._do("EQUAL", self._held(f) + at.code, id(f.__code__))
-        self._do("EQUAL", id(f) + at.defaults, word(id(f) + at.defaults))
-        self._do("EQUAL", id(f) + at.keyword_defaults, word(id(f) + at.keyword_defaults))
+        self._same(self._held(f) + at.code, id(f.__code__))
+        self._same(id(f) + at.defaults, word(id(f) + at.defaults))
+        self._same(id(f) + at.keyword_defaults, word(id(f) + at.keyword_defaults))
         self.kept += [f.__code__, f.__defaults__, f.__kwdefaults__]
         for key, value in (f.__kwdefaults__ or {}).items():
             self._do("DICT", id(f.__kwdefaults__), self._held(key), self._held(value))
@@ -296,9 +349,9 @@ class Course:
     def _whole(self, guard: Guard) -> None:
         x = guard.on[0]
         if guard.by == "type":
-            self._do("EQUAL", self._held(x) + 8, id(type(x)))
+            self._same(self._held(x) + 8, id(type(x)))
         elif guard.by == "length" and type(x) in _LENGTH:
-            self._do("EQUAL", self._held(x) + _LENGTH[type(x)], guard.expected)
+            self._same(self._held(x) + _LENGTH[type(x)], guard.expected)
         else:
             raise Unsupported(guard.text)
 
@@ -310,11 +363,11 @@ class Course:
                 raise Unsupported("it has not run yet")
             g, a = held
             self._do("GRADIENT", id(gradient.t) + at.gradient, id(g), _REFERENCES)
-            self._do("EQUAL", id(a), _REFERENCES)
-            self._do("EQUAL", id(g) + at.array, id(a))
+            self._same(id(a), _REFERENCES)
+            self._same(id(g) + at.array, id(a))
             self.table[gradient.slot] = address(a)
-            self._do("EQUAL", id(g) + at.edge, id(None))
-            self._do("EQUAL", id(g) + at.family, id(None))
+            self._same(id(g) + at.edge, id(None))
+            self._same(id(g) + at.family, id(None))
             variant.arrays[gradient.slot] = None
 
     # --- what happens afterwards ------------------------------------------------------------------
@@ -326,7 +379,7 @@ class Course:
             self._do("SET", id(gradient.t) + at.gradient, id(g))
         for t in variant.cleared:
             self._do("SET", self._held(t) + at.gradient, id(None))
-        if any(t._v is not None for t, _ in variant.written):
+        if self.counts_writes():
             counter = id(tape.counter) + at.counter
             ticks = self.ticks.ctypes.data
             self._do("TICK", counter, ticks, ticks + 8)
@@ -378,6 +431,10 @@ class Course:
 
     # --- writes that native calls made ------------------------------------------------------------
 
+    def counts_writes(self) -> bool:
+        """Whether anybody could see how often the step's tensors were written."""
+        return any(t._v is not None for t, _ in self.variant.written)
+
     def settle(self) -> None:
         """Count the writes of the native calls so far, as if each had counted its own."""
         last, calls = self.ticks.tolist()
@@ -388,6 +445,27 @@ class Course:
         for t, times in self.variant.written:
             if t._v is not None:
                 t._v.cell.count_late(new * times, last)
+
+
+def entry_of(held: dict, key: Any) -> tuple[int, int | None, int] | None:
+    """Where CPython keeps the keys of a dictionary, its value under a key (None: there is none),
+    and how many entries the keys had; None for dictionaries that share their keys with others.
+
+    The keys are memory of their own: replaced when they grow, and an entry of theirs is never used
+    for another key.
+    """
+    keys = word(id(held) + 32)
+    if type(held) is not dict or word(id(held) + 40) or not keys:
+        return None
+    entries = word(keys + 24)
+    if key not in held:
+        return keys, None, entries
+    size = sys.getsizeof(held) - dict.__basicsize__
+    words = np.ctypeslib.as_array((ctypes.c_int64 * (size // 8 - 4)).from_address(keys + 32))
+    found = [
+        i for i in np.flatnonzero(words[:-1] == id(key)).tolist() if words[i + 1] == id(held[key])
+    ]
+    return (keys, keys + 32 + 8 * (found[0] + 1), entries) if len(found) == 1 else None
 
 
 def address(a: ndarray) -> int:
@@ -440,6 +518,10 @@ class Entry:
         self._table = np.array([c.words.ctypes.data for c in usable], np.int64)
         self.state[0] = self._table.ctypes.data if usable else 0
         self.state[1] = len(usable)
+
+    def last(self) -> Course | None:
+        """The course that a call would take that is like the last one: the only one, if so."""
+        return self.courses[0] if len(self.courses) == 1 and self.courses[0].usable else None
 
     def clear(self) -> None:
         """Offer nothing."""

@@ -25,6 +25,8 @@ that does not fit goes to the Python function behind the gate, which knows all c
 | SET       | (afterwards) the slot a gets b |
 | TICK      | (afterwards) the counter a goes on; b gets its number, c counts up |
 | EITHER    | the word at a is b or c |
+| EQUALS    | at a there are b pairs (address, value): each address holds its value |
+| UNCHANGED | the same, and if they all hold, skip c instructions |
 """
 
 import ctypes
@@ -40,6 +42,7 @@ from .layout import Layout, layout
 OPERATIONS = (
     *("EQUAL", "DIFFERS", "HALF", "LIST", "DICT", "ATTRIBUTE", "CONTEXT", "COUNT", "SAME"),
     *("NUMBER", "TENSOR", "OPTION", "SKIP", "COPY", "GRADIENT", "SET", "TICK", "EITHER"),
+    *("EQUALS", "UNCHANGED"),
 )
 CODE = {name: number for number, name in enumerate(OPERATIONS)}
 #: what the code reaches through its table, in this order
@@ -51,7 +54,7 @@ _API = (
 STATE = ("courses", "count", "behind", "api")
 COURSE = (
     *("before", "n_before", "after", "n_after", "step", "table", "outputs", "n_outputs"),
-    *("results", "n_results", "kind", "busy", "run"),
+    *("results", "n_results", "kind", "busy", "run", "runs"),
 )
 OUTPUT = ("slot", "ndim", "shape", "strides", "dtype", "edge")
 #: what a course gives: nothing but a result in `results`, a tuple of them, or what `run` returns
@@ -78,7 +81,20 @@ def _tests(at: Layout) -> dict[str, str]:
 
     load = "  %p.{0} = inttoptr i64 %a to ptr\n  %w.{0} = load i64, ptr %p.{0}\n"
     argument = "  %g.{0} = getelementptr i64, ptr %args, i64 %a\n  %x.{0} = load i64, ptr %g.{0}\n"
+    pairs = (
+        "  %p.{0} = inttoptr i64 %a to ptr\n  br label %pair.{0}\n"
+        "pair.{0}:\n  %j.{0} = phi i64 [0, %do.{0}], [%l.{0}, %same.{0}]\n"
+        "  %m.{0} = icmp ult i64 %j.{0}, %b\n  br i1 %m.{0}, label %one.{0}, label %ALL\n"
+        "one.{0}:\n  %k.{0} = shl i64 %j.{0}, 1\n"
+        "  %q.{0} = getelementptr i64, ptr %p.{0}, i64 %k.{0}\n  %x.{0} = load ptr, ptr %q.{0}\n"
+        "  %y.{0} = getelementptr i64, ptr %q.{0}, i64 1\n  %v.{0} = load i64, ptr %y.{0}\n"
+        "  %w.{0} = load i64, ptr %x.{0}\n  %r.{0} = icmp eq i64 %w.{0}, %v.{0}\n"
+        "  br i1 %r.{0}, label %same.{0}, label %SOME\n"
+        "same.{0}:\n  %l.{0} = add i64 %j.{0}, 1\n  br label %pair.{0}\n"
+    )
     return {
+        "EQUALS": pairs.replace("ALL", "next").replace("SOME", "no"),
+        "UNCHANGED": pairs.replace("ALL", "jump").replace("SOME", "next"),
         "EQUAL": load + held("%w.{0}", "%b"),
         "EITHER": load
         + "  %s.{0} = icmp eq i64 %w.{0}, %c\n  br i1 %s.{0}, label %next, label %second.{0}\n"
@@ -376,6 +392,8 @@ dropping:
   %d.next = add i64 %d, 1
   br label %drop
 leave:
+  %runs.more = add i64 %runs, 1
+  store i64 %runs.more, ptr %runs.at
   %left = call i1 @run(ptr %after.ptr, i64 %n_after, ptr %args, i64 %nargs, ptr %table.ptr, ptr %api)
   %several = icmp eq i64 %kind, {TUPLE}
   br i1 %several, label %pack, label %result.first
@@ -446,11 +464,33 @@ behind.call:
     )
 
 
+#: `i64 @repeat(step, table, n)`: runs a step n times, or until a check fails; how often it ran
+_REPEAT = """
+define i64 @repeat(ptr %step, ptr %table, i64 %n) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [0, %entry], [%i.next, %next]
+  %more = icmp ult i64 %i, %n
+  br i1 %more, label %body, label %end
+body:
+  %status = call i32 %step(ptr %table)
+  %done = icmp eq i32 %status, 0
+  br i1 %done, label %next, label %end
+next:
+  %i.next = add i64 %i, 1
+  br label %loop
+end:
+  ret i64 %i
+}
+"""
+
+
 def text(at: Layout) -> str:
     """The module."""
     gate = _gate_function(at).replace("  %api = inttoptr i64 %api.w to ptr\n", "")
     gate = gate.replace(_word("%state", 3, "api"), _word("%state", 3, "api", "ptr"))
-    return _run_function(at) + _tensor_function(at) + gate
+    return _run_function(at) + _tensor_function(at) + gate + _REPEAT
 
 
 class Gate:
@@ -459,6 +499,8 @@ class Gate:
     def __init__(self, at: Layout) -> None:
         self.layout = at
         self.library = native.build(text(at), opt=2)
+        prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 2, ctypes.c_int64)
+        self.repeat = prototype(self.library.address("repeat"))
         names = python_api((*_API, "PyFloat_Type"))
         self.big = 1 << 62
         self.keep = (0, self.big)

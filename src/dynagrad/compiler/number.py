@@ -163,7 +163,11 @@ def _power(trace: Any, pair: tuple, values: list[Value], number: Any) -> Any:
     else:
         trace.expect(values[0], base, "a base is")
         trace.expect(values[1], exponent, "an exponent is")
-    return Number(number, trace, graph.map("pow", *values)) if type(number) is float else number
+    if type(number) is not float:
+        return number
+    if type(exponent) is float and exponent == 0.5 and values[1].op == "constant" and base > 0:
+        return Number(math.sqrt(base), trace, graph.map("sqrt", values[0]))
+    return Number(number, trace, graph.map("pow", *values))
 
 
 def _zero(graph: Graph) -> Value:
