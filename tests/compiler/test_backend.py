@@ -301,6 +301,23 @@ def test_checked_code_stays_within_bounds(seed: int) -> None:
     RandomGraph(seed).check(checked=True)
 
 
+@pytest.mark.parametrize("n", [32, 20])
+def test_parts_put_together(n: int) -> None:
+    case = Case(20)
+    g = case.graph
+    x, y, z = (case.given(case.floats(9, 5, n)) for _ in range(3))
+    joined = g.concatenate(
+        [x, g.map("exp", y), g.transpose(g.transpose(z, (1, 0, 2)), (1, 0, 2))], 2
+    )
+    case.wanted(joined)
+    case.wanted(g.reduce("sum", g.map("mul", joined, joined), (0, 1)))
+    case.wanted(g.pad(x, (1, 0, n), (0, 2, 2 * n), number(g, 7)))
+    case.wanted(g.write_slice(joined, z, [(0, 9, 1), (0, 5, 1), (n, n, 1)]))
+    case.wanted(g.concatenate([x, y], 1))
+    case.wanted(g.concatenate([x, y, z], 0))
+    case.check()
+
+
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is cut for threads however little it is."""

@@ -360,18 +360,49 @@ class Reader:
             return ALWAYS, index
         if not index.terms:
             return Condition("false", 1), ZERO
-        count = index.lanes()
-        kind = elements.wide("i64", count)
         key = ("within", index, n)
         found = self.known(key)
-        if found is None:
-            x = self.number(index)
+        if found is not None:
+            return found
+        first = self._aligned(index, n)
+        if first is not None:
+            # The lanes are all within or all outside.
+            x = self.number(first)
             with self.level(index.level()):
-                inside = self.e.compare("ult", kind, x, literal(kind, n))
-                safe = self.e.select(inside, kind, x, literal(kind, 0))
-            found = Condition(inside, count), self.variable(safe, n, index)
+                inside = self.e.compare("ult", "i64", x, str(n))
+                safe = self.e.select(inside, "i64", x, "0")
+            lanes = Var(safe, n, is_loop=True, lanes=index.lanes(), level=index.level())
+            found = Condition(inside), of(lanes)
             self.keep(key, found, index.level())
+            return found
+        count = index.lanes()
+        kind = elements.wide("i64", count)
+        x = self.number(index)
+        with self.level(index.level()):
+            inside = self.e.compare("ult", kind, x, literal(kind, n))
+            safe = self.e.select(inside, kind, x, literal(kind, 0))
+        found = Condition(inside, count), self.variable(safe, n, index)
+        self.keep(key, found, index.level())
         return found
+
+    def _aligned(self, index: Index, n: int) -> Index | None:
+        """The first of an index's lanes, if `n` is never between them: loops begin at multiples of
+        their lanes.
+        """
+        count = index.lanes()
+        wide = [(v, c) for v, c in index.terms if v.lanes > 1]
+        if count == 1 or len(wide) != 1 or wide[0][1] != 1 or wide[0][0].is_vector:
+            return None
+        rest = [index.const, n, *[c for v, c in index.terms if v.lanes == 1]]
+        return None if any(x % count for x in rest) else self._first(index, wide[0][0])
+
+    def at_least(self, index: Index, n: int) -> "Condition":
+        """Whether an index is not less than a number."""
+        first = self._aligned(index, n)
+        index = index if first is None else first
+        kind = elements.wide("i64", index.lanes())
+        x = self.number(index)
+        return Condition(self.e.compare("sge", kind, x, literal(kind, n)), index.lanes())
 
     def row(self, index: Value, flat: Index, n: int) -> Index:
         """An element of an array of indices, negative ones counted from the end; never out of
@@ -480,10 +511,7 @@ def _concatenate(r: Reader, v: Value, flat: Index) -> str:
             place = lead.times(n * after).plus(index.times(after)).plus(rest)
             element = r.repeated(x, place, count)
             if found:
-                lanes = middle.lanes()
-                kind = elements.wide("i64", lanes)
-                begun = r.e.compare("sge", kind, r.number(middle), literal(kind, offset))
-                found = r.chosen(v, Condition(begun, lanes), element, found, count)
+                found = r.chosen(v, r.at_least(middle, offset), element, found, count)
             else:
                 found = element
         offset += n
