@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .eager import eager_kernels
+    from .looping import loop
     from .surface import (
         allow_in_graph,
         assume_constant_result,
@@ -57,10 +58,13 @@ __all__ = [
 ]
 
 
+_ELSEWHERE = {"eager_kernels": "eager", "loop": "looping"}
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__package__!r} has no attribute {name!r}")
-    part = "eager" if name == "eager_kernels" else "surface"
+    part = _ELSEWHERE.get(name, "surface")
     globals()[name] = value = getattr(_import_module(f".{part}", __package__), name)
     return value
 
