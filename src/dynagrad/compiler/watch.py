@@ -32,6 +32,8 @@ _STDLIB = tuple(
     for way in (os.path.abspath, os.path.realpath)
 )
 _NUMPY = os.path.dirname(np.__file__) + os.sep
+#: within the framework, kernels are compiled at their first use
+_LLVM = f"{os.sep}llvmlite{os.sep}"
 #: reasons after which following the step tells nothing new
 _ENOUGH = 20
 #: exceptions that come from the machine, not from what the program read
@@ -165,14 +167,16 @@ class Watch:
 
     def entered(self, frame: FrameType) -> bool | None:
         """Whether to follow a frame: the user's, and what these call in libraries; what the
-        framework calls in the standard library is its own business.
+        framework calls in the standard library and in LLVM is its own business.
         """
         file = frame.f_code.co_filename
         if not self.follows(file):
             return False
+        if file == "<string>" and self._is_made_by_framework(frame):
+            return None
         if self.begun and frame.f_back not in self.frames:
             is_function = frame.f_code.co_flags & _FUNCTION_CODE == _FUNCTION_CODE
-            if is_stdlib(file) or (file == "<string>" and not is_function):
+            if is_stdlib(file) or _LLVM in file or (file == "<string>" and not is_function):
                 return None
         try:
             self.frame = frame
@@ -180,6 +184,16 @@ class Watch:
         except Exception as error:
             self.lose(frame, error)
         return True
+
+    def _is_made_by_framework(self, frame: FrameType) -> bool:
+        """Whether code made from a text belongs to one of the framework's classes: `__new__` of a
+        named tuple, `__init__` of a dataclass.
+        """
+        code = frame.f_code
+        if not code.co_argcount or code.co_varnames[0] in code.co_cellvars:
+            return False
+        owner = Stack(frame).local(code.co_varnames[0])
+        return self.world.framework_class(owner if isinstance(owner, type) else type(owner))
 
     def _enter(self, frame: FrameType) -> None:
         code = frame.f_code
