@@ -2,8 +2,9 @@
 Imports library, code.
 
 An array is seen as (a, c, b): statistics are taken for each c over all a and b. In kernels of rows
-a is 1, and weight and bias have b elements; in those of channels they have c. All elements of a c
-are read several times in a row, while they lie in a cache.
+a is 1, and weight and bias have b elements, or for groups of channels several rows of b, which take
+turns; in kernels of channels they have c. All elements of a c are read several times in a row,
+while they lie in a cache.
 """
 
 from collections.abc import Callable
@@ -77,21 +78,25 @@ def _number(k: Kernel, place: int) -> str:
 
 
 def _write_forward(k: Kernel, by_rows: bool) -> None:
-    """(x, weight, bias, out, eps, a, b, c b): weight and bias are given."""
+    """(x, weight, bias, out, eps, a, b, c b, turns): weight and bias are given."""
     x, weight, bias, out = [k.argument(i) for i in range(4)]
-    eps, shape = _number(k, 4), _Shape(k, 5)
+    eps, shape, turns = _number(k, 4), _Shape(k, 5), k.argument(8, "i64")
 
     def unit(c: str, _: list[str]) -> None:
         start = k.mul(c, shape.inner)
         mean, factor = shape.statistics(x, start, eps)
         w = b = ""
-        if not by_rows:
+        if by_rows:
+            turn = k.mul(k.op("urem", "i64", c, turns), shape.inner)
+            rows = [k.at(p, turn) for p in (weight, bias)]
+        else:
+            rows = []
             w, b = [k.splat(k.load(k.at(p, c)), k.kind) for p in (weight, bias)]
 
         def element(base: str, i: str, mask: str | None) -> None:
             d = k.op("fsub", k.kind, k.read(k.at(x, base), i, mask), mean)
             d = k.op("fmul", k.kind, d, factor)
-            scale, shift = (k.read(weight, i, mask), k.read(bias, i, mask)) if by_rows else (w, b)
+            scale, shift = [k.read(p, i, mask) for p in rows] or (w, b)
             k.write(k.multiply_add(k.kind, d, scale, shift), k.at(out, base), i, mask)
 
         shape.each(start, element)
@@ -99,19 +104,26 @@ def _write_forward(k: Kernel, by_rows: bool) -> None:
     k.loop("%begin", "%end", 1, unit)
 
 
-def _write_backward(k: Kernel, by_rows: bool) -> None:
-    """(g, x, weight, gx, gw, gb, eps, a, b, c b): with d the normalized x, r one by the deviation
-    and h = g weight: gx = r (h - mean(h) - d mean(h d)), gw the sum of g d, gb that of g. In
-    kernels of rows gw and gb have a row for each GROUP of rows, to which is added.
+def _write_backward(k: Kernel, by_rows: bool, with_sums: bool = True) -> None:
+    """(g, x, weight, gx, gw, gb, eps, a, b, c b, turns, c / turns, group): with d the normalized x,
+    r one by the deviation and h = g weight: gx = r (h - mean(h) - d mean(h d)), gw the sum of g d,
+    gb that of g. In kernels of rows, those of one turn come after each other, and gw and gb have a
+    row for each `group` of them, to which is added; without sums they are not computed.
     """
-    g, x, weight, gx, gw, gb = [k.argument(i) for i in range(6)]
+    g, x, weights, gx, gw, gb = [k.argument(i) for i in range(6)]
     eps, shape = _number(k, 6), _Shape(k, 7)
+    turns, each, group = [k.argument(10 + i, "i64") for i in range(3)]
 
-    def unit(c: str, _: list[str]) -> None:
+    def unit(u: str, _: list[str]) -> None:
+        c, weight, place = u, weights, u
+        if by_rows:
+            turn = k.op("udiv", "i64", u, each)
+            c = k.add(k.mul(k.op("urem", "i64", u, each), turns), turn)
+            weight = k.at(weights, k.mul(turn, shape.inner))
+            place = k.mul(k.op("udiv", "i64", u, group), shape.inner)
         start = k.mul(c, shape.inner)
         mean, factor = shape.statistics(x, start, eps)
-        group = k.mul(k.divide(c, GROUP)[0], shape.inner)
-        sums = [k.at(p, group if by_rows else c) for p in (gw, gb)]
+        sums = [k.at(p, place) for p in (gw, gb)]
         fixed = "" if by_rows else k.splat(k.load(k.at(weight, c)), k.kind)
 
         def parts(base: str, i: str, mask: str | None) -> tuple[str, str, str]:
@@ -122,11 +134,12 @@ def _write_backward(k: Kernel, by_rows: bool) -> None:
         def add(base: str, i: str, mask: str | None, values: list[str]) -> list[str]:
             d, found, w = parts(base, i, mask)
             h = found
-            if by_rows:
+            if by_rows and with_sums:
                 product = k.multiply_add(k.kind, found, d, k.read(sums[0], i, mask))
                 k.write(product, sums[0], i, mask)
                 total = k.op("fadd", k.kind, found, k.read(sums[1], i, mask))
                 k.write(total, sums[1], i, mask)
+            if by_rows:
                 h = k.op("fmul", k.kind, found, w)
             return [k.op("fadd", k.kind, values[0], h), k.multiply_add(k.kind, h, d, values[1])]
 
@@ -156,6 +169,7 @@ def _product(k: Kernel, x: str, y: str) -> str:
 
 def _write(module: Module) -> None:
     for letter, scalar in FLOATS.items():
+        module.kernel(f"backward_plain_{letter}", scalar, lambda k: _write_backward(k, True, False))
         for form, by_rows in (("rows", True), ("channels", False)):
             module.kernel(
                 f"forward_{form}_{letter}", scalar, lambda k, r=by_rows: _write_forward(k, r)
@@ -169,64 +183,101 @@ _family = Family(_write)
 Sides = np.ndarray | None
 
 
-def standardize_rows(x: np.ndarray, weight: Sides, bias: Sides, eps: float) -> np.ndarray:
-    """The rows of a contiguous matrix, normalized; weight and bias have a row's length."""
-    count = x.shape[1]
-    sides = _sides(weight, bias, count, x.dtype)
-    return _forward("rows", x, sides, eps, (1, x.shape[0], count))
+def standardize_rows(
+    x: np.ndarray, weight: Sides, bias: Sides, eps: float, turns: int = 1, spread: int = 1
+) -> np.ndarray:
+    """The rows of a contiguous matrix, normalized; weight and bias have the length of so many rows
+    as `turns` says, which take turns, over `spread`: each element is for so many neighbours.
+    """
+    rows, count = x.shape
+    if weight is None and bias is None:
+        turns = spread = 1
+    sides = _sides(weight, bias, count * turns, x.dtype, spread)
+    return _forward("rows", x, sides, eps, (1, rows, count), turns)
 
 
 def standardize_channels(x: np.ndarray, weight: Sides, bias: Sides, eps: float) -> np.ndarray:
     """A contiguous array (a, c, b), normalized for each c; weight and bias have c elements."""
     sides = _sides(weight, bias, x.shape[1], x.dtype)
-    return _forward("channels", x, sides, eps, x.shape)
+    return _forward("channels", x, sides, eps, x.shape, 1)
 
 
-def _sides(weight: Sides, bias: Sides, count: int, dtype: np.dtype) -> tuple:
-    w = np.ones(count, dtype) if weight is None else np.ascontiguousarray(weight)
-    b = np.zeros(count, dtype) if bias is None else np.ascontiguousarray(bias)
-    return w, b
+def _sides(weight: Sides, bias: Sides, count: int, dtype: np.dtype, spread: int = 1) -> list:
+    defaults = zip((weight, bias), (np.ones, np.zeros), strict=True)
+    found = [make(count, dtype) if t is None else t for t, make in defaults]
+    if spread > 1:
+        found = [np.repeat(t, spread) if t.size < count else t for t in found]
+    return [np.ascontiguousarray(t) for t in found]
 
 
-def _forward(form: str, x: np.ndarray, sides: tuple, eps: float, shape: tuple) -> np.ndarray:
+def _forward(
+    form: str, x: np.ndarray, sides: list, eps: float, shape: tuple, turns: int
+) -> np.ndarray:
     a, c, b = shape
     out = np.empty(x.shape, x.dtype)
     name = f"forward_{form}_{x.dtype.char}"
-    _family.run(name, c, chunk_of(a * b), x, *sides, out, float(eps), a, b, c * b)
+    _family.run(name, c, chunk_of(a * b), x, *sides, out, float(eps), a, b, c * b, turns)
     return out
 
 
-def standardize_rows_back(g: np.ndarray, x: np.ndarray, weight: Sides, eps: float) -> tuple:
-    """The cotangents of x, weight and bias of `standardize_rows`, from that of its result."""
+def standardize_rows_back(
+    g: np.ndarray,
+    x: np.ndarray,
+    weight: Sides,
+    eps: float,
+    turns: int = 1,
+    spread: int = 1,
+    *,
+    sides: bool,
+) -> tuple:
+    """The cotangents of x, weight and bias of `standardize_rows`, from that of its result; the last
+    two if `sides` are wanted.
+    """
     rows, count = x.shape
-    groups = -(-rows // GROUP)
-    gw, gb = np.zeros((2, groups, count), x.dtype)
-    gx = _backward("rows", g, x, weight, (gw, gb), eps, (1, rows, count))
-    return gx, np.add.reduce(gw, 0), np.add.reduce(gb, 0)
+    if weight is None and not sides:
+        turns = spread = 1
+    each = rows // turns
+    group = GROUP if turns == 1 else each
+    w, _ = _sides(weight, None, count * turns, x.dtype, spread)
+    if not sides:
+        places = (1, rows, count), (turns, each, group), chunk_of(count)
+        return _backward("plain", g, x, w, (x, x), eps, *places), None, None
+    gw, gb = sums = np.zeros((2, -(-rows // group), count), x.dtype)
+    chunk = -(-chunk_of(count) // group) * group
+    places = (1, rows, count), (turns, each, group)
+    gx = _backward("rows", g, x, w, tuple(sums), eps, *places, chunk)
+    if turns == 1:
+        gw, gb = np.add.reduce(gw, 0), np.add.reduce(gb, 0)
+    gw, gb = [t.reshape(-1) for t in (gw, gb)]
+    if spread > 1:
+        gw, gb = [np.add.reduce(t.reshape(-1, spread), 1) for t in (gw, gb)]
+    return gx, gw, gb
 
 
 def standardize_channels_back(g: np.ndarray, x: np.ndarray, weight: Sides, eps: float) -> tuple:
     """The cotangents of x, weight and bias of `standardize_channels`."""
-    gw, gb = np.empty((2, x.shape[1]), x.dtype)
-    return _backward("channels", g, x, weight, (gw, gb), eps, x.shape), gw, gb
+    a, c, b = x.shape
+    w, _ = _sides(weight, None, c, x.dtype)
+    gw, gb = sums = np.empty((2, c), x.dtype)
+    chunk = chunk_of(a * b)
+    return _backward("channels", g, x, w, tuple(sums), eps, x.shape, (1, c, c), chunk), gw, gb
 
 
 def _backward(
     form: str,
     g: np.ndarray,
     x: np.ndarray,
-    weight: Sides,
-    sums: tuple[np.ndarray, np.ndarray],
+    weight: np.ndarray,
+    sums: tuple[np.ndarray, ...],
     eps: float,
     shape: tuple,
+    turns: tuple,
+    chunk: int,
 ) -> np.ndarray:
     a, c, b = shape
-    w, _ = _sides(weight, None, b if form == "rows" else c, x.dtype)
     gx = np.empty(x.shape, x.dtype)
-    name, chunk = f"backward_{form}_{x.dtype.char}", chunk_of(a * b)
-    if form == "rows":
-        chunk = -(-chunk // GROUP) * GROUP
-    _family.run(name, c, chunk, g, x, w, gx, *sums, float(eps), a, b, c * b)
+    name = f"backward_{form}_{x.dtype.char}"
+    _family.run(name, c, chunk, g, x, weight, gx, *sums, float(eps), a, b, c * b, *turns)
     return gx
 
 

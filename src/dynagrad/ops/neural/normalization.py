@@ -78,7 +78,7 @@ def _of_standard(h, d, r, axes):
 def _standardize_vjp(g, x, weight, *, axes, eps, affine, parameter, needs):
     found = gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs)
     if found is None:
-        found = gradients_of_channels(g, x, weight, axes, eps, affine, parameter)
+        found = gradients_of_channels(g, x, weight, axes, eps, affine, parameter, needs)
     if found is not None:
         return found
     d, r = standard(x, axes, eps)

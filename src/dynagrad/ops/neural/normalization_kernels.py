@@ -35,6 +35,18 @@ def _of_channels(x, axes, affine, parameter):
     )
 
 
+def _of_groups(x, axes, affine, parameter):
+    """Whether x (N, groups, channels of a group, *S) has statistics for each example and group, and
+    parameters for each channel.
+    """
+    return (
+        x.ndim > 3
+        and tuple(axes) == tuple(range(2, x.ndim))
+        and tuple(affine) == (1, *x.shape[1:3], *[1] * (x.ndim - 3))
+        and tuple(parameter) == (x.shape[1] * x.shape[2],)
+    )
+
+
 def standardized(x, weight, bias, axes, n, eps, affine, parameter):
     """The normalized array and whether weight and bias are in it, by a compiled kernel for a large
     C-contiguous x; None for others.
@@ -45,6 +57,11 @@ def standardized(x, weight, bias, axes, n, eps, affine, parameter):
         fast = KERNELS["standardize_rows"]
         if fast is None:
             return None
+        if _of_groups(x, axes, affine, parameter):
+            if x.size < 2 * LARGE:
+                return None
+            turns = x.shape[1], x.size // max(math.prod(x.shape[:3]), 1)
+            return fast(x.reshape(-1, n), weight, bias, eps, *turns).reshape(x.shape), True
         last = slice(axes[0], None)
         whole = x.shape[last] == tuple(parameter) == tuple(affine[last])
         weight, bias = [None if t is None or not whole else t.reshape(n) for t in (weight, bias)]
@@ -57,12 +74,14 @@ def standardized(x, weight, bias, axes, n, eps, affine, parameter):
     return None
 
 
-def gradients_of_channels(g, x, weight, axes, eps, affine, parameter):
+def gradients_of_channels(g, x, weight, axes, eps, affine, parameter, needs):
     """The cotangents of x, weight and bias where large bare arrays were standardized channel by
-    channel, by a compiled kernel; None for anything else.
+    channel, or in groups of channels, by a compiled kernel; None for anything else.
     """
     if type(x) is not np.ndarray or not _is_one_kind(x, g, weight) or x.ndim < 3 or not x.size:
         return None
+    if _of_groups(x, axes, affine, parameter):
+        return _gradients_of_groups(g, x, weight, eps, needs)
     if not _is_large(x, x.size // x.shape[1]) or not _of_channels(x, axes, affine, parameter):
         return None
     fast = KERNELS["standardize_channels_back"]
@@ -70,6 +89,18 @@ def gradients_of_channels(g, x, weight, axes, eps, affine, parameter):
         return None
     planes = (*x.shape[:2], -1)
     gx, gw, gb = fast(contiguous(g).reshape(planes), contiguous(x).reshape(planes), weight, eps)
+    return gx.reshape(x.shape), gw, gb
+
+
+def _gradients_of_groups(g, x, weight, eps, needs):
+    n = math.prod(x.shape[2:])
+    fast = KERNELS["standardize_rows_back"] if _is_large(x, n) else None
+    if fast is None:
+        return None
+    g, rows = (contiguous(t).reshape(-1, n) for t in (g, x))
+    turns, spread = x.shape[1], math.prod(x.shape[3:])
+    sides = needs[1] or needs[2]
+    gx, gw, gb = fast(g, rows, weight, eps, turns, spread, sides=sides)
     return gx.reshape(x.shape), gw, gb
 
 
@@ -84,7 +115,7 @@ def gradients_of_rows(g, x, weight, axes, eps, affine, parameter, needs):
     flat = None if weight is None else weight.reshape(n)
     fast = KERNELS["standardize_rows_back"] if _is_large(x, n) else None
     if fast is not None and _is_one_kind(x, weight):
-        gx, gw, gb = fast(g, rows, flat, eps)
+        gx, gw, gb = fast(g, rows, flat, eps, sides=needs[1] or needs[2])
     else:
         gx, gw, gb = _rows_vjp(g, rows, flat, eps, needs)
     found = ((gx, x.shape), (gw, parameter), (gb, parameter))

@@ -22,7 +22,7 @@ FEW = 9
 #: windows with more taps than this are looked through by argmax if they overlap little
 MANY = 16
 #: images of so many elements go to compiled kernels
-LARGE = 8192
+LARGE = 16384
 #: floating numbers of these widths, as integers of the same width
 _BITS = {4: np.int32, 8: np.int64}
 
