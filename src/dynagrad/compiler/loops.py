@@ -31,8 +31,9 @@ ON_STACK = 8192
 #: how often loops are written anew because an index needs them in parts
 TRIES = 12
 
-#: what lies outside a function: ("buffer", value), ("slot", number) or ("constant", value)
-Place = tuple[str, Any]
+#: what lies outside a function: ("buffer", value), ("slot", number) or ("constant", value); with a
+#: third part, so many elements behind its beginning
+Place = tuple[Any, ...]
 
 
 class Written(NamedTuple):
@@ -82,6 +83,21 @@ class Function:
         self.cells: list[str] = []
         if self.guards is not None:
             self.reader.guard = self._guarded
+        else:
+            self.reader.moved = self._moved
+
+    def _moved(self, pointer: str, number: int) -> str:
+        """Another argument for what begins later in the same memory, if it is only read: so loops
+        that differ in where they begin are the same function.
+        """
+        found = [place for place, name in self.places.items() if name == pointer]
+        if len(found) != 1 or len(found[0]) != 2 or not self.is_read_only(found[0]):
+            return ""
+        return self.pointer((*found[0], number))
+
+    def is_read_only(self, place: Place) -> bool:
+        """Whether a function writes nothing there."""
+        return place[0] in ("slot", "constant")
 
     def _guarded(self, pointer: str, at: str) -> str:
         """An index that was compared with the size of what a pointer points to."""
@@ -237,8 +253,11 @@ class Function:
     def _in_place(self) -> frozenset[tuple[Place, Place]]:
         r = self.reader
         found = set()
+        moved = {place[:2] for place in self.places if len(place) > 2}
         for first, a in self.places.items():
             for second, b in self.places.items():
+                if len(first) > 2 or len(second) > 2 or first in moved or second in moved:
+                    continue
                 if a != b and a not in r.stores and b in r.stores and b not in r.loads:
                     if r.loads[a] <= r.stores[b]:
                         found.add((first, second))
@@ -297,6 +316,10 @@ class LoopFunction(Function):
         if home == self.number and (s.role[v] != FULL or s.phase[v] >= self.phase):
             return None
         return Access(self.pointer(("buffer", v)))
+
+    def is_read_only(self, place: Place) -> bool:
+        """Whether a function writes nothing there."""
+        return place[0] != "buffer" or self.schedule.home[place[1]] != self.number
 
     def write(self) -> Written:
         """The function, with its loops cut in two as indices need them."""

@@ -62,8 +62,9 @@ class Plan:
         """For the function of a group: places that lie in the memory of others."""
         written = self.functions[number]
         found = {}
-        for kind, v in written.places:
-            if kind == "buffer" and self.schedule.home[v] == number:
+        for place in written.places:
+            kind, v = place[:2]
+            if len(place) == 2 and kind == "buffer" and self.schedule.home[v] == number:
                 other = None
                 if v in self.slots:
                     other = ("slot", self.slots[v])

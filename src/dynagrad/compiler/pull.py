@@ -59,6 +59,8 @@ class Reader:
         self, e: Emitter, memory: Callable[[Value], Access | None], *, contract: bool
     ) -> None:
         self.e, self.memory, self.contract = e, memory, contract
+        #: (pointer, number) -> a pointer that lies so many elements further, empty for none
+        self.moved: Callable[[str, int], str] | None = None
         #: whether elements are so few that functions of the C library serve best
         self.by_library = False
         #: (pointer, index) -> an index that is within bounds, where these are looked after
@@ -221,6 +223,10 @@ class Reader:
         if flat == ZERO:
             return access.pointer
         kind = elements.in_memory(v.dtype)
+        if flat.const and self.moved is not None:
+            name = self.moved(access.pointer, flat.const)
+            if name:
+                return self.pointer(v, Access(name), flat.shifted(-flat.const))
         at = self.number(flat)
         if self.guard is not None:
             at = self.guard(access.pointer, at)

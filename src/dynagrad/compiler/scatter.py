@@ -30,6 +30,10 @@ class ScatterFunction(Function):
             return self.leaf(v)
         return super().memory(v)
 
+    def is_read_only(self, place: Place) -> bool:
+        """Whether a function writes nothing there."""
+        return place != ("buffer", self.v)
+
     def write(self) -> Written:
         """The function: a copy, and then one element after another."""
         v = self.v

@@ -48,7 +48,7 @@ class Module:
 
     `table` lists what the pointers are: ("arena", None), ("constant", value), ("blas", name),
     ("overlap", None) for the function of aliasing and ("state", None) for what it keeps, ("pool",
-    None) for the pool's parallel_for.
+    None) for the pool's parallel_for; ("address", address) for others.
     """
 
     def __init__(
@@ -112,20 +112,24 @@ class Module:
 
     def _write(self) -> None:
         groups = self.schedule.groups
-        segment = Segment(self, 0)
+        segment = self.begin(0)
         if self.plan.slots:
             segment.look_for_overlaps()
         for number, group in enumerate(groups):
             if group.kind == "call":
                 self._close(segment)
                 self.steps.append(("call", group.values[0]))
-                segment = Segment(self, number)
+                segment = self.begin(number)
             else:
                 segment.group(number)
             if number == self.schedule.checked:
                 segment.checks()
         segment.end()
         self._close(segment)
+
+    def begin(self, number: int) -> "Segment":
+        """A new function, from a group on."""
+        return Segment(self, number)
 
     def _close(self, segment: "Segment") -> None:
         name = f"segment{len(self._texts)}"
@@ -149,13 +153,15 @@ class Segment(Function):
         self.module, self.begin, self.number = module, begin, begin
         self.header: list[str] = []
         super().__init__(module.schedule, module.declared, not module.bitwise, module.guards)
-        self.reader.by_library = True
+        self.reader.by_library, self.reader.moved = True, None
 
     def pointer(self, place: Place) -> str:
         """The name of a pointer, which is defined at the top of the function."""
         found = self.places.get(place)
         if found is not None:
             return found
+        if len(place) > 2:
+            return self._further(place)
         kind, what = place
         if kind == "buffer" and what in self.module.plan.slots:
             return self.pointer(("slot", self.module.plan.slots[what]))
@@ -173,6 +179,15 @@ class Segment(Function):
         table = "%slots" if kind == "slot" else "%table"
         self.header.append(f"  {name}.at = getelementptr inbounds ptr, ptr {table}, i64 {number}")
         self.header.append(f"  {name} = load ptr, ptr {name}.at")
+        return name
+
+    def _further(self, place: Place) -> str:
+        """A pointer behind the beginning of a place."""
+        base, (kind, what, number) = self.pointer(place[:2]), place
+        dtype = self.schedule.graph.slots[what].dtype if kind == "slot" else what.dtype
+        name = self.places[place] = f"%p{len(self.places)}"
+        offset = number * dtype.itemsize
+        self.header.append(f"  {name} = getelementptr i8, ptr {base}, i64 {offset}")
         return name
 
     def memory(self, v: Value) -> Access | None:
