@@ -20,7 +20,7 @@ from ..core.dtype import process_default
 from ..core.tape import clock, grad_mode
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
-from .gate import ARGUMENT, CODE, COURSE, NEW, OBJECT, ONE, OUTPUT, RUN, TUPLE, Gate
+from .gate import ARGUMENT, CODE, COURSE, NEW, OBJECT, ONE, OUTPUT, RUN, STATE, TUPLE, Gate
 from .graph import Slot
 from .guards import MISSING, Guard, namespace
 from .layout import half_word, word
@@ -491,7 +491,7 @@ class Entry:
     def __init__(self, gate: Gate, name: str, stance: dict) -> None:
         self.gate, self.stance = gate, stance
         self.courses: list[Course] = []
-        self.state = np.zeros(4, np.int64)
+        self.state = np.zeros(len(STATE), np.int64)
         self.state[3] = gate.api.ctypes.data
         self.builtin = gate.builtin(self.state, name, Tensor)
 
@@ -520,8 +520,10 @@ class Entry:
         self.state[1] = len(usable)
 
     def last(self) -> Course | None:
-        """The course that a call would take that is like the last one: the only one, if so."""
-        return self.courses[0] if len(self.courses) == 1 and self.courses[0].usable else None
+        """The course that the last native call took, if it can be taken again."""
+        last = int(self.state[STATE.index("last")])
+        found = [c for c in self.courses if c.usable and c.words.ctypes.data == last]
+        return found[0] if found else None
 
     def clear(self) -> None:
         """Offer nothing."""

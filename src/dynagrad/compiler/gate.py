@@ -51,7 +51,7 @@ _API = (
     *("PyContextVar_Get", "PyObject_Vectorcall", "PyType_GenericNew", "PyTuple_New"),
 )
 #: words of a function's state, of a course, and of an output
-STATE = ("courses", "count", "behind", "api")
+STATE = ("courses", "count", "behind", "api", "last")
 COURSE = (
     *("before", "n_before", "after", "n_after", "step", "table", "outputs", "n_outputs"),
     *("results", "n_results", "kind", "busy", "run", "runs"),
@@ -345,6 +345,8 @@ unfit:
   %i.next = add i64 %i, 1
   br label %try
 chosen:
+  %course.word = ptrtoint ptr %course to i64
+  store i64 %course.word, ptr %last.at
   %python = icmp eq i64 %kind, {RUN}
   br i1 %python, label %run.call, label %make
 run.call:

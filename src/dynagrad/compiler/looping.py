@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..core import tape
 from .compiled import Compiled
 from .gate import COURSE, ONE
+from .surface import compile  # noqa: A004 - PyTorch's name
 
 #: steps between two looks at whether the user has interrupted
 _CHUNK = 100_000
@@ -14,9 +16,9 @@ _CHUNK = 100_000
 def loop(step: Callable[[], Any], n: int) -> Any:
     """Call `step()` n times, and return what the last call returned.
 
-    A compiled step (`dynagrad.compile`) that returns nothing runs as one native loop: what its
-    calls would guard cannot change while it runs. Where a check fails, or the step is not compiled
-    or returns tensors, the calls are made one by one.
+    The step is compiled (`dynagrad.compile`) if it is not. One that returns nothing then runs as
+    one native loop: what its calls would guard cannot change while it runs. Where a check fails, or
+    the step stays eager or returns tensors, the calls are made one by one.
 
     TypeError if the step is not callable or n no int; ValueError if n is negative.
     """
@@ -26,6 +28,8 @@ def loop(step: Callable[[], Any], n: int) -> Any:
         raise TypeError(f"loop() needs the number of calls as an int, got {type(n).__name__}")
     if n < 0:
         raise ValueError(f"loop() cannot make {n} calls")
+    if not isinstance(step, Compiled):
+        step = _compiled(step)
     result, done = None, 0
     while done < n:
         result = step()
@@ -33,6 +37,21 @@ def loop(step: Callable[[], Any], n: int) -> Any:
         if isinstance(step, Compiled) and done < n:
             done += _natively(step, n - done)
     return result
+
+
+#: what was made of plain functions, so that the next loop does not begin anew
+_made: "WeakKeyDictionary[Callable, Any]" = WeakKeyDictionary()
+
+
+def _compiled(step: Callable[[], Any]) -> Callable[[], Any]:
+    try:
+        found = _made.get(step)
+        if found is None:
+            found = compile(step)
+            _made[step] = found
+    except TypeError:  # it cannot be held weakly
+        return compile(step)
+    return found
 
 
 def _natively(step: Compiled, n: int) -> int:
