@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ..core import tape
 from .compiled import Compiled
@@ -11,6 +10,7 @@ from .surface import compile  # noqa: A004 - PyTorch's name
 
 #: steps between two looks at whether the user has interrupted
 _CHUNK = 100_000
+_MADE = "_compiled_for_loop"
 
 
 def loop(step: Callable[[], Any], n: int) -> Any:
@@ -39,19 +39,14 @@ def loop(step: Callable[[], Any], n: int) -> Any:
     return result
 
 
-#: what was made of plain functions, so that the next loop does not begin anew
-_made: "WeakKeyDictionary[Callable, Any]" = WeakKeyDictionary()
-
-
 def _compiled(step: Callable[[], Any]) -> Callable[[], Any]:
-    try:
-        found = _made.get(step)
-        if found is None:
-            found = compile(step)
-            _made[step] = found
-    except TypeError:  # it cannot be held weakly
+    """A compiled step, which the function itself keeps for the next loop."""
+    own = getattr(step, "__dict__", None)
+    if not isinstance(own, dict):
         return compile(step)
-    return found
+    if _MADE not in own:
+        own[_MADE] = compile(step)
+    return own[_MADE]
 
 
 def _natively(step: Compiled, n: int) -> int:
