@@ -98,6 +98,13 @@ def test_reseeding_forgets_the_kernels_state():
         assert g.randn((20000,)).tobytes() == first.tobytes()
 
 
+def test_normals_without_a_common_sine_and_cosine(monkeypatch):
+    whole = words._functions()
+    expected = Generator(4).randn((20000,), np.float64)
+    monkeypatch.setattr(words, "_functions", lambda: (whole[0], 0, *whole[2:]))
+    assert Generator(4).randn((20000,), np.float64).tobytes() == expected.tobytes()
+
+
 def test_arrays_in_other_orders_and_narrow_dtypes():
     def filled():
         g = Generator(2)

@@ -1,6 +1,5 @@
 """Families of kernels, each compiled as a whole at its first use. Imports code, native, pool."""
 
-import ctypes
 import struct
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..native import Library, build
 from ..pool import parallel_for
+from ..runtime import addresses
 from .code import Module
 
 __all__ = ["FLOATS", "Family", "address", "chunk_of", "is_plain"]
@@ -66,8 +66,8 @@ def chunk_of(count: int, work: int = 1 << 15) -> int:
 
 
 def address(name: str) -> int:
-    """Where a function of the C library lies."""
-    return ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value or 0
+    """Where a function of the C library lies; 0 if it has none of this name."""
+    return addresses().get(name, 0)
 
 
 def is_plain(*arrays: Any) -> bool:

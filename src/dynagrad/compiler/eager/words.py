@@ -269,15 +269,17 @@ def _write_normals32(k: Kernel) -> None:
 
 
 def _write_normals64(k: Kernel) -> None:
-    """(words, out, mean, std, log, cos, sin): blocks of 16 float64 normal values, by the C
-    library's functions at the addresses given.
+    """(words, out, mean, std, log, sincos, cos, sin): blocks of 16 float64 normal values, by the C
+    library's functions at the addresses given; where there is no sincos, by cos and sin.
     """
     words, out = k.argument(0), k.argument(1)
     mean, std = k.argument(2, "double"), k.argument(3, "double")
-    log, cosine, sine = k.argument(4), k.argument(5), k.argument(6)
+    log, together, cosine, sine = [k.argument(i) for i in range(4, 8)]
+    has_sincos = k.compare("ne", "ptr", together, "null")
     one = "double"
     kind = "<8 x double>"
     buffer = k.let("alloca [16 x double], align 64")
+    results = k.let("alloca [2 x double], align 16")
     k.declared["@llvm.fma.f64"] = "declare double @llvm.fma.f64(double, double, double)"
 
     def block(number: str, _: list[str]) -> None:
@@ -291,16 +293,30 @@ def _write_normals64(k: Kernel) -> None:
                 value = k.op("fsub", kind, literal(kind, 1.0), value)
             k.store(value, k.at(buffer, half), kind)
 
+        def turn(theta: str) -> None:
+            """The cosine and the sine, in `results`."""
+            both, apart, after = (k.label(x) for x in ("both", "apart", "turned"))
+            k.do(f"br i1 {has_sincos}, label %{both}, label %{apart}")
+            k.begin(both)
+            k.do(f"call void {together}(double {theta}, ptr {k.at(results, 1)}, ptr {results})")
+            k.do(f"br label %{after}")
+            k.begin(apart)
+            for place, function in enumerate((cosine, sine)):
+                value = k.let(f"call double {function}(double {theta})")
+                k.store(value, k.at(results, place))
+            k.do(f"br label %{after}")
+            k.begin(after)
+
         def pair(i: str, _: list[str]) -> None:
             u1 = k.load(k.at(buffer, i))
             theta = k.load(k.at(buffer, k.add(i, 8)))
             logarithm = k.let(f"call double {log}(double {u1})")
             radius = k.call("sqrt", one, k.op("fmul", one, literal(one, -2.0), logarithm))
-            for turn, offset in ((cosine, 0), (sine, 8)):
-                value = k.let(f"call double {turn}(double {theta})")
-                value = k.op("fmul", one, radius, value)
+            turn(theta)
+            for place in (0, 1):
+                value = k.op("fmul", one, radius, k.load(k.at(results, place)))
                 value = k.call("fma", one, value, std, mean)
-                k.store(value, k.at(out, k.add(k.add(start, i), offset)))
+                k.store(value, k.at(out, k.add(k.add(start, i), 8 * place)))
 
         k.loop(0, 8, 1, pair)
 
@@ -363,7 +379,7 @@ def normals64(source: np.ndarray, mean: float, std: float, out: np.ndarray) -> N
 
 @cache
 def _functions() -> tuple[int, ...]:
-    return tuple(map(address, ("log", "cos", "sin")))
+    return tuple(map(address, ("log", "sincos", "cos", "sin")))
 
 
 KERNELS = {f.__name__: (f, _family) for f in (words, unit32, unit64, events, normals32, normals64)}
