@@ -41,7 +41,7 @@ class Program:
         written: float,
     ) -> None:
         self.graph, self.library = graph, library
-        self._module, self._found, self._written = module, found, written
+        self.module, self._found, self._written = module, found, written
         self.schedule, self.plan = module.schedule, module.plan
         size = self.plan.size + module.extra
         self._memory = np.empty(size + ALIGN, np.uint8)
@@ -52,11 +52,12 @@ class Program:
         self._state = aliasing.state(graph.slots, set(self.plan.slots.values()), used)
         self._table = np.array([self._resolve(*p) for p in module.table], np.uint64)
         library.function("bind", None, ctypes.c_void_p)(self._table.ctypes.data)
-        self._steps: list[tuple[Any, Any]] = []
+        #: what happens in order: ("segment", function) and ("call", value)
+        self.steps: list[tuple[Any, Any]] = []
         for kind, what in module.steps:
             if kind == "segment":
                 what = library.function(what, ctypes.c_int32, ctypes.c_void_p)
-            self._steps.append((kind, what))
+            self.steps.append((kind, what))
         native_only = len(module.steps) == 1
         self.address = library.address(module.steps[0][1]) if native_only else None
 
@@ -64,11 +65,11 @@ class Program:
     def report(self) -> Report:
         """What was made of the graph."""
         times = {"text": self._written, **self.library.times}
-        return report(self._module, self._found, times, from_cache=self.library.from_cache)
+        return report(self.module, self._found, times, from_cache=self.library.from_cache)
 
     def fault(self, code: int) -> str:
         """What a code below -1 of checked code means."""
-        kind, what = (self._module.guards or [])[-2 - code]
+        kind, what = (self.module.guards or [])[-2 - code]
         name = f"slot {what}" if kind == "slot" else f"{kind} {what!r}"
         return f"an index is out of the bounds of {name}"
 
@@ -83,6 +84,8 @@ class Program:
             return self._state.ctypes.data
         if kind == "pool":
             return pool.address()
+        if kind == "address":
+            return what
         found = blas()
         assert found is not None
         return found.functions[what]
@@ -94,9 +97,9 @@ class Program:
         return self._run_on_copies(table) if code == -1 else code
 
     def _run(self, table: np.ndarray) -> int:
-        for kind, what in self._steps:
+        for kind, what in self.steps:
             if kind == "call":
-                self._call(what, table)
+                self.call(what, table)
             elif code := what(table.ctypes.data):
                 return code
         return 0
@@ -119,7 +122,8 @@ class Program:
 
     # --- calls into Python ------------------------------------------------------------------------
 
-    def _call(self, v: Value, table: np.ndarray) -> None:
+    def call(self, v: Value, table: np.ndarray) -> None:
+        """Call a function of NumPy on what lies in memory, and store its results."""
         call = v.data
         results = call.fun(*[self._array(x, table) for x in v.inputs], **call.kw)
         results = results if isinstance(results, tuple) else (results,)
@@ -130,6 +134,10 @@ class Program:
                     f"{getattr(call.fun, '__name__', call.fun)} gave {found.dtype.name}"
                     f"{list(found.shape)}, not {np.dtype(dtype).name}{list(shape)} as before"
                 )
+        self.give(v, results)
+
+    def give(self, v: Value, results: Sequence[Any]) -> None:
+        """Store the results of a call."""
         for item in self.schedule.groups[self.schedule.home[v]].values:
             if item.op == "item":
                 self._buffer(item)[...] = results[item.attrs[0]]

@@ -2,17 +2,18 @@
 Imports conclude, census, program.
 """
 
-import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
 
 from ..core.pytree import flatten
 from ..core.quiet import warn
-from ..core.tape import LIBRARY, Node
+from ..core.tape import LIBRARY, Node, caller
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
+from ..errors import source_place
 from ..functions.generator import Generator
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
@@ -26,12 +27,15 @@ from .gate import gate
 from .graph import Graph
 from .guards import Reason
 from .interpret import CheckFailed, evaluate
+from .logs import log
+from .misfit import misfit
 from .number import Number, frozen
 from .passes import simplify
-from .recording import STATEFUL, Session, recording, session_here
+from .recording import G_SLOT, STATEFUL, Session, payload, recording, session_here
+from .trace import Traced
 from .variant import Unfit, Variant
+from .witness import SMALL
 
-log = logging.getLogger("dynagrad.compiler")
 #: how many courses of one function are kept before it stays eager
 LIMIT = 8
 #: how many recordings in a row may be no use (an optimizer makes its state in the first step)
@@ -97,6 +101,13 @@ class Compiled(partial):
         self.reasons: list[Reason] = []
         self.futile = 0
         self.gave_up = False
+        #: calls that ran eagerly, without being recorded
+        self.eager = 0
+
+    @property
+    def title(self) -> str:
+        """The function's name, for people."""
+        return getattr(self.function, "__qualname__", type(self.function).__name__)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else partial(self, instance)
@@ -114,16 +125,30 @@ class Compiled(partial):
                     if done:
                         return result
         if self.gave_up or (self.variants and STANCE["name"] == "eager_on_recompile"):
+            self.eager += 1
+            if self.eager <= LIMIT:
+                self._missed(leaves, spec, args, kwargs)
             return self.function(*args, **kwargs)
+        self._missed(leaves, spec, args, kwargs)
         if self.variants and STANCE["name"] == "fail_on_recompile":
             raise RuntimeError(
                 "Detected recompile when torch.compile stance is 'fail_on_recompile'.\n"
-                "No recorded course fits this call; explain() lists them."
+                "No recorded course fits this call:\n"
+                + "\n".join(f"  course {i}: {v.why}" for i, v in enumerate(self.variants))
             )
         if len(self.variants) >= self.settings["limit"]:
-            self._give_up(Reason(f"{len(self.variants)} courses were recorded, none fits", "", 0))
+            text = f"{len(self.variants)} courses were recorded, and none fits this call"
+            self._give_up(Reason(f"{text}: {self.variants[-1].why}", "", 0))
+            self.eager += 1
             return self.function(*args, **kwargs)
         return self._record(args, kwargs, leaves, spec)
+
+    def _missed(self, leaves: list, spec: Any, args: tuple, kwargs: dict) -> None:
+        """Note why no course fits a call."""
+        for number, variant in enumerate(self.variants):
+            variant.missed += 1
+            variant.why = misfit(variant, leaves, spec, args, kwargs) or variant.failed_check()
+            log.info("%s: course %d does not fit: %s", self.title, number, variant.why)
 
     def _prepare(self, variant: Variant) -> None:
         """Offer a variant to the gate, or offer it anew: it fits, but not as it did."""
@@ -143,6 +168,7 @@ class Compiled(partial):
     def _record(self, args: tuple, kwargs: dict, leaves: list, spec: Any) -> Any:
         census = Census(_is_framework, _is_framework_object, _is_symbolic)
         variant = None
+        place, begin = caller(2), time.perf_counter()
         with recording(frozenset()) as session:
             session.counts, census.notes = census.counts, _has_state
             result = census.run(self.function, args, kwargs)
@@ -151,6 +177,7 @@ class Compiled(partial):
                 if session.deferred:
                     _check_order(census, session)
                 variant = conclude(session, census, leaves, spec, result)
+                _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
         result = frozen(result)
@@ -159,15 +186,29 @@ class Compiled(partial):
             return result
         self.futile = 0
         variant.build = Reference if self.reference else partial(_native, self.settings["bitwise"])
-        variant.program = variant.build(variant.graph)
+        variant.place, variant.recorded = place, time.perf_counter() - begin
+        log.info("%s: recorded %d values, %d guards", self.title, *variant.counts())
+        self._compile(variant)
         with self._lock:
             self.variants.append(variant)
         return result
 
+    def _compile(self, variant: Variant) -> None:
+        begin = time.perf_counter()
+        assert variant.build is not None
+        variant.program = variant.build(variant.graph)
+        variant.compiled = time.perf_counter() - begin
+        cached = getattr(getattr(variant.program, "library", None), "from_cache", False)
+        came = "its code was in the cache" if cached else "compiled"
+        log.info("%s: %s, %.1f ms", self.title, came, variant.compiled * 1e3)
+        if variant.witness is not None and variant.witness.bytes > SMALL:
+            variant.compare()
+            variant.witness.drop()
+
     def _refused(self, reason: Reason) -> None:
         self.reasons.append(reason)
         self.futile += 1
-        log.info("eager: %s", reason)
+        log.info("%s: this call stays eager: %s", self.title, reason)
         if self.futile >= PATIENCE:
             self._give_up(reason)
 
@@ -175,22 +216,42 @@ class Compiled(partial):
         self.gave_up = True
         if reason not in self.reasons:
             self.reasons.append(reason)
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        text = f"torch.compile: {name} runs eagerly from now on: {reason}"
+        log.info("%s: eager from now on: %s", self.title, reason)
+        text = f"torch.compile: {self.title} runs eagerly from now on: {reason.quoted()}"
         if self.settings["fullgraph"]:
-            raise RuntimeError(f"{text}\nfullgraph=True makes this an error.")
-        warn(text)
+            raise RuntimeError(f"{text}\nThis is an error because of fullgraph=True.")
+        warn(f"{text}\nIts explain() says more.")
 
-    def explain(self) -> Explanation:
-        """What was compiled, what is guarded, and what stayed eager and why."""
-        return Explanation(self)
+    def explain(self, *, measure: bool = False) -> Explanation:
+        """What was compiled, what is guarded, and what stayed eager and why; `measure` times the
+        native code, on copies of inputs.
+        """
+        with self._lock:
+            return Explanation(self, measure=measure)
+
+
+def _testify(session: Session, variant: Variant, result: Any) -> None:
+    """Copy what the recorded run left, so that native code can be compared with it."""
+    witness = variant.witness = session.trace.witness
+    leaves = flatten(result)[0]
+    for cell in session.trace.outside:
+        if cell.version and cell.slot is not None:
+            witness.left(cell.slot, cell.root)
+    for gradient in variant.gradients:
+        witness.left(gradient.slot, payload(G_SLOT.__get__(gradient.t)).array)
+    for (kind, what), x in zip(variant.results, leaves, strict=True):
+        if kind == "number":
+            witness.left(what, float.__float__(x))
+        elif kind in ("new", "live") and type(payload(x)) is Traced:
+            witness.left(what[0], payload(x).array)
 
 
 def _check_census(census: Census, session: Session) -> None:
     """Raise Unfit for the first reason why a recording cannot stand for its step."""
     if session.trace.reason is not None:
-        text, (code, _) = session.trace.reason
-        raise Unfit(text, code)
+        text, (code, lasti) = session.trace.reason
+        file, line = ("", 0) if code is None else source_place(code, lasti)[:2]
+        raise Unfit(Reason(text, file, line))
     for reason in census.reasons:
         raise Unfit(reason)
     for store in census.stores:

@@ -6,6 +6,7 @@ and the answer. All guards are flat: each asks its own object, which another gua
 identity, so they may be checked in any order. Checking never runs code of the user.
 """
 
+import linecache
 import os
 from collections.abc import Iterable
 from functools import partial
@@ -36,7 +37,12 @@ class Reason(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{os.path.basename(self.file)}:{self.line}: {self.text}"
+        return f"{os.path.basename(self.file)}:{self.line}: {self.text}" if self.file else self.text
+
+    def quoted(self) -> str:
+        """The same, with the text of the line where it can be read."""
+        source = linecache.getline(self.file, self.line).strip()
+        return f"{self}\n    {source}" if source else str(self)
 
 
 def same_value(x: Any, y: Any) -> bool:

@@ -15,7 +15,7 @@ class Part(NamedTuple):
     function, which equal loops share. `elements` is how many a loop goes over, `row` how many of
     them are a row, 0 without rows, `phases` how often it goes over a row. `kernel` says what does
     a product: "own" or "blas". `values` are those of the graph that was given, in order; `stored`
-    says what became of each: "register", "stack", "scratch" or "slot".
+    says what became of each: "register", "stack", "scratch" or "slot". `number` is the group's.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Part(NamedTuple):
     kernel: str
     values: tuple[Value, ...]
     stored: tuple[str, ...]
+    number: int
 
 
 class Buffer(NamedTuple):
@@ -123,7 +124,7 @@ def _part(module: Module, number: int, values: list[Value], given: dict[Value, V
     elements = group.size if group.kind == "loop" else sum(v.size for v in values)
     shown = tuple(given.get(v, v) for v in values)
     where = tuple(_where(module, v) for v in values)
-    return Part(group.kind, name, elements, group.inner or 0, phases, kernel, shown, where)
+    return Part(group.kind, name, elements, group.inner or 0, phases, kernel, shown, where, number)
 
 
 def _where(module: Module, v: Value) -> str:

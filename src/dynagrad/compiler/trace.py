@@ -9,6 +9,7 @@ Whatever the trace cannot follow ends it (`escape`): the tensors get their array
 goes on as any other, so that nothing is ever run twice.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,15 +20,19 @@ from numpy import ndarray
 from ..core.carriers.carrier import Carrier, Level, is_for_tensors
 from ..core.quiet import quietly
 from ..core.storage import address, strides_of
-from ..core.tape import caller
+from ..core.tape import LIBRARY, caller
 from ..ops.rule import RULES
 from .graph import Call, Graph, Value
 from .lowering import LOWERINGS
 from .number import Number, frozen
+from .witness import Witness
 
 #: NumPy's functions that look at how an array lies in memory, not at what is in it
 _METADATA = {np.shape, np.ndim, np.size, np.may_share_memory, np.shares_memory, np.result_type}
 _METADATA |= {np.can_cast, np.iscomplexobj, np.isrealobj, np.broadcast_shapes, np.empty_like}
+
+
+_NUMPY = os.path.dirname(np.__file__) + os.sep
 
 
 class _Lowest(Level):
@@ -216,6 +221,8 @@ class Trace:
         self.graph.place = _user_place
         self.alive = True
         self.reason: tuple[str, Any] | None = None
+        #: what the run took and gave, for `explain()`
+        self.witness = Witness()
         self._ended = ended
         #: the memory that was there before, in the order in which it was met
         self.outside: list[Cell] = []
@@ -230,6 +237,7 @@ class Trace:
         if known is not None:
             return known
         slot = self.graph.slot(array.shape, array.dtype, strides_of(array), name)
+        self.witness.entered(slot, array)
         cell = Cell(array, self.graph.source(slot), slot)
         self.outside.append(cell)
         return self._remember(Traced(self, array, cell, cell.value))
@@ -469,6 +477,7 @@ class Trace:
     def option(self, number: float, name: str) -> tuple[Number, int]:
         """A number from outside, and the slot that brings it."""
         slot = self.graph.slot((), np.float64, (), name)
+        self.witness.entered(slot, number)
         return Number(float(number), self, self.graph.source(slot)), slot
 
     def known(self, x: Traced) -> ndarray:
@@ -526,12 +535,19 @@ class Trace:
         if not self.alive:
             return result
         call = Call(draw, {}, ((result.shape, result.dtype),), True)
+        self.witness.drew(call, result)
         (value,) = self.graph.call(call, *[self.operand(x) for x in given])
         return self.made(result, value, ())
 
 
 def _user_place() -> Any:
-    return caller(3)
+    """The user's instruction: neither ours nor one of NumPy's operators."""
+    frame = sys._getframe(3)
+    while frame is not None and (
+        LIBRARY[frame.f_code.co_filename] or frame.f_code.co_filename.startswith(_NUMPY)
+    ):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _float(x: Any) -> Any:

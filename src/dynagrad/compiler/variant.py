@@ -25,6 +25,7 @@ from .differentiable import Derived, node_of_call
 from .graph import Graph
 from .guards import Reason
 from .recording import G_SLOT, UNSET, Session, payload, same
+from .witness import Comparison, Witness
 
 new = object.__new__
 #: what may be a leaf of arguments and results besides tensors: compared by type and value
@@ -42,6 +43,27 @@ class Unfit(Exception):
             reason = Reason(reason, file, line)
         super().__init__(reason.text)
         self.reason = reason
+
+
+class Opened(NamedTuple):
+    """An object of a class that keeps all it has in its dictionary."""
+
+    kind: type
+    held: dict
+
+    def closed(self) -> Any:
+        """The object."""
+        made = object.__new__(self.kind)
+        made.__dict__.update({k: close(v) for k, v in self.held.items()})
+        return made
+
+
+def close(x: Any) -> Any:
+    """A container with objects in the place of what says how to make them."""
+    if type(x) is Opened:
+        return x.closed()
+    values, spec = flatten(x, lambda y: type(y) is Opened)
+    return unflatten([close(v) if type(v) is Opened else v for v in values], spec)
 
 
 class Leaf(NamedTuple):
@@ -124,6 +146,14 @@ class Variant:
         #: leaf is the place of a number or ("value", the value)
         self.deferred: list[tuple[Any, list[tuple[str, Any]], Spec]] = []
         self.entered = list(session.entered.values())
+        #: for people: where and how long it was recorded, how long compiled, how often it ran from
+        #: Python and was missed, why it did not fit, what its last run gave back
+        self.place: Any = None
+        self.recorded = self.compiled = 0.0
+        self.runs = self.missed = self.code = 0
+        self.why = ""
+        self.witness: Witness | None = None
+        self.comparison: Comparison | None = None
         self.has_effects = any(v.op == "call" and v.data.effects for v in self.graph.values)
 
     # --- may it stand for the step? ---------------------------------------------------------------
@@ -182,10 +212,32 @@ class Variant:
             arrays[slot] = _empty(at.shape, at.dtype, at.strides)
         for gradient in self.gradients:
             arrays[gradient.slot] = self._memory_for(gradient)
-        if run_on(self.program, arrays):
+        self.code = run_on(self.program, arrays)
+        if self.code:
             return False, None
+        self.runs += 1
         self._leave()
         return True, self._result(leaves)
+
+    def counts(self) -> tuple[int, int]:
+        """How many values its graph has, and how many guards there are."""
+        return len(self.graph.values), len(self.guards)
+
+    def failed_check(self) -> str:
+        """What the check says that the last run failed at."""
+        checks = self.program.graph.checks
+        if 0 < self.code <= len(checks):
+            return f"a check fails: {checks[self.code - 1].text}"
+        return "its code found that it cannot stand for this call"
+
+    def compare(self) -> Comparison:
+        """How the native code, on copies, compares with the recorded run; done once."""
+        if self.comparison is None:
+            if self.witness is None or not hasattr(self.program, "steps"):
+                self.comparison = Comparison([], "not compared: there is no native code")
+            else:
+                self.comparison = self.witness.compare(self.program, self.graph)
+        return self.comparison
 
     def _memory_for(self, gradient: Gradient) -> ndarray:
         """The memory that the gradient of the last call had, unless somebody else may see it."""
