@@ -172,7 +172,9 @@ class RandomGraph(Case):
             before, after = self.random.integers(0, 3, (2, x.ndim)).tolist()
             return g.pad(x, before, after, self.pool[3])
         if kind == "concatenate":
-            return g.concatenate([x, x, g.map("neg", x)], int(self.random.integers(x.ndim)))
+            parts = [x, x, g.map("neg", x), g.map("abs", x)]
+            parts = parts[: int(self.random.integers(2, 5))]
+            return g.concatenate(parts, int(self.random.integers(x.ndim)))
         parts = [self._part(n) for n in x.shape]
         part = g.map("neg", g.slice(x, parts))
         if kind == "write_slice":

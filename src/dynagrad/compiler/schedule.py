@@ -25,6 +25,8 @@ STREAMS = 12
 CHEAP, COSTLY, LARGE = 4, 24, 2 << 20
 #: of how many values a value is computed at most before one of them is stored
 MANY = 6
+#: arrays that are put together one after another; fewer are chosen from, element by element
+PARTS = 4
 #: how far back to look for a loop of the same size
 NEAR = 24
 #: bytes of a row, and of all rows, that a loop keeps on the stack from one phase to another
@@ -134,6 +136,10 @@ class Schedule:
             for x in v.inputs:
                 self.plain(x)
             self._settle(v, self._append("product"), FULL)
+            self.stored.add(v)
+        elif v.op == "concatenate" and len(v.inputs) >= PARTS and v.size > SMALL:
+            self._leaf(v)
+            self._settle(v, self._append("scatter"), FULL)
             self.stored.add(v)
         elif v.op in SCATTERS or v.op == "call":
             if v.op == "call":

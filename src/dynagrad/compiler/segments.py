@@ -101,7 +101,9 @@ class Module:
                 self.declared.update(made.declared)
             return
         if group.kind == "scatter":
-            made = ScatterFunction(s, group.values[0], self.declared, self.bitwise, self.guards)
+            made = ScatterFunction(
+                s, group.values[0], self.declared, self.bitwise, self.machine, self.guards
+            )
         elif group.kind == "loop" and any(
             g == number for v in group.values for g, _ in s.places[v]
         ):
