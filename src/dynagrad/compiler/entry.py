@@ -1,4 +1,4 @@
-"""From a variant to the instructions of the gate: its guards as comparisons of pointers, its results
+"""From a variant to the instructions of the gate: guards as comparisons of pointers, its results
 and what it leaves as instructions afterwards. Imports gate, layout, snapshots.
 
 A variant's instructions hold addresses of objects that the variant keeps alive, and are written
