@@ -117,7 +117,7 @@ class Program:
         code = self._run(places)
         if not code:
             for i in self.graph.writes:
-                _view(int(table[i]), slots[i])[...] = _view(int(places[i]), slots[i])
+                view(int(table[i]), slots[i])[...] = view(int(places[i]), slots[i])
         return code
 
     # --- calls into Python ------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Program:
     def call(self, v: Value, table: np.ndarray) -> None:
         """Call a function of NumPy on what lies in memory, and store its results."""
         call = v.data
-        results = call.fun(*[self._array(x, table) for x in v.inputs], **call.kw)
+        results = call.fun(*self._operands(v, table), **call.kw)
         results = results if isinstance(results, tuple) else (results,)
         for i, (shape, dtype) in enumerate(call.results):
             found = np.asarray(results[i])
@@ -135,6 +135,9 @@ class Program:
                     f"{list(found.shape)}, not {np.dtype(dtype).name}{list(shape)} as before"
                 )
         self.give(v, results)
+
+    def _operands(self, v: Value, table: np.ndarray) -> list[np.ndarray]:
+        return [self._array(x, table) for x in v.inputs]
 
     def give(self, v: Value, results: Sequence[Any]) -> None:
         """Store the results of a call."""
@@ -149,8 +152,9 @@ class Program:
             x = x.inputs[0]
         if x.op == "constant":
             return x.data.reshape(shape)
-        if x.op == "source":
-            return _view(int(table[x.attrs[0]]), self.graph.slots[x.attrs[0]]).reshape(shape)
+        slot = x.attrs[0] if x.op == "source" else self.plan.slots.get(x)
+        if slot is not None:
+            return view(int(table[slot]), self.graph.slots[slot]).reshape(shape)
         return self._buffer(x).reshape(shape)
 
     def _buffer(self, v: Value) -> np.ndarray:
@@ -159,7 +163,7 @@ class Program:
         return part.view(v.dtype).reshape(v.shape)
 
 
-def _view(address: int, slot: Any) -> np.ndarray:
+def view(address: int, slot: Any) -> np.ndarray:
     """The memory of a slot as an array."""
     if 0 in slot.shape:
         return np.empty(slot.shape, slot.dtype)

@@ -58,11 +58,20 @@ def sources() -> str:
     code decides about.
     """
     try:
-        with os.scandir(os.path.dirname(__file__)) as files:
-            found = [(f.name, f.stat()) for f in files if f.name.endswith(".py")]
+        found = sorted(_sources(os.path.dirname(__file__)))
     except OSError:  # imported from an archive
         return "archive"
-    return key(*sorted(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in found))
+    return key(*found)
+
+
+def _sources(place: str) -> Iterator[str]:
+    with os.scandir(place) as files:
+        for file in files:
+            if file.name.endswith(".py"):
+                about = file.stat()
+                yield f"{file.path} {about.st_size} {about.st_mtime_ns}"
+            elif file.name != "__pycache__" and file.is_dir():
+                yield from _sources(file.path)
 
 
 # --- The folder ----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ..functions.generator import Generator
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
-from . import backend
+from . import recall
 from .census import Census
 from .conclude import conclude
 from .entry import Entry
@@ -30,7 +30,6 @@ from .interpret import CheckFailed, evaluate
 from .logs import log
 from .misfit import misfit
 from .number import Number, frozen
-from .passes import simplify
 from .recording import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .trace import Traced
 from .variant import Unfit, Variant
@@ -296,7 +295,7 @@ def _is_symbolic(x: Any) -> bool:
 
 
 def _native(bitwise: bool, graph: Graph) -> Any:
-    return backend.build(simplify(graph), bitwise=bitwise)
+    return recall.program(graph, bitwise=bitwise)
 
 
 class Reference:
