@@ -63,7 +63,7 @@ def read(world: World, thing: Any, name: str) -> str:
         world.class_names(kind, name, "__getattribute__")
         if not isinstance(lookup(kind, name), (FunctionType, *_C_METHODS)):
             world.consult(thing, name)
-        return ""
+        return world.hides(thing, name)
     if world.symbolic(thing):
         return "" if name in ("real", "imag") or callable(lookup(kind, name)) else _odd(thing, name)
     getter = lookup(kind, "__getattribute__")

@@ -12,7 +12,7 @@ from typing import Any
 
 from .follow import follow
 from .guards import MISSING, Guard, Reason
-from .reads import World, always
+from .reads import World, always, nothing
 from .watch import Store, Watch, is_numpy
 
 __all__ = ["Census", "Guard", "Reason", "Store"]
@@ -53,8 +53,14 @@ class Census:
         #: with the attribute or function, and which of them are noted here
         self.consulted: list[tuple[Any, str]] = []
         self.notes: Callable[[Any], bool | None] = always
+        #: why an attribute of one cannot be read by a step, "" if it can
+        self.hides: Callable[[Any, str], str] = nothing
         #: the other ones: (object, [(a dictionary of it, a copy at first sight)])
         self.holders: list[tuple[Any, list[tuple[dict, dict]]]] = []
+
+    def is_fresh(self, x: Any) -> bool:
+        """Whether an object that is still there was made by the step's own code."""
+        return id(x) in self._fresh
 
     def counts(self) -> tuple[int, int]:
         """How many objects were looked at, and how many guards there are, up to now."""
@@ -70,7 +76,7 @@ class Census:
         self._world = world = World(
             self._is_framework, self._is_framework_object, self._is_symbolic
         )
-        world.notes = self.notes
+        world.notes, world.hides = self.notes, self.hides
         watch = Watch(self.follows, world, fn, args, kwargs)
         result = MISSING
         try:
@@ -79,6 +85,7 @@ class Census:
             watch.failed(error)
             raise
         finally:
+            self._fresh = set(world.fresh)
             watch.finish(result)
             self.guards = list(world.guards.values())
             self.reasons = world.reasons

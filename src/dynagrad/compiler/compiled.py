@@ -170,6 +170,7 @@ class Compiled(partial):
         place, begin = caller(2), time.perf_counter()
         with recording(frozenset()) as session:
             session.counts, census.notes = census.counts, _has_state
+            census.hides = session.hides
             result = census.run(self.function, args, kwargs)
             try:
                 _check_census(census, session)
@@ -232,7 +233,7 @@ class Compiled(partial):
 def _testify(session: Session, variant: Variant, result: Any) -> None:
     """Copy what the recorded run left, so that native code can be compared with it."""
     witness = variant.witness = session.trace.witness
-    leaves = flatten(result)[0]
+    leaves = variant.recorded_results
     for cell in session.trace.outside:
         if cell.version and cell.slot is not None:
             witness.left(cell.slot, cell.root)

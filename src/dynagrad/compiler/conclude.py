@@ -5,18 +5,14 @@ Imports variant, differentiable.
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from ..core.pytree import Spec, flatten
-from ..core.storage import geometry as window_of
-from ..core.storage import strides_of
-from ..core.tape import AccumulateGrad, Node, Output
+from ..core.tape import AccumulateGrad
 from ..core.tensor import Tensor, base_of, edge_of
 from ..nn.parameter import Parameter
-from .differentiable import derive
-from .graph import Graph
 from .number import Number
 from .recording import G_SLOT, UNSET, Entered, Session, payload
+from .results import new_slot, note_results, number_slot, opened
 from .snapshots import of_holders, of_hooks, snapshots
 from .trace import Cell, Traced
 from .variant import PLAIN_VALUES, Gradient, Leaf, Unfit, Variant, geometry, is_leaf_edge
@@ -27,9 +23,12 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
 
     Raises Unfit.
     """
+    result = opened(result, census.is_fresh)
     session.draws.check()
+    session.check_settings()
     if not session.trace.alive:
-        raise Unfit("random numbers are drawn in a way that is not recorded")
+        assert session.trace.reason is not None
+        raise Unfit(session.trace.reason[0])
     variant = Variant(session, leaves, spec)
     variant.guards = census.guards
     variant.snapshots = snapshots(session, census.consulted)
@@ -43,7 +42,8 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
     variant.snapshots += of_hooks(extra for _, extra in variant.extras if extra is not None)
     _note_writes(variant, session)
     _note_gradients(variant, session)
-    _note_results(variant, session, leaves, result)
+    kept = {id(x) for x in leaves} | {id(g.expected) for g in census.guards if g.by == "identity"}
+    note_results(variant, session, leaves, kept, result)
     _note_deferred(variant, session)
     _check_survivors(variant, session, result)
     for option in variant.options:
@@ -140,124 +140,18 @@ def _note_gradients(variant: Variant, session: Session) -> None:
         a = payload(after)
         if type(a) is not Traced or a.cell.slot is not None or after._e is not None:
             raise Unfit("a gradient is set to a tensor that the step did not make, or with history")
-        slot = _new_slot(variant.graph, a, "gradient")
+        slot = new_slot(variant.graph, a, "gradient")
         variant.gradients.append(Gradient(t, slot))
-
-
-def _new_slot(graph: Graph, a: Traced, name: str) -> int:
-    slot = graph.slot(a.shape, a.dtype, _packed(a.array), name)
-    graph.write(slot, a.value)
-    return slot
-
-
-def _packed(a: ndarray) -> tuple[int, ...]:
-    """The strides of a copy that keeps the order of the dimensions in memory."""
-    return strides_of(np.empty_like(a))
-
-
-def _note_results(variant: Variant, session: Session, leaves: list, result: Any) -> None:
-    made, variant.result_spec = flatten(result)
-    places = {id(x): i for i, x in enumerate(leaves)}
-    grads = {id(G_SLOT.__get__(g.t)): g.t for g in variant.gradients}
-    seen: dict[int, int] = {}
-    live: list[Tensor] = []
-    for number, x in enumerate(made):
-        if id(x) in seen and isinstance(x, Tensor):
-            variant.results.append(("again", seen[id(x)]))
-            continue
-        seen[id(x)] = number
-        if isinstance(x, Tensor):
-            variant.results.append(_result_tensor(variant, x, places, grads, live))
-        elif type(x) is Number:
-            variant.results.append(("number", _number(variant, x)))
-        elif isinstance(x, PLAIN_VALUES):
-            variant.results.append(("value", x))
-        else:
-            raise Unfit(f"the step returns a {type(x).__name__}")
-    if live:
-        try:
-            variant.derived = derive(session, live)
-        except ValueError as error:
-            raise Unfit(f"a result needs gradients, and {error}") from None
-        variant.outputs += variant.derived.kept[: variant.derived.saved]
 
 
 def _note_deferred(variant: Variant, session: Session) -> None:
     for scheduler, args, kwargs in session.deferred:
         leaves, spec = flatten((args, kwargs))
         places = [
-            ("number", _number(variant, x)) if type(x) is Number else ("value", x) for x in leaves
+            ("number", number_slot(variant, x)) if type(x) is Number else ("value", x)
+            for x in leaves
         ]
         variant.deferred.append((scheduler, places, spec))
-
-
-def _number(variant: Variant, x: Number) -> int:
-    """The slot that a run leaves a number in."""
-    slot = variant.graph.slot((), np.float64, (), "result")
-    variant.graph.write(slot, x.value)
-    variant.outputs.append(slot)
-    return slot
-
-
-def _result_tensor(
-    variant: Variant, x: Tensor, places: dict, grads: dict, live: list[Tensor]
-) -> tuple[str, Any]:
-    if id(x) in grads:
-        return "gradient", grads[id(x)]
-    a = payload(x)
-    if type(a) is not Traced:  # it took no part
-        if id(x) in places:
-            return "argument", places[id(x)]
-        return "value", x
-    if a.cell.slot is not None:
-        if id(x) in places:
-            return "argument", places[id(x)]
-        if any(t is x for _, t, _ in variant.pinned):
-            return "value", x
-        return "view", _shown(variant, x, a)
-    if type(x) is not Tensor:
-        raise Unfit(f"a result is a {type(x).__name__}")
-    edge = x._e
-    slot = _new_slot(variant.graph, a, "result")
-    variant.outputs.append(slot)
-    if edge is not None and not is_spent(edge):
-        live.append(x)
-        return "live", (slot, len(live) - 1)
-    return "new", (slot, edge)
-
-
-def _shown(variant: Variant, x: Tensor, a: Traced) -> tuple:
-    """A result in memory that was there before: how to show it again."""
-    slot = a.cell.slot
-    owners = [i for i, at in variant.arguments if at == slot]
-    owners += [t for at, t, _ in variant.pinned if at == slot]
-    if not owners or x._e is not None or type(x) is not Tensor or a.dtype != a.cell.root.dtype:
-        raise Unfit("a result shows memory that was there before the step")
-    owner = owners[0]
-    family, base = x._v, base_of(x)
-    found = [e.tensor for e in variant.entered if e.traced.cell.slot == slot]
-    if base is not None and not any(base is t for t in found):
-        raise Unfit("a result is a view of a view")
-    is_family = family is not None and any(family is t._v for t in found)
-    return slot, owner, window_of(a.array, a.cell.root), base is not None, is_family
-
-
-def is_spent(edge: Any) -> bool:
-    """Whether a history was run backward, so that it can only say what it was."""
-    if type(edge) is AccumulateGrad:
-        return False
-    stack, seen, holds = [edge.node if type(edge) is Output else edge], set(), False
-    while stack:
-        node = stack.pop()
-        if node in seen or not isinstance(node, Node):
-            continue
-        seen.add(node)
-        if node.holds:
-            holds = True
-            if node.saved is not None:
-                return False
-        stack.extend(e.node if type(e) is Output else e for e in node.edges if e is not None)
-    return holds
 
 
 def _check_survivors(variant: Variant, session: Session, result: Any) -> None:

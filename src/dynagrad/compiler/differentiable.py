@@ -73,6 +73,8 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
         targets = dict.fromkeys(boundary, False)
         edges = [t._e for t in results]
         found = run(edges, cotangents, retain=True, create=False, targets=targets)
+    except RuntimeError as error:  # a part of it was run backward by the step
+        raise ValueError(str(error).partition("\n")[0]) from None
     finally:
         for edge, extra in held.items():
             edge.extra = extra

@@ -27,7 +27,7 @@ import numpy as np
 from .guards import MISSING, SCALARS, Guard, Reason, lookup, namespace, shown
 from .purity import HOLDS, OVERLOADED, PURE
 
-__all__ = ["World", "always"]
+__all__ = ["World", "always", "nothing"]
 
 #: more elements than these are not guarded one by one
 MANY = 4096
@@ -91,6 +91,8 @@ class World:
         self.consulted: list[tuple[Any, str]] = []
         #: whether one is noted here; None: it has no state but what the tracer sees
         self.notes: Callable[[Any], bool | None] = always
+        #: why an attribute of one cannot be read by a step, "" if it can
+        self.hides: Callable[[Any, str], str] = nothing
         #: the others, with what they held when first looked at
         self.holders: dict[int, tuple[Any, list[tuple[dict, dict]]]] = {}
         self.classes: dict[type, Guard] = {}
@@ -381,6 +383,11 @@ class World:
                 if self.any_within(inside, test, depth + 1):
                     return True
         return False
+
+
+def nothing(thing: Any, name: str) -> str:
+    """What hides nothing."""
+    return ""
 
 
 def always(thing: Any) -> bool:

@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 from numpy import ndarray
 
 from ..core.carriers.carrier import Carrier
+from ..core.dtype import get_default_dtype
 from ..core.pytree import flatten
-from ..core.tape import tick
+from ..core.tape import grad_mode, inference, tick
 from ..core.tensor import Tensor
 from ..core.watch import Watcher, enter, everywhere, general_paths, leave
+from ..functions.generator import own_stream
 from ..nn.modules.hooks import register_module_forward_pre_hook
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
@@ -38,6 +40,15 @@ UNSET: Any = object()
 STATEFUL = (Module, Optimizer, LRScheduler)
 #: what is compared by value
 SCALARS = (int, float, bool, str, bytes, complex)
+#: attributes of tensors that follow neither from geometry nor from elements
+_UNGUARDED = {"is_leaf", "grad_fn", "_version", "retains_grad", "_base", "output_nr", "_cdata"}
+_UNGUARDED |= {
+    "_is_view",
+    "_backward_hooks",
+    "_post_accumulate_grad_hooks",
+    "__dict__",
+    "is_shared",
+}
 #: what drops gradients, whether there are any or not
 _CLEARING = (Optimizer.zero_grad, Module.zero_grad)
 #: one recording at a time: the slots belong to all threads
@@ -128,6 +139,8 @@ class Session(Watcher):
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
         self.writes_unseen = False
+        #: settings of the process, as the step found them
+        self.settings = _settings()
         self.began = tick()
 
     def is_here(self) -> bool:
@@ -321,6 +334,21 @@ class Session(Watcher):
         if self.writes_unseen and threading.get_ident() == self.thread:
             self.trace.escape("a scheduler writes into a tensor")
 
+    def check_settings(self) -> None:
+        """End the trace if the step has changed settings that outlive it."""
+        if any(x is not y for x, y in zip(_settings(), self.settings, strict=True)):
+            self.trace.escape("the step leaves another gradient mode or default dtype")
+
+    def hides(self, x: Any, name: str) -> str:
+        """Why the step cannot read an attribute of a tensor: no guard says that it is the same
+        again.
+        """
+        if not isinstance(x, Tensor) or self._is_made(x):
+            return ""
+        if name in _UNGUARDED or (name in x.__dict__ or not hasattr(type(x), name)):
+            return f"reads attribute {name!r} of a {type(x).__name__}"
+        return ""
+
     def secret(self, what: str) -> None:
         """End the trace: see `core.watch.Watcher`."""
         if self.is_here():
@@ -396,6 +424,10 @@ def _watch_attributes(kind: type, told: Callable) -> Callable[[], None]:
             kind.__setattr__ = own
 
     return undo
+
+
+def _settings() -> tuple:
+    return grad_mode.get(), get_default_dtype(), inference.get(), own_stream.get()
 
 
 def _nothing() -> tuple[int, int]:

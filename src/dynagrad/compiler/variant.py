@@ -8,11 +8,13 @@ of writes, results.
 """
 
 import sys
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
+from numpy.lib.array_utils import byte_bounds
 
 from ..core.dtype import get_default_dtype
 from ..core.protocols import adopt
@@ -59,11 +61,19 @@ class Opened(NamedTuple):
 
 
 def close(x: Any) -> Any:
-    """A container with objects in the place of what says how to make them."""
-    if type(x) is Opened:
+    """A new container, with objects in the place of what says how to make them."""
+    kind = type(x)
+    if kind is Opened:
         return x.closed()
-    values, spec = flatten(x, lambda y: type(y) is Opened)
-    return unflatten([close(v) if type(v) is Opened else v for v in values], spec)
+    if kind in (list, tuple):
+        return kind(map(close, x))
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return kind(*map(close, x))
+    if kind in (dict, OrderedDict, defaultdict):
+        x.update({key: close(value) for key, value in x.items()})
+    elif kind is deque:
+        x.extend([close(x.popleft()) for _ in range(len(x))])
+    return x
 
 
 class Leaf(NamedTuple):
@@ -124,6 +134,9 @@ class Variant:
         #: the leaves' edges with the hooks that they have
         self.extras: list[tuple[AccumulateGrad, Any]] = []
         self.grown: list[tuple[int, Tensor]] = []  # (slot, tensor whose gradient it is)
+        #: slots of memory from before the step, and those of them that it writes
+        self.outside = [cell.slot for cell in session.trace.outside]
+        self.touched = [cell.slot for cell in session.trace.outside if cell.version]
         self.no_gradient: list[Tensor] = []
         self.options = [Option(*option) for option in session.options]
         self.groups = [_fixed_options(group, held) for group, held in session.groups.values()]
@@ -132,6 +145,12 @@ class Variant:
         self.written: list[tuple[Any, int]] = []  # (slot or family's tensor, how often)
         self.results: list[tuple[str, Any]] = []
         self.result_spec: Spec | None = None
+        #: the results of the recorded run, until it has been looked at
+        self.recorded_results: list[Any] = []
+        #: (result, "view" or "family", the result that it is a view of or shares its count with)
+        self.related: list[tuple[int, str, int]] = []
+        #: whether there are objects among the results
+        self.has_objects = False
         self.outputs: list[int] = []
         self.handed: dict[int, tuple[Tensor, ndarray]] = {}
         #: its instructions for the gate, and how often the gate did not know that it fits
@@ -165,6 +184,7 @@ class Variant:
         for leaf, x in zip(self.leaves, leaves, strict=True):
             if not _leaf_fits(leaf, x):
                 return False
+        moved = False
         for slot, t, edge in self.pinned:
             a = payload(t)
             if t._e is not edge:
@@ -173,6 +193,7 @@ class Variant:
                 if type(a) is not ndarray or geometry(a) != geometry(self.arrays[slot]):
                     return False
                 self.arrays[slot] = a
+                moved = True
         if any(edge.extra is not extra for edge, extra in self.extras):
             return False
         for t in self.no_gradient:
@@ -185,7 +206,10 @@ class Variant:
             a = payload(g)
             if geometry(a) != geometry(self.arrays[slot]):
                 return False
+            moved = moved or a is not self.arrays[slot]
             self.arrays[slot] = a
+        if not self._is_apart(leaves, moved):
+            return False
         for group, held in self.groups:
             for key, expected in held.items():
                 if not same(group.get(key, UNSET), expected):
@@ -198,6 +222,24 @@ class Variant:
         if not all(snapshot.holds() for snapshot in self.snapshots):
             return False
         return all(guard.holds(args, kwargs) for guard in self.guards)
+
+    def _is_apart(self, leaves: list, moved: bool) -> bool:
+        """Whether memory that the step writes is reached in one way only: by arguments (or, if
+        memory has moved, by anything) it must not be shown.
+        """
+        if not self.touched or not (moved or self.arguments):
+            return True
+        arrays = (
+            dict(enumerate(self.arrays)) if moved else {at: self.arrays[at] for at in self.touched}
+        )
+        arrays = {at: a for at, a in arrays.items() if a is not None and at in self.outside}
+        arrays |= {slot: payload(leaves[i]) for i, slot in self.arguments}
+        spans = {at: byte_bounds(a) for at, a in arrays.items() if a.size}
+        for at in self.touched:
+            low, high = spans.get(at, (0, 0))
+            if any(start < high and low < end for k, (start, end) in spans.items() if k != at):
+                return False
+        return True
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -288,6 +330,11 @@ class Variant:
                 t = _tensor(self.arrays[slot])
                 t._e = edge
                 made.append(t)
+            elif kind == "part":
+                slot, window, edge, number = what
+                t = _tensor(as_strided(self.arrays[slot], **window))
+                t._e = edge if number is None else Output(node, number)
+                made.append(t)
             elif kind == "number":
                 made.append(self.arrays[what].item())
             elif kind == "argument":
@@ -298,7 +345,13 @@ class Variant:
                 made.append(made[what])
             else:
                 made.append(what)
-        return unflatten(made, self.result_spec)
+        for number, relation, other in self.related:
+            if relation == "view":
+                adopt(made[number], made[other])
+            else:
+                made[number]._v = family_of(made[other])
+        result = unflatten(made, self.result_spec)
+        return close(result) if self.has_objects else result
 
     def _view(self, what: tuple, leaves: list) -> Tensor:
         slot, owner, window, is_view, is_family = what
@@ -325,8 +378,15 @@ class Variant:
             t = owners[slot]
             families.append((family_of(t), t._e, arrays[slot]))
         kept = tuple([arrays[slot] for slot in derived.kept])
-        live = [arrays[what[0]] for kind, what in self.results if kind == "live"]
+        live = [self._live(kind, what) for kind, what in self.results]
+        live = [a for a in live if a is not None]
         return node_of_call(self._propagate, tuple(edges), kept, families, live)
+
+    def _live(self, kind: str, what: Any) -> ndarray | None:
+        """The array of a result with a history."""
+        if kind == "part" and what[-1] is not None:
+            return as_strided(self.arrays[what[0]], **what[1])
+        return self.arrays[what[0]] if kind == "live" else None
 
     def _propagate(self, g: list, saved: tuple) -> list:
         """The cotangents of what the course took."""

@@ -444,6 +444,8 @@ def _copied_memory(a: np.ndarray, memo: dict) -> np.ndarray:
     """A copy of an array whose owner is copied once, so that tensors which shared memory share
     their copies' too.
     """
+    if isinstance(a, Carrier):
+        a = a.handed()
     whole = owner(a)
     if whole is a or not whole.flags.c_contiguous:
         return np.array(a, order="K")
@@ -460,7 +462,7 @@ def reduce_ex(self, protocol):
     kept, as in PyTorch.
     """
     state = self.__dict__ or None
-    a = self._a
+    a = self._a.handed() if isinstance(self._a, Carrier) else self._a
     name = from_numpy_dtype(a.dtype).name
     plain = a.view(np.uint16) if name == "bfloat16" else a
     return rebuild_tensor, (type(self), np.array(plain), name, self.requires_grad, state)
