@@ -110,6 +110,20 @@ def test_long_sums_are_as_exact_as_numpys() -> None:
     assert np.abs(case.arrays[3] - columns).max() <= 1e-6 * columns.max()
 
 
+def test_bitwise_sums_go_one_after_another() -> None:
+    case = Case(21)
+    g = case.graph
+    x = case.floats(30, 700)
+    v = case.given(x)
+    for axes in ((1,), (0,), (0, 1)):
+        case.wanted(g.reduce("sum", v, axes))
+    program = build(g, bitwise=True)
+    assert program.run(np.array([a.ctypes.data for a in case.arrays], np.uint64)) == 0
+    np.testing.assert_array_equal(case.arrays[1], np.add.accumulate(x, 1)[:, -1])
+    np.testing.assert_array_equal(case.arrays[2], np.add.accumulate(x, 0)[-1])
+    assert case.arrays[3] == np.add.accumulate(x.ravel())[-1]
+
+
 def test_nothing_summed() -> None:
     case = Case(6)
     g = case.graph

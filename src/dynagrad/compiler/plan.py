@@ -6,9 +6,9 @@ Slots that overlap others in memory break that; the program looks for them: see 
 Imports graph, layouts, loops, schedule.
 """
 
+from .function import Written
 from .graph import Value
 from .layouts import is_plain
-from .loops import Written
 from .schedule import FULL, SMALL, Schedule, base_of
 
 #: bytes that buffers begin at multiples of

@@ -2,6 +2,8 @@
 schedule.
 """
 
+from functools import lru_cache
+
 from .graph import Value
 from .kernels.conv import Convolution, forward, grad_input
 from .kernels.conv_weight import grad_weight
@@ -39,6 +41,11 @@ def kernel(schedule: Schedule, v: Value, machine: Machine, *, has_blas: bool) ->
     product = product_of(schedule, v)
     if has_blas and choose(product, machine) == "blas":
         return None
+    return _gemm(product, machine)
+
+
+@lru_cache(maxsize=256)  # a step has the same products many times
+def _gemm(product: Product, machine: Machine) -> Plan:
     return _internal(gemm("$", product, machine))
 
 

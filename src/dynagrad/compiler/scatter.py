@@ -5,10 +5,10 @@ loops, pull.
 from collections.abc import Callable
 
 from . import elements
+from .function import Function, Place, Written
 from .graph import Value
 from .index import Index, Var, of, row_major
 from .kernels.machine import Machine
-from .loops import Function, Place, Written
 from .pull import Access
 from .schedule import Schedule
 

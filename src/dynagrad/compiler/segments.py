@@ -10,12 +10,13 @@ from typing import Any
 
 from . import elements, products, tasks
 from .foreign import Blas
+from .function import Function, Place, Written, flat
 from .graph import Value
 from .index import Index
 from .kernels import ir as kernels
 from .kernels.machine import Machine
 from .layouts import is_plain
-from .loops import Function, LoopFunction, Place, Written, flat
+from .loops import LoopFunction
 from .plan import Plan
 from .pull import Access
 from .scatter import ScatterFunction
@@ -164,7 +165,7 @@ class Segment(Function):
             return found
         if len(place) > 2:
             return self._further(place)
-        kind, what = place
+        kind, what = place[0], place[1]
         if kind == "buffer" and what in self.module.plan.slots:
             return self.pointer(("slot", self.module.plan.slots[what]))
         name = self.places[place] = f"%p{len(self.places)}"

@@ -7,10 +7,11 @@ schedule.
 
 from typing import NamedTuple
 
+from .function import Function, Written
 from .graph import Value
 from .index import Var, of
-from .loops import Function, Written, combined
 from .pull import Access
+from .reductions import combined
 from .schedule import COLUMN_SUM, TOTAL, Schedule
 
 #: instructions on one element that make a chunk, about; and products of a kernel
