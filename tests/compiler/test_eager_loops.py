@@ -7,6 +7,7 @@ pytest.importorskip("llvmlite")
 
 import dynagrad as dg
 from dynagrad import nn
+from dynagrad.compiler import native
 from dynagrad.compiler.eager import eager_kernels, formulas, pointwise, reductions
 from dynagrad.compiler.eager.library import Family
 from dynagrad.compiler.target import using_target
@@ -33,12 +34,11 @@ def target(request, monkeypatch):
     monkeypatch.setattr(pointwise, "_families", {})
     monkeypatch.setattr(formulas, "_known", {})
     with using_target(request.param):
-        family = Family(reductions._write)
         try:
-            family.load()
+            native.target()
         except ValueError as reason:
             pytest.skip(str(reason))
-        monkeypatch.setattr(reductions, "_family", family)
+        monkeypatch.setattr(reductions, "_family", Family(reductions._write))
         yield request.param
 
 

@@ -84,12 +84,12 @@ def test_a_family_that_cannot_be_compiled_is_tried_once(monkeypatch, caplog):
     tried = []
 
     class Broken:
-        def load(self):
+        def load(self, *names):
             tried.append(1)
             raise NativeError("a reason")
 
-    function, _ = eager._FAMILIES["softmax"]
-    monkeypatch.setitem(eager._FAMILIES, "softmax", (function, Broken()))
+    function, *_ = eager._FAMILIES["softmax"]
+    monkeypatch.setitem(eager._FAMILIES, "softmax", (function, Broken(), ()))
     monkeypatch.setattr(eager, "_failed", set())
     with caplog.at_level(logging.WARNING), eager_kernels(True):
         compiled.KERNELS.clear()

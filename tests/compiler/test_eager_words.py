@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+from dynagrad.compiler import native
 from dynagrad.compiler.eager import eager_kernels, words
 from dynagrad.compiler.eager.library import Family
 from dynagrad.compiler.target import using_target
@@ -22,11 +23,10 @@ def target(request, monkeypatch):
     """Kernels for this machine and for older ones."""
     with using_target(request.param):
         try:
-            family = Family(words._write_made)
-            family.load()
+            native.target()
         except ValueError as reason:
             pytest.skip(str(reason))
-        monkeypatch.setattr(words, "_family", family)
+        monkeypatch.setattr(words, "_family", Family(words._write_made))
         yield request.param
 
 

@@ -18,8 +18,9 @@ __all__ = ["eager_kernels", "kernel"]
 
 log = logging.getLogger(__name__)
 
-_failed: set[Any] = set()
-_FAMILIES = {
+_failed: set[str] = set()
+#: for each name the function, its family, and kernels that it needs, of float32 where it has both
+_FAMILIES: dict[str, tuple[Callable, Any, tuple[str, ...]]] = {
     **words.KERNELS,
     **rows.KERNELS,
     **statistics.KERNELS,
@@ -35,13 +36,13 @@ def kernel(name: str) -> Callable | None:
     """The kernel of this name, compiled; None where code cannot be compiled, which is logged."""
     if name not in _FAMILIES or not is_available():
         return None
-    function, family = _FAMILIES[name]
-    if family not in _failed:
+    function, family, needed = _FAMILIES[name]
+    if name not in _failed:
         try:
-            family.load()
+            family.load(*needed)
             return function
         except (ImportError, OSError, NativeError) as error:
-            _failed.add(family)
+            _failed.add(name)
             log.warning("eager operations stay with NumPy: the kernel %s: %s", name, error)
     return None
 

@@ -4,7 +4,7 @@ A kernel is `void f(ptr args, i64 begin, i64 end)`, as the pool of threads calls
 to a table of 8 bytes an entry, pointers and numbers; the range is one of rows, vectors or blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..emit import element, lanes, literal
 from ..kernels.ir import Code, vector
@@ -141,14 +141,17 @@ class Kernel(Code):
 
 
 class Module:
-    """Several kernels as one text."""
+    """Several kernels as one text; of those that are added only the ones named are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Collection[str]) -> None:
+        self.wanted = wanted
         self.declared: dict[str, str] = {}
         self.functions: list[str] = []
 
     def kernel(self, name: str, scalar: str, write: Callable[[Kernel], None]) -> None:
         """Add a kernel; `write` emits its body."""
+        if name not in self.wanted:
+            return
         k = Kernel(scalar, self.declared)
         write(k)
         self.functions.append(k.function(name, _PARAMETERS))

@@ -46,7 +46,7 @@ class Planned:
             module.kernel("run", "float", call)
 
         self.family = Family(write)
-        self.family.load()
+        self.family.load("run")
 
     def run(self, *arrays: np.ndarray) -> None:
         """Run it on these arrays, in as many threads as are set."""
@@ -147,8 +147,8 @@ def convolve_taps(x: Any, y: Any, settings: tuple, size: tuple) -> np.ndarray | 
 class _Always:
     """Kernels that are compiled one by one."""
 
-    def load(self) -> None:
+    def load(self, *names: str) -> None:
         """Nothing is compiled yet."""
 
 
-KERNELS = {f.__name__: (f, _Always()) for f in (convolve, convolve_back, convolve_taps)}
+KERNELS = {f.__name__: (f, _Always(), ()) for f in (convolve, convolve_back, convolve_taps)}

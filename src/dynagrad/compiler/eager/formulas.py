@@ -221,15 +221,15 @@ def _prepared(update: Callable, row: tuple, numbers: dict[str, Any]) -> tuple[Fa
             module.kernel("update", scalar, write)
 
         family = _known[key] = Family(written)
-    family.load()
+    family.load("update")
     return family, note.numbers
 
 
 class _Always:
     """Kernels that are compiled one by one."""
 
-    def load(self) -> None:
+    def load(self, *names: str) -> None:
         """Nothing is compiled yet."""
 
 
-KERNELS = {"update_rows": (update_rows, _Always())}
+KERNELS = {"update_rows": (update_rows, _Always(), ())}

@@ -1,4 +1,4 @@
-"""Families of kernels, each compiled as a whole at its first use. Imports code, native, pool."""
+"""Families of kernels, each kernel compiled at its first use. Imports code, native, pool."""
 
 import struct
 from collections.abc import Callable
@@ -19,34 +19,36 @@ FLOATS = {"f": "float", "d": "double"}
 
 
 class Family:
-    """Kernels that are compiled together. `write` adds them to a module."""
+    """Kernels that are written together and compiled when they are needed. `write` adds all of
+    them to a module, which takes those that it wants.
+    """
 
     def __init__(self, write: Callable[[Module], None]) -> None:
         self._write = write
-        self._library: Library | None = None
+        self._libraries: list[Library] = []
         self._addresses: dict[str, int] = {}
 
-    def load(self) -> None:
-        """Compile the family, or fetch it from the cache on disk. ImportError, OSError or
+    def load(self, *names: str) -> None:
+        """Compile kernels, or fetch them from the cache on disk. ImportError, OSError or
         NativeError where that cannot be.
         """
-        if self._library is None:
-            module = Module()
+        missing = [name for name in names if name not in self._addresses]
+        if missing:
+            module = Module(missing)
             self._write(module)
-            self._library = build(module.text(), opt=1)
+            library = build(module.text(), opt=1)
+            self._libraries.append(library)
+            self._addresses |= {name: library.address(name) for name in missing}
 
     def run(self, name: str, n: int, chunk: int, *arguments: Any) -> None:
         """Run a kernel for 0..n in chunks. Arguments: arrays, whose addresses are passed,
         integers, floats; None is a null pointer.
         """
-        kernel = self._addresses.get(name)
-        if kernel is None:
-            self.load()
-            assert self._library is not None
-            kernel = self._addresses[name] = self._library.address(name)
+        if name not in self._addresses:
+            self.load(name)
         table = [_entry(a) for a in arguments]
         form = "".join(["d" if type(a) is float else "q" for a in arguments])
-        parallel_for(kernel, _struct(form).pack(*table), n, chunk)
+        parallel_for(self._addresses[name], _struct(form).pack(*table), n, chunk)
 
 
 def _entry(argument: Any) -> Any:

@@ -114,7 +114,7 @@ def _family(name: str, letter: str) -> Family | None:
 
         family = Family(written)
         try:
-            family.load()
+            family.load("pointwise")
         except (OSError, NativeError) as error:
             log.warning("%s of large arrays stays with NumPy: %s", name, error)
             family = None
@@ -148,8 +148,8 @@ def pointwise(name: str, *arrays: Any) -> np.ndarray | None:
 class _Always:
     """Kernels that are compiled one by one."""
 
-    def load(self) -> None:
+    def load(self, *names: str) -> None:
         """Nothing is compiled yet."""
 
 
-KERNELS = {"pointwise": (pointwise, _Always())}
+KERNELS = {"pointwise": (pointwise, _Always(), ())}

@@ -102,8 +102,10 @@ def mean_pool_back(
 class _Always:
     """Kernels that are compiled one by one."""
 
-    def load(self) -> None:
+    def load(self, *names: str) -> None:
         """Nothing is compiled yet."""
 
 
-KERNELS = {f.__name__: (f, _Always()) for f in (max_pool, max_pool_back, mean_pool, mean_pool_back)}
+KERNELS = {
+    f.__name__: (f, _Always(), ()) for f in (max_pool, max_pool_back, mean_pool, mean_pool_back)
+}

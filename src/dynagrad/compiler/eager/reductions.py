@@ -42,4 +42,4 @@ def products(x: np.ndarray) -> np.ndarray:
     return out
 
 
-KERNELS = {"products": (products, _family)}
+KERNELS = {"products": (products, _family, ("products_f",))}

@@ -167,4 +167,7 @@ def log_softmax_back(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _run("log_softmax_back", (g, y))
 
 
-KERNELS = {f.__name__: (f, _family) for f in (softmax, log_softmax, softmax_back, log_softmax_back)}
+KERNELS = {
+    f.__name__: (f, _family, (f"{f.__name__}_f",))
+    for f in (softmax, log_softmax, softmax_back, log_softmax_back)
+}

@@ -282,11 +282,8 @@ def _backward(
 
 
 KERNELS = {
-    f.__name__: (f, _family)
-    for f in (
-        standardize_rows,
-        standardize_channels,
-        standardize_rows_back,
-        standardize_channels_back,
-    )
+    "standardize_rows": (standardize_rows, _family, ("forward_rows_f",)),
+    "standardize_rows_back": (standardize_rows_back, _family, ("backward_rows_f",)),
+    "standardize_channels": (standardize_channels, _family, ("forward_channels_f",)),
+    "standardize_channels_back": (standardize_channels_back, _family, ("backward_channels_f",)),
 }

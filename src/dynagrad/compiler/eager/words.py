@@ -61,7 +61,6 @@ def _write_words(k: Kernel) -> None:
     block before. The state has room for the next block behind it.
     """
     state, words = k.argument(0), k.argument(1)
-    copied = f"[{BLOCK} x i32]"
 
     def load(index: str, offset: int) -> _Bits:
         place = k.at(state, k.add(index, offset), "i32")
@@ -84,8 +83,11 @@ def _write_words(k: Kernel) -> None:
             k.do(f"store {WORDS} {word.name}, ptr {k.at(out, i, 'i32')}, align 4")
 
         k.loop(0, BLOCK, WIDE, some)
-        value = k.let(f"load {copied}, ptr {k.at(state, BLOCK, 'i32')}, align 4")
-        k.do(f"store {copied} {value}, ptr {state}, align 4")
+
+        def move(i: str, _: list[str]) -> None:
+            k.do(f"store {WORDS} {load(i, BLOCK).name}, ptr {k.at(state, i, 'i32')}, align 4")
+
+        k.loop(0, BLOCK, WIDE, move)
 
     k.loop("%begin", "%end", 1, block)
 
@@ -382,4 +384,11 @@ def _functions() -> tuple[int, ...]:
     return tuple(map(address, ("log", "sincos", "cos", "sin")))
 
 
-KERNELS = {f.__name__: (f, _family) for f in (words, unit32, unit64, events, normals32, normals64)}
+KERNELS = {
+    "words": (words, _family, ("words",)),
+    "unit32": (unit32, _family, ("unit32",)),
+    "unit64": (unit64, _family, ("unit64",)),
+    "events": (events, _family, ("events_float",)),
+    "normals32": (normals32, _family, ("normals32",)),
+    "normals64": (normals64, _family, ("normals64",)),
+}
