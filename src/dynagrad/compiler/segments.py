@@ -163,9 +163,9 @@ class Segment(Function):
         found = self.places.get(place)
         if found is not None:
             return found
-        if len(place) > 2:
+        kind, what, *further = place
+        if further:
             return self._further(place)
-        kind, what = place[0], place[1]
         if kind == "buffer" and what in self.module.plan.slots:
             return self.pointer(("slot", self.module.plan.slots[what]))
         name = self.places[place] = f"%p{len(self.places)}"
