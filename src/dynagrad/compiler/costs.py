@@ -31,7 +31,7 @@ def cost(program: Any, part: Part) -> Cost:
     operations = sum(_operations(s, v) for v in group.values)
     written = module.written.get(part.number)
     places = () if written is None else written.places
-    return Cost(operations, sum(_bytes_of_place(s, kind, what) for kind, what in places))
+    return Cost(operations, sum(_bytes_of_place(s, *place[:2]) for place in places))
 
 
 def _operations(s: Any, v: Any) -> int:

@@ -263,6 +263,8 @@ class Course:
                 self._do("OPTION", id(group), self._held(option.key), at)
             else:
                 self._do("DICT", id(group), self._held(option.key), self._held(value))
+                # a scheduler may have set it since the last run read it
+                self.variant.arrays[option.slot][...] = option.read()
 
     def _unless_unchanged(self, held: dict, compare: Callable[[], None]) -> None:
         """Comparisons that are skipped while a dictionary has not changed at all."""
