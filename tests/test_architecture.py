@@ -51,6 +51,7 @@ DYNAMIC_IMPORTS = {
     "alias",
     "autograd",
     "compiler",
+    "compiler.eager",
     "cpu",
     "cuda",
     "__main__",

@@ -12,6 +12,7 @@ pytest.importorskip("llvmlite")
 
 import dynagrad as dg
 from dynagrad.compiler import eager, eager_kernels
+from dynagrad.compiler.eager import rows
 from dynagrad.compiler.native import NativeError
 from dynagrad.ops import compiled
 
@@ -76,7 +77,9 @@ def test_the_switch_holds_in_a_block_and_from_now_on():
     eager_kernels(True)
 
 
-def test_unknown_kernels_are_none():
+def test_every_kernel_is_found_in_its_file():
+    for name in eager._FILE_OF:
+        assert callable(eager.kernel(name))
     assert eager.kernel("no such kernel") is None
 
 
@@ -88,8 +91,7 @@ def test_a_family_that_cannot_be_compiled_is_tried_once(monkeypatch, caplog):
             tried.append(1)
             raise NativeError("a reason")
 
-    function, *_ = eager._FAMILIES["softmax"]
-    monkeypatch.setitem(eager._FAMILIES, "softmax", (function, Broken(), ()))
+    monkeypatch.setitem(rows.KERNELS, "softmax", (rows.softmax, Broken(), ()))
     monkeypatch.setattr(eager, "_failed", set())
     with caplog.at_level(logging.WARNING), eager_kernels(True):
         compiled.KERNELS.clear()
