@@ -2,6 +2,7 @@
 conversion and tree.
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -311,7 +312,10 @@ class Module(Hooked, Stateful, Convertible, Tree):
                 g.zero_()
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Accept what torch.compile is given, and go on as before: calls stay eager."""
+        """Let forward run as native code from now on, with the options of torch.compile."""
+        library = sys.modules[__package__.partition(".")[0]]
+        compiled = library.compile(self.forward, *args, **kwargs)
+        object.__setattr__(self, "forward", compiled)
 
     def _replicate_for_data_parallel(self: T) -> T:
         """A copy on the same buffers and modules, without parameters, for another device."""
