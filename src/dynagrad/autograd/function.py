@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import errors
 from ..core.apply import to_dtype
-from ..core.carriers.carrier import Carrier, levels
+from ..core.carriers.carrier import Carrier, in_memory, levels
 from ..core.complaints import type_name
 from ..core.hooks import seen
 from ..core.pytree import flatten
@@ -373,7 +373,7 @@ class Function:
         has_ctx = cls.setup_context is Function.setup_context
         if kwargs or (not has_ctx and getattr(cls.forward, "__defaults__", None)):
             args, kwargs = _positional(cls.forward, args, kwargs, has_ctx, not has_ctx)
-        if not PLAIN and any(isinstance(getattr(a, "_a", None), Carrier) for a in flatten(args)[0]):
+        if not PLAIN and any(map(_is_transformed, flatten(args)[0])):
             return cls._on_carriers(args, kwargs)
         ctx = FunctionCtx()
         edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
@@ -481,6 +481,11 @@ def once_differentiable(backward: Callable) -> Callable:
 def _requiring(value: Any) -> Any:
     """The same values as a leaf that requires grad, so that what follows is recorded."""
     return value.detach().requires_grad_() if isinstance(value, Tensor) else value
+
+
+def _is_transformed(x: Any) -> bool:
+    """Whether it is a tensor inside of a transform."""
+    return isinstance(in_memory(getattr(x, "_a", None)), Carrier)
 
 
 class _Refusing(Function):

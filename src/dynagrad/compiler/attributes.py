@@ -7,6 +7,7 @@ a frame of its own that is followed. Each function returns a sentence if the ste
 
 import collections
 import functools
+import operator
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -90,7 +91,8 @@ def read_plainly(world: World, thing: Any, name: str) -> str:
     world.class_names(kind, name, "__getattribute__")
     world.type_of(thing)
     if isinstance(found, property):
-        return "" if isinstance(found.fget, FunctionType) else _odd(thing, name)
+        in_sight = isinstance(found.fget, FunctionType | operator.itemgetter)
+        return "" if in_sight else _odd(thing, name)
     if isinstance(found, _TUPLE_GETTER):
         return ""
     if isinstance(found, MemberDescriptorType):

@@ -43,6 +43,9 @@ from .reads import World
 __all__ = ["Calls"]
 
 _NEW = {f: t for t in (object, tuple, list, dict, set, frozenset) for f in (t.__new__,)}
+#: functions of the framework that follow from what is guarded, or change nothing that is seen
+_SETTLED = {"is_grad_enabled", "is_inference_mode_enabled", "_assert", "synchronize", "empty_cache"}
+_SETTLED |= {"cudagraph_mark_step_begin", "is_compiling", "graph_break", "current_stream"}
 _TYPE_CHECKS = (isinstance, issubclass)
 
 
@@ -89,7 +92,11 @@ class Calls(Operands):
     def _python(self, function: Any, args: tuple, kwargs: dict) -> str:
         file = function.__code__.co_filename
         if self.world.framework_file(file):
-            return self.framework(function, (*args, *kwargs.values()))
+            values = (*args, *kwargs.values())
+            why = self.framework(function, values)
+            if all(type(x) in SCALARS for x in values):
+                self.after = partial(self._told, function, args, kwargs)
+            return why
         if self.library(file):
             return self._numpy(function, (*args, *kwargs.values()))
         if function.__code__.co_flags & CO_GENERATOR:
@@ -110,6 +117,20 @@ class Calls(Operands):
         ):
             return ""
         return f"calls {name_of(function)}"
+
+    def _told(self, function: Any, args: tuple, kwargs: dict, result: Any) -> None:
+        """A function of the framework got plain values alone: a plain one that it gave may be a
+        setting of the process, and where it gave nothing it may have changed one.
+        """
+        world = self.world
+        self.from_framework(result)
+        if function.__name__ in _SETTLED:
+            return
+        if result is None:
+            world.object_to(f"calls {name_of(function)}, which may change a setting")
+        elif type(result) in SCALARS:
+            asked = partial(function, *args, **kwargs)
+            world.guard("asked", (function, asked, *args), result, "value", name_of(function))
 
     # -- objects
 

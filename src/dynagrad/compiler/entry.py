@@ -397,7 +397,7 @@ class Course:
         short = sum(_work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
             return {"kind": RUN}
-        if variant.deferred:
+        if variant.deferred or variant.streams:
             return {"kind": RUN}
         if len(variant.outputs) > 16:
             return {"kind": RUN}

@@ -129,6 +129,8 @@ def _read(kind: str, on: tuple, args: tuple, kwargs: dict) -> Any:
         return tuple(lookup(owner, name) for name in more)
     if kind == "function":
         return function_state(owner)
+    if kind == "asked":
+        return key()
     if kind == "argument":
         return at_path(owner, args, kwargs)
     if kind == "call":
@@ -153,6 +155,7 @@ class Guard:
     | "container" | (list, dict or set,)     | the container                                    |
     | "object"    | (object,)                | the object                                       |
     | "argument"  | (path,)                  | what stands at a path into the call's arguments  |
+    | "asked"     | (function, call, ...)    | what a function of the framework answers         |
     | "call"      | (None,)                  | number of positional arguments, keyword names    |
 
     `by` says how the current value is compared with `expected`: "identity"; "value" (type and

@@ -127,7 +127,9 @@ class World:
         if noted:
             self.consulted.append((thing, why))
         elif noted is False and id(thing) not in self.holders and not self.is_fresh(thing):
-            self.holders[id(thing)] = thing, contents(thing)
+            held = contents(thing)
+            if held:
+                self.holders[id(thing)] = thing, held
 
     def consults(self, thing: Any) -> bool:
         """Whether it is an object of the framework, which is looked at then."""
@@ -205,6 +207,12 @@ class World:
         key = (kind, by, on[0] if kind == "argument" else id(on[0]), *map(_hashable, on[1:]))
         if key not in self.guards:
             self.guards[key] = Guard(kind, on, expected, by, name, self.place())
+
+    def object_to(self, text: str) -> None:
+        """A reason to stay eager, at the line that runs."""
+        reason = Reason(text, *self.place())
+        if reason not in self.reasons:
+            self.reasons.append(reason)
 
     def value(self, kind: str, on: tuple, value: Any, name: str) -> None:
         """A guard by value for a scalar, by identity for anything else."""

@@ -49,6 +49,10 @@ _UNGUARDED |= {
     "__dict__",
     "is_shared",
 }
+_OWN = __package__.partition(".")[0]
+_TENSORS = (Tensor, Parameter)
+#: what runs no code of the user's when an optimizer works with it
+_CLOSED = frozenset((*SCALARS, *_TENSORS, Number, type(None)))
 #: what drops gradients, whether there are any or not
 _CLEARING = (Optimizer.zero_grad, Module.zero_grad)
 #: one recording at a time: the slots belong to all threads
@@ -135,6 +139,8 @@ class Session(Watcher):
         self.counted = (0, 0)
         #: hooks of all modules and optimizers that are the recording's own
         self.own_hooks: set[int] = set()
+        #: what follows the user's code, while an optimizer takes a step that runs none of it
+        self.following: Any = None
         self._objects: dict[int, Any] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
@@ -187,6 +193,7 @@ class Session(Watcher):
 
     def finish(self) -> None:
         """End the recording: the slots are slots again."""
+        self.following = None
         self.stop()
         Tensor._a, Tensor._g = A_SLOT, G_SLOT
         leave(self)
@@ -282,6 +289,9 @@ class Session(Watcher):
                     group[key] = tuple(
                         [self._option(group, key, i, v) for i, v in enumerate(value)]
                     )
+        if len(args) == 1 and not kwargs and _is_closed(optimizer):
+            self.following = sys.gettrace()
+            sys.settrace(None)
 
     def _module_called(self, module: Module, args: tuple) -> None:
         if self.is_here():
@@ -303,6 +313,9 @@ class Session(Watcher):
             self.on = kept
 
     def _after_step(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
+        if self.following is not None:
+            sys.settrace(self.following)
+            self.following = None
         for stepped in self.optimizers.values():
             stepped.__dict__.pop("_start", None)
         for group, held in self.groups.values():
@@ -393,6 +406,23 @@ class Session(Watcher):
             t = reference()
             if t is not None and key not in self.entered:
                 yield t
+
+
+def _is_closed(optimizer: Any) -> bool:
+    """Whether a step of an optimizer runs no code of the user's: no hooks, no methods, tensors and
+    numbers of his own. The recording's hook is the last of all.
+    """
+    kind = type(optimizer)
+    if kind.__module__.partition(".")[0] != _OWN or len(_global_post_hooks) != 1:
+        return False
+    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        return False
+    if any(name != "_start" and callable(getattr(kind, name, None)) for name in vars(optimizer)):
+        return False
+    held = flatten([dict(group) for group in optimizer.param_groups])[0]
+    held += flatten([dict(state) for state in optimizer.state.values()])[0]
+    held += [G_SLOT.__get__(p) for p in held if type(p) in _TENSORS and hasattr(p, "_g")]
+    return all(type(x) in _CLOSED for x in held)
 
 
 def same(value: Any, expected: Any) -> bool:

@@ -87,7 +87,9 @@ class Traced(Carrier):
 
     @property
     def primal(self) -> ndarray:
-        """The array, for code that decides by values: it cannot be recorded."""
+        """The array, for code that decides by values: what they are becomes a check."""
+        if self.array.size <= 64:
+            return self.trace.known(self)
         return self.trace.escaped(self, "values are read by an operation that decides by them")
 
     is_memory = True
@@ -278,7 +280,17 @@ class Trace:
     # --- operations -------------------------------------------------------------------------------
 
     def apply(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
-        """Run a primitive, and record it."""
+        """Run a primitive, and record it. The census need not see how."""
+        following = sys.gettrace() if fun in RULES else None
+        if following is None:
+            return self._applied(fun, inputs, kw)
+        sys.settrace(None)
+        try:
+            return self._applied(fun, inputs, kw)
+        finally:
+            sys.settrace(following)
+
+    def _applied(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
         arrays = [x.array if type(x) is Traced else _float(x) for x in inputs]
         result = fun(*arrays, **({k: frozen(v) for k, v in kw.items()} if kw else kw))
         if not self.alive:
@@ -286,12 +298,7 @@ class Trace:
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) for r in results])
         sources = [x for x in inputs if type(x) is Traced]
-        following = sys.gettrace()  # the census need not see how the graph is written
-        sys.settrace(None)
-        try:
-            values = self._lowered(fun, inputs, arrays, kw, results)
-        finally:
-            sys.settrace(following)
+        values = self._lowered(fun, inputs, arrays, kw, results)
         made = tuple([self.made(r, v, sources) for r, v in zip(results, values, strict=True)])
         return made if type(result) is tuple else made[0]
 

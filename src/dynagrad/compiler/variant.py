@@ -134,6 +134,10 @@ class Variant:
         #: the leaves' edges with the hooks that they have
         self.extras: list[tuple[AccumulateGrad, Any]] = []
         self.grown: list[tuple[int, Tensor]] = []  # (slot, tensor whose gradient it is)
+        #: streams of random numbers to be set back if a check fails
+        self.streams: list[Any] = []
+        if self.graph.checks:
+            self.streams = [stream for stream, _ in session.draws.streams.values()]
         #: slots of memory from before the step, and those of them that it writes
         self.outside = [cell.slot for cell in session.trace.outside]
         self.touched = [cell.slot for cell in session.trace.outside if cell.version]
@@ -254,8 +258,11 @@ class Variant:
             arrays[slot] = _empty(at.shape, at.dtype, at.strides)
         for gradient in self.gradients:
             arrays[gradient.slot] = self._memory_for(gradient)
+        before = [stream.get_state() for stream in self.streams]
         self.code = run_on(self.program, arrays)
         if self.code:
+            for stream, state in zip(self.streams, before, strict=True):
+                stream.set_state(state)
             return False, None
         self.runs += 1
         self._leave()
