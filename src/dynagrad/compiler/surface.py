@@ -99,7 +99,10 @@ def compile(  # noqa: A001 - PyTorch's name
             "Give torch.compile a function or a module."
         )
     if isinstance(mode, str) and mode not in _MODES:
-        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
+        raise RuntimeError(
+            f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES[1:])}\n"
+            f"dynagrad has another one, {_MODES[0]}."
+        )
     if disable or backend in ("eager", "aot_eager") or getattr(model, "_stays_eager", False):
         return model
     if not native.is_available():
