@@ -254,6 +254,8 @@ def _check_census(census: Census, session: Session) -> None:
         raise Unfit(Reason(text, file, line))
     for reason in census.reasons:
         raise Unfit(reason)
+    if session.following is not None:
+        raise Unfit("an optimizer's step raised an error")
     for store in census.stores:
         if not isinstance(store.owner, Tensor) or (
             isinstance(store.key, str) and store.key not in _SEEN

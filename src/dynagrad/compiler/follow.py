@@ -21,7 +21,7 @@ class Watcher(Protocol):
 
     def entered(self, frame: FrameType) -> bool | None:
         """A frame starts or goes on; whether its instructions are to be shown: None means not this
-        time, False that frames of this code are never followed.
+        time, False that frames of this file are never followed.
         """
         ...
 
@@ -69,8 +69,15 @@ def _traced(watcher: Watcher, call: Callable[[], Any]) -> Any:
             watcher.left(frame)
         return local
 
+    never: set[str] = set()
+
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        if event != "call" or not watcher.entered(frame):
+        file = frame.f_code.co_filename
+        if file in never or event != "call":  # most frames are the framework's
+            return None
+        if not (wanted := watcher.entered(frame)):
+            if wanted is False:
+                never.add(file)
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False

@@ -5,8 +5,10 @@ While it records, the two slots of Tensor through which all memory and all gradi
 enters the trace when it is first touched. Other threads see their arrays as ever.
 """
 
+import sys
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,9 +26,11 @@ from ..core.watch import Watcher, enter, everywhere, general_paths, leave
 from ..functions.generator import own_stream
 from ..nn.modules.hooks import register_module_forward_pre_hook
 from ..nn.modules.module import Module
+from ..nn.parameter import Parameter
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import (
     Optimizer,
+    _global_post_hooks,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
@@ -132,6 +136,8 @@ class Session(Watcher):
         #: modules that were called, optimizers that took a step
         self.modules: dict[int, Module] = {}
         self.optimizers: dict[int, Optimizer] = {}
+        #: attributes of modules that the framework set, such as `training`: (module, the value before)
+        self.sets: dict[tuple[int, str], tuple[Module, Any]] = {}
         #: steps of schedulers, which come after the native code: (scheduler, args, kwargs)
         self.deferred: list[tuple[Any, tuple, dict]] = []
         #: what the census had counted before the first of them
@@ -373,7 +379,13 @@ class Session(Watcher):
         if self.is_here():
             if not x.__dict__:
                 self._objects[id(x)] = x  # the step has just made it
-            if id(x) not in self._objects and not same(x.__dict__.get(name, UNSET), value):
+            if id(x) in self._objects:
+                return
+            before = x.__dict__.get(name, UNSET)
+            if isinstance(x, Module) and type(value) in SCALARS and type(before) in SCALARS:
+                self.modules[id(x)] = x
+                self.sets.setdefault((id(x), name), (x, before))
+            elif not same(before, value):
                 self.trace.escape(f"{type(x).__name__}.{name} is set")
 
     # --- what public functions are given ----------------------------------------------------------
@@ -419,10 +431,18 @@ def _is_closed(optimizer: Any) -> bool:
         return False
     if any(name != "_start" and callable(getattr(kind, name, None)) for name in vars(optimizer)):
         return False
-    held = flatten([dict(group) for group in optimizer.param_groups])[0]
-    held += flatten([dict(state) for state in optimizer.state.values()])[0]
-    held += [G_SLOT.__get__(p) for p in held if type(p) in _TENSORS and hasattr(p, "_g")]
-    return all(type(x) in _CLOSED for x in held)
+    groups, state = optimizer.param_groups, optimizer.state
+    if type(state) not in (dict, defaultdict) or any(type(group) is not dict for group in groups):
+        return False
+    held = flatten([groups, list(state.values())])[0]
+    return all(type(x) in _CLOSED and type(_gradient(x)) in _CLOSED for x in held)
+
+
+def _gradient(x: Any) -> Any:
+    try:
+        return G_SLOT.__get__(x) if type(x) in _TENSORS else None
+    except AttributeError:
+        return None
 
 
 def same(value: Any, expected: Any) -> bool:
