@@ -471,7 +471,7 @@ def test_what_is_returned_must_not_run_later() -> None:
 def test_a_change_behind_the_census_is_noticed() -> None:
     """Framework code may change a list of the user's: the guards of the step itself fail."""
     values = [1.0]
-    toy.grow = lambda: values.append(2.0)  # type: ignore[attr-defined]
+    toy.grow = lambda: [values.append(2.0)]  # type: ignore[attr-defined]
     toy.grow.__code__ = toy.grow.__code__.replace(co_filename=toy.FILE)  # type: ignore[attr-defined]
 
     def step(x: Any) -> Any:

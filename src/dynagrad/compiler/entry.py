@@ -80,6 +80,8 @@ class Course:
 
     def _write(self) -> None:
         variant = self.variant
+        if not all(snapshot.holds() for snapshot in variant.snapshots):
+            raise Unsupported("it changes what it asks for")
         self.table = np.zeros(max(1, len(variant.graph.slots)), np.uint64)
         for slot, a in enumerate(variant.arrays):
             if a is not None:
@@ -397,7 +399,7 @@ class Course:
         short = sum(_work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
             return {"kind": RUN}
-        if variant.deferred or variant.streams:
+        if variant.deferred or variant.streams or variant.sets:
             return {"kind": RUN}
         if len(variant.outputs) > 16:
             return {"kind": RUN}

@@ -136,7 +136,7 @@ class Session(Watcher):
         #: modules that were called, optimizers that took a step
         self.modules: dict[int, Module] = {}
         self.optimizers: dict[int, Optimizer] = {}
-        #: attributes of modules that the framework set, such as `training`: (module, the value before)
+        #: attributes of modules that the framework set, as `training`: (module, the value before)
         self.sets: dict[tuple[int, str], tuple[Module, Any]] = {}
         #: steps of schedulers, which come after the native code: (scheduler, args, kwargs)
         self.deferred: list[tuple[Any, tuple, dict]] = []

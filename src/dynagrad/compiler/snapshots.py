@@ -61,6 +61,10 @@ def snapshots(session: Session, consulted: Iterable[Any]) -> list[Snapshot]:
             found.append(Snapshot(x.__dict__))
     if any(isinstance(x, Module | Optimizer) for x in seen.values()):
         found += [Snapshot(held, session.own_hooks) for held in _HOOKS_OF_ALL]
+    if session.sets:
+        by_dict = {id(snapshot.held): snapshot for snapshot in found}
+        for (_, name), (module, before) in session.sets.items():
+            by_dict[id(module.__dict__)].entries[name] = before
     return found
 
 

@@ -134,6 +134,12 @@ class Variant:
         #: the leaves' edges with the hooks that they have
         self.extras: list[tuple[AccumulateGrad, Any]] = []
         self.grown: list[tuple[int, Tensor]] = []  # (slot, tensor whose gradient it is)
+        #: attributes that modules get: (a module's dictionary, name, value)
+        self.sets = [
+            (module.__dict__, name, module.__dict__[name])
+            for (_, name), (module, before) in session.sets.items()
+            if not same(module.__dict__[name], before)
+        ]
         #: streams of random numbers to be set back if a check fails
         self.streams: list[Any] = []
         if self.graph.checks:
@@ -315,6 +321,8 @@ class Variant:
             if t._v is not None:
                 for _ in range(times):
                     t._v.cell.bump()
+        for held, name, value in self.sets:
+            held[name] = value
         for scheduler, leaves, spec in self.deferred:
             made = [self.arrays[x].item() if kind == "number" else x for kind, x in leaves]
             args, kwargs = unflatten(made, spec)
