@@ -29,6 +29,13 @@ def command_line(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    """Let the parser know --compile."""
+    parser.add_argument(
+        "--compile", action="store_true", help="run the training step as native code"
+    )
+
+
 def new_figure(width: float, height: float) -> Figure:
     """A figure that needs no window system."""
     return Figure(figsize=(width, height), layout="constrained")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 import torch
-from _figures import BLUE, RED, command_line, new_figure, save, tidy
+from _figures import BLUE, RED, add_compile, command_line, new_figure, save, tidy
 from _progress import Training
 from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
@@ -82,24 +82,32 @@ def evaluate(model: nn.Module, data: Dataset) -> tuple[float, torch.Tensor]:
     return F.cross_entropy(scores, labels).item(), counts
 
 
-def train(model: nn.Module, learnt: Dataset, tested: Dataset, epochs: int) -> list[tuple]:
+def train(
+    model: nn.Module, learnt: Dataset, tested: Dataset, epochs: int, compiled: bool
+) -> list[tuple]:
     """Train with AdamW under one cycle of the rate; losses and accuracy after each epoch."""
     loader = DataLoader(Shifted(learnt), batch_size=64, shuffle=True)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.01, total_steps=epochs * len(loader)
     )
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        return loss.detach()
+
+    step = torch.compile(step) if compiled else step
     history = []
     with Training(epochs * len(loader)) as training:
         for epoch in range(1, epochs + 1):
             model.train()
             total = 0.0
             for images, labels in loader:
-                loss = F.cross_entropy(model(images), labels)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
+                loss = step(images, labels)
                 total += loss.item() * len(labels)
                 training.advance(loss.item())
             test_loss, counts = evaluate(model, tested)
@@ -146,6 +154,7 @@ def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--epochs", type=int, default=12, help="passes over the data (12)")
     parser.add_argument("--seed", type=int, default=0, help="seed of split and weights (0)")
+    add_compile(parser)
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -155,7 +164,7 @@ def main() -> None:
     print(f"{len(tested)} to test with")
 
     started = time.perf_counter()
-    history = train(model, learnt, tested, options.epochs)
+    history = train(model, learnt, tested, options.epochs, options.compile)
     print(f"trained in {time.perf_counter() - started:.1f} s")
     _, counts = evaluate(model, tested)
     right = counts.trace().item()

@@ -10,10 +10,11 @@ is kept for testing. The same file runs on dynagrad and on PyTorch and prints th
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from _figures import BLUE, RED, command_line, new_figure, save, tidy
+from _figures import BLUE, RED, add_compile, command_line, new_figure, save, tidy
 from _progress import Training
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import LogLocator, NullLocator
@@ -65,18 +66,12 @@ def evaluate(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> tu
     return loss.item(), right.item()
 
 
-def train_epoch(
-    model: nn.Module, optimizer: torch.optim.Optimizer, data: Data, batch_size: int
-) -> None:
+def train_epoch(step: Callable, data: Data, batch_size: int) -> None:
     """One pass over the training digits in a new random order."""
-    criterion = nn.CrossEntropyLoss()
     order = torch.randperm(len(data.train_labels))
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        loss = criterion(model(data.train_images[batch]), data.train_labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        step(data.train_images[batch], data.train_labels[batch])
 
 
 def say(training: Training, number: int, epochs: int, history: History) -> None:
@@ -91,14 +86,23 @@ def say(training: Training, number: int, epochs: int, history: History) -> None:
         )
 
 
-def train(model: nn.Module, data: Data, epochs: int, batch_size: int) -> History:
+def train(model: nn.Module, data: Data, epochs: int, batch_size: int, compiled: bool) -> History:
     """Train with momentum and a learning rate that falls along half a cosine."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+    criterion = nn.CrossEntropyLoss()
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
+        loss = criterion(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    step = torch.compile(step) if compiled else step
     history = History()
     with Training(epochs) as training:
         for number in range(1, epochs + 1):
-            train_epoch(model, optimizer, data, batch_size)
+            train_epoch(step, data, batch_size)
             schedule.step()
             loss, accuracy = evaluate(model, data.train_images, data.train_labels)
             history.train_loss.append(loss)
@@ -169,6 +173,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="passes over the data (30)")
     parser.add_argument("--batch-size", type=int, default=64, help="digits per step (64)")
     parser.add_argument("--seed", type=int, default=0, help="seed of split and weights (0)")
+    add_compile(parser)
     options = parser.parse_args()
 
     data = load(options.seed)
@@ -178,7 +183,7 @@ def main() -> None:
     print(f"{len(data.test_labels)} to test with")
 
     started = time.perf_counter()
-    history = train(model, data, options.epochs, options.batch_size)
+    history = train(model, data, options.epochs, options.batch_size, options.compile)
     seconds = time.perf_counter() - started
 
     with torch.no_grad():

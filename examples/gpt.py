@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from _figures import BLUE, GREY, ORANGE, RED, command_line, new_figure, save, tidy
+from _figures import BLUE, GREY, ORANGE, RED, add_compile, command_line, new_figure, save, tidy
 from _progress import Training
 from matplotlib.figure import Figure
 from torch import nn
@@ -58,7 +58,7 @@ class Attention(nn.Module):
         self.project, self.join = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("seen", torch.ones(CONTEXT, CONTEXT, dtype=torch.bool).tril())
-        self.looks: torch.Tensor | None = None
+        self.is_watched, self.looks = False, torch.empty(0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`x`: batch x letters x width."""
@@ -68,7 +68,8 @@ class Attention(nn.Module):
         scores = query @ key.transpose(-2, -1) / math.sqrt(WIDTH / HEADS)
         scores = scores.masked_fill(~self.seen[:length, :length], -math.inf)
         weights = scores.softmax(dim=-1)
-        self.looks = weights.detach()
+        if self.is_watched:
+            self.looks = weights.detach()
         mixed = (self.dropout(weights) @ value).transpose(1, 2).reshape(batch, length, WIDTH)
         return self.dropout(self.join(mixed))
 
@@ -143,7 +144,9 @@ def optimizer_of(model: GPT) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
 
 
-def train(model: GPT, text: Text, steps: int) -> tuple[list[float], dict[int, float]]:
+def train(
+    model: GPT, text: Text, steps: int, compiled: bool
+) -> tuple[list[float], dict[int, float]]:
     """The loss of every step, and the loss on the test sonnet every 50 steps."""
     optimizer, warm = optimizer_of(model), min(20, steps // 4)
 
@@ -153,15 +156,21 @@ def train(model: GPT, text: Text, steps: int) -> tuple[list[float], dict[int, fl
         return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def learn(pieces: torch.Tensor, following: torch.Tensor) -> torch.Tensor:
+        loss = loss_of(model, pieces, following)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        return loss.detach()
+
+    learn = torch.compile(learn) if compiled else learn
     losses, tested = [], {}
     with Training(steps) as training:
         for step in range(1, steps + 1):
-            loss = loss_of(model, *text.batch("train", BATCH))
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
+            loss = learn(*text.batch("train", BATCH))
             losses.append(loss.item())
             training.advance(loss.item())
             if step == 1 or step % 50 == 0 or step == steps:
@@ -209,6 +218,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=800, help="steps of training (800)")
     parser.add_argument("--dropout", type=float, default=0.1, help="share set to zero (0.1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and batches (0)")
+    add_compile(parser)
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -219,16 +229,18 @@ def main() -> None:
     print(f"{len(text.parts['train'])} of text to learn from, {len(text.parts['test'])} to test")
 
     started = time.perf_counter()
-    losses, tested = train(model, text, options.steps)
+    losses, tested = train(model, text, options.steps, options.compile)
     print(f"trained in {time.perf_counter() - started:.1f} s")
 
     model.eval()
     line = "Shall I compare thee to a summer's day?"
     start = torch.tensor([text.letters.index(letter) for letter in line + "\n"])
     print(text.write(model.sample(start, 240, 0.6)))
+    last = model.blocks[-1].attention[1]
+    last.is_watched = True
     with torch.no_grad():
         model(start[None, :-1])
-    looks = model.blocks[-1].attention[1].looks[0, 0]
+    looks = last.looks[0, 0]
     save(draw(losses, tested, looks, line, len(text.letters)), options.out, "gpt")
 
 

@@ -10,7 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from _figures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, command_line, new_figure, save, tidy
+from _figures import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    add_compile,
+    command_line,
+    new_figure,
+    save,
+    tidy,
+)
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import Normal, Stroke
@@ -30,7 +42,9 @@ def himmelblau(x, y):
     return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
 
 
-def walk(starts: torch.Tensor, steps: int, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
+def walk(
+    starts: torch.Tensor, steps: int, lr: float, compiled: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Follow Adam from all starts at once.
 
     Adam treats each number by itself and the sum's gradient in a point is that point's own, so the
@@ -38,14 +52,19 @@ def walk(starts: torch.Tensor, steps: int, lr: float) -> tuple[torch.Tensor, tor
     """
     points = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([points], lr=lr)
-    places, values = [], []
-    for _ in range(steps):
+
+    def step() -> torch.Tensor:
         value = himmelblau(points[:, 0], points[:, 1])
-        places.append(points.detach().clone())
-        values.append(value.detach())
         optimizer.zero_grad()
         value.sum().backward()
         optimizer.step()
+        return value.detach()
+
+    step = torch.compile(step) if compiled else step
+    places, values = [], []
+    for _ in range(steps):
+        places.append(points.detach().clone())
+        values.append(step())
     places.append(points.detach())
     values.append(himmelblau(points[:, 0], points[:, 1]).detach())
     return torch.stack(places), torch.stack(values)
@@ -90,10 +109,11 @@ def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, default=1000, help="steps of each walk (1000)")
     parser.add_argument("--lr", type=float, default=0.02, help="Adam's learning rate (0.02)")
+    add_compile(parser)
     options = parser.parse_args()
 
     starts = torch.tensor(STARTS)
-    places, values = walk(starts, options.steps, options.lr)
+    places, values = walk(starts, options.steps, options.lr, options.compile)
     for start, end, value in zip(starts.tolist(), places[-1].tolist(), values[-1], strict=True):
         x, y = nearest_minimum(*end)
         print(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from _figures import BLUE, ORANGE, RED, Film, command_line, tidy
+from _figures import BLUE, ORANGE, RED, Film, add_compile, command_line, tidy
 from matplotlib.colors import LinearSegmentedColormap
 from torch import nn
 
@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="seed of data and weights (1)")
     parser.add_argument("--every", type=int, default=3, help="steps between two frames (3)")
     parser.add_argument("--no-window", action="store_true", help="write a GIF even with a display")
+    add_compile(parser)
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -102,18 +103,24 @@ def main() -> None:
     film = Film(options.out, "logistic_regression", 10.5, 4.9, window=not options.no_window)
     picture = Picture(film, points, classes, options.steps)
 
-    for step in range(options.steps + 1):
+    def learn() -> tuple[torch.Tensor, torch.Tensor]:
         chances = model(points)
         loss = criterion(chances, classes)
-        accuracy = (chances.ge(0.5).float() == classes).float().mean().item()
-        picture.losses.append(loss.item())
-        if step % 20 == 0:
-            print(f"step {step:4d}  loss {loss.item():.4f}  accuracy {accuracy:.2%}")
-        if step % options.every == 0:
-            picture.update(step, model, accuracy)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss.detach(), (chances.ge(0.5).float() == classes).float().mean()
+
+    learn = torch.compile(learn) if options.compile else learn
+    for step in range(options.steps + 1):
+        if step % options.every == 0:
+            with torch.no_grad():
+                accuracy = (model(points).ge(0.5).float() == classes).float().mean().item()
+            picture.update(step, model, accuracy)
+        loss, accuracy = learn()
+        picture.losses.append(loss.item())
+        if step % 20 == 0:
+            print(f"step {step:4d}  loss {loss.item():.4f}  accuracy {accuracy.item():.2%}")
 
     (a, b), c = model.linear.weight[0].tolist(), model.linear.bias.item()
     print(f"border: {a:.4f} x {b:+.4f} y {c:+.4f} = 0")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 
 import torch
-from _figures import BLUE, GREY, RED, command_line, new_figure, save, tidy
+from _figures import BLUE, GREY, RED, add_compile, command_line, new_figure, save, tidy
 from _progress import Training
 from matplotlib.figure import Figure
 from torch import nn
@@ -67,24 +67,29 @@ def forecast(model: Forecaster, year: torch.Tensor, months: int) -> torch.Tensor
     return year[YEAR:]
 
 
-def train(model: Forecaster, known: torch.Tensor, epochs: int) -> list[float]:
+def train(model: Forecaster, known: torch.Tensor, epochs: int, compiled: bool) -> list[float]:
     """The mean loss of every epoch."""
     years, following = windows(known)
     loader = DataLoader(TensorDataset(years, following), batch_size=20, shuffle=True)
     criterion = nn.MSELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=max(1, epochs // 3), gamma=0.3)
+
+    def step(batch: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        loss = criterion(model(batch), wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss.detach()
+
+    step = torch.compile(step) if compiled else step
     losses = []
     with Training(epochs) as training:
         for epoch in range(1, epochs + 1):
             total = 0.0
             for batch, wanted in loader:
-                loss = criterion(model(batch), wanted)
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                total += loss.item() * len(wanted)
+                total += step(batch, wanted).item() * len(wanted)
             schedule.step()
             losses.append(total / len(years))
             training.advance(losses[-1])
@@ -119,6 +124,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60, help="passes over the data (60)")
     parser.add_argument("--width", type=int, default=32, help="size of the hidden state (32)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and order (0)")
+    add_compile(parser)
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -131,7 +137,7 @@ def main() -> None:
     print(f"torch {torch.__version__}: {len(known)} months to learn from, {HELD} to test with")
 
     started = time.perf_counter()
-    losses = train(model, known, options.epochs)
+    losses = train(model, known, options.epochs, options.compile)
     print(f"trained in {time.perf_counter() - started:.1f} s")
 
     with torch.no_grad():

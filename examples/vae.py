@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 
 import torch
-from _figures import BLUE, ORANGE, command_line, new_figure, save, tidy
+from _figures import BLUE, ORANGE, add_compile, command_line, new_figure, save, tidy
 from _progress import Training
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -56,21 +56,28 @@ class VAE(nn.Module):
         return error.sum(dim=1).mean(), distance.sum(dim=1).mean()
 
 
-def train(model: VAE, images: torch.Tensor, epochs: int) -> list[tuple[float, float]]:
+def train(
+    model: VAE, images: torch.Tensor, epochs: int, compiled: bool
+) -> list[tuple[float, float]]:
     """The two parts of the loss of every epoch."""
     loader = DataLoader(TensorDataset(images), batch_size=100, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
+
+    def step(batch: torch.Tensor) -> torch.Tensor:
+        error, distance = model(batch)
+        optimizer.zero_grad()
+        (error + distance).backward()
+        optimizer.step()
+        return torch.stack([error, distance]).detach()
+
+    step = torch.compile(step) if compiled else step
     history = []
     with Training(epochs) as training:
         for epoch in range(1, epochs + 1):
             sums = torch.zeros(2)
             for (batch,) in loader:
-                error, distance = model(batch)
-                optimizer.zero_grad()
-                (error + distance).backward()
-                optimizer.step()
-                sums += len(batch) * torch.stack([error, distance]).detach()
+                sums += len(batch) * step(batch)
             schedule.step()
             history.append(tuple((sums / len(images)).tolist()))
             training.advance(sum(history[-1]))
@@ -128,6 +135,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100, help="passes over the data (100)")
     parser.add_argument("--width", type=int, default=128, help="hidden units a layer (128)")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights and noise (0)")
+    add_compile(parser)
     options = parser.parse_args()
 
     digits = load_digits()
@@ -138,7 +146,7 @@ def main() -> None:
     print(f"torch {torch.__version__}: {len(images)} digits")
 
     started = time.perf_counter()
-    history = train(model, images, options.epochs)
+    history = train(model, images, options.epochs, options.compile)
     print(f"trained in {time.perf_counter() - started:.1f} s")
 
     with torch.no_grad():
