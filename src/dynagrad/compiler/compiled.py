@@ -33,7 +33,6 @@ from .number import Number, frozen
 from .recording import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .trace import Traced
 from .variant import Unfit, Variant
-from .witness import SMALL
 
 #: how many courses of one function are kept before it stays eager
 LIMIT = 8
@@ -206,9 +205,6 @@ class Compiled(partial):
         cached = getattr(getattr(variant.program, "library", None), "from_cache", False)
         came = "its code was in the cache" if cached else "compiled"
         log.info("%s: %s, %.1f ms", self.title, came, variant.compiled * 1e3)
-        if variant.witness is not None and variant.witness.bytes > SMALL:
-            variant.compare()
-            variant.witness.drop()
 
     def _refused(self, reason: Reason) -> None:
         self.reasons.append(reason)

@@ -3,8 +3,8 @@
 While a step is recorded, copies are kept of the memory that it meets, at first sight, and of the
 random numbers that it draws; when it is done, of what it left. Native code is then run on scratch
 copies of the one and compared with the other: the step's own memory, random streams and code are
-not touched. Copies of more than LARGEST bytes are not made; of more than SMALL they are compared at
-once and dropped.
+not touched. That takes longer than recording, so it is done when somebody asks; copies of more than
+LARGEST bytes are not kept until then.
 """
 
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ from numpy.lib.stride_tricks import as_strided
 from . import aliasing
 from .graph import Graph, Slot
 
-#: bytes of copies that are kept until somebody asks, and that are made at all
-SMALL, LARGEST = 1 << 20, 32 << 20
+#: bytes of copies that are kept
+LARGEST = 32 << 20
 
 
 class Difference(NamedTuple):
