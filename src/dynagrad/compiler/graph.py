@@ -178,7 +178,7 @@ class Graph:
         if dtype.kind != "f" and (op in FLOAT_UNARY or op in TESTS or op == "div"):
             raise TypeError(f"{op} of {dtype.name}")
         result = np.dtype(np.bool_) if op in TESTS or op in COMPARISONS else dtype
-        shape = np.broadcast_shapes(*[x.shape for x in operands])
+        shape = _broadcast([x.shape for x in operands])
         return self._make(op, operands, shape, result, ())
 
     def cast(self, x: Value, dtype: Any) -> Value:
@@ -224,7 +224,7 @@ class Graph:
     def broadcast(self, x: Value, shape: Sequence[int]) -> Value:
         """`x` repeated along new leading dimensions and dimensions of size 1."""
         shape = tuple(int(n) for n in shape)
-        if np.broadcast_shapes(x.shape, shape) != shape:
+        if _broadcast((x.shape, shape)) != shape:
             raise ValueError(f"broadcast of {x.shape} to {shape}")
         return x if x.shape == shape else self._make("broadcast", (x,), shape, x.dtype, ())
 
@@ -409,6 +409,12 @@ class Graph:
         lines += [f"check %{c.value.number}: {c.text}" for c in self.checks]
         lines += [f"slot {k} ({self.slots[k].name}) <- %{v.number}" for k, v in self.writes.items()]
         return "\n".join(lines)
+
+
+def _broadcast(shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """numpy.broadcast_shapes, quicker for shapes that are mostly equal, or of numbers."""
+    others = {shape for shape in shapes if shape}
+    return np.broadcast_shapes(*others) if len(others) > 1 else others.pop() if others else ()
 
 
 def live(graph: Graph) -> list[Value]:
