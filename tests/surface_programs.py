@@ -408,10 +408,15 @@ class Pair:
             if (g is None) != (h is None):
                 raise Discrepancy(f"gradient of leaf {k}: {g} instead of {h}")
             if h is not None:
-                close(g, h, f"gradient of leaf {k}", self.roughest() * 100, self.is_complex())
+                close(g, h, f"gradient of leaf {k}", self.roughest() * 100, self.is_loose())
 
-    def is_complex(self) -> bool:
-        """Whether gradients may have come through complex numbers."""
+    def is_loose(self) -> bool:
+        """Whether gradients may have come through complex numbers or a layer_norm: of the latter's
+        row with an infinite cotangent PyTorch's kernel and its decomposition, which has the formula
+        used here, make nan or infinities, each its own way.
+        """
+        if any("layer_norm" in p.text for p in self.done):
+            return True
         return any(t.is_complex() and t.requires_grad for t in self.theirs.pool)
 
     def roughest(self) -> float:
@@ -482,9 +487,9 @@ def _usable(t: Any) -> bool:
     return True
 
 
-def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_complex: bool = False) -> bool:
+def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_loose: bool = False) -> bool:
     """Raise unless the numbers agree within `bound`, or the rounding of their dtype; True if they
-    differ in their last bits.
+    differ in their last bits. With `is_loose` nan and infinities count as equal.
     """
     m, n = _numbers(x), _numbers(y)
     if m.dtype == n.dtype and m.shape == n.shape and m.tobytes() == n.tobytes():
@@ -496,9 +501,8 @@ def close(x: Any, y: torch.Tensor, what: str, bound: float = 0, is_complex: bool
         wide = np.complex128 if m.dtype.kind == "c" else np.float64
         with np.errstate(all="ignore"):
             m, n = m.astype(wide), n.astype(wide)
-            if (
-                wide is np.complex128 or is_complex
-            ):  # which part of a product of infinities is nan: as compiled
+            # which part of a product of infinities is nan: as compiled
+            if wide is np.complex128 or is_loose:
                 m, n = (np.where(np.isfinite(v), v, np.nan) for v in (m, n))
             size = np.abs(n[np.isfinite(n)]).max(initial=1.0)
             same = np.isclose(m, n, bound, bound * size, equal_nan=True).all()

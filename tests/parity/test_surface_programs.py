@@ -247,6 +247,11 @@ PINNED: list[list[Step]] = [
         step("x.copy_(y)", 4, 1, 0, True),
         step("x == y", 5, 3, 0),
     ],
+    # a row of a layer_norm with an infinite cotangent
+    [
+        *[step("t.arange(n + 1)", 0, 2, 0), step("F.layer_norm(x, x.shape[-1:])", 1, 0, 0)],
+        step("x.xlogy_(y)", 5, 4, 0),
+    ],
 ]
 
 
