@@ -147,7 +147,7 @@ class Session(Watcher):
         self.own_hooks: set[int] = set()
         #: what follows the user's code, while an optimizer takes a step that runs none of it
         self.following: Any = None
-        self._objects: dict[int, Any] = {}
+        self._objects: dict[int, weakref.ref] = {}
         self._undo: list[Callable[[], Any]] = []
         self.draws = Draws(self)
         self.writes_unseen = False
@@ -300,7 +300,7 @@ class Session(Watcher):
             sys.settrace(None)
 
     def _module_called(self, module: Module, args: tuple) -> None:
-        if self.is_here():
+        if self.is_here() and not self._made_object(module):
             self.modules[id(module)] = module
 
     def _option(self, group: dict, key: str, index: int | None, value: float) -> Number:
@@ -368,6 +368,15 @@ class Session(Watcher):
             return f"reads attribute {name!r} of a {type(x).__name__}"
         return ""
 
+    def created(self, x: Any) -> None:
+        """Note a module that the step makes: what it holds is the step's own."""
+        if self.is_here():
+            self._objects[id(x)] = weakref.ref(x)
+
+    def _made_object(self, x: Any) -> bool:
+        known = self._objects.get(id(x))
+        return known is not None and known() is x
+
     def secret(self, what: str) -> None:
         """End the trace: see `core.watch.Watcher`."""
         if self.is_here():
@@ -378,8 +387,8 @@ class Session(Watcher):
             return
         if self.is_here():
             if not x.__dict__:
-                self._objects[id(x)] = x  # the step has just made it
-            if id(x) in self._objects:
+                self.created(x)
+            if self._made_object(x):
                 return
             before = x.__dict__.get(name, UNSET)
             if isinstance(x, Module) and type(value) in SCALARS and type(before) in SCALARS:

@@ -101,11 +101,10 @@ def note_results(
     made, variant.result_spec = flatten(result)
     variant.recorded_results = made
     variant.has_objects = _has_objects(variant.result_spec)
-    found = [x for x in {id(x): x for x in made}.values() if isinstance(x, Tensor)]
     gradients = {id(G_SLOT.__get__(g.t)): g.t for g in variant.gradients}
-    shown = [payload(x) for x in found]
-    shown += [payload(G_SLOT.__get__(g.t)) for g in variant.gradients]
-    shared = Counter([a.cell for a in {id(a): a for a in shown}.values() if type(a) is Traced])
+    tensors = [*made, *(G_SLOT.__get__(g.t) for g in variant.gradients)]
+    shown = [payload(t) for t in {id(t): t for t in tensors}.values() if isinstance(t, Tensor)]
+    shared = Counter([a.cell for a in shown if type(a) is Traced])
     places = {id(x): i for i, x in enumerate(leaves)}
     note = _Result(variant, places, gradients, shared, {}, [])
     for gradient in variant.gradients:

@@ -70,6 +70,9 @@ class Watcher:
         """
         return NotImplemented
 
+    def created(self, x: Any) -> None:
+        """A module is being made."""
+
     def secret(self, what: str) -> None:
         """Something happens that no operation shows, as this text says."""
 
@@ -186,6 +189,12 @@ def watched_draw(draw: Callable, *given: Any) -> Any:
         if answer is not NotImplemented:
             return answer
     return NotImplemented
+
+
+def tell_created(x: Any) -> None:
+    """Tell all watchers of a new module."""
+    for watcher in active():
+        watcher.created(x)
 
 
 def watched_secret(what: str) -> None:

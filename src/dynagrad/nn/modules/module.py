@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ...core.tensor import Tensor, set_requires_grad
-from ...core.watch import overriding, watched_call, watchers
+from ...core.watch import PLAIN, overriding, tell_created, watched_call, watchers
 from ...functions.typename import typename
 from ..parameter import Buffer, Parameter
 from .conversion import Convertible
@@ -96,6 +96,8 @@ class Module(Hooked, Stateful, Convertible, Tree):
                 f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} "
                 "were given"
             )
+        if not PLAIN:
+            tell_created(self)
         own = self.__dict__
         own["training"] = True
         own["_parameters"] = {}
