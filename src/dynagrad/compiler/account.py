@@ -17,7 +17,7 @@ from .costs import cost
 from .graph import Graph, Value
 from .guards import shown
 from .measure import Measurement, measure
-from .native import Library, NativeError
+from .native import Library, NativeError, build
 from .page import Section
 from .passes import simplify
 from .report import Part
@@ -60,11 +60,13 @@ class Account:
             self.measured = self._measure()
 
     def library(self) -> Library:
-        """The compiled code. NativeError where there is none."""
+        """The compiled code, with its source. NativeError where there is none."""
         program = self.variant.program
         if not hasattr(program, "library"):
             raise NativeError("this course is computed with NumPy: there is no native code")
-        return program.library
+        library: Library = program.library
+        # code that came from the cache by the graph's key has no source
+        return library if library.ir else build(program.module.text(), opt=1)
 
     # --- measuring --------------------------------------------------------------------------------
 

@@ -40,9 +40,9 @@ class OptimizedModule(Module):
         """As a call."""
         return self(*args, **kwargs)
 
-    def explain(self) -> Any:
-        """What was compiled, what is guarded, and what stayed eager and why."""
-        return self.__dict__["_compiled"].explain()
+    def explain(self, *, measure: bool = False) -> Any:
+        """What was compiled, what is guarded, and what stayed eager and why: see Compiled."""
+        return self.__dict__["_compiled"].explain(measure=measure)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_orig_mod":

@@ -17,7 +17,7 @@ from . import aliasing
 from .graph import Graph, Slot
 
 #: bytes of copies that are kept
-LARGEST = 32 << 20
+LARGEST = 8 << 20
 
 
 class Difference(NamedTuple):
