@@ -7,6 +7,7 @@ prints it. Every value has a type that travels with it as a string (`float`, `do
 
 import re
 import struct
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,24 +20,28 @@ _VECTOR = re.compile(r"<(\d+) x (\w+)>")
 _SUFFIX = {"float": "f32", "double": "f64", "half": "f16"}
 
 
+@cache
 def lanes(kind: str) -> int:
     """How many elements a value of this type has (1 for scalars)."""
     match = _VECTOR.fullmatch(kind)
     return int(match[1]) if match else 1
 
 
+@cache
 def element(kind: str) -> str:
     """The type of one element of a vector type; a scalar type itself."""
     match = _VECTOR.fullmatch(kind)
     return match[2] if match else kind
 
 
+@cache
 def like(kind: str, scalar: str) -> str:
     """The type with as many lanes as `kind` and elements of type `scalar`."""
     n = lanes(kind)
     return scalar if n == 1 else f"<{n} x {scalar}>"
 
 
+@cache
 def suffix(kind: str) -> str:
     """The part of an intrinsic's name that stands for a type: `f32`, `v16f32`, `i64`."""
     name = _SUFFIX.get(element(kind), element(kind))
