@@ -92,6 +92,7 @@ class Census:
             self.arguments = list(dict.fromkeys(world.paths))
             self.stores = watch.stores
             self.consulted, self.holders = world.consulted, list(world.holders.values())
+            watch.forget()
         return result
 
     def follows(self, file: str) -> bool:

@@ -184,6 +184,7 @@ class Compiled(partial):
                 _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
+                census.guards = []
         result = frozen(result)
         if variant is None:
             self._refused(reason)

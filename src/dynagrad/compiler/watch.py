@@ -383,6 +383,13 @@ class Watch:
         """The user's code writes to a framework object."""
         self.stores.append(Store(owner, key, *self.place()))
 
+    def forget(self) -> None:
+        """Let go of all that was read: what refers to itself here would keep it alive for long."""
+        world = self.world
+        for held in (world.guards, world.classes, world.fresh, world.arguments, world.holders):
+            held.clear()
+        self.given = ((), {})
+
     def finish(self, result: Any) -> None:
         """Check the result and the guards: what no longer holds was changed by the step."""
         self.frames.clear()

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..core.carriers.carrier import in_memory
 from ..core.dtype import contiguous_format, number_dtype, preserve_format
 from ..core.overrides import explained, overridable
 from ..ops import creation as ops
@@ -254,6 +255,7 @@ def like(
 
 def _filled(a: Any, d: np.dtype, axes: Any, value: Any) -> Any:
     """One value everywhere, after the pattern of an array or carrier."""
+    a = in_memory(a)
     if type(a) is not ndarray:
         return ops.full(a, shape=a.shape, value=value, dtype=d)
     array = memory_like(a, d, axes)
