@@ -195,6 +195,14 @@ def _by_sums(new: Graph, v: Value, x: Value, y: Value) -> Value:
     *batch, m, k = x.shape
     n = y.shape[-1]
     if m == 1 and not batch:
+        if n <= 4:
+            # Sums of their own go with whatever computes the vector.
+            row = new.reshape(x, (k,))
+            parts = [
+                new.map("mul", row, new.reshape(_column(new, y, 1, j), (k,))) for j in range(n)
+            ]
+            sums = [new.reshape(new.reduce("sum", part, (0,)), (1, 1)) for part in parts]
+            return sums[0] if n == 1 else new.concatenate(sums, 1)
         # A vector times a matrix: sums down its columns.
         product = new.map("mul", new.reshape(x, (k, 1)), y)
         return new.reshape(new.reduce("sum", product, (0,)), v.shape)

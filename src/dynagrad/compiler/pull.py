@@ -25,6 +25,9 @@ class Access(NamedTuple):
     base: Index = ZERO
 
 
+#: elements that are at most so far apart are loaded with those between them
+APART = 4
+
 #: how elements of a view follow from those of its operand: strides by dimension, and an offset
 Layout = tuple[Sequence[int], int]
 
@@ -245,8 +248,8 @@ class Reader:
         return self.e.let(f"getelementptr inbounds {kind}, ptr {access.pointer}, {lanes} {at}")
 
     def place(self, v: Value, access: Access, flat: Index) -> tuple[str, int, int]:
-        """(address, lanes, step): where elements lie; step 0 for anywhere, when the address is a
-        vector.
+        """(address, lanes, step): where elements lie, the address that of the first in memory, and
+        `step` apart, backwards if it is below zero; 0 for anywhere, when the address is a vector.
         """
         if access.strides is not None:
             flat = self.strided(flat, v.shape, access.strides)
@@ -256,7 +259,7 @@ class Reader:
         if count == 1:
             return self.pointer(v, access, flat), 1, 1
         wide = [(var, c) for var, c in flat.terms if var.lanes > 1]
-        if len(wide) == 1 and wide[0][1] in (1, -1) and not wide[0][0].is_vector:
+        if len(wide) == 1 and abs(wide[0][1]) <= APART and not wide[0][0].is_vector:
             step = wide[0][1]
             scalar = self._first(flat, wide[0][0])
             return self.pointer(v, access, scalar), count, step
@@ -272,7 +275,7 @@ class Reader:
         total = Index(flat.const, tuple([t for t in flat.terms if t[0] is not var]))
         c = dict(flat.terms)[var]
         total = total.plus(Index(0, ((one, c),)))
-        return total if c > 0 else total.shifted(1 - var.lanes)
+        return total if c > 0 else total.shifted(c * (var.lanes - 1))
 
     def load(self, v: Value, access: Access, flat: Index) -> str:
         """Elements from memory."""
@@ -281,7 +284,7 @@ class Reader:
         one = elements.in_memory(v.dtype)
         kind = elements.wide(one, count)
         if step:
-            found = self.e.let(f"load {kind}, ptr {address}, align {v.dtype.itemsize}")
+            found = self._spread(v, address, count, abs(step))
             if step < 0:
                 found = self._reversed(found, kind, count)
         else:
@@ -291,6 +294,29 @@ class Reader:
         lanes = flat.lanes()
         if lanes > count:
             found = self.splat(found, elements.register(v.dtype), lanes)
+        return found
+
+    def _spread(self, v: Value, address: str, count: int, step: int) -> str:
+        """Elements that lie `step` apart: all from the first to the last are loaded, as many at a
+        time as are wanted, and of each part those that are taken over.
+        """
+        one, align = elements.in_memory(v.dtype), v.dtype.itemsize
+        kind = elements.wide(one, count)
+        found = self.e.let(f"load {kind}, ptr {address}, align {align}")
+        for part in range(1, step):
+            # The last part ends with the last element: nothing behind it is touched.
+            begin = count * part if part < step - 1 else (count - 1) * step + 1 - count
+            at = self.e.let(f"getelementptr inbounds {one}, ptr {address}, i64 {begin}")
+            more = self.e.let(f"load {kind}, ptr {at}, align {align}")
+            lanes = []
+            for i in range(count):
+                place = i * step
+                kept = place if part == 1 and place < count else i
+                lanes.append(count + place - begin if begin <= place < begin + count else kept)
+            order = ", ".join(f"i32 {i}" for i in lanes)
+            found = self.e.let(
+                f"shufflevector {kind} {found}, {kind} {more}, <{count} x i32> <{order}>"
+            )
         return found
 
     def _reversed(self, name: str, kind: str, count: int) -> str:
@@ -316,6 +342,14 @@ class Reader:
         name = elements.to_memory(self.e, name, v.dtype, count)
         if step < 0:
             name = self._reversed(name, kind, count)
+        if abs(step) > 1:
+            for i in range(count):
+                part = self.e.let(f"extractelement {kind} {name}, i64 {i}")
+                where = self.e.let(
+                    f"getelementptr inbounds {one}, ptr {address}, i64 {i * abs(step)}"
+                )
+                self.e.do(f"store {one} {part}, ptr {where}, align {v.dtype.itemsize}")
+            return
         if step:
             self.e.do(f"store {kind} {name}, ptr {address}, align {v.dtype.itemsize}")
             return
