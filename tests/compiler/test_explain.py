@@ -356,6 +356,11 @@ def test_without_native_code() -> None:
         f.explain().assembly()
 
 
+def test_dynamo_explains() -> None:
+    receipt = torch._dynamo.explain(lambda x: x.sin() * 2)(torch.ones(3))
+    assert len(receipt.courses) == 1 and "sin" in receipt.graph()
+
+
 def test_nothing_was_called_yet() -> None:
     assert str(torch.compile(lambda x: x).explain()).endswith(": 0 compiled courses")
 

@@ -1,14 +1,28 @@
-"""torch._dynamo for programs that set or reset PyTorch's compiler: there is none here; what they
-set is kept and changes nothing. Imports compiler.
+"""torch._dynamo for programs that set, reset or ask PyTorch's compiler: what they set is kept and
+changes nothing; ours answers. Imports compiler.
 """
 
-from ..compiler import allow_in_graph, disable, is_compiling, list_backends, reset, set_stance
+from collections.abc import Callable
+from typing import Any
+
+from ..compiler import (
+    allow_in_graph,
+    assume_constant_result,
+    compile,  # noqa: A004 - PyTorch's name
+    disable,
+    is_compiling,
+    list_backends,
+    reset,
+    set_stance,
+)
 from . import config
 
 __all__ = [
     "allow_in_graph",
+    "assume_constant_result",
     "config",
     "disable",
+    "explain",
     "graph_break",
     "is_compiling",
     "list_backends",
@@ -29,3 +43,21 @@ def mark_static(t: object, index: object = None) -> None:
 
 def graph_break(msg: str = "") -> None:
     """Tell the compiler to stop here, which changes nothing."""
+
+
+def explain(f: Callable, *extra_args: Any, **extra_kwargs: Any) -> Any:
+    """`explain(f)(*args)` runs a function once and says what its compiler makes of it: the same as
+    `explain()` of a compiled function. RuntimeError where nothing can be compiled.
+    """
+
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        compiled = compile(f)
+        if not hasattr(compiled, "explain"):
+            raise RuntimeError(
+                "torch._dynamo.explain: nothing is compiled here. "
+                "Install llvmlite with: pip install 'dynagrad[jit]'"
+            )
+        compiled(*args, **kwargs)
+        return compiled.explain()
+
+    return inner(*extra_args, **extra_kwargs) if extra_args or extra_kwargs else inner

@@ -9,7 +9,6 @@ Whatever the trace cannot follow ends it (`escape`): the tensors get their array
 goes on as any other, so that nothing is ever run twice.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -20,19 +19,18 @@ from numpy import ndarray
 from ..core.carriers.carrier import Carrier, Level, is_for_tensors
 from ..core.quiet import quietly
 from ..core.storage import address, strides_of
-from ..core.tape import LIBRARY, caller
+from ..core.tape import caller
+from ..ops.layout import in_order
 from ..ops.rule import RULES
 from .graph import Call, Graph, Value
 from .lowering import LOWERINGS
 from .number import Number, frozen
+from .tracing import as_slice, leaves_of, user_place, weak_dtype, without
 from .witness import Witness
 
 #: NumPy's functions that look at how an array lies in memory, not at what is in it
 _METADATA = {np.shape, np.ndim, np.size, np.may_share_memory, np.shares_memory, np.result_type}
 _METADATA |= {np.can_cast, np.iscomplexobj, np.isrealobj, np.broadcast_shapes, np.empty_like}
-
-
-_NUMPY = os.path.dirname(np.__file__) + os.sep
 
 
 class _Lowest(Level):
@@ -220,7 +218,7 @@ class Trace:
 
     def __init__(self, ended: Callable[[], None]) -> None:
         self.graph = Graph()
-        self.graph.place = _user_place
+        self.graph.place = user_place
         self.alive = True
         self.reason: tuple[str, Any] | None = None
         #: what the run took and gave, for `explain()`
@@ -295,6 +293,9 @@ class Trace:
         result = fun(*arrays, **({k: frozen(v) for k, v in kw.items()} if kw else kw))
         if not self.alive:
             return result
+        rule = RULES.get(fun)
+        if rule is not None and rule.ordered and type(result) is ndarray:
+            result = in_order(result, arrays)
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) for r in results])
         sources = [x for x in inputs if type(x) is Traced]
@@ -305,7 +306,7 @@ class Trace:
     def _lowered(
         self, fun: Callable, inputs: tuple, arrays: list, kw: dict, results: tuple
     ) -> tuple[Value, ...]:
-        weak = _weak_dtype(fun, arrays, results)
+        weak = weak_dtype(fun, arrays, results)
         values = [None if x is None else self.operand(x, weak) for x in inputs]
         lowering = LOWERINGS.get(fun)
         if lowering is not None:
@@ -322,11 +323,11 @@ class Trace:
                     return made
         missing = [place for place, x in enumerate(inputs) if x is None]
         kernel = RULES[fun].kernel if fun in RULES else fun
-        return self.called(_without(kernel, missing), frozen(kw), values, results)
+        return self.called(without(kernel, missing), frozen(kw), values, results)
 
     def called(self, fun: Callable, kw: dict, values: list, results: tuple) -> tuple[Value, ...]:
         """A call of a function of arrays in NumPy."""
-        if any(isinstance(x, Carrier) for x in _leaves(kw)):
+        if any(isinstance(x, Carrier) for x in leaves_of(kw)):
             self.escape(f"{getattr(fun, '__name__', fun)} has tensors in its options")
         call = Call(fun, dict(kw), tuple([(r.shape, r.dtype) for r in results]))
         return self.graph.call(call, *[v for v in values if v is not None])
@@ -413,7 +414,7 @@ class Trace:
             cell.value = graph.reshape(value, cell.root.shape)
         else:
             whole = cell.value
-            parts = _as_slice(cell.root.shape, *window)
+            parts = as_slice(cell.root.shape, *window)
             if parts is not None:
                 cell.value = graph.write_slice(whole, value, parts)
             elif _is_dense(cell.root):
@@ -436,7 +437,7 @@ class Trace:
         if window is None:
             return self.graph.reshape(cell.value, array.shape)
         shape, strides, offset = window
-        parts = _as_slice(cell.root.shape, shape, strides, offset)
+        parts = as_slice(cell.root.shape, shape, strides, offset)
         if parts is not None:
             return self.graph.slice(cell.value, parts)
         if not _is_dense(cell.root):
@@ -547,16 +548,6 @@ class Trace:
         return self.made(result, value, ())
 
 
-def _user_place() -> Any:
-    """The user's instruction: neither ours nor one of NumPy's operators."""
-    frame = sys._getframe(3)
-    while frame is not None and (
-        LIBRARY[frame.f_code.co_filename] or frame.f_code.co_filename.startswith(_NUMPY)
-    ):
-        frame = frame.f_back
-    return None if frame is None else (frame.f_code, frame.f_lasti)
-
-
 def _float(x: Any) -> Any:
     return float.__float__(x) if type(x) is Number else x
 
@@ -569,65 +560,5 @@ def _array(x: Any) -> Any:
     return _float(x)
 
 
-def _leaves(x: Any) -> Any:
-    if type(x) is dict:
-        x = list(x.values())
-    if type(x) in (list, tuple):
-        for item in x:
-            yield from _leaves(item)
-    else:
-        yield x
-
-
-def _weak_dtype(fun: Callable, arrays: list, results: tuple) -> np.dtype | None:
-    """The dtype that NumPy gives to a Python number among these operands."""
-    strong = [a.dtype for a in arrays if isinstance(a, ndarray | np.generic)]
-    weak = [a for a in arrays if type(a) in (int, float, bool)]
-    if not weak:
-        return None
-    return np.result_type(*strong, *weak) if strong else None
-
-
-class _Without:
-    """A kernel whose operands at some places are None."""
-
-    def __init__(self, kernel: Callable, missing: list[int]) -> None:
-        self.kernel, self.missing = kernel, missing
-        self.__name__ = getattr(kernel, "__name__", "kernel")
-
-    def __call__(self, *arrays: Any, **kw: Any) -> Any:
-        given = list(arrays)
-        for place in self.missing:
-            given.insert(place, None)
-        return self.kernel(*given, **kw)
-
-
-def _without(kernel: Callable, missing: list[int]) -> Callable:
-    return _Without(kernel, missing) if missing else kernel
-
-
 def _is_dense(root: ndarray) -> bool:
     return root.flags.c_contiguous
-
-
-def _as_slice(
-    root: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...], offset: int
-) -> tuple | None:
-    """A window of row-major memory as one slice for each dimension; None where it is none."""
-    if len(root) != len(shape):
-        return None
-    parts, size = [], 1
-    steps = []
-    for n in reversed(root):
-        steps.append(size)
-        size *= n
-    steps.reverse()
-    for n, count, stride, step in zip(root, shape, strides, steps, strict=True):
-        if not step or not n:
-            return None
-        start, offset = divmod(offset, step)
-        by = stride // step if count > 1 else 1
-        if (count > 1 and (stride % step or by <= 0)) or start + (count - 1) * by >= n:
-            return None
-        parts.append((start, count, by))
-    return None if offset else tuple(parts)
