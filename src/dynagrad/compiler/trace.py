@@ -295,7 +295,7 @@ class Trace:
             return result
         rule = RULES.get(fun)
         if rule is not None and rule.ordered and type(result) is ndarray:
-            result = in_order(result, arrays)
+            result = in_order(result, [a for a in arrays if isinstance(a, ndarray)])
         results = result if type(result) is tuple else (result,)
         results = tuple([np.asarray(r) for r in results])
         sources = [x for x in inputs if type(x) is Traced]

@@ -114,6 +114,8 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
         lift(inputs, arrays, edges)
         wanted = edges.count(None) < len(edges)
         result = watched_compute(partial(compute, rule, arrays, kw), cls, inputs, kw)
+        if rule.ordered and type(result) is ndarray and type(arrays[0]) is ndarray:
+            result = in_order(result, arrays)
     wanted = wanted and cls.differentiable and recording()
     if rule.results == 1:
         if type(result) is not ndarray:

@@ -254,7 +254,7 @@ def out_of_nothing(i: int, n: int) -> RuntimeError:
 
 def holds(array: Any, everywhere: bool) -> bool:
     """Whether a comparison's result is true everywhere, or anywhere; a batch refuses to say."""
-    if isinstance(array, Carrier):
+    if isinstance(array, Carrier) and not array.is_memory:
         return bool(array)
     return bool(array.all() if everywhere else array.any())
 
