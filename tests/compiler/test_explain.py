@@ -378,7 +378,7 @@ def _log() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_log")
 def test_the_log_tells_what_happens(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "dynagrad.compiler")
+    caplog.set_level(logging.DEBUG, "dynagrad.compiler")
     logs.log.propagate = True
     work = Work().run(2)
     work.step(*other_shape(work))
@@ -390,6 +390,7 @@ def test_the_log_tells_what_happens(caplog: pytest.LogCaptureFixture) -> None:
     text = caplog.text
     for words in (
         r"recorded \d+ values, \d+ guards",
+        r"guard: function Work\.\S+step in test_explain\.py:\d+ has its code",
         r"(compiled|its code was in the cache), [\d.]+ ms",
         r"course 0 does not fit: argument 0 has shape",
         r"this call stays eager: test_explain\.py:\d+",

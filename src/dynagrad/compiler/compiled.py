@@ -161,6 +161,8 @@ class Compiled(partial):
             variant.course = self.entry.add(variant, partial(self._run, variant))
         variant.misses += 1
         self.entry.refresh(variant.course, variant.misses < 8 or variant.misses % 64 == 0)
+        if not variant.course.usable:
+            log.debug("%s: Python asks the guards: %s", self.title, variant.course.why)
 
     def _run(self, variant: Variant, *args: Any) -> Any:
         """Run a variant which the gate has found to fit."""
@@ -193,6 +195,8 @@ class Compiled(partial):
         variant.build = Reference if self.reference else partial(_native, self.settings["bitwise"])
         variant.place, variant.recorded = place, time.perf_counter() - begin
         log.info("%s: recorded %d values, %d guards", self.title, *variant.counts())
+        for guard in variant.guards:
+            log.debug("%s: guard: %s", self.title, guard.text)
         self._compile(variant)
         with self._lock:
             self.variants.append(variant)

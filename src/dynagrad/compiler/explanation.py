@@ -47,7 +47,8 @@ class Explanation:
         """Titles with the lines below them."""
         found = [section for course in self.courses for section in course.sections()]
         if self.reasons:
-            lines = [line for reason in self.reasons for line in reason.quoted().splitlines()]
+            each = dict.fromkeys(self.reasons)
+            lines = [line for reason in each for line in reason.quoted().splitlines()]
             found.append(("why calls stayed eager", lines))
         return found
 

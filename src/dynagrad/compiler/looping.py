@@ -64,6 +64,7 @@ def _natively(step: Compiled, n: int) -> int:
         ran += found
         if found < wanted:
             break
+    course.words[COURSE.index("runs")] += ran
     if ran and course.counts_writes():
         course.ticks[0] = tape.tick()
         course.ticks[1] += ran
