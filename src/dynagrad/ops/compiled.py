@@ -20,18 +20,39 @@ ROWS, LONG = 1 << 14, 32
 
 _providers: list[Callable[[], Callable[[str], Callable | None]]] = []
 _enabled = [os.environ.get("DYNAGRAD_EAGER_KERNELS") != "0"]
+#: the names that threads ask the provider for at the moment
+_asking: list[str] = []
 
 
 class _Kernels(dict[str, Callable | None]):
     """What was asked for before; anything else is asked of the provider."""
 
     def __missing__(self, name: str) -> Callable | None:
-        found = _providers[-1]()(name) if _enabled[0] and _providers else None
+        found = None
+        if _enabled[0] and _providers:
+            _asking.append(name)
+            try:
+                found = _providers[-1]()(name)
+            finally:
+                _asking.remove(name)
         self[name] = found
         return found
 
 
 KERNELS = _Kernels()
+
+
+def _after_fork() -> None:
+    """In a child that was forked while another thread loaded kernels, the locks of the modules that
+    it was importing stay locked: NumPy does the work there.
+    """
+    if _asking:
+        _asking.clear()
+        enable(False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def provide(load: Callable[[], Callable[[str], Callable | None]]) -> None:

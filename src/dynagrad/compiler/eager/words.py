@@ -384,11 +384,11 @@ def _functions() -> tuple[int, ...]:
     return tuple(map(address, ("log", "sincos", "cos", "sin")))
 
 
+#: compiled together, and before a stream is locked: see WordStream._prepare
+_ALL = (
+    *("words", "unit32", "unit64", "normals32", "normals64"),
+    *("events_float", "events_double", "events_i8"),
+)
 KERNELS = {
-    "words": (words, _family, ("words",)),
-    "unit32": (unit32, _family, ("unit32",)),
-    "unit64": (unit64, _family, ("unit64",)),
-    "events": (events, _family, ("events_float",)),
-    "normals32": (normals32, _family, ("normals32",)),
-    "normals64": (normals64, _family, ("normals64",)),
+    f.__name__: (f, _family, _ALL) for f in (words, unit32, unit64, events, normals32, normals64)
 }

@@ -306,6 +306,7 @@ class ContinuousDraws(WordStream):
 
     def _fill(self, array: np.ndarray, fill: Callable[..., None], *arguments: Any) -> None:
         """Run fill(flat, *arguments) under the lock; flat is the array in order of its memory."""
+        self._prepare(array.size)
         with self._lock:
             if array.flags.c_contiguous:
                 fill(array.reshape(-1), *arguments)

@@ -101,6 +101,7 @@ class Generator(ContinuousDraws):
         """The integers 0 to n - 1 in random order. RuntimeError if the dtype cannot hold them."""
         dtype = np.dtype(dtype)
         _check_permutation(n, dtype)
+        self._prepare(n)
         with self._lock:
             if n < _LARGE_PERMUTATION:
                 order = swap_shuffle(self._take(max(n - 1, 0)), n)
@@ -259,6 +260,7 @@ class Generator(ContinuousDraws):
     def _multinomial_by_inversion(self, weights: np.ndarray, num_samples: int) -> np.ndarray:
         precision = F64 if weights.dtype == F64 else F32
         samples = np.empty((*weights.shape[:-1], num_samples), np.int64)
+        self._prepare(num_samples)
         rows = samples.reshape(-1, num_samples)
         with self._lock:
             for row, target in zip(weights.reshape(-1, weights.shape[-1]), rows, strict=True):

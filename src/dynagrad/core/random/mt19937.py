@@ -170,6 +170,13 @@ class WordStream:
         """The words of the last block before they are tempered."""
         return self._mt().get_state()[1] if self._raw is None else self._raw[:BLOCK]
 
+    def _prepare(self, count: int) -> None:
+        """Have kernels compiled for a draw of so many values before the lock is taken: who forks
+        waits for this lock and for the compiler's, in whatever order.
+        """
+        if count >= 4096:  # the least number of values of which a kernel makes something
+            _ = KERNELS["words"]  # the look-up compiles all that draws use
+
     def _generate(self, count: int) -> np.ndarray:
         if (self._raw is not None or count >= LARGE) and not count % BLOCK:
             fast = KERNELS["words"]
