@@ -159,6 +159,21 @@ def test_every_loop_is_timed() -> None:
     assert "GFLOP/s" in str(course.sections()) and "GB/s" in str(course.sections())
 
 
+def test_inputs_with_gaps_are_measured_and_compared() -> None:
+    table = torch.randn(7, 30)
+    numbers = torch.randint(0, 7, (12, 40))
+
+    @torch.compile
+    def f(t: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.embedding(index, t).sum(1)
+
+    for _ in range(2):
+        f(table[:, ::3], numbers[:, :-1:2])
+    course = f.explain(measure=True).courses[0]
+    assert course.comparison.largest.relative < 1e-6
+    assert course.measured.step > 0 and course.measured.remark == ""
+
+
 def test_runs_are_counted_by_the_gate_and_by_python() -> None:
     w = torch.zeros(3, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)

@@ -169,7 +169,7 @@ class Account:
         return [*found, (title, _listed(map(_buffer, _by_size(report.buffers)), LARGE))]
 
     def _part(self, part: Part) -> list[str]:
-        head = {"block": "single numbers", "scatter": "rows put in places"}.get(
+        head = {"block": "single numbers", "scatter": "rows put in places", "turn": "turned"}.get(
             part.kind, part.kind
         )
         if part.kind == "loop":

@@ -14,7 +14,7 @@ from . import native
 from .backend import Program
 from .schedule import Schedule
 from .segments import Module, Segment
-from .witness import replay
+from .witness import memory, replay
 
 #: seconds for a measurement, about, and how many runs at least and at most
 SECONDS, FEWEST, MOST = 0.3, 5, 200
@@ -33,7 +33,7 @@ class Measurement(NamedTuple):
 def measure(program: Program, inputs: list[ndarray], draws: dict[int, ndarray]) -> Measurement:
     """Time a program on copies of inputs, which are renewed before each run."""
     stamped, times = _stamped(program)
-    arrays = [a.copy() for a in inputs]
+    arrays = [memory(slot) for slot in program.graph.slots]
     shortest = np.full(len(times) - 1, np.inf)
     step = float("inf")
     began = time.perf_counter()

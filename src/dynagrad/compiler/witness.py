@@ -46,7 +46,8 @@ class Comparison(NamedTuple):
             return self.remark or "there is no output to compare"
         worst = self.largest
         assert worst is not None
-        text = f"{len(self.outputs)} outputs, largest relative difference {worst.relative:.1e}"
+        count = f"{len(self.outputs)} output{'' if len(self.outputs) == 1 else 's'}"
+        text = f"{count}, largest relative difference {worst.relative:.1e}"
         if worst.relative:
             text += f" (slot {worst.slot}, {worst.name})"
         return text + (f"; {self.remark}" if self.remark else "")
