@@ -64,7 +64,7 @@ def patched(x: Any) -> Any:
         seen.append("update")
         return update(*given)
 
-    optimizer._update_group = told
+    optimizer._update_group = told  # pyright: ignore[reportAttributeAccessIssue]
     return optimizer
 
 

@@ -14,6 +14,7 @@ The parts, in the order in which a step meets them:
   guards), `differentiable` (backward passes), `compiled` (which course is taken);
 - middle: `graph`, `interpret` (what it means), `passes`;
 - back: `schedule`, `plan`, `loops` and their helpers, `backend`, `kernels`, `vmath`, `emit`;
+  `recall` (programs of graphs that were seen before);
 - below: `native` (LLVM), `target`, `cache`, `pool`, `foreign` (BLAS, CPython).
 """
 

@@ -87,7 +87,7 @@ def _key(graph: Graph, bitwise: bool) -> str | None:
         text = marshal.dumps(whole, _PLAIN)
     except ValueError:
         return None
-    tag = sys.implementation.cache_tag or sys.version
+    tag = f"{sys.implementation.cache_tag} {np.__version__}"  # NumPy computes constants
     return cache.key("graph", tag, native.fingerprint(), hashlib.sha256(text).hexdigest())
 
 

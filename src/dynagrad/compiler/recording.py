@@ -53,7 +53,7 @@ _UNGUARDED |= {
     "__dict__",
     "is_shared",
 }
-_OWN = __package__.partition(".")[0]
+_OWN = __name__.partition(".")[0]
 _TENSORS = (Tensor, Parameter)
 #: what runs no code of the user's when an optimizer works with it
 _CLOSED = frozenset((*SCALARS, *_TENSORS, Number, type(None)))
