@@ -55,9 +55,10 @@ class Account:
 
     def settle(self, *, measure: bool) -> None:
         """Compare, and time, the native code."""
-        self.comparison = self.variant.compare()
-        if measure:
-            self.measured = self._measure()
+        with self.variant.alone():
+            self.comparison = self.variant.compare()
+            if measure:
+                self.measured = self._measure()
 
     def library(self) -> Library:
         """The compiled code, with its source. NativeError where there is none."""

@@ -28,6 +28,8 @@ def cost(program: Any, part: Part) -> Cost:
     if group.kind == "product":
         v = group.values[0]
         return Cost(2 * work(v), _bytes(v) + sum(_bytes(x) for x in v.inputs))
+    if group.kind == "turn":
+        return Cost(0, 2 * _bytes(group.values[0]))
     operations = sum(_operations(s, v) for v in group.values)
     written = module.written.get(part.number)
     places = () if written is None else written.places

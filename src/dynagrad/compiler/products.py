@@ -8,8 +8,9 @@ from .graph import Value
 from .kernels.conv import Convolution, forward, grad_input
 from .kernels.conv_weight import grad_weight
 from .kernels.gemm import Matrix, Product, choose, gemm
-from .kernels.ir import Plan
+from .kernels.ir import Code, Plan
 from .kernels.machine import Machine
+from .kernels.pack import pack_columns
 from .schedule import Schedule
 
 _SCALARS = {"f": "float", "d": "double"}
@@ -42,6 +43,16 @@ def kernel(schedule: Schedule, v: Value, machine: Machine, *, has_blas: bool) ->
     if has_blas and choose(product, machine) == "blas":
         return None
     return _gemm(product, machine)
+
+
+def turn(schedule: Schedule, v: Value, machine: Machine) -> Plan:
+    """The kernel that brings a matrix into row-major order."""
+    rows, columns = schedule.turned[v].strides
+    e = Code(machine, _SCALARS[v.dtype.char])
+    k, n = v.shape
+    pack_columns(e, "%a", Matrix(rows, columns), "%c", n, n, str(k))
+    text = e.function("$", ["ptr noalias %a", "ptr noalias %c"])
+    return _internal(Plan("$", text, e.declared, 0, 1))
 
 
 @lru_cache(maxsize=256)  # a step has the same products many times

@@ -71,7 +71,7 @@ def str_of(part: Part) -> str:
         rows = f" in rows of {part.row}, {part.phases} phases" if part.row else ""
         head = f"{part.function} over {part.elements}{rows}"
     elif part.kernel:
-        head = f"product by {part.kernel}"
+        head = f"{part.kind} by {part.kernel}"
     marks = {"register": "", "stack": " (row)", "scratch": " (stored)", "slot": " (slot)"}
     names = [
         f"%{v.number} {v.op}{marks[where]}"

@@ -8,6 +8,7 @@ over everything, are complete when the group is. Values of at most `SMALL` eleme
 registers, in straight-line blocks between the other groups. Imports graph, layouts.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
@@ -26,7 +27,9 @@ CHEAP, COSTLY, LARGE = 4, 24, 2 << 20
 #: of how many values a value is computed at most before one of them is stored
 MANY = 6
 #: arrays that are put together one after another; fewer are chosen from, element by element
-PARTS = 4
+PARTS = 3
+#: a transposed factor of so many products of no more rows is turned once for all of them
+OFTEN, THIN = 4, 32
 #: how far back to look for a loop of the same size
 NEAR = 24
 #: bytes of a row, and of all rows, that a loop keeps on the stack from one phase to another
@@ -55,7 +58,9 @@ SAME, OTHER = 0, -1
 
 
 class Group:
-    """Values that are computed together: kind is block, loop, product, scatter or call."""
+    """Values that are computed together: kind is block, loop, product, turn (one matrix, brought
+    into row-major order), scatter or call.
+    """
 
     __slots__ = ("inner", "kind", "size", "streams", "values")
 
@@ -94,6 +99,11 @@ class Schedule:
         self._stack: dict[int, int] = {}
         self.places: dict[Value, set[tuple[int, int]]] = {}
         self.last: dict[Value, int] = {}
+        #: matrices that are turned, and where their elements lie before
+        self.turned: dict[Value, Layout] = {}
+        self._thin = Counter(
+            v.inputs[1] for v in self.order if v.op == "matmul" and v.shape[-2] <= THIN
+        )
         self._readers: dict[Value, set[int]] = {}
         self._cost: dict[Value, int] = {}
         self._leaves: dict[Value, frozenset[Value]] = {}
@@ -355,8 +365,23 @@ class Schedule:
             return
         for x in v.inputs:
             self.matrix(x)
+        if self._thin[y] >= OFTEN:
+            self._turn(y)
         self._settle(v, self._append("product"), FULL)
         self.stored.add(v)
+
+    def _turn(self, x: Value) -> None:
+        """Bring a transposed matrix into row-major order, rather than parts of it anew for each
+        product.
+        """
+        found = self.matrix_layout(x)
+        if x.op != "transpose" or x.ndim != 2 or x in self.home or found is None:
+            return
+        if found.strides[0] == 1 and x.dtype.char in "fd":
+            self.turned[x] = found
+            self._settle(x, self._append("turn"), FULL)
+            self._leaf(x)
+            self.stored.add(x)
 
     # --- memory -----------------------------------------------------------------------------------
 

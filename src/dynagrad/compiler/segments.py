@@ -15,7 +15,7 @@ from .graph import Value
 from .index import Index
 from .kernels import ir as kernels
 from .kernels.machine import Machine
-from .layouts import is_plain
+from .layouts import Layout, is_plain
 from .loops import LoopFunction
 from .plan import Plan
 from .pull import Access
@@ -100,6 +100,10 @@ class Module:
             if made is not None:
                 self.kernels[number] = made
                 self.declared.update(made.declared)
+            return
+        if group.kind == "turn":
+            made = self.kernels[number] = products.turn(s, group.values[0], self.machine)
+            self.declared.update(made.declared)
             return
         if group.kind == "scatter":
             made = ScatterFunction(
@@ -228,6 +232,8 @@ class Segment(Function):
             self._call(self.module.written[number].merged(self.module.plan.same_memory(number)))
         elif group.kind == "product":
             self._product(group.values[0])
+        elif group.kind == "turn":
+            self._turn(group.values[0])
 
     def _block(self, values: list[Value]) -> None:
         for v in values:
@@ -327,12 +333,22 @@ class Segment(Function):
         for close in closes:
             close()
 
+    def _turn(self, v: Value) -> None:
+        """A matrix from the order in which it lies."""
+        name = self.module.function(self.module.kernels[self.number].ir)
+        start, end = self._first(self.schedule.turned[v]), self.pointer(("buffer", v))
+        self.e.do(f"call void @{name}(ptr {start}, ptr {end})")
+
     def _start(self, v: Value, x: Value) -> str:
         """The address of the first element of a factor."""
         if v.op != "matmul":
             return self._plain(x)
         found = self.schedule.matrix_layout(x)
         assert found is not None, "factors lie in memory"
+        return self._first(found)
+
+    def _first(self, found: Layout) -> str:
+        """The address of the first element of a view."""
         access = self.leaf(found.base) or Access(self.pointer(("buffer", found.base)))
         return self.reader.pointer(found.base, Access(access.pointer), Index(found.offset))
 
