@@ -61,6 +61,10 @@ class Course:
         """How many calls ran natively from end to end."""
         return int(self.words[COURSE.index("runs")])
 
+    def set_busy(self, busy: bool) -> None:
+        """Whether Python runs the program, so that the gate leaves it alone."""
+        self.words[COURSE.index("busy")] = busy
+
     # --- writing ----------------------------------------------------------------------------------
 
     def write(self) -> None:

@@ -8,8 +8,10 @@ of writes, results.
 """
 
 import sys
+import threading
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,6 +172,8 @@ class Variant:
         #: makes a program of a graph; the backward one is made at the first backward
         self.build: Callable[[Graph], Any] | None = None
         self.backward: Any = None
+        #: the backward program's memory is used by one thread at a time
+        self.one_backward = threading.Lock()
         self.derived: Derived | None = None
         #: steps of schedulers, which follow the native code: (scheduler, leaves, spec), where a
         #: leaf is the place of a number or ("value", the value)
@@ -265,7 +269,8 @@ class Variant:
         for gradient in self.gradients:
             arrays[gradient.slot] = self._memory_for(gradient)
         before = [stream.get_state() for stream in self.streams]
-        self.code = run_on(self.program, arrays)
+        with self.alone():
+            self.code = run_on(self.program, arrays)
         if self.code:
             for stream, state in zip(self.streams, before, strict=True):
                 stream.set_state(state)
@@ -273,6 +278,20 @@ class Variant:
         self.runs += 1
         self._leave()
         return True, self._result(leaves)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep the gate from the program's memory: native code that is called from Python lets
+        other threads run.
+        """
+        course = self.course
+        if course is not None:
+            course.set_busy(True)
+        try:
+            yield
+        finally:
+            if course is not None:
+                course.set_busy(False)
 
     def counts(self) -> tuple[int, int]:
         """How many values its graph has, and how many guards there are."""
@@ -420,7 +439,9 @@ class Variant:
         for at in derived.gradients:
             if at is not None:
                 arrays[at] = _empty(*slots[at][:3])
-        if run_on(self.backward, arrays):
+        with self.one_backward:
+            failed = run_on(self.backward, arrays)
+        if failed:
             raise RuntimeError("a compiled backward pass failed: this is a bug in dynagrad")
         return [None if at is None else arrays[at] for at in derived.gradients]
 
