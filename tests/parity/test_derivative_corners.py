@@ -1,5 +1,6 @@
 """Derivatives of functions in the surroundings of transforms; arguments that have none."""
 
+import numpy as np
 import pytest
 
 import dynagrad
@@ -70,3 +71,43 @@ def test_arguments_without_derivative_may_not_require_grad(name: str) -> None:
         with lib.no_grad():
             WITHOUT_DERIVATIVE[name](lib)
     assert texts[0] == texts[1]
+
+
+#: functions with a derivative of 0 by choice or by definition, and where
+CORNERS = {
+    "norm": (lambda lib, x: x.norm(), [0.0, 0.0]),
+    "norm of rows": (lambda lib, x: lib.linalg.vector_norm(x, 2, 0, True), [0.0, -0.0]),
+    "norm of order 1/2": (lambda lib, x: lib.linalg.vector_norm(x, 0.5), [0.0, 0.0]),
+    "norm of order -1": (lambda lib, x: lib.linalg.vector_norm(x, -1), [0.0, 2.0]),
+    "dist": (lambda lib, x: lib.dist(x, lib.ones_like(x)), [1.0, 1.0]),
+    "normalize": (lambda lib, x: lib.nn.functional.normalize(x, dim=0, eps=0.0), [0.0, 0.0]),
+    "sinc": (lambda lib, x: lib.sinc(x), [0.0, 1e-200, -0.0, 0.5]),
+    "xlogy": (lambda lib, x: lib.xlogy(x[:2], x[2:]), [1e-200, 0.0, 1e200, 2.0]),
+    "std_mean": (lambda lib, x: lib.std_mean(x)[0], [2.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.parametrize("cotangent", [np.inf, -np.inf, np.nan, 1.0])
+def test_cotangents_that_are_not_finite_at_corners(name: str, cotangent: float) -> None:
+    function, values = CORNERS[name]
+    found = []
+    for lib in (dynagrad, torch):
+        x = lib.tensor(values, dtype=lib.float64, requires_grad=True)
+        result = function(lib, x)
+        result.backward(lib.full_like(result, cotangent).detach())
+        found.append(x.grad.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["std_mean", "var_mean"])
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("dim", [None, 0, (), (0, 1)])
+def test_means_of_all_elements_with_an_infinite_one(name: str, place: int, dim: object) -> None:
+    found = []
+    for lib in (dynagrad, torch):
+        x = lib.ones(3, 1, dtype=lib.float64)
+        x[place] = np.inf
+        found.append([t.numpy() for t in getattr(lib, name)(x, dim=dim)])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

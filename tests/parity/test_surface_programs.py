@@ -252,6 +252,11 @@ PINNED: list[list[Step]] = [
         *[step("t.arange(n + 1)", 0, 2, 0), step("F.layer_norm(x, x.shape[-1:])", 1, 0, 0)],
         step("x.xlogy_(y)", 5, 4, 0),
     ],
+    # the norm of zeros under a cotangent of nan
+    [
+        *[step("t.zeros_like(x)", 0, 0, 0), step("x * y", 0, 4, 0), step("x.norm()", 5, 0, 0)],
+        step("x.rsqrt()", 6, 0, 0),
+    ],
 ]
 
 

@@ -90,16 +90,20 @@ def vector_norm(x, *, p, axes, keepdims, dtype):
 
 
 def _norm_vjp(g, x, out, is_complex, p, axes, keepdims):
-    """g times the derivative of the p-norm, with 0 as subgradient wherever there is a choice."""
+    """g times the derivative of the p-norm, with 0 as subgradient wherever there is a choice: it is
+    a factor of g, which may be infinite or nan.
+    """
     if p == 0:
         return None
     over = {"shape": x.shape, "axes": axes, "keepdims": keepdims}
     g_x, out_x = spread(g, **over), spread(out, **over)
     if p == 2:
-        return (np.conjugate(x) if is_complex else x) * divide_or_zero(g_x, out_x)
+        return g_x * divide_or_zero(np.conjugate(x) if is_complex else x, out_x)
     direction = _direction(x, out, is_complex, p, axes, keepdims)
     if p in (1, math.inf, -math.inf):
         return g_x * direction
+    if p < 1:
+        return direction * g_x * absolute_power(out_x, exponent=1 - p)
     return direction * divide_or_zero(g_x, absolute_power(out_x, exponent=p - 1))
 
 

@@ -320,7 +320,8 @@ def _known(x, mean, axes):
     """
     if not np.isinf(mean).any():
         return mean
-    last = x[tuple([slice(-1, None) if i in axes else slice(None) for i in range(x.ndim)])]
+    over = range(x.ndim) if axes is None else axes
+    last = x[tuple([slice(-1, None) if i in over else slice(None) for i in range(x.ndim)])]
     is_last = np.isinf(last).reshape(mean.shape)
     is_last &= np.add.reduce(~np.isfinite(x), axes, dtype=np.int64).reshape(mean.shape) == 1
     return np.where(np.isinf(mean) & ~is_last, mean.dtype.type(np.nan), mean)

@@ -175,8 +175,8 @@ def sinc(x):
 
 
 def _sinc_vjp(g, x):
-    t = x * math.pi
-    return g * drop((t * np.cos(t) - np.sin(t)) / (t * x), np.equal(x, 0))
+    t, square = x * math.pi, x * x * math.pi
+    return drop(g * ((t * np.cos(t) - np.sin(t)) / square), np.equal(square, 0))
 
 
 elementwise(sinc, _sinc_vjp)
