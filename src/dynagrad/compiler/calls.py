@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from . import attributes
-from .guards import SCALARS, lookup
+from .guards import MISSING, SCALARS, lookup
 from .operands import C_CODE, Operands, name_of
 from .purity import (
     BUILDS,
@@ -143,6 +143,8 @@ class Calls(Operands):
             return why
         if not cls.__flags__ & (1 << 9) or cls in PURE or cls in BUILDS:
             return self._make_builtin(cls, args, values)
+        if lookup(cls, "__del__") is not MISSING:
+            return f"makes a {cls.__name__}, whose end is an event"
         meta = type(cls)
         call = lookup(meta, "__call__")
         if call is not type.__call__:

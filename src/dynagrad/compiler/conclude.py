@@ -66,7 +66,7 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
             t = entered.tensor
             now = payload(t)
             if type(now) is not Traced or now.array is not entered.array:
-                raise Unfit("the step replaces the memory of a tensor that was there before")
+                _replaced(variant, t, now, id(t) in places)
             if t._e is not entered.edge:
                 raise Unfit("the step changes the history of a tensor that was there before")
             place = places.get(id(t))
@@ -93,6 +93,23 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
             leaf = Leaf("tensor", type(x), geometry(a), edge_of(x) is not None)
             variant.leaves.append(leaf)
     _check_overlaps(session.trace.outside)
+
+
+def _replaced(variant: Variant, t: Tensor, now: Any, is_argument: bool) -> None:
+    """Note memory that the step made and gave to a tensor that was there before."""
+    before = next(e for e in variant.entered if e.tensor is t).array
+    if (
+        type(now) is not Traced
+        or is_argument
+        or now.cell.slot is not None
+        or now.array is not now.cell.root
+        or now.array.dtype != before.dtype
+        or any(now.cell is cell for _, _, cell in variant.replaced)
+    ):
+        raise Unfit("the step replaces the memory of a tensor that was there before")
+    slot = new_slot(variant.graph, now, "memory")
+    variant.outputs.append(slot)
+    variant.replaced.append((t, slot, now.cell))
 
 
 def _check_overlaps(cells: list[Cell]) -> None:

@@ -403,7 +403,7 @@ class Course:
         short = sum(_work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
             return {"kind": RUN}
-        if variant.deferred or variant.streams or variant.sets:
+        if variant.deferred or variant.streams or variant.sets or variant.replaced:
             return {"kind": RUN}
         if len(variant.outputs) > 16:
             return {"kind": RUN}

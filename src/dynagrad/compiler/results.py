@@ -105,6 +105,8 @@ def note_results(
     tensors = [*made, *(G_SLOT.__get__(g.t) for g in variant.gradients)]
     shown = [payload(t) for t in {id(t): t for t in tensors}.values() if isinstance(t, Tensor)]
     shared = Counter([a.cell for a in shown if type(a) is Traced])
+    if any(cell in shared for _, _, cell in variant.replaced):
+        raise Unfit("a result shows memory that the step gives to a tensor")
     places = {id(x): i for i, x in enumerate(leaves)}
     note = _Result(variant, places, gradients, shared, {}, [])
     for gradient in variant.gradients:

@@ -136,6 +136,8 @@ class Variant:
         #: the leaves' edges with the hooks that they have
         self.extras: list[tuple[AccumulateGrad, Any]] = []
         self.grown: list[tuple[int, Tensor]] = []  # (slot, tensor whose gradient it is)
+        #: tensors that get new memory: (tensor, slot, the recorded memory)
+        self.replaced: list[tuple[Tensor, int, Any]] = []
         #: attributes that modules get: (a module's dictionary, name, value)
         self.sets = [
             (module.__dict__, name, module.__dict__[name])
@@ -340,6 +342,8 @@ class Variant:
             if t._v is not None:
                 for _ in range(times):
                     t._v.cell.bump()
+        for t, slot, _ in self.replaced:
+            t._a = self.arrays[slot]
         for held, name, value in self.sets:
             held[name] = value
         for scheduler, leaves, spec in self.deferred:

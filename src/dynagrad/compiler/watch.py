@@ -2,6 +2,7 @@
 bytecode, calls, guards, instructions and reads.
 """
 
+import dis
 import functools
 import os
 import sysconfig
@@ -401,6 +402,8 @@ class Watch:
                 self._read_argument((key,), value)
         world = self.world
         self.frame = None
+        if any(map(_is_half_used, list(world.fresh.values()))):
+            world.reasons.append(Reason("leaves a generator within a try or with", *self.fallback))
         if result is not MISSING and world.any_within((result,), self._lives_on):
             world.reasons.append(
                 Reason("returns a function or an iterator that the step made", *self.fallback)
@@ -419,6 +422,18 @@ class Watch:
         if isinstance(thing, GeneratorType | CoroutineType | AsyncGeneratorType):
             return True
         return self.world.is_fresh(thing) and (callable(thing) or hasattr(type(thing), "__next__"))
+
+
+def _is_half_used(x: Any) -> bool:
+    """Whether a generator waits within a `try` or `with`, whose end comes later."""
+    if not isinstance(x, GeneratorType) or x.gi_frame is None or not _has_run(x.gi_frame):
+        return False
+    place, steps = x.gi_frame.f_lasti, Stack(x.gi_frame).plan.steps
+    entries = dis.Bytecode(x.gi_code).exception_entries  # type: ignore[attr-defined]
+    return any(  # newer Pythons put all of a generator under a handler of their own
+        entry.start <= place <= entry.end and steps[entry.target].name != "CALL_INTRINSIC_1"
+        for entry in entries
+    )
 
 
 def _has_run(frame: FrameType) -> bool:
