@@ -83,6 +83,26 @@ def test_every_kernel_is_found_in_its_file():
     assert eager.kernel("no such kernel") is None
 
 
+FORKED = """
+import os
+import dynagrad
+from dynagrad.ops import compiled
+{before}
+child = os.fork()
+if not child:
+    dynagrad.softmax(dynagrad.ones(300, 300), 1)
+    os._exit(int(compiled.is_enabled()))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), compiled.is_enabled())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_child_forked_while_kernels_load_stays_with_numpy():
+    assert run(FORKED.format(before="")) == ["1", "True"]
+    loading = "compiled._asking.append('softmax')"
+    assert run(FORKED.format(before=loading)) == ["0", "True"]
+
+
 def test_a_family_that_cannot_be_compiled_is_tried_once(monkeypatch, caplog):
     tried = []
 
