@@ -57,6 +57,8 @@ class Compiled(partial):
     several threads wait for each other, eager ones do not.
     """
 
+    entry: Entry | None
+
     def __new__(cls, function: Callable, **settings: Any) -> "Compiled":
         found = None if settings.get("reference") else gate()
         name = getattr(function, "__name__", "compiled")
