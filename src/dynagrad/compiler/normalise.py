@@ -3,7 +3,7 @@
 The new graph has the slots, writes and checks of the old one, and the same meaning. In it no empty
 value is computed but a call's result, reductions are over leading or trailing dimensions (`argmax`
 and `argmin` over the last), and convolutions are products of matrices with windows. Imports graph,
-convolutions, elements, interpret, products.
+convolutions, elements, interpret, products, transposes.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from .elements import DTYPES
 from .graph import ELEMENTWISE, REDUCTIONS, Call, Graph, Value, live
 from .interpret import compute
 from .products import convolution_of
+from .transposes import Upright
 
 Rule = Callable[[Graph, Value, list[Value]], Value]
 
@@ -24,8 +25,12 @@ def normalise(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     first: dict[Value, Value] = {v: v for v in graph.values}
     if any(v.op in CONVOLUTIONS for v in graph.values):
         graph, first = _rebuilt(graph, _without_convolutions)
-    graph, second = _rebuilt(graph, _moved)
-    return graph, {v: second[x] for v, x in first.items() if x in second}
+    upright = Upright(graph)
+    if upright.applies:
+        graph, second = _rebuilt(graph, upright.move)
+        first = {v: second[x] for v, x in first.items() if x in second}
+    graph, last = _rebuilt(graph, _moved)
+    return graph, {v: last[x] for v, x in first.items() if x in last}
 
 
 def _rebuilt(

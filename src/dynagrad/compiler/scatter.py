@@ -93,7 +93,7 @@ class ScatterFunction(Function):
                 found = self.reader.repeated(x, flat, flat.lanes())
                 self.reader.store(v, self.target, place, found)
 
-            self._over([x.size // (n * after), n * after], copy)
+            self._over(_sizes(x, n * after), copy)
             offset += n * after
 
     def _put(self, place: Index, x: str, count: int = 1) -> None:
@@ -143,3 +143,15 @@ class ScatterFunction(Function):
 
         # Elements may be met twice: the last one stays.
         self._over(list(part.shape), put, single=True)
+
+
+def _sizes(x: Value, row: int) -> list[int]:
+    """Loops over an array, row after row of so many elements: over the dimensions of what it is
+    another shape of, if rows end where these do, so that none is to be divided.
+    """
+    while x.op == "reshape":
+        x = x.inputs[0]
+    found, last = list(x.shape), 1
+    while last < row and found:
+        last *= found.pop()
+    return list(x.shape) if last == row else [x.size // row, row]
