@@ -15,7 +15,6 @@ from numpy import ndarray
 
 from ..ops.shape import copy, sum_to
 from .apply import float32
-from .carriers.carrier import Carrier, is_memory
 from .complaints import broadcast_error
 from .hooks import (
     added,
@@ -25,6 +24,7 @@ from .hooks import (
     before_leaf,
     capture,
     carried_sum,
+    is_carried,
     kept,
     once_more,
     one_at_a_time,
@@ -212,7 +212,7 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                 if g.dtype is not float32 and g.dtype.kind == "c":
                     mine, fresh = np.conjugate(g), type(g) is ndarray and g.flags.c_contiguous
                 rare = mine if held is None or type(mine) is not ndarray else held._a
-                if type(rare) is not ndarray and _is_carried(held, rare):
+                if type(rare) is not ndarray and is_carried(held, rare):
                     leaf._g = carried_sum(held, mine)
                 elif held is None:
                     leaf._g = t = new(Tensor)
@@ -229,13 +229,6 @@ def deliver(edge: AccumulateGrad, g: Any, fresh: bool, create: bool) -> None:
                         family_of(held).cell.bump()
     if extra is not None:
         after_leaf(extra, leaf, g, create)
-
-
-def _is_carried(held: Any, rare: Any) -> bool:
-    """Whether a carrier is not to be added in the memory of the gradient that is there."""
-    return isinstance(rare, Carrier) and not (
-        held is not None and rare.is_memory and is_memory(held._a)
-    )
 
 
 def add_into(a: ndarray, g: Any) -> None:

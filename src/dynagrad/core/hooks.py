@@ -11,7 +11,7 @@ import numpy as np
 from .. import errors
 from ..ops.shape import copy
 from . import protocols  # noqa: F401 - rules and hooks call NumPy on Tensors
-from .carriers.carrier import Carrier
+from .carriers.carrier import Carrier, is_memory
 from .dtype import from_numpy_dtype
 from .quiet import quietly
 from .tape import Extras, Node, Output, grad_mode
@@ -53,6 +53,13 @@ def kept(g: Any, fresh: bool = False) -> Any:
         g = g.settled()
         return g if fresh else copy(g)
     return g if fresh and type(g) is np.ndarray else np.array(g)
+
+
+def is_carried(held: Any, rare: Any) -> bool:
+    """Whether a carrier is not to be added in the memory of the gradient that is there."""
+    return isinstance(rare, Carrier) and not (
+        held is not None and rare.is_memory and is_memory(held._a)
+    )
 
 
 def carried_sum(held: Tensor | None, g: Any) -> Tensor:
