@@ -111,3 +111,22 @@ def test_means_of_all_elements_with_an_infinite_one(name: str, place: int, dim: 
         found.append([t.numpy() for t in getattr(lib, name)(x, dim=dim)])
     for mine, theirs in zip(*found, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", ["var", "std", "var_mean", "std_mean"])
+@pytest.mark.parametrize("dim", [None, 0])
+@pytest.mark.parametrize("values", [[1.0], [np.nan], [np.inf], [1.0, 3.0], [2.0, np.nan]])
+@pytest.mark.parametrize("is_row", [False, True])
+def test_variances_of_too_few_elements(
+    name: str, dim: object, values: list[float], is_row: bool
+) -> None:
+    found = []
+    for lib in (dynagrad, torch):
+        x = lib.tensor(values, dtype=lib.float64).reshape((-1, 1) if is_row else (-1,))
+        x.requires_grad_()
+        with pytest.warns(UserWarning, match="degrees of freedom"):
+            result = getattr(lib, name)(x, dim=dim, correction=len(values))
+        result = result[0] if isinstance(result, tuple) else result
+        result.backward(lib.full_like(result, -2.0).detach())
+        found.append(x.grad.numpy())
+    np.testing.assert_array_equal(*found)

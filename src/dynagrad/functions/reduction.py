@@ -348,9 +348,10 @@ def _deviation(name: str, cls: Any, input, dim, unbiased, keepdim, correction) -
             f"{legacy_name(x._a.dtype)}; convert the tensor first, as in x.float()"
         )
     axes = all_or(dim, x._a.ndim, name)
-    axes = None if axes is not None and len(axes) == x._a.ndim else axes
     n = ops.count(x._a.shape, axes)
-    if n <= correction:
+    if n > correction:
+        axes = None if axes is not None and len(axes) == x._a.ndim else axes
+    else:  # whose derivative depends on whether dimensions are given
         warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             f"reduction factor (input numel divided by output numel): {n} terms, correction "

@@ -353,9 +353,14 @@ def _var_vjp(g, x, x_meta, *, axes, keepdims, correction):
     if x_meta.dtype.kind == "c":
         d = np.conjugate(d)
     g = spread(g, shape=x.shape, axes=axes, keepdims=keepdims)
-    if n <= correction:
-        return g * (d * d * math.inf)  # as PyTorch: inf where the variance is, nan where it is nan
-    return g * (d * (2.0 / (n - correction)))
+    if n > correction:
+        return g * (d * (2.0 / (n - correction)))
+    if axes:
+        return g * (d * (2.0 / (n - correction) if n < correction else math.inf))
+    # Of too few elements in all, as PyTorch: nan where one is the mean, else infinite, also of nan.
+    if x_meta.dtype.kind == "c":
+        return g * (d * d * math.inf)
+    return g * math.inf * np.not_equal(x, mean)
 
 
 def _std_vjp(g, x, x_meta, out, *, axes, keepdims, correction):
