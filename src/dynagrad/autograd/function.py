@@ -33,7 +33,7 @@ from ..core.tape import (
 )
 from ..core.tensor import Tensor, base_of, edge_of, family_of, new, with_edge, wrap
 from ..core.views import FUNCTION_VIEW, MULTI_VIEW, written
-from ..core.watch import PLAIN, overriding, tell_noted, watched_call, watchers
+from ..core.watch import PLAIN, Watcher, notify, overriding, watched_call, watchers
 from ..ops.creation import full
 from ..ops.rule import ANY, RULES, Save
 from ..ops.shape import sum_to
@@ -439,7 +439,7 @@ def recorded_results(
     node.holds = any(k is not None for k in kept)
     try:
         if not PLAIN:
-            tell_noted(node, args)
+            notify(Watcher.noted, node, args)
     finally:  # what was saved may be a result, which holds the node, which holds ctx
         ctx._saving = ctx._dirty = ctx._fixed = ()
         ctx._saving_forward = None

@@ -8,6 +8,7 @@ array under a parameter). What has no native form makes the variant one that Pyt
 
 import ctypes
 import sys
+from collections import deque
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -452,7 +453,7 @@ class Course:
         self.settled = calls
         for t, times in self.variant.written:
             if t._v is not None:
-                t._v.cell.count_late(new * times, last)
+                _count_late(t._v.cell, new * times, last)
 
 
 def entry_of(held: dict, key: Any) -> tuple[int, int | None, int] | None:
@@ -474,6 +475,17 @@ def entry_of(held: dict, key: Any) -> tuple[int, int | None, int] | None:
         i for i in np.flatnonzero(words[:-1] == id(key)).tolist() if words[i + 1] == id(held[key])
     ]
     return (keys, keys + 32 + 8 * (found[0] + 1), entries) if len(found) == 1 else None
+
+
+def _count_late(cell: Any, times: int, last: int) -> None:
+    """Count writes that happened unseen in a version cell, the last of them at a tick."""
+    cell.count += times
+    cell.last = max(cell.last, last)
+    if clock.last_write >= tape.NEVER or clock.last_write < last:
+        clock.last_write = last
+    if cell.ticks is None:
+        cell.ticks = deque(maxlen=16)
+    cell.ticks.extend([last] * min(times, 16))
 
 
 def address(a: ndarray) -> int:

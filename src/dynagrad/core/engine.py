@@ -37,7 +37,7 @@ from .quiet import WARNED, quietly
 from .saved import as_tensors, unpacked
 from .tape import AccumulateGrad, Node, Output, clock, stale
 from .tensor import Tensor, family_of
-from .watch import PLAIN, active, watched_delivery, watched_rules
+from .watch import PLAIN, Watcher, active, watched
 
 new = object.__new__
 
@@ -101,7 +101,7 @@ def run(
             saved = as_tensors(node, saved)
         try:
             results = (
-                watched_rules(partial(node.vjp, g, saved, edges), node, g, create)
+                watched(Watcher.propagated, partial(node.vjp, g, saved, edges), node, g, create)
                 if watched
                 else node.vjp(g, saved, edges)
             )
@@ -186,7 +186,7 @@ def _finish(
         if PLAIN:
             deliver(edge, g, fresh, create)
         else:
-            watched_delivery(partial(deliver, edge, g, fresh, create), edge, g)
+            watched(Watcher.delivered, partial(deliver, edge, g, fresh, create), edge, g)
     elif edge in targets:
         if edge.extra is not None:
             g, fresh = run_tensor_hooks(edge.extra, 0, g, create), False

@@ -16,7 +16,7 @@ from .dtype import from_numpy_dtype
 from .quiet import quietly
 from .tape import Extras, Node, Output, grad_mode
 from .tensor import Tensor, wrap
-from .watch import PLAIN, tell_hooked
+from .watch import PLAIN, Watcher, notify
 
 #: held while the gradient of a tensor grows: backward passes in several threads may meet in it
 one_at_a_time = RLock()
@@ -91,7 +91,7 @@ def call_hook(hook: Any, create: bool, *arguments: Any, node: Node | None = None
     finally:
         grad_mode.reset(token)
     if not PLAIN:
-        tell_hooked(hook, node, arguments, answer)
+        notify(Watcher.hooked, hook, node, arguments, answer)
     return answer
 
 

@@ -13,7 +13,7 @@ from .dtype import category
 from .quiet import warn
 from .tape import grad_mode
 from .tensor import Tensor, edge_of, family_of
-from .watch import PLAIN, tell_writing
+from .watch import PLAIN, Watcher, notify
 
 recording = grad_mode.get
 
@@ -88,7 +88,7 @@ def write_out(name: str, out: Tensor, result: Tensor, inputs: Any = ()) -> Tenso
     if not PLAIN:
         if any(isinstance(a, Carrier) and not a.is_memory for a in (result._a, out._a)):
             raise RuntimeError(errors.OUT_BATCHED.format(name=plain))
-        tell_writing(out)
+        notify(Watcher.writing, out)
     refuse_overlap(out._a, plain)
     refuse_partial(out, inputs, plain)
     resize_out(out, result._a)

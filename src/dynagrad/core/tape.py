@@ -103,16 +103,6 @@ class VersionCell:
             self.ticks = deque(maxlen=16)
         self.ticks.append(self.last)
 
-    def count_late(self, times: int, last: int) -> None:
-        """Count writes that happened unseen, the last of them at the tick `last`."""
-        self.count += times
-        self.last = max(self.last, last)
-        if clock.last_write >= NEVER or clock.last_write < last:
-            clock.last_write = last
-        if self.ticks is None:
-            self.ticks = deque(maxlen=16)
-        self.ticks.extend([last] * min(times, 16))
-
     def count_at(self, seq: int) -> int:
         """The count as it was at a tick (no more than 16 writes back)."""
         return self.count - sum(t > seq for t in self.ticks or ())

@@ -61,7 +61,7 @@ from .tensor import (
     with_edge,
     wrap,
 )
-from .watch import PLAIN, tell_noted, tell_writing, tell_wrote
+from .watch import PLAIN, Watcher, notify
 
 new = object.__new__
 getframe = sys._getframe
@@ -217,7 +217,7 @@ def check_inplace(t: Tensor, name: str, others: tuple = ()) -> bool:
     if not isinstance(t, Tensor):
         raise not_a_tensor(name, 1, "input", t)
     if not PLAIN:
-        tell_writing(t)
+        notify(Watcher.writing, t)
     part(t)
     needs = False
     if recording() and t._a.dtype.kind in DIFFERENTIABLE:
@@ -267,7 +267,7 @@ def inplace(op: Callable, t: Tensor, *args: Any, **kw: Any) -> Tensor:
         edge = to_dtype(result, t._a.dtype)._e
     written(t, edge, needs)
     if not PLAIN:
-        tell_wrote(t, (result,))
+        notify(Watcher.wrote, t, (result,))
     return t
 
 
@@ -316,10 +316,10 @@ def write(
     except WARNED:
         quietly(kernel)
     if node is not None and not PLAIN:
-        tell_noted(node, inputs)
+        notify(Watcher.noted, node, inputs)
     written(t, node, needs)
     if not PLAIN:
-        tell_wrote(t, inputs)
+        notify(Watcher.wrote, t, inputs)
     return t
 
 

@@ -169,19 +169,6 @@ def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:
     return NotImplemented
 
 
-def watched_compute(compute: Callable[[], Any], cls: type[Node], inputs: tuple, kw: dict) -> Any:
-    """Run a primitive under the eyes of all watchers."""
-    for watcher in active():
-        compute = partial(watcher.computed, compute, cls, inputs, kw)
-    return compute()
-
-
-def tell_stream(stream: Any) -> None:
-    """Tell all watchers of a stream of random numbers that will be drawn from."""
-    for watcher in active():
-        watcher.stream(stream)
-
-
 def watched_draw(draw: Callable, *given: Any) -> Any:
     """What a watcher answers for a draw of random values; NotImplemented if none does."""
     for watcher in active():
@@ -191,51 +178,16 @@ def watched_draw(draw: Callable, *given: Any) -> Any:
     return NotImplemented
 
 
-def tell_created(x: Any) -> None:
-    """Tell all watchers of a new module."""
+def watched(event: Callable, compute: Callable[[], Any], *given: Any) -> Any:
+    """Run `compute` under the eyes of all watchers: `event` is a method of Watcher that takes it,
+    such as `Watcher.computed`.
+    """
     for watcher in active():
-        watcher.created(x)
-
-
-def watched_secret(what: str) -> None:
-    """Tell all watchers of something that no operation shows."""
-    for watcher in active():
-        watcher.secret(what)
-
-
-def watched_rules(compute: Callable[[], Any], node: Node, g: Any, create: bool) -> Any:
-    """Run a node's rules under the eyes of all watchers."""
-    for watcher in active():
-        compute = partial(watcher.propagated, compute, node, g, create)
+        compute = partial(getattr(watcher, event.__name__), compute, *given)
     return compute()
 
 
-def watched_delivery(compute: Callable[[], Any], leaf: Node, g: Any) -> Any:
-    """Complete a leaf's gradient under the eyes of all watchers."""
+def notify(event: Callable, *given: Any) -> None:
+    """Tell all watchers of an event: a method of Watcher, such as `Watcher.noted`."""
     for watcher in active():
-        compute = partial(watcher.delivered, compute, leaf, g)
-    return compute()
-
-
-def tell_noted(node: Node, inputs: tuple) -> None:
-    """Tell all watchers of a new node."""
-    for watcher in active():
-        watcher.noted(node, inputs)
-
-
-def tell_wrote(t: Tensor, sources: tuple) -> None:
-    """Tell all watchers of a write."""
-    for watcher in active():
-        watcher.wrote(t, sources)
-
-
-def tell_hooked(hook: Any, node: Node | None, given: tuple, answer: Any) -> None:
-    """Tell all watchers of a hook's answer."""
-    for watcher in active():
-        watcher.hooked(hook, node, given, answer)
-
-
-def tell_writing(t: Tensor) -> None:
-    """Tell all watchers that a tensor is about to be written in place."""
-    for watcher in active():
-        watcher.writing(t)
+        getattr(watcher, event.__name__)(*given)

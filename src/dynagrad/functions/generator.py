@@ -11,7 +11,7 @@ from ..core.dtype import CPU, check_device, device
 from ..core.random import Generator as Draws
 from ..core.random import default_generator as default_draws
 from ..core.tensor import Tensor, wrap
-from ..core.watch import PLAIN, tell_stream, watched_draw, watched_secret
+from ..core.watch import PLAIN, Watcher, notify, watched_draw
 
 __all__ = [
     "Generator",
@@ -49,25 +49,25 @@ class Generator:
 
     def _told(self, change: Callable, *given: Any) -> bool:
         """Whether a watcher ran `change(*arrays)`, which sets the stream."""
-        tell_stream(self._draws)
+        notify(Watcher.stream, self._draws)
         return watched_draw(change, *given) is not NotImplemented
 
     def seed(self) -> int:
         """Start a stream that nobody can predict, and return its seed."""
         if not PLAIN:
-            watched_secret("a stream of random numbers is started anew")
+            notify(Watcher.secret, "a stream of random numbers is started anew")
         return self._draws.seed()
 
     def initial_seed(self) -> int:
         """The seed that this stream started from."""
         if not PLAIN:
-            watched_secret("the seed of random numbers is read")
+            notify(Watcher.secret, "the seed of random numbers is read")
         return self._draws.initial_seed()
 
     def get_state(self) -> Tensor:
         """The state as a tensor of 5056 bytes, the same as PyTorch's."""
         if not PLAIN:
-            tell_stream(self._draws)
+            notify(Watcher.stream, self._draws)
             answer = watched_draw(self._draws.get_state)
             if answer is not NotImplemented:
                 return wrap(answer)
@@ -87,14 +87,14 @@ class Generator:
     def clone_state(self) -> "Generator":
         """A second generator that continues as this one would."""
         if not PLAIN:
-            watched_secret("a source of random numbers is copied")
+            notify(Watcher.secret, "a source of random numbers is copied")
         clone = Generator()
         clone._draws = self._draws.clone_state()
         return clone
 
     def __reduce__(self):
         if not PLAIN:
-            watched_secret("a source of random numbers is copied")
+            notify(Watcher.secret, "a source of random numbers is copied")
         return _restored, (np.array(self._draws.get_state()),)
 
 
@@ -129,7 +129,7 @@ def draws(name: str, generator: Any = None) -> Draws:
     if generator is None:
         stream = own_stream.get()._draws
         if not PLAIN:
-            tell_stream(stream)
+            notify(Watcher.stream, stream)
         return stream
     if not isinstance(generator, Generator):
         raise TypeError(
@@ -138,7 +138,7 @@ def draws(name: str, generator: Any = None) -> Draws:
             "torch.Generator().manual_seed(seed)."
         )
     if not PLAIN:
-        tell_stream(generator._draws)
+        notify(Watcher.stream, generator._draws)
     return generator._draws
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ...core.tensor import Tensor, set_requires_grad
-from ...core.watch import PLAIN, overriding, tell_created, watched_call, watchers
+from ...core.watch import PLAIN, Watcher, notify, overriding, watched_call, watchers
 from ...functions.typename import typename
 from ..parameter import Buffer, Parameter
 from .conversion import Convertible
@@ -97,7 +97,7 @@ class Module(Hooked, Stateful, Convertible, Tree):
                 "were given"
             )
         if not PLAIN:
-            tell_created(self)
+            notify(Watcher.created, self)
         own = self.__dict__
         own["training"] = True
         own["_parameters"] = {}
