@@ -28,7 +28,7 @@ from .overrides import ask_overrides, overrides
 from .quiet import WARNED, compute, quietly
 from .tape import LIBRARY, OWN_COPY, Meta, Node, Output, caller, grad_mode, node_class, tick
 from .tensor import Tensor, family_of, sync, tell, wrap
-from .watch import PLAIN, Watcher, notify, watched
+from .watch import PLAIN, Watcher, notify, observed
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -113,7 +113,7 @@ def apply(cls: type[Node], *inputs: Any, **kw: Any) -> Any:
     else:
         lift(inputs, arrays, edges)
         wanted = edges.count(None) < len(edges)
-        result = watched(Watcher.computed, partial(compute, rule, arrays, kw), cls, inputs, kw)
+        result = observed(Watcher.computed, partial(compute, rule, arrays, kw), cls, inputs, kw)
         if rule.ordered and type(result) is ndarray and type(arrays[0]) is ndarray:
             result = in_order(result, arrays)
     wanted = wanted and cls.differentiable and recording()

@@ -37,7 +37,7 @@ from .quiet import WARNED, quietly
 from .saved import as_tensors, unpacked
 from .tape import AccumulateGrad, Node, Output, clock, stale
 from .tensor import Tensor, family_of
-from .watch import PLAIN, Watcher, active, watched
+from .watch import PLAIN, Watcher, active, observed
 
 new = object.__new__
 
@@ -101,7 +101,7 @@ def run(
             saved = as_tensors(node, saved)
         try:
             results = (
-                watched(Watcher.propagated, partial(node.vjp, g, saved, edges), node, g, create)
+                observed(Watcher.propagated, partial(node.vjp, g, saved, edges), node, g, create)
                 if watched
                 else node.vjp(g, saved, edges)
             )
@@ -186,7 +186,7 @@ def _finish(
         if PLAIN:
             deliver(edge, g, fresh, create)
         else:
-            watched(Watcher.delivered, partial(deliver, edge, g, fresh, create), edge, g)
+            observed(Watcher.delivered, partial(deliver, edge, g, fresh, create), edge, g)
     elif edge in targets:
         if edge.extra is not None:
             g, fresh = run_tensor_hooks(edge.extra, 0, g, create), False

@@ -178,7 +178,7 @@ def watched_draw(draw: Callable, *given: Any) -> Any:
     return NotImplemented
 
 
-def watched(event: Callable, compute: Callable[[], Any], *given: Any) -> Any:
+def observed(event: Callable, compute: Callable[[], Any], *given: Any) -> Any:
     """Run `compute` under the eyes of all watchers: `event` is a method of Watcher that takes it,
     such as `Watcher.computed`.
     """
