@@ -13,6 +13,10 @@ from .machine import SIZES, Machine
 __all__ = ["Blocks", "Matrix", "Product", "blocks_for"]
 
 
+#: bytes of a page
+_PAGE = 4096
+
+
 class Matrix(NamedTuple):
     """Where an element lies: strides in elements, of a row, of a column, and of each dimension of
     the batch (none means that all share the matrix). A stride may be 0.
@@ -68,11 +72,13 @@ def blocks_for(p: Product, machine: Machine) -> Blocks:
     size = SIZES[p.scalar]
     width = vectors * lanes
     strided = lanes > 1 and p.b.column != 1
-    # Rows of B a page apart fall on the same few lines of the first cache.
-    spread = p.m >= 32 and p.k * p.b.row * size > machine.l1
+    # Rows of B a page apart fall on the same few lines of the first cache, and of odd rows vectors
+    # lie across lines.
+    apart = p.b.row * size
+    spread = p.m >= 32 and p.k * apart > machine.l1 and (apart >= _PAGE or apart % 64 > 0)
     step = max(p.a.row, p.a.column) * size
     far = p.n >= 8 * width and p.m * p.k * size > machine.l2 // 2
-    pack_a = rows > 1 and p.n >= 4 * width and (far or step >= 4096) and p.k > 16
+    pack_a = rows > 1 and p.n >= 4 * width and (far or step >= _PAGE) and p.k > 16
     # A panel of B may be twice the first cache, as it is read in order; rows of A share it.
     most = min(2 * machine.l1 // (size * width), machine.l1 // 4 // (size * rows))
     count = max(1, -(-p.k // max(64, most)))
