@@ -130,3 +130,13 @@ def test_variances_of_too_few_elements(
         result.backward(lib.full_like(result, -2.0).detach())
         found.append(x.grad.numpy())
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+def test_the_sign_of_nan_in_a_norm(dtype: str) -> None:
+    found = []
+    for lib in (dynagrad, torch):
+        x = lib.tensor([np.nan, -2.0, 0.0, 3.0], dtype=getattr(lib, dtype), requires_grad=True)
+        x.norm(1).backward(lib.ones((), dtype=getattr(lib, dtype)))
+        found.append(x.grad.tolist())
+    assert found[0] == found[1] == [0.0, -1.0, 0.0, 1.0]

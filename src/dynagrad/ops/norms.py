@@ -25,8 +25,10 @@ def absolute_power(x, *, exponent):
 @primitive
 def signed_power(x, *, exponent):
     """sign(x) |x| ** exponent, 0 where x is 0 (also for exponents <= 0); exponent 0: the sign."""
-    if exponent == 0 and x.dtype.kind == "f":
-        return np.subtract(x > 0, x < 0, dtype=x.dtype)  # 0 for nan, as PyTorch's sgn
+    if exponent == 0 and x.dtype.kind != "c":  # 0 for nan, as PyTorch's sgn
+        if is_half(x):
+            return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
+        return np.subtract(x > 0, x < 0, dtype=x.dtype)
     return np.asarray(np.sign(x) * absolute_power(x, exponent=exponent))
 
 
