@@ -302,6 +302,8 @@ class Course:
             if kind == "argument" and len(on[0]) > 1:
                 raise Unsupported(guard.text)
             return  # what the arguments are is compared with the leaves
+        if not guard.holds():  # another thread has changed it since the course ran
+            raise Unsupported(guard.text)
         if guard.by not in ("identity", "value") and kind not in ("container", "object"):
             raise Unsupported(guard.text)
         if kind in ("global", "item", "keyword"):
