@@ -135,6 +135,9 @@ class LoopFunction(Function):
         ranged = not self.outer
         base = self.base = row.times(self.group.inner or 0)
         *front, last = self.inner
+        woven = self._is_woven(values)
+        if woven:
+            *front, last = front
         index, variables, closes = self.nest(front, ranged=ranged)
         self.known.update({v: (False, i) for i, v in enumerate(variables)})
         index = index.times(last)
@@ -145,7 +148,10 @@ class LoopFunction(Function):
         def body(var: Var) -> None:
             self.known[var] = (False, len(front))
             column = index.plus(of(var))
-            self._elements(values, base.plus(column), column)
+            if woven:
+                self._pairs(values, base.plus(column.times(2)))
+            else:
+                self._elements(values, base.plus(column), column)
 
         if partial and last > BLOCK:
             self._blocks(partial, last, bounds, lanes, body)
@@ -212,6 +218,25 @@ class LoopFunction(Function):
                 self.reader.store(v, Access(self.pointer(("buffer", v))), flat, name)
             elif v in s.local:
                 self.reader.store(v, self._row(v), flat, name)
+
+    def _is_woven(self, values: list[Value]) -> bool:
+        """Whether the innermost loop is over two elements each time: then vectors run along the one
+        around it.
+        """
+        if len(self.inner) < 2 or self.inner[-1] != 2 or self.inner[-2] < 4:
+            return False
+        plain = all(self.schedule.role[v] == FULL for v in values)
+        return plain and not self.bitwise and self.guards is None
+
+    def _pairs(self, values: list[Value], flat: Index) -> None:
+        """Some pairs of elements of each value, which lie side by side."""
+        s = self.schedule
+        found = [(v, [self.reader.at(v, flat.shifted(i)) for i in range(2)]) for v in values]
+        for v, names in found:
+            if v in s.stored or v in s.local:
+                kept = v in s.local and v not in s.stored
+                place = self._row(v) if kept else Access(self.pointer(("buffer", v)))
+                self.reader.store_pairs(v, place, flat, names)
 
     def _row(self, v: Value) -> Access:
         """Where a row of a value is kept."""

@@ -358,6 +358,21 @@ class Reader:
             where = self.e.let(f"extractelement <{count} x ptr> {address}, i64 {i}")
             self.e.do(f"store {one} {part}, ptr {where}, align {v.dtype.itemsize}")
 
+    def store_pairs(self, v: Value, access: Access, flat: Index, names: Sequence[str]) -> None:
+        """Put elements into memory, and others into the places behind theirs."""
+        address, count, step = self.place(v, access, flat)
+        if step != 2:
+            for i, name in enumerate(names):
+                self.store(v, access, flat.shifted(i), name)
+            return
+        self.stores.setdefault(access.pointer, set()).update((flat, flat.shifted(1)))
+        one = elements.in_memory(v.dtype)
+        kind, both = elements.wide(one, count), elements.wide(one, 2 * count)
+        x, y = (elements.to_memory(self.e, name, v.dtype, count) for name in names)
+        order = ", ".join(f"i32 {i // 2 + i % 2 * count}" for i in range(2 * count))
+        found = self.e.let(f"shufflevector {kind} {x}, {kind} {y}, <{2 * count} x i32> <{order}>")
+        self.e.do(f"store {both} {found}, ptr {address}, align {v.dtype.itemsize}")
+
     def _compute(self, v: Value, flat: Index) -> str:
         if v.op in ELEMENTWISE:
             count = flat.lanes()
