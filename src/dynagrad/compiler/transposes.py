@@ -66,9 +66,8 @@ class Upright:
 
     def _turned(self, new: Graph, v: Value, x: Value) -> Value:
         found = self._product(new, x)
-        n = v.ndim
-        axes = [{n - 1: n - 2, n - 2: n - 1}.get(a, a) for a in v.attrs[0]]
-        return new.transpose(found, axes)
+        swapped = _swap(v.ndim)
+        return new.transpose(found, [swapped[a] for a in v.attrs[0]])
 
     def _product(self, new: Graph, x: Value) -> Value:
         if x.op in _SCALINGS:
@@ -79,9 +78,13 @@ class Upright:
 
 def _swapped(new: Graph, x: Value) -> Value:
     """A matrix transposed; one that was is as it had been."""
-    n = x.ndim
-    axes = [*range(n - 2), n - 1, n - 2]
+    axes = _swap(x.ndim)
     if x.op == "transpose":
         inner, before = x.inputs[0], x.attrs[0]
         return new.transpose(inner, [before[a] for a in axes])
     return new.transpose(x, axes)
+
+
+def _swap(n: int) -> list[int]:
+    """The axes of n dimensions, with the last two the other way round."""
+    return [*range(n - 2), n - 1, n - 2]
