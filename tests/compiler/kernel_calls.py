@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from dynagrad.compiler import native
 from dynagrad.compiler.kernels.ir import Plan
 from dynagrad.compiler.kernels.machine import Machine, machine_for
-from dynagrad.compiler.target import resolve
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.native.target import resolve
 
 #: Names of targets, with what kernels are told about them.
 TARGETS = {

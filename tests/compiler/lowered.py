@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from rule_samples import samples_of
 
-from dynagrad.compiler.graph import Graph
-from dynagrad.compiler.interpret import evaluate
+from dynagrad.compiler.ir.graph import Graph
+from dynagrad.compiler.ir.interpret import evaluate
 from dynagrad.compiler.lowering import LOWERINGS
 from dynagrad.ops.rule import RULES
 

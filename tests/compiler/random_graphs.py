@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dynagrad.compiler.graph import Graph, Value
+from dynagrad.compiler.ir.graph import Graph, Value
 
 SHAPES = [(), (1,), (3,), (2, 3), (1, 3), (3, 1), (4, 1), (2, 1, 3), (0, 3), (2, 2, 3)]
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.25, 3.7, np.inf, np.nan, 1e-310]

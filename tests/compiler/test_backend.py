@@ -7,10 +7,10 @@ pytest.importorskip("llvmlite")
 
 from native_graphs import Case, RandomGraph  # noqa: E402
 
-from dynagrad.compiler import tasks  # noqa: E402
-from dynagrad.compiler.backend import build  # noqa: E402
-from dynagrad.compiler.graph import Call, Graph, Value  # noqa: E402
-from dynagrad.compiler.target import using_target  # noqa: E402
+from dynagrad.compiler.codegen import tasks  # noqa: E402
+from dynagrad.compiler.codegen.backend import build  # noqa: E402
+from dynagrad.compiler.ir.graph import Call, Graph, Value  # noqa: E402
+from dynagrad.compiler.native.target import using_target  # noqa: E402
 
 
 def softmax(g: Graph, x: Value) -> Value:

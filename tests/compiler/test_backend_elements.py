@@ -9,7 +9,7 @@ pytest.importorskip("llvmlite")
 
 from native_graphs import FLOATS, INTEGERS, Case  # noqa: E402
 
-from dynagrad.compiler.graph import (  # noqa: E402
+from dynagrad.compiler.ir.graph import (  # noqa: E402
     BINARY,
     COMPARISONS,
     TESTS,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dynagrad.compiler import cache
+from dynagrad.compiler.native import cache
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes are POSIX's")
 

@@ -21,9 +21,9 @@ import pytest
 import toy_framework as toy
 from census_programs import CHANGES, STATEMENTS, Program, blocks, freeze, state
 
-from dynagrad.compiler import bytecode, follow, instructions
-from dynagrad.compiler.census import Census
-from dynagrad.compiler.guards import MISSING, Guard, same_value
+from dynagrad.compiler.census import bytecode, follow, instructions
+from dynagrad.compiler.census.census import Census
+from dynagrad.compiler.census.guards import MISSING, Guard, same_value
 
 pytestmark = pytest.mark.skipif(bool(bytecode.unsupported()), reason=bytecode.unsupported())
 

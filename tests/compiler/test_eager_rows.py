@@ -7,10 +7,10 @@ pytest.importorskip("llvmlite")
 
 import dynagrad as dg
 from dynagrad import nn
-from dynagrad.compiler import native
 from dynagrad.compiler.eager import eager_kernels, rows, statistics
 from dynagrad.compiler.eager.library import Family
-from dynagrad.compiler.target import using_target
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.native.target import using_target
 
 F = nn.functional
 DTYPES = {"float32": 2e-6, "float64": 4e-15}

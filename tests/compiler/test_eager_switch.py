@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite")
 import dynagrad as dg
 from dynagrad.compiler import eager, eager_kernels
 from dynagrad.compiler.eager import rows
-from dynagrad.compiler.native import NativeError
+from dynagrad.compiler.native.llvm import NativeError
 from dynagrad.ops import compiled
 
 

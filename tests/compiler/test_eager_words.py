@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from dynagrad.compiler import native
 from dynagrad.compiler.eager import eager_kernels, words
 from dynagrad.compiler.eager.library import Family
-from dynagrad.compiler.target import using_target
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.native.target import using_target
 from dynagrad.core.random import Generator
 from dynagrad.ops import compiled
 

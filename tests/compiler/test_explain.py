@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import dynagrad as torch  # noqa: E402
-from dynagrad.compiler import logs, witness  # noqa: E402
 from dynagrad.compiler.compiled import Compiled  # noqa: E402
-from dynagrad.compiler.misfit import misfit  # noqa: E402
+from dynagrad.compiler.receipt import logs, witness  # noqa: E402
+from dynagrad.compiler.receipt.misfit import misfit  # noqa: E402
 from dynagrad.core.pytree import flatten  # noqa: E402
 
 

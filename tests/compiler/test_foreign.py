@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from dynagrad.compiler.foreign import blas, can_make_entries, entry, python_api
+from dynagrad.compiler.native.foreign import blas, can_make_entries, entry, python_api
 from dynagrad.functions.settings import blas_library
 
 RowMajor, NoTrans, Trans = 101, 111, 112

@@ -21,7 +21,7 @@ from kernel_calls import (  # noqa: E402
 from dynagrad.compiler.kernels.blocks import blocks_for  # noqa: E402
 from dynagrad.compiler.kernels.gemm import Matrix, Product, choose, gemm  # noqa: E402
 from dynagrad.compiler.kernels.machine import Machine, machine_for  # noqa: E402
-from dynagrad.compiler.target import Target  # noqa: E402
+from dynagrad.compiler.native.target import Target  # noqa: E402
 
 EVERY_TARGET = pytest.mark.parametrize("target", available())
 

@@ -8,8 +8,8 @@ import rule_cases  # noqa: F401 - registers all primitives
 from lowered import WITHOUT, Given, assert_agree, calls_of, computed, lowered, strides_of
 from rule_samples import key_of
 
-from dynagrad.compiler.graph import Graph, Value, live
-from dynagrad.compiler.interpret import CheckFailed, evaluate
+from dynagrad.compiler.ir.graph import Graph, Value, live
+from dynagrad.compiler.ir.interpret import CheckFailed, evaluate
 from dynagrad.compiler.lowering import LOWERINGS
 from dynagrad.ops import contraction, conversion, elementwise, indexing, rounding, shape
 from dynagrad.ops.neural import activation, classes, embedding, pooling, recurrent

@@ -10,11 +10,11 @@ from rule_samples import key_of
 
 pytest.importorskip("llvmlite")
 
-from dynagrad.compiler import backend  # noqa: E402
-from dynagrad.compiler.graph import Graph  # noqa: E402
-from dynagrad.compiler.interpret import evaluate  # noqa: E402
+from dynagrad.compiler.codegen import backend  # noqa: E402
+from dynagrad.compiler.ir.graph import Graph  # noqa: E402
+from dynagrad.compiler.ir.interpret import evaluate  # noqa: E402
+from dynagrad.compiler.ir.passes import simplify  # noqa: E402
 from dynagrad.compiler.lowering import LOWERINGS  # noqa: E402
-from dynagrad.compiler.passes import simplify  # noqa: E402
 from dynagrad.ops.rule import RULES  # noqa: E402
 
 RULED = [rule for rule in RULES.values() if rule.fun in LOWERINGS and calls_of(rule)]

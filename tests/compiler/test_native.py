@@ -12,9 +12,10 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from dynagrad.compiler import cache, native  # noqa: E402
-from dynagrad.compiler.native import NativeError, assembly_for, build, load  # noqa: E402
-from dynagrad.compiler.target import LEVELS, Target, resolve, using_target  # noqa: E402
+from dynagrad.compiler.native import cache  # noqa: E402
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.native.llvm import NativeError, assembly_for, build, load  # noqa: E402
+from dynagrad.compiler.native.target import LEVELS, Target, resolve, using_target  # noqa: E402
 
 X86 = native.host().triple.startswith("x86_64")
 x86 = pytest.mark.skipif(not X86, reason="levels of x86-64")
@@ -245,7 +246,7 @@ def test_in_another_process(place):
     """Nothing of this process is in the code: addresses least of all."""
     library = build(SQUARE + CALLS)
     code = (
-        "import ctypes\nfrom dynagrad.compiler import native\n"
+        "import ctypes\nfrom dynagrad.compiler.native import llvm as native\n"
         f"library = native.load({library.key!r})\n"
         "f = library.function('square', ctypes.c_double, ctypes.c_double)\n"
         "g = library.function('remainder_of', ctypes.c_double, ctypes.c_double, ctypes.c_double)\n"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from random_graphs import random_graph
 
-from dynagrad.compiler.graph import Call, Graph, Value, live
-from dynagrad.compiler.interpret import evaluate
-from dynagrad.compiler.passes import is_exact, simplify
+from dynagrad.compiler.ir.graph import Call, Graph, Value, live
+from dynagrad.compiler.ir.interpret import evaluate
+from dynagrad.compiler.ir.passes import is_exact, simplify
 
 F32, F64, I64 = (np.dtype(name) for name in ("float32", "float64", "int64"))
 

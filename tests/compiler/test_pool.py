@@ -13,7 +13,8 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import dynagrad  # noqa: E402
-from dynagrad.compiler import native, pool  # noqa: E402
+from dynagrad.compiler.native import llvm as native  # noqa: E402
+from dynagrad.compiler.native import pool
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there the caller does all work")
 
@@ -272,7 +273,9 @@ ENDINGS = {
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_processes_end(ending):
     code = (
-        "import sys, threading, time\nimport dynagrad\nfrom dynagrad.compiler import native, pool\n"
+        "import sys, threading, time\nimport dynagrad\n"
+        "from dynagrad.compiler.native import llvm as native\n"
+        "from dynagrad.compiler.native import pool\n"
         f"library = native.build('''{KERNELS}''')\ndynagrad.set_num_threads(4)\n"
         "place = (dynagrad.zeros(100, dtype=dynagrad.int64)).data_ptr()\n"
         "def run(): pool.parallel_for(library.address('mark'), place, 100, 1)\n"

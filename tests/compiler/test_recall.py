@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dynagrad.compiler import backend, cache, native, recall
-from dynagrad.compiler.graph import Call, Graph
-from dynagrad.compiler.interpret import evaluate
-from dynagrad.compiler.recall import Recalled, program
-from dynagrad.compiler.variant import run_on
+from dynagrad.compiler.codegen import backend, recall
+from dynagrad.compiler.codegen.recall import Recalled, program
+from dynagrad.compiler.ir.graph import Call, Graph
+from dynagrad.compiler.ir.interpret import evaluate
+from dynagrad.compiler.native import cache
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.recording.variant import run_on
 
 pytest.importorskip("llvmlite")
 

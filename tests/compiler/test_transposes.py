@@ -6,8 +6,8 @@ pytest.importorskip("llvmlite")
 
 from native_graphs import Case  # noqa: E402
 
-from dynagrad.compiler.graph import Value, live  # noqa: E402
-from dynagrad.compiler.normalise import normalise  # noqa: E402
+from dynagrad.compiler.codegen.normalise import normalise  # noqa: E402
+from dynagrad.compiler.ir.graph import Value, live  # noqa: E402
 
 
 def attention(case: Case, scale: str) -> Value:

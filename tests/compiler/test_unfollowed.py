@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import dynagrad as torch
-from dynagrad.compiler.recording import _is_closed, recording
+from dynagrad.compiler.recording.session import _is_closed, recording
 
 pytest.importorskip("llvmlite")
 

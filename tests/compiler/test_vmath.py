@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from dynagrad.compiler import native, target
-from dynagrad.compiler.emit import Emitter
+from dynagrad.compiler.codegen.emit import Emitter
+from dynagrad.compiler.native import llvm as native
+from dynagrad.compiler.native import target
 from dynagrad.compiler.vmath import BEYOND, BINARY, FUNCTIONS, NEAR, branching
 
 special = pytest.importorskip("scipy.special")

@@ -8,14 +8,15 @@ others without all of it.
 
 The parts, in the order in which a step meets them:
 
-- `surface`: `compile` and what torch.compiler has beside it;
-- front: `census` (what user code reads), `recording` and `trace` (what tensors do), `lowering`
-  (primitives as operations of a graph), `conclude` and `variant` (a recorded course and its
-  guards), `differentiable` (backward passes), `compiled` (which course is taken);
-- middle: `graph`, `interpret` (what it means), `passes`;
-- back: `schedule`, `plan`, `loops` and their helpers, `backend`, `kernels`, `vmath`, `emit`;
-  `recall` (programs of graphs that were seen before);
-- below: `native` (LLVM), `target`, `cache`, `pool`, `foreign` (BLAS, CPython).
+- `surface`: `compile` and what torch.compiler has beside it; `compiled`: which recorded course a
+  call takes; `looping`, `optimized`;
+- `census`: what user code reads; `recording`: what tensors do; `lowering`: primitives as
+  operations of a graph; `entry`: how later calls get in;
+- `ir`: the graph and what it means;
+- `codegen`: loops, memory and text, with `kernels` (matrix products, convolutions) and `vmath`
+  (elementary functions);
+- `native`: LLVM, the CPU, the cache, threads, addresses;
+- `receipt`: what `explain()` says; `eager`: kernels that eager operations use.
 """
 
 from importlib import import_module as _import_module

@@ -18,21 +18,21 @@ from ..functions.generator import Generator
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
-from . import recall
-from .census import Census
-from .conclude import conclude
-from .entry import Entry
-from .explanation import Explanation
-from .gate import gate
-from .graph import Graph
-from .guards import Reason
-from .interpret import CheckFailed, evaluate
-from .logs import log
-from .misfit import misfit
-from .number import Number, frozen
-from .recording import G_SLOT, STATEFUL, Session, payload, recording, session_here
-from .trace import Traced
-from .variant import Unfit, Variant
+from .census.census import Census
+from .census.guards import Reason
+from .codegen import recall
+from .entry.courses import Entry
+from .entry.gate import gate
+from .ir.graph import Graph
+from .ir.interpret import CheckFailed, evaluate
+from .receipt.explanation import Explanation
+from .receipt.logs import log
+from .receipt.misfit import misfit
+from .recording.conclude import conclude
+from .recording.number import Number, frozen
+from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
+from .recording.trace import Traced
+from .recording.variant import Unfit, Variant
 
 #: how many courses of one function are kept before it stays eager
 LIMIT = 8

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core import tape
 from .compiled import Compiled
-from .gate import COURSE, ONE
+from .entry.gate import COURSE, ONE
 from .surface import compile  # noqa: A004 - PyTorch's name
 
 #: steps between two looks at whether the user has interrupted

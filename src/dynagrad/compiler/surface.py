@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from ..core.tensor import Tensor
 from ..functions.from_data import as_tensor
 from ..nn.modules.module import Module
-from . import native
 from .compiled import STANCE as _stance
 from .compiled import Compiled
+from .native import llvm as native
 from .optimized import OptimizedModule
-from .recording import session_here
+from .recording.session import session_here
 
 __all__ = [
     "allow_in_graph",

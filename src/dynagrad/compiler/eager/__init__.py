@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from ...ops import compiled
-from ..native import NativeError, is_available
+from ..native.llvm import NativeError, is_available
 
 __all__ = ["eager_kernels", "kernel"]
 

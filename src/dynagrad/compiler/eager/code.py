@@ -6,11 +6,11 @@ to a table of 8 bytes an entry, pointers and numbers; the range is one of rows, 
 
 from collections.abc import Callable, Collection
 
-from ..emit import element, lanes, literal
+from ..codegen.emit import element, lanes, literal
 from ..kernels.ir import Code, vector
 from ..kernels.machine import SIZES, machine_for
-from ..native import target
-from ..target import has_fma
+from ..native.llvm import target
+from ..native.target import has_fma
 
 __all__ = ["SIZES", "Kernel", "Module", "vector"]
 

@@ -16,7 +16,7 @@ from ..kernels import conv, conv_weight
 from ..kernels.ir import Plan
 from ..kernels.machine import machine_for
 from ..kernels.planes import Convolution
-from ..native import NativeError, target
+from ..native.llvm import NativeError, target
 from .code import Kernel, Module
 from .library import FLOATS, Family, is_plain
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..native import NativeError
+from ..native.llvm import NativeError
 from .code import Kernel, Module
 from .library import FLOATS, Family, is_plain
 

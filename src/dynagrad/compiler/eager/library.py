@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..native import Library, build
-from ..pool import parallel_for
-from ..runtime import addresses
+from ..native.llvm import Library, build
+from ..native.pool import parallel_for
+from ..native.runtime import addresses
 from .code import Module
 
 __all__ = ["FLOATS", "Family", "address", "chunk_of", "is_plain"]

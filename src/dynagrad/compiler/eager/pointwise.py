@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.neural.activation import MINUS_LOGIT
-from ..native import NativeError
+from ..native.llvm import NativeError
 from ..vmath.error import erf, erfc, gelu_tanh
 from ..vmath.error import gelu as accurate_gelu
 from ..vmath.exponential import exp, logsigmoid, sigmoid, silu

@@ -8,7 +8,7 @@ import numpy as np
 from ..kernels import pool2d
 from ..kernels.ir import Plan
 from ..kernels.machine import machine_for
-from ..native import target
+from ..native.llvm import target
 from .convolutions import Planned, planned
 from .library import FLOATS, is_plain
 

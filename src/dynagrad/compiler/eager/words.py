@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from ...core.random import box_muller as bm
-from ..emit import like, literal
+from ..codegen.emit import like, literal
 from .code import Kernel, Module
 from .library import Family, address
 

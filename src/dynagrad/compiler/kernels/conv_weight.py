@@ -8,7 +8,7 @@ time, and are then added to the rest.
 
 from collections.abc import Callable
 
-from ..emit import literal
+from ..codegen.emit import literal
 from .blocks import Matrix
 from .conv import is_direct
 from .correlate import Correlation, crossing, lanes_for, load_window, row_mask, slack

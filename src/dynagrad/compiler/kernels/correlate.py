@@ -9,7 +9,7 @@ as the planes are wider than the result; so no lane is wasted, and stores are wh
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..emit import literal
+from ..codegen.emit import literal
 from .ir import Code, vector
 from .machine import Machine
 

@@ -9,7 +9,7 @@ are copied into panels in scratch memory. Sums over k are cut into blocks that a
 import math
 from collections.abc import Callable, Sequence
 
-from ..emit import literal
+from ..codegen.emit import literal
 from .blocks import Blocks, Matrix, Product, blocks_for
 from .ir import Code, Plan, vector
 from .machine import SIZES, Machine

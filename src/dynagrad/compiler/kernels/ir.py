@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..emit import Emitter, element, lanes, literal
+from ..codegen.emit import Emitter, element, lanes, literal
 from .machine import SIZES, Machine
 
 __all__ = ["Code", "Plan", "Room", "vector"]

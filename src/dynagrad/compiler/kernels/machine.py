@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..target import Target
+from ..native.target import Target
 
 __all__ = ["Machine", "machine_for"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..emit import literal
+from ..codegen.emit import literal
 from .ir import Code, vector
 
 __all__ = [

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..emit import literal
+from ..codegen.emit import literal
 from .ir import Code, Plan, Room, vector
 from .machine import Machine
 from .planes import Window, fill, pad, unpad, zero

@@ -1,7 +1,7 @@
 """Lowerings of tests of elements. Imports ops.comparison."""
 
 from ...ops import comparison as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .registry import lowering
 from .terms import own_formula
 from .ufuncs import BOOL

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import contraction as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import narrowed, reduced, swapped, with_axis
 from .reduction import sum_over
 from .registry import Unlowered, lowering

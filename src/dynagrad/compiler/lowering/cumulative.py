@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ops import cumulative as ops
 from ...ops import sorting
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .indexing import places
 from .parts import narrowed
 from .registry import constant_of, lowering

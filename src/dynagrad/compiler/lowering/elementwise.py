@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import elementwise as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .registry import HALF, SINGLE, Unlowered, lowering
 from .terms import Term, formula, own_formula
 from .ufuncs import BOOL, mapped, number

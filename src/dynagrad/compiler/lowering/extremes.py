@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import extremes as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import place_of, reduced
 from .registry import lowering
 from .terms import Term, formula

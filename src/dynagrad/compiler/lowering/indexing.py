@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ops import indexing as ops
 from ...ops.index_batching import are_neighbours
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import basic, demand_within, indexed, narrowed, padded, placed
 from .registry import Unlowered, lowering
 from .ufuncs import BOOL, number

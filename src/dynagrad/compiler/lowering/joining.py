@@ -6,7 +6,7 @@ import numpy as np
 
 from ...ops import joining as ops
 from ...ops import triangular
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import flipped, narrowed, picked, swapped, with_axis
 from .registry import Unlowered, lowering
 from .shape import undiagonal_of

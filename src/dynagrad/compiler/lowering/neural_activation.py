@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.neural import activation as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import narrowed
 from .registry import SINGLE, lowering
 from .terms import Term, formula, own_formula

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.neural import classes as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .indexing import places
 from .parts import demand_all, picked, reduced, with_axis
 from .registry import Unlowered, lowering

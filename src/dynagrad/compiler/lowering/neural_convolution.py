@@ -6,7 +6,7 @@ from typing import Any
 
 from ...ops.neural import convolution as ops
 from ...ops.neural import unfolding
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import Part, padded, placed
 from .registry import Unlowered, lowering
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...ops.neural import padding as ops
 from ...ops.neural import resampling, sampling_points
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import moved, narrowed
 from .places import added, taken
 from .registry import Unlowered, constant_of, lowering

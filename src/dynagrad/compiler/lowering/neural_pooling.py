@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ops.neural import planes
 from ...ops.neural import pooling as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .indexing import places
 from .parts import Part, padded, placed
 from .registry import Unlowered, lowering

@@ -10,7 +10,7 @@ from typing import Any
 from ...ops.neural import recurrent as ops
 from ...ops.neural.recurrent_formulas import Weights, in_rows, last, walk
 from ...ops.neural.recurrent_steps import Steps, sizes_of
-from ..graph import Graph
+from ..ir.graph import Graph
 from .registry import Unlowered
 from .terms import Term, formula
 

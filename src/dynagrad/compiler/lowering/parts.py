@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .registry import Unlowered
 
 Part = tuple[int, int, int]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import placed, reduced, stepped
 
 #: more runs than this are looked up

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...ops import reduction as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import count, reduced
 from .registry import SINGLE, Unlowered, lowering
 from .terms import Term, formula

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 
 #: the lowering of each primitive that has one
 LOWERINGS: dict[Callable, Callable] = {}

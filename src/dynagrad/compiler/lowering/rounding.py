@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ops import complex as parts
 from ...ops import rounding as ops
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import demand_all
 from .registry import constant_of, lowering
 from .terms import own_formula

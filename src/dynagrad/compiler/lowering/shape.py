@@ -11,7 +11,7 @@ import numpy as np
 from ...ops import conversion, creation
 from ...ops import shape as ops
 from ...ops.neural import shuffling
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import (
     Part,
     flipped,

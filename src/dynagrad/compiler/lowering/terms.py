@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import axes_of, indexed, moved, place_of, reduced, swapped, with_axis
 from .registry import HALF, LOWERINGS, Unlowered, lowering
 from .ufuncs import kind_of, mapped, operand, reduction

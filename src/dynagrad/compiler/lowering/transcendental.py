@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...ops import logarithms, normal, special, transcendental
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .registry import HALF, SINGLE, lowering
 from .terms import Term, formula, own_formula
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Graph, Value
+from ..ir.graph import Graph, Value
 from .parts import reduced
 from .registry import HALF, LOWERINGS, SINGLE, Unlowered, constant_of
 

@@ -29,7 +29,7 @@ not serve: so a loop may exist in two versions. `branching` takes the slow way o
 needs it: for explicit vectors, as no loop with a branch in it is vectorised.
 """
 
-from ..emit import Emitter, lanes, like
+from ..codegen.emit import Emitter, lanes, like
 from . import elementary, error, exponential, hyperbolic, power, trigonometric
 
 __all__ = ["BEYOND", "BINARY", "FUNCTIONS", "NEAR", "branching"]

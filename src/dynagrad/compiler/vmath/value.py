@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Union
 
-from ..emit import Emitter, element, lanes, like, literal
+from ..codegen.emit import Emitter, element, lanes, like, literal
 
 Operand = Union["Value", float]
 

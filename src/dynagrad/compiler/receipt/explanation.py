@@ -1,0 +1,75 @@
+"""What was made of a compiled function, for people: what `explain()` returns. Imports account,
+guards, page.
+"""
+
+from typing import Any
+
+from ..census.guards import Reason
+from .account import Account
+from .page import page, plain
+
+__all__ = ["Explanation"]
+
+
+class Explanation:
+    """`str()` of it is a text, `_repr_html_` a page for notebooks.
+
+    `courses` are the recorded courses, in order, each an Account; `reasons` say why calls stayed
+    eager (a text, a file and a line each), the last of them last.
+    """
+
+    def __init__(self, compiled: Any, *, measure: bool = False) -> None:
+        self.name: str = compiled.title
+        self.reasons: list[Reason] = list(compiled.reasons)
+        self.variants: list[Any] = list(compiled.variants)
+        self.eager: int = compiled.eager
+        self.gave_up: bool = compiled.gave_up
+        self.courses = [
+            Account(variant, number, compiled._lock) for number, variant in enumerate(self.variants)
+        ]
+        for course in self.courses:
+            course.settle(measure=measure)
+
+    @property
+    def headline(self) -> str:
+        """The whole in one line."""
+        count = len(self.courses)
+        text = f"{self.name}: {count} compiled course{'' if count == 1 else 's'}"
+        if self.reasons:
+            text += (
+                f", {len(self.reasons)} reason{'' if len(self.reasons) == 1 else 's'} to stay eager"
+            )
+        if self.eager:
+            text += f", {self.eager} calls not recorded"
+        return text + (", eager from now on" if self.gave_up else "")
+
+    def sections(self) -> list[tuple[str, list[str]]]:
+        """Titles with the lines below them."""
+        found = [section for course in self.courses for section in course.sections()]
+        if self.reasons:
+            each = dict.fromkeys(self.reasons)
+            lines = [line for reason in each for line in reason.quoted().splitlines()]
+            found.append(("why calls stayed eager", lines))
+        return found
+
+    def __str__(self) -> str:
+        return plain(self.headline, self.sections())
+
+    def __repr__(self) -> str:
+        return f"<explanation of {self.headline}>"
+
+    def _repr_html_(self) -> str:
+        return page(self.headline, self.sections())
+
+    def graph(self, course: int = 0, *, recorded: bool = False) -> str:
+        """The graph of a course, line by line: as it was compiled, or as it was `recorded`."""
+        return str(self.courses[course].before if recorded else self.courses[course].after)
+
+    def ir(self, course: int = 0, *, optimized: bool = False) -> str:
+        """A course's module in LLVM's language; `optimized` after LLVM's passes."""
+        library = self.courses[course].library()
+        return library.optimised_ir() if optimized else library.ir
+
+    def assembly(self, course: int = 0) -> str:
+        """A course's machine code as text."""
+        return self.courses[course].library().assembly()
