@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dynagrad.compiler.backend import build
-from dynagrad.compiler.graph import BINARY, COMPARISONS, FLOAT_UNARY, TESTS, Graph, Value
-from dynagrad.compiler.interpret import CheckFailed, evaluate
+from dynagrad.compiler.codegen.backend import build
+from dynagrad.compiler.ir.graph import BINARY, COMPARISONS, FLOAT_UNARY, TESTS, Graph, Value
+from dynagrad.compiler.ir.interpret import CheckFailed, evaluate
 
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")

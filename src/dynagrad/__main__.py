@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from . import __version__
 from .alias import alias_torch
-from .compiler import cache
+from .compiler.native import cache
 
 USAGE = "usage: dynagrad run [-h] (program.py | folder | -m module | -c code | -) [argument ...]"
 RUN_HELP = f"""\
