@@ -31,6 +31,8 @@ from .tracing import as_slice, leaves_of, user_place, weak_dtype, without
 #: NumPy's functions that look at how an array lies in memory, not at what is in it
 _METADATA = {np.shape, np.ndim, np.size, np.may_share_memory, np.shares_memory, np.result_type}
 _METADATA |= {np.can_cast, np.iscomplexobj, np.isrealobj, np.broadcast_shapes, np.empty_like}
+#: those that make constants of an array's shape
+_METADATA |= {np.zeros_like, np.ones_like}
 
 
 class _Lowest(Level):
