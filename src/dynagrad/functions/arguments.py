@@ -256,7 +256,7 @@ def holds(array: Any, everywhere: bool) -> bool:
     """Whether a comparison's result is true everywhere, or anywhere; a batch refuses to say."""
     if isinstance(array, Carrier) and not array.is_memory:
         return bool(array)
-    return bool(array.all() if everywhere else array.any())
+    return bool(array.all() if everywhere else array.any())  # pyright: ignore
 
 
 def settled(array: Any) -> Any:

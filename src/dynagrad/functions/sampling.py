@@ -54,8 +54,8 @@ def drawn_like(a: Any, fill: Callable[[ndarray], Any], dtype: Any, axes: Any = N
     """Random values in the shape and layout of an array or carrier: `fill` writes them."""
     if type(a) is ndarray and PLAIN:
         return fill(empty_like(a, dtype, axes))
-    if (type(a) is ndarray or a.is_memory) and not each_its_own():
-        like = empty_like(a if type(a) is ndarray else a.inner, dtype, axes)
+    if (not isinstance(a, Carrier) or a.is_memory) and not each_its_own():
+        like = empty_like(a.inner if isinstance(a, Carrier) else a, dtype, axes)
         answer = watched_draw(lambda: fill(np.empty_like(like)))
         return fill(like) if answer is NotImplemented else answer
     return drawn(lambda shape: fill(np.empty(shape, dtype)), a.shape)
@@ -89,7 +89,7 @@ def fill_in_place(
         if PLAIN or (type(a) is ndarray and not each_its_own()):
             fill(a)
             return
-        if type(a) is not ndarray and a.is_memory and not each_its_own():
+        if isinstance(a, Carrier) and a.is_memory and not each_its_own():
             like = np.empty_like(a.inner)
             store(t, watched_draw(lambda: _filled(fill, like)))
             return

@@ -139,7 +139,7 @@ def tensor_bool(self) -> bool:
     return bool(self._a.item())
 
 
-def _single(t: Tensor):
+def _single(t: Tensor) -> Any:
     if t._a.size != 1:
         raise ValueError(
             "only one element tensors can be converted to Python scalars\nThe tensor has shape "

@@ -137,11 +137,12 @@ def _class_version() -> int:
     """Found as the 32 bits that change whenever a class does, and else never."""
     kind: Any = type("Sample", (), {"a": 1})
     x = kind()
+    size: Any = type.__basicsize__
 
     def bits() -> list[int]:
         for _ in range(3):
             x.a  # noqa: B018 - a lookup gives the class its tag
-        return [half_word(id(kind) + k) for k in range(64, type.__basicsize__, 4)]
+        return [half_word(id(kind) + k) for k in range(64, size, 4)]
 
     before = bits()
     same = bits()

@@ -169,7 +169,7 @@ class Session(Watcher):
         everywhere.append(self.draws)
         self._undo.append(partial(everywhere.remove, self.draws))
         Tensor._a = property(self._get_array, self._set_array)
-        Tensor._g = property(self._get_gradient, self._set_gradient)
+        Tensor._g = property(self._get_gradient, self._set_gradient)  # pyright: ignore
         for handle in (
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
@@ -463,7 +463,7 @@ def same(value: Any, expected: Any) -> bool:
     return value is expected or (type(value) in SCALARS and value == expected)
 
 
-def _watch_attributes(kind: type, told: Callable) -> Callable[[], None]:
+def _watch_attributes(kind: Any, told: Callable) -> Callable[[], None]:
     """Have `told(x, name, value)` called before an attribute of an instance is set; what undoes
     it.
     """

@@ -64,12 +64,12 @@ class Opened(NamedTuple):
 
 def close(x: Any) -> Any:
     """A new container, with objects in the place of what says how to make them."""
-    kind = type(x)
+    kind: Any = type(x)
     if kind is Opened:
         return x.closed()
     if kind in (list, tuple):
         return kind(map(close, x))
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
+    if issubclass(kind, tuple) and hasattr(x, "_fields"):
         return kind(*map(close, x))
     if kind in (dict, OrderedDict, defaultdict):
         x.update({key: close(value) for key, value in x.items()})
@@ -245,9 +245,8 @@ class Variant:
         """
         if not self.touched or not (moved or self.arguments):
             return True
-        arrays = (
-            dict(enumerate(self.arrays)) if moved else {at: self.arrays[at] for at in self.touched}
-        )
+        touched: Any = self.touched
+        arrays = dict(enumerate(self.arrays)) if moved else {at: self.arrays[at] for at in touched}
         arrays = {at: a for at, a in arrays.items() if a is not None and at in self.outside}
         arrays |= {slot: payload(leaves[i]) for i, slot in self.arguments}
         spans = {at: byte_bounds(a) for at, a in arrays.items() if a.size}
@@ -354,7 +353,7 @@ class Variant:
     def _result(self, leaves: list) -> Any:
         assert self.result_spec is not None
         made = []
-        node = None if self.derived is None else self._node(leaves)
+        node: Any = None if self.derived is None else self._node(leaves)
         for kind, what in self.results:
             if kind == "live":
                 slot, number = what
@@ -408,7 +407,8 @@ class Variant:
         places = {slot: leaves[i] for i, slot in self.arguments}
         edges, arrays = [], self.arrays
         for entered in derived.boundary:
-            t = places.get(entered.traced.cell.slot, entered.tensor)
+            slot: Any = entered.traced.cell.slot
+            t = places.get(slot, entered.tensor)
             edges.append(edge_of(t))
         owners = {slot: t for slot, t, _ in self.pinned} | places
         families = []
@@ -454,9 +454,9 @@ def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
     """What a group must hold again: all but the numbers, which are inputs."""
 
     def varies(value: Any) -> bool:
-        return type(value) in (float, int) or (
-            type(value) is tuple and value and all(type(v) is float for v in value)
-        )
+        if type(value) is tuple:
+            return len(value) > 0 and all(type(v) is float for v in value)
+        return type(value) in (float, int)
 
     return group, {k: (list(v) if k == "params" else v) for k, v in held.items() if not varies(v)}
 

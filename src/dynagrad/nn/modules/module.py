@@ -315,7 +315,7 @@ class Module(Hooked, Stateful, Convertible, Tree):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Let forward run as native code from now on, with the options of torch.compile."""
-        library = sys.modules[__package__.partition(".")[0]]
+        library = sys.modules["dynagrad"]
         compiled = library.compile(self.forward, *args, **kwargs)
         object.__setattr__(self, "forward", compiled)
 
