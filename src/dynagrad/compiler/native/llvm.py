@@ -42,10 +42,29 @@ _hosts: list[_Host] = []
 _jits: list[Any] = []
 _machines: dict[Any, Any] = {}
 _numbers = itertools.count()
+
+
+def _locks() -> list[Any]:
+    """The lock here, and the one within llvmlite: it is also taken where objects of LLVM end."""
+    wrapper = getattr(getattr(_hosts[0].binding, "ffi", None), "lib", None) if _hosts else None
+    inner = getattr(getattr(wrapper, "_lock", None), "_lock", None)
+    return [lock] if inner is None else [lock, inner]
+
+
+def _before_fork() -> None:
+    for held in _locks():
+        held.acquire()
+
+
+def _after_fork() -> None:
+    for held in reversed(_locks()):
+        held.release()
+
+
 if hasattr(os, "register_at_fork"):
     # A child that is forked while another thread compiles would wait for that thread for ever.
     os.register_at_fork(
-        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )
 
 
