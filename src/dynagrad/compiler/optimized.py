@@ -44,6 +44,12 @@ class OptimizedModule(Module):
         """What was compiled, what is guarded, and what stayed eager and why: see Compiled."""
         return self.__dict__["_compiled"].explain(measure=measure)
 
+    def __len__(self) -> int:
+        return len(self._modules["_orig_mod"])  # pyright: ignore[reportArgumentType]
+
+    def __bool__(self) -> bool:
+        return bool(self._modules["_orig_mod"])
+
     def __getattr__(self, name: str) -> Any:
         if name == "_orig_mod":
             return self._modules["_orig_mod"]

@@ -145,6 +145,8 @@ def as_tensors(node: Node, saved: tuple) -> tuple:
     """Saved values as Tensors with their places in the graph: the inputs' edges, the node itself
     for its results.
     """
+    if not node.rule.saves:
+        return saved  # nothing, or what a node without a rule of its own keeps
     values = []
     for (kind, index, _), value in zip(node.rule.saves, saved, strict=True):
         if kind == "meta" or value is None:

@@ -235,9 +235,20 @@ def innermost(array: Any) -> Any:
     return array
 
 
-def bounds(array: Any) -> tuple[Any, Any]:
-    """The least and the greatest element, of all examples of a batch; (0, -1) if there is none."""
-    array = array.inner if isinstance(array, Carrier) and array.is_memory else innermost(array)
+def bounds(array: Any, low: Any = None, high: Any = None) -> tuple[Any, Any]:
+    """The least and the greatest element, of all examples of a batch; (0, -1) if there is none.
+
+    A recorded step takes no notice of them, but checks whether an element is below `low` or above
+    `high`: give the ends that decide where no later operation looks at the elements itself.
+    """
+    if isinstance(array, Carrier) and array.is_memory:
+        if low is not None:
+            holds(array < low, False)
+        if high is not None:
+            holds(array > high, False)
+        array = array.inner
+    else:
+        array = innermost(array)
     if not array.size:
         return 0, -1
     if array.size <= _FEW:

@@ -487,7 +487,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(
             "Can not infer total number of classes from empty tensor. Give num_classes."
         )
-    low, high = bounds(i)
+    low, high = bounds(i, 0, None if num_classes == -1 else num_classes - 1)
     if low < 0:
         raise RuntimeError(f"Class values must be non-negative. Got {low}")
     if num_classes == -1:

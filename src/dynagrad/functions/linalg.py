@@ -135,7 +135,7 @@ def logdet(input):
     sign, logs = apply(Slogdet, x)
     if x._a.dtype.kind == "c":
         return elementwise.add(transcendental.log(sign), logs)
-    if bounds(sign._a)[0] >= 0:
+    if bounds(sign._a, 0)[0] >= 0:
         return logs
     zero = np.zeros((), logs._a.dtype)
     return elementwise.add(logs, wrap(where(np.less(sign._a, 0), zero * math.nan, zero)))

@@ -131,7 +131,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
                 "dtype.\nNote: this function is intended to be used with the output produced by "
                 f"torch.linalg.lu_factor; given is {legacy_name(pivots._a.dtype)}"
             )
-        low, high = bounds(pivots._a)
+        low, high = bounds(pivots._a, 1, x._a.shape[-2])
         if math.prod(pivots._a.shape) and (low < 1 or high > x._a.shape[-2]):
             raise RuntimeError(
                 "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive."

@@ -103,7 +103,7 @@ def check_equation(name: str, x: Tensor, y: Any, left: bool, vector: bool = Fals
 
 def is_finite(x: Tensor) -> bool:
     """Whether all elements are finite numbers (and there is one)."""
-    return bool(bounds(np.isfinite(x._a))[0])
+    return bool(bounds(np.isfinite(x._a), True)[0])
 
 
 def no_failures(x: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def pivots_of(x: Tensor, result: Tensor) -> Tensor:
 
 def check_info(name: str, info: Tensor, reason: str, error: type = LinAlgError) -> None:
     """Raise `reason`, in which {} is LAPACK's word, for the first matrix that failed."""
-    low, high = bounds(info._a)
+    low, high = bounds(info._a, 0, 0)
     if not low and high <= 0:
         return
     held = innermost(info._a)

@@ -126,6 +126,6 @@ def _condition(x: Tensor, p: Any) -> Tensor:
         return wrap(np.zeros(x._a.shape[:-2], np.abs(x._a).dtype))
     inverse, info = inv_ex(x)
     result = elementwise.mul(matrix_norm(x, p), matrix_norm(inverse, p))
-    if bounds(info._a) == (0, 0):
+    if bounds(info._a, 0, 0) == (0, 0):
         return result
     return where(comparison.ne(info, 0), math.inf, result)

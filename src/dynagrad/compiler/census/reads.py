@@ -143,6 +143,10 @@ class World:
         name = kind.__dict__.get("__module__", "")
         if not isinstance(name, str) or name.split(".")[0] in ("numpy", "builtins"):
             return False
+        return self.framework_module(name)
+
+    def framework_module(self, name: str) -> bool:
+        """Whether a module of this name is the framework's own."""
         return self.framework_file(getattr(sys.modules.get(name), "__file__", None) or "")
 
     def python_class(self, kind: type) -> bool:

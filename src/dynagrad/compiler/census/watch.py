@@ -188,9 +188,15 @@ class Watch:
 
     def _is_made_by_framework(self, frame: FrameType) -> bool:
         """Whether code made from a text belongs to one of the framework's classes: `__new__` of a
-        named tuple, `__init__` of a dataclass.
+        named tuple, `__init__` of a dataclass. The user's own text (`python -c`, `exec`) may take
+        objects of such classes too, but its globals are others.
         """
         code = frame.f_code
+        module = frame.f_globals.get("__name__")
+        if not isinstance(module, str) or not (
+            module.startswith("namedtuple_") or self.world.framework_module(module)
+        ):
+            return False
         if not code.co_argcount or code.co_varnames[0] in code.co_cellvars:
             return False
         owner = Stack(frame).local(code.co_varnames[0])

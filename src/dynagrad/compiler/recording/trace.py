@@ -26,7 +26,7 @@ from ..ir.graph import Call, Graph, Value
 from ..lowering import LOWERINGS
 from ..receipt.witness import Witness
 from .number import Number, frozen
-from .tracing import as_slice, leaves_of, user_place, weak_dtype, without
+from .tracing import SIZED_BY_VALUES, as_slice, leaves_of, user_place, weak_dtype, without
 
 #: NumPy's functions that look at how an array lies in memory, not at what is in it
 _METADATA = {np.shape, np.ndim, np.size, np.may_share_memory, np.shares_memory, np.result_type}
@@ -323,6 +323,8 @@ class Trace:
                     for v, r in zip(made, results, strict=True)
                 ):
                     return made
+        if fun in SIZED_BY_VALUES:
+            self.escape(f"the size of what {fun.__name__} gives depends on values")
         missing = [place for place, x in enumerate(inputs) if x is None]
         kernel = RULES[fun].kernel if fun in RULES else fun
         return self.called(without(kernel, missing), frozen(kw), values, results)

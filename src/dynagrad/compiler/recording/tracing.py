@@ -1,4 +1,5 @@
-"""What a trace asks about the program, operands, options and windows of memory. Imports core."""
+"""What a trace asks about the program, operands, options and windows of memory. Imports core
+and ops.sorting."""
 
 import os
 import sys
@@ -9,6 +10,10 @@ import numpy as np
 from numpy import ndarray
 
 from ...core.tape import LIBRARY
+from ...ops import sorting
+
+#: operations whose results have as many elements as the values decide
+SIZED_BY_VALUES = {sorting.unique, sorting.unique_consecutive, sorting.bincount}
 
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 

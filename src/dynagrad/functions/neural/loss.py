@@ -206,7 +206,7 @@ def binary_cross_entropy(
     # outside [0, 1] a logarithm is nan, so the bounds are looked at only where a nan came out
     r = result._a
     if type(r) is not np.ndarray:
-        _check_probabilities(*bounds(a))
+        _check_probabilities(*bounds(a, 0, 1))
     elif math.isnan(r.item()) if r.ndim == 0 else (r != r).any():
         if a.size:
             _check_probabilities(np.fmin.reduce(a, None), np.fmax.reduce(a, None))
@@ -374,7 +374,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = wrap(np.full(x._a.shape, var, x._a.dtype))
-    elif bounds(var._a)[0] < 0 if type(var._a) is not np.ndarray else (var._a < 0).any():
+    elif bounds(var._a, 0)[0] < 0 if type(var._a) is not np.ndarray else (var._a < 0).any():
         raise ValueError("var has negative entry/entries")
     if var._a.shape != x._a.shape:
         if x._a.shape[:-1] == var._a.shape:

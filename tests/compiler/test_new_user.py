@@ -1,0 +1,101 @@
+"""Compiled functions as one meets them: values that make an operation raise, code from a text,
+gradients of gradients. Each compiled call does what the plain one does.
+"""
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dynagrad as torch
+
+pytest.importorskip("llvmlite")
+
+F = torch.nn.functional
+T = torch.tensor
+EYE, ONES = np.eye(2, dtype=np.float32), np.ones((2, 2), np.float32)
+
+
+def outcome(f: Callable, *args: Any) -> Any:
+    """What a call gives, or the error that it raises."""
+    try:
+        result = f(*args)
+    except Exception as error:
+        return type(error), str(error)
+    return (result[0] if isinstance(result, tuple) else result).tolist()
+
+
+#: a function, an argument for the recording, and one with which the plain function raises or
+#: takes another way
+REFUSALS = {
+    "one_hot": (lambda i: F.one_hot(i, 3), [1, 2], [1, 3]),
+    "one_hot, negative": (lambda i: F.one_hot(i, 3), [1, 2], [1, -3]),
+    "one_hot, inferred": (F.one_hot, [1, 2], [0, 3]),
+    "binary_cross_entropy": (lambda x: F.binary_cross_entropy(x, x), [0.5, 0.5], [0.5, 1.5]),
+    "gaussian_nll_loss": (lambda v: F.gaussian_nll_loss(v, v, v), [0.5, 0.5], [0.5, -1.5]),
+    "inv": (torch.linalg.inv, EYE, ONES),
+    "solve": (lambda a: torch.linalg.solve(a, a), EYE, ONES),
+    "cholesky": (torch.linalg.cholesky, EYE, -EYE),
+    "lu_factor": (torch.linalg.lu_factor, EYE, ONES),
+    "logdet": (torch.logdet, EYE, np.diag([1.0, -2.0]).astype(np.float32)),
+    "cond": (lambda a: torch.linalg.cond(a, 1), EYE, ONES),
+    "bincount": (torch.bincount, [1, 2], [1, 5]),
+    "bincount, minlength": (lambda i: torch.bincount(i, minlength=3), [1, 2], [1, 5]),
+    "unique": (torch.unique, [1, 2], [2, 2]),
+    "unique_consecutive": (torch.unique_consecutive, [1, 2], [2, 2]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_other_values_end_as_without_the_compiler(name: str) -> None:
+    f, usual, other = REFUSALS[name]
+    compiled = torch.compile(f)
+    plain = [outcome(f, T(a)) for a in (usual, other)]
+    assert plain[0] != plain[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in (0, 0, 0, 1, 0, 1, 1, 0):
+            found = outcome(compiled, T((usual, other)[k]))
+            assert str(found) == str(plain[k])
+
+
+@pytest.mark.parametrize("file", ["<string>", "<stdin>", "<cell>"])
+def test_code_made_from_a_text_is_watched(file: str) -> None:
+    def run(text: str) -> None:
+        exec(compile(text, file, "exec"), scope)  # noqa: S102 - our own text
+
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    run("k = 1.0\ndef inner(x): return x * 2\ndef f(x): return inner(x) * k")
+    step, x = torch.compile(scope["f"]), torch.ones(1)
+    assert [step(x).item() for _ in range(3)] == [2, 2, 2]
+    run("k = 3.0")
+    assert [step(x).item() for _ in range(3)] == [6, 6, 6]
+    run("def inner(x): return x * 5")
+    assert [step(x).item() for _ in range(3)] == [15, 15, 15]
+    run("n = 0\ndef g(x):\n  global n\n  n += 1\n  return x * n")
+    with pytest.warns(UserWarning, match="assigns global 'n'"):
+        assert [torch.compile(scope["g"])(x).item()] == [1]
+        count = torch.compile(scope["g"])
+        assert [count(x).item() for _ in range(4)] == [2, 3, 4, 5]
+
+
+def test_a_compiled_history_refuses_a_second_derivative_in_words() -> None:
+    w = torch.ones(3, requires_grad=True)
+    f = torch.compile(lambda x: (x * w) ** 2)
+    for _ in range(2):
+        f(torch.ones(3))
+    with pytest.raises(RuntimeError, match="does not currently support double backward"):
+        torch.autograd.grad(f(torch.ones(3)).sum(), w, create_graph=True)
+    assert torch.autograd.grad(f(torch.ones(3)).sum(), w)[0].tolist() == [2, 2, 2]
+
+
+def test_a_compiled_container_has_its_length() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh())
+    compiled = torch.compile(net)
+    assert len(compiled) == len(copy.deepcopy(compiled)) == 2
+    assert torch.compile(net[0])
+    with pytest.raises(TypeError, match="has no len"):
+        len(torch.compile(net[0]))
