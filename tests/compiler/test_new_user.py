@@ -99,3 +99,26 @@ def test_a_compiled_container_has_its_length() -> None:
     assert torch.compile(net[0])
     with pytest.raises(TypeError, match="has no len"):
         len(torch.compile(net[0]))
+
+
+@pytest.mark.parametrize("field", ["values", "indices"])
+def test_a_named_result_is_read_by_a_compiled_step(field: str) -> None:
+    def step(x: Any) -> Any:
+        return getattr(x.max(1), field) + x.sort(1).values[:, 0]
+
+    f = torch.compile(step, fullgraph=True)
+    for k in range(3):
+        x = torch.randn(4, 3) * k
+        assert f(x).tolist() == step(x).tolist()
+    assert f.explain().courses[0].runs == 2
+
+
+def test_a_named_result_from_before_is_what_it_was() -> None:
+    held = torch.arange(6.0).reshape(2, 3).max(1)
+    f = torch.compile(lambda x: x * held.values)
+    for _ in range(3):
+        assert f(torch.ones(2)).tolist() == [2, 5]
+    held.values.mul_(2)
+    assert f(torch.ones(2)).tolist() == [4, 10]
+    held = torch.ones(2, 3).min(1)
+    assert f(torch.ones(2)).tolist() == [1, 1]

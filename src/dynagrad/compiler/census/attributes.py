@@ -89,7 +89,8 @@ def read_plainly(world: World, thing: Any, name: str) -> str:
     fresh = world.is_fresh(thing)
     found = lookup(kind, name)
     world.class_names(kind, name, "__getattribute__")
-    world.type_of(thing)
+    if kind.__module__ != "torch.return_types":  # a guard would keep the tensors of a result alive
+        world.type_of(thing)
     if isinstance(found, property):
         in_sight = isinstance(found.fget, FunctionType | operator.itemgetter)
         return "" if in_sight else _odd(thing, name)
