@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 import types
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def census() -> Census:
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """What random programs change outside their module."""
-    kept = [(module, dict(vars(module))) for module in (math, string, toy)]
+    kept = [(module, dict(vars(module))) for module in (math, string, toy, typing)]
     draws = random.getstate()
     yield
     put_back(kept)
@@ -243,7 +244,7 @@ def replayed(program: Program, changes: list[str]) -> str:
 @pytest.fixture(scope="module")
 def accepted() -> list[str]:
     """The statements that may be replayed, if nothing changes."""
-    kept = [(module, dict(vars(module))) for module in (math, string, toy)]
+    kept = [(module, dict(vars(module))) for module in (math, string, toy, typing)]
     found = []
     for statement in blocks(STATEMENTS):
         if replayed(Program(1, [statement]), []) == "replayed":
@@ -253,7 +254,7 @@ def accepted() -> list[str]:
 
 
 def test_random_steps_are_sound(accepted: list[str], capsys: pytest.CaptureFixture) -> None:
-    kept = [(module, dict(vars(module))) for module in (math, string, toy)]
+    kept = [(module, dict(vars(module))) for module in (math, string, toy, typing)]
     outcomes: dict[str, int] = {}
     first = random.Random(time.time_ns()).randrange(10**6)
     changes = blocks(CHANGES)

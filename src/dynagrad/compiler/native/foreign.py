@@ -141,7 +141,7 @@ def entry(
         return None
     flags = _FASTCALL | (_KEYWORDS if keywords else 0)
     definition = _MethodDef(name.encode(), address, flags, doc.encode() or None)
-    owner = _Owner(__package__)
+    owner = _Owner("dynagrad.compiler")  # where users find what makes them
     owner.kept = (definition, keep)
     # By address: ctypes passes None as NULL only so.
     itself = None if self_object is None else id(self_object)
