@@ -66,10 +66,6 @@ class Census:
         """How many objects were looked at, and how many guards there are, up to now."""
         return len(self._world.consulted), len(self._world.guards)
 
-    def framework_numbers(self, is_symbolic: Callable[[Any], bool]) -> None:
-        """Say which numbers are the tracer's, where that was not said to the constructor."""
-        self._is_symbolic = is_symbolic
-
     def run(self, fn: Callable, args: tuple = (), kwargs: dict | None = None) -> Any:
         """`fn(*args, **kwargs)`, once, with its result or its exception."""
         kwargs = {} if kwargs is None else kwargs

@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from ...core import tape
 from ...core.dtype import process_default
+from ...core.storage import address
 from ...core.tape import clock, grad_mode
 from ...core.tensor import Tensor
 from ...core.watch import PLAIN
@@ -488,11 +489,6 @@ def _count_late(cell: Any, times: int, last: int) -> None:
     if cell.ticks is None:
         cell.ticks = deque(maxlen=16)
     cell.ticks.extend([last] * min(times, 16))
-
-
-def address(a: ndarray) -> int:
-    """Where an array's first element lies."""
-    return a.__array_interface__["data"][0]
 
 
 def _work(v: Any) -> int:

@@ -98,7 +98,6 @@ class Gate:
         self.repeat = prototype(self.library.address("repeat"))
         names = python_api((*_API, "PyFloat_Type"))
         self.big = 1 << 62
-        self.keep = (0, self.big)
         words = [names[name] for name in _API]
         words += [names["PyFloat_Type"], id(None), id(0), id(np.ndarray), _new_array(), 0]
         self.api = np.array(words, np.int64)

@@ -21,6 +21,7 @@ from numpy.lib.array_utils import byte_bounds
 from ...core.dtype import get_default_dtype
 from ...core.protocols import adopt
 from ...core.pytree import Spec, unflatten
+from ...core.storage import address
 from ...core.tape import AccumulateGrad, Node, Output, grad_mode
 from ...core.tensor import Tensor, edge_of, family_of
 from ...core.watch import PLAIN
@@ -466,7 +467,7 @@ def run_on(program: Any, arrays: list) -> int:
     if program.address is None and hasattr(program, "run_arrays"):
         return program.run_arrays(arrays)
     # a slot without memory is one that this program does not use
-    places = [0 if a is None else a.__array_interface__["data"][0] for a in arrays]
+    places = [0 if a is None else address(a) for a in arrays]
     table = np.array(places, np.uint64)
     return program.run(table)
 
