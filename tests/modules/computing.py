@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 from listed import Different, each, together, unequal
+from opdb.judges import narrow_weights
 from opdb.rows import cotangents
-from opdb.translate import flat, is_tensor, narrow_weights, strides_differ
+from opdb.translate import flat, is_tensor, strides_differ
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import dynagrad

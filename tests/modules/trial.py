@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from listed import Different, as_near, spread
+from opdb.judges import no_worse
 from opdb.rows import Outcome
-from opdb.translate import differs, flat, is_tensor, no_worse, ours
+from opdb.translate import differs, flat, is_tensor, ours
 
 import dynagrad
 

@@ -11,8 +11,9 @@ import torch
 import dynagrad
 
 from .entries import counterpart
+from .judges import NARROW
 from .memory import unwatched
-from .translate import NARROW, flat, is_tensor, ours
+from .translate import flat, is_tensor, ours
 from .trial import Different, Outcome, Trial, pair_of, said
 
 

@@ -2,8 +2,7 @@
 
 import functools
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -214,67 +213,3 @@ def sharing(result: Any, inputs: Any) -> list[tuple[bool, ...]]:
         for r in flat(result)
         if is_tensor(r) and r.numel()
     ]
-
-
-# --- the exact result as a judge of two roundings -------------------------------------------------
-
-WIDER = {
-    torch.float16: torch.float64,
-    torch.bfloat16: torch.float64,
-    torch.float32: torch.float64,
-    torch.complex64: torch.complex128,
-}
-#: the dtype to which random cotangents are rounded while the judge runs, innermost last
-NARROW: list[torch.dtype] = []
-
-
-@contextmanager
-def narrow_weights(dtype: torch.dtype) -> Iterator[None]:
-    """Random cotangents have the numbers that they have in `dtype`."""
-    NARROW.append(dtype)
-    try:
-        yield
-    finally:
-        NARROW.pop()
-
-
-def widened(value: Any, known: dict[int, Any] | None = None) -> Any:
-    """The same arguments for PyTorch in the wider dtype."""
-    known = {} if known is None else known
-    if isinstance(value, torch.Tensor):
-        if id(value) not in known:
-            wide = value.detach().to(WIDER.get(value.dtype, value.dtype), copy=True)
-            known[id(value)] = wide.requires_grad_(value.requires_grad)
-        return known[id(value)]
-    if isinstance(value, torch.dtype):
-        return WIDER.get(value, value)
-    if type(value) in (list, tuple):
-        return type(value)(widened(v, known) for v in value)
-    return {k: widened(v, known) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def no_worse(mine: Any, other: Any, exact: Any, bounds: Bounds) -> bool:
-    """Whether each of the results misses the exact one by at most twice of what PyTorch's does,
-    or by no more than the bounds allow.
-    """
-    a, b, c = (flat(value) for value in (mine, other, exact))
-    if len(a) != len(c):
-        return False
-    for x, y, z in zip(a, b, c, strict=True):
-        if not is_tensor(x):
-            continue
-        m, n, e = (numbers(t) for t in (x, y, z))
-        if m.shape != e.shape or m.dtype.kind not in "fcV":
-            return False
-        wide = np.complex128 if m.dtype.kind == "c" else np.float64
-        m, n, e = m.astype(wide), n.astype(wide), e.astype(wide)
-        with np.errstate(all="ignore"):
-            settled = np.isclose(m, n, **bounds(y.dtype), equal_nan=True)
-            m, n, e = m[~settled], n[~settled], e[~settled]
-            if not (np.isfinite(m).all() and np.isfinite(n).all() and np.isfinite(e).all()):
-                return False
-            limits = bounds(y.dtype)
-            allowed = limits["atol"] + limits["rtol"] * np.abs(e)
-            if (np.abs(m - e) > np.maximum(2 * np.abs(n - e).max(initial=0), allowed)).any():
-                return False
-    return True

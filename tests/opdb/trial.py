@@ -13,22 +13,15 @@ import torch
 import dynagrad
 
 from .entries import UNSPECIFIED, counterpart, tolerance
-from .translate import (
-    WIDER,
-    Untranslatable,
-    differs,
-    is_tensor,
-    narrow_weights,
-    no_worse,
-    ours,
-    theirs,
-    widened,
-)
+from .judges import WIDER, is_shaken_as_far, narrow_weights, no_worse, widened
+from .translate import Untranslatable, differs, is_tensor, ours, theirs
 
 REAL = (
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
     *(torch.complex64, torch.complex128),
 )
+#: A rounding of these is too coarse to tell an ill-conditioned problem from a wrong result.
+NARROWEST = (torch.float16, torch.bfloat16)
 #: Operations with no promise about the order of equal elements: what an index points at counts.
 TIED = {"sort", "argsort", "topk", "kthvalue", "mode"}
 
@@ -157,23 +150,29 @@ class Trial:
         return whole
 
     def is_as_near(self, mine: Any, other: Any, sample: Any, run: Any) -> bool:
-        """Whether both are roundings of one result, and this library's error is not the larger
-        one by more than twice: PyTorch on the same numbers in a wider dtype is the judge.
+        """Whether both are roundings of one result: this library's error is not the larger one by
+        more than twice (PyTorch on the same numbers in a wider dtype is the judge), or they lie no
+        farther apart than PyTorch's moves where its arguments are rounded once.
         """
-        if self.dtype not in WIDER or not _same_kinds(mine, other):
+        if not _same_kinds(mine, other):
             return False
-        given = widened([(sample.input, *sample.args), sample.kwargs])
-        self.sow()
-        with narrow_weights(self.dtype):
-            exact = Outcome(lambda: run(pair_of(self)[1], *given))
-        if exact.error is not None:
+        given = [(sample.input, *sample.args), sample.kwargs]
+
+        def again(args: Any) -> Any:
+            self.sow()
+            value = run(pair_of(self)[1], *args)
+            if run is call:
+                return sample.output_process_fn_grad(value)
+            return value[1] if isinstance(value, tuple) else value
+
+        if self.dtype in WIDER:
+            with narrow_weights(self.dtype):
+                exact = Outcome(lambda: again(widened(given)))
+            if exact.error is None and no_worse(mine, other, exact.value, self.bounds):
+                return True
+        if self.dtype in NARROWEST:
             return False
-        value = (
-            exact.value[1] if run is not call and isinstance(exact.value, tuple) else exact.value
-        )
-        if run is call:
-            value = sample.output_process_fn_grad(value)
-        return no_worse(mine, other, value, self.bounds)
+        return bool(Outcome(lambda: is_shaken_as_far(mine, other, given, again, self.bounds)).value)
 
 
 def call(function: Any, args: tuple, kwargs: dict) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from listed import Different, as_near, spread
+from opdb.judges import no_worse
 from opdb.rows import Outcome
-from opdb.translate import differs, no_worse
+from opdb.translate import differs
 
 import dynagrad
 
