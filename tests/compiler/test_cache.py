@@ -226,8 +226,9 @@ def test_commands(place):
 
 
 def test_sources_are_told_apart(tmp_path, monkeypatch):
-    file = tmp_path / "a.py"
-    monkeypatch.setattr(cache, "__file__", str(file))
+    file = tmp_path / "codegen" / "a.py"
+    file.parent.mkdir()
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "native" / "cache.py"))
     seen = []
     for text in ("1", "22", "33"):
         file.write_text(text)

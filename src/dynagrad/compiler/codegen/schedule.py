@@ -450,6 +450,9 @@ class Schedule:
         for v in reversed(self.order):
             places = self._places_of(v, used.get(v, set()))
             self.places[v] = places
+            if v.op in ("take", "take_along"):
+                if any(self.groups[g].kind == "block" for g, _ in places):
+                    self._lay_down(v.inputs[0])
             for x in v.inputs:
                 used.setdefault(x, set()).update(places)
             if (
@@ -462,6 +465,17 @@ class Schedule:
                 self.stored.add(v)
             for g, _ in used.get(v, ()):
                 self.last[v] = max(self.last.get(v, -1), g)
+
+    def _lay_down(self, x: Value) -> None:
+        """Have in memory what is in registers and is read at an index that is data: computed again,
+        it would be from values that may be gone.
+        """
+        if x in self.home:
+            if self.groups[self.home[x]].kind == "block":
+                self.stored.add(x)
+            return
+        for y in x.inputs:
+            self._lay_down(y)
 
     def _places_of(self, v: Value, used: set[tuple[int, int]]) -> set[tuple[int, int]]:
         number = self.home.get(v)

@@ -159,6 +159,8 @@ class Segment(Function):
     def __init__(self, module: Module, begin: int) -> None:
         self.module, self.begin, self.number = module, begin, begin
         self.header: list[str] = []
+        #: values in registers that lie in memory too by now
+        self.kept: set[Value] = set()
         super().__init__(module.schedule, module.declared, not module.bitwise, module.guards)
         self.reader.by_library, self.reader.moved = True, None
 
@@ -198,14 +200,15 @@ class Segment(Function):
         return name
 
     def memory(self, v: Value) -> Access | None:
-        """Small values of this segment are in registers."""
+        """Small values of this segment are in registers; an element at an index that is data is
+        loaded.
+        """
         at = self.leaf(v)
         if at is not None or v not in self.schedule.stored:
             return at
         home = self.schedule.home[v]
-        if home > self.number or (
-            self.schedule.groups[home].kind == "block" and home >= self.begin
-        ):
+        in_block = self.schedule.groups[home].kind == "block" and home >= self.begin
+        if home > self.number or (in_block and v not in self.kept):
             return None
         return Access(self.pointer(("buffer", v)))
 
@@ -241,6 +244,8 @@ class Segment(Function):
                 name = self.reader.at(v, Index(k))
                 if v in self.schedule.stored:
                     self.reader.store(v, Access(self.pointer(("buffer", v))), Index(k), name)
+            if v in self.schedule.stored:
+                self.kept.add(v)
 
     def _call(self, made: Written) -> None:
         name = self.module.function(made.text)

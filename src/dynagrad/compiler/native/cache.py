@@ -54,11 +54,11 @@ def key(*parts: str) -> str:
 
 @functools.cache
 def sources() -> str:
-    """What tells one state of the compiler's own source from another, for keys of entries that its
-    code decides about.
+    """What tells one state of the whole compiler's source from another, for keys of entries that
+    its code decides about.
     """
     try:
-        found = sorted(_sources(os.path.dirname(__file__)))
+        found = sorted(_sources(os.path.dirname(os.path.dirname(__file__))))
     except OSError:  # imported from an archive
         return "archive"
     return key(*found)
