@@ -20,7 +20,7 @@ from numpy import ndarray
 from ...core.carriers.carrier import Carrier
 from ...core.dtype import get_default_dtype
 from ...core.pytree import flatten
-from ...core.tape import grad_mode, inference, tick
+from ...core.tape import grad_mode, inference, settle_writes, tick
 from ...core.tensor import Tensor
 from ...core.watch import Watcher, enter, everywhere, general_paths, leave
 from ...functions.generator import own_stream
@@ -163,6 +163,7 @@ class Session(Watcher):
 
     def start(self) -> None:
         """Take over the slots."""
+        settle_writes()  # those of native code from before are not the step's
         self.on = True
         general_paths(1)
         enter(self)
