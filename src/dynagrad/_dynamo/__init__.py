@@ -15,13 +15,14 @@ from ..compiler import (
     reset,
     set_stance,
 )
-from . import config
+from . import config, exc
 
 __all__ = [
     "allow_in_graph",
     "assume_constant_result",
     "config",
     "disable",
+    "exc",
     "explain",
     "graph_break",
     "is_compiling",

@@ -33,6 +33,7 @@ from .recording.number import Number, frozen
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .recording.trace import Traced
 from .recording.variant import Unfit, Variant
+from .request import Unsupported
 
 #: how many courses of one function are kept before it stays eager
 LIMIT = 8
@@ -106,7 +107,10 @@ class Compiled(partial):
 
     @property
     def title(self) -> str:
-        """The function's name, for people."""
+        """The function's name, for people; a module's is that of its class."""
+        owner = getattr(self.function, "__self__", None)
+        if isinstance(owner, Module) and LIBRARY[self.function.__code__.co_filename]:
+            return type(owner).__qualname__
         return getattr(self.function, "__qualname__", type(self.function).__name__)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -179,7 +183,13 @@ class Compiled(partial):
         with recording(frozenset()) as session:
             session.counts, census.notes = census.counts, _has_state
             census.hides = session.hides
-            result = census.run(self.function, args, kwargs)
+            if self.settings["fullgraph"]:
+                census.halt = partial(self._halt, session)
+            try:
+                result = census.run(self.function, args, kwargs)
+            except Exception:
+                self._raised(census.reasons[-1])
+                raise
             try:
                 _check_census(census, session)
                 if session.deferred:
@@ -213,7 +223,30 @@ class Compiled(partial):
         came = "its code was in the cache" if cached else "compiled"
         log.info("%s: %s, %.1f ms", self.title, came, variant.compiled * 1e3)
 
+    def _raised(self, reason: Reason) -> None:
+        """Note that the step itself raised: such a call is no course, and no reason to give up."""
+        log.info("%s: this call is not kept: %s", self.title, reason)
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+    def _halt(self, session: Session, reasons: list[Reason]) -> Unsupported | None:
+        """The error that ends a call which is to be compiled and cannot be."""
+        if reasons or session.trace.reason is not None:
+            return self._unsupported(reasons[0] if reasons else _why_ended(session))
+        return None
+
+    def _unsupported(self, reason: Reason) -> Unsupported:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        log.info("%s: this call cannot be compiled: %s", self.title, reason)
+        return Unsupported(
+            f"torch.compile: {self.title} cannot be compiled: {reason.quoted()}\n"
+            "This is an error because of fullgraph=True; without it the call stays eager."
+        )
+
     def _refused(self, reason: Reason) -> None:
+        if self.settings["fullgraph"]:
+            raise self._unsupported(reason)
         self.reasons.append(reason)
         self.futile += 1
         log.info("%s: this call stays eager: %s", self.title, reason)
@@ -221,13 +254,13 @@ class Compiled(partial):
             self._give_up(reason)
 
     def _give_up(self, reason: Reason) -> None:
+        if self.settings["fullgraph"]:
+            raise self._unsupported(reason)
         self.gave_up = True
         if reason not in self.reasons:
             self.reasons.append(reason)
         log.info("%s: eager from now on: %s", self.title, reason)
         text = f"torch.compile: {self.title} runs eagerly from now on: {reason.quoted()}"
-        if self.settings["fullgraph"]:
-            raise RuntimeError(f"{text}\nThis is an error because of fullgraph=True.")
         warn(f"{text}\nIts explain() says more.")
 
     def explain(self, *, measure: bool = False) -> Explanation:
@@ -262,9 +295,7 @@ def _testify(session: Session, variant: Variant, result: Any) -> None:
 def _check_census(census: Census, session: Session) -> None:
     """Raise Unfit for the first reason why a recording cannot stand for its step."""
     if session.trace.reason is not None:
-        text, (code, lasti) = session.trace.reason
-        file, line = ("", 0) if code is None else source_place(code, lasti)[:2]
-        raise Unfit(Reason(text, file, line))
+        raise Unfit(_why_ended(session))
     for reason in census.reasons:
         raise Unfit(reason)
     if session.following is not None:
@@ -275,6 +306,13 @@ def _check_census(census: Census, session: Session) -> None:
         ):
             text = f"the step sets {store.key!r} of a {type(store.owner).__name__}"
             raise Unfit(Reason(text, store.file, store.line))
+
+
+def _why_ended(session: Session) -> Reason:
+    """Why the trace of a step ended before the step."""
+    assert session.trace.reason is not None
+    text, (code, lasti) = session.trace.reason
+    return Reason(text, *(("", 0) if code is None else source_place(code, lasti)[:2]))
 
 
 def _check_order(census: Census, session: Session) -> None:

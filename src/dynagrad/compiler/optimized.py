@@ -13,13 +13,14 @@ class OptimizedModule(Module):
     """A module around another one, `_orig_mod`, that runs its calls as native code.
 
     Attributes are those of the module within; the keys of `state_dict` begin with `_orig_mod.`, as
-    PyTorch's do.
+    PyTorch's do. Without settings the calls stay eager.
     """
 
-    def __init__(self, module: Module, settings: dict[str, Any]) -> None:
+    def __init__(self, module: Module, settings: dict[str, Any] | None) -> None:
         super().__init__()
         self._orig_mod = module
-        self.__dict__["_compiled"] = Compiled(module.__call__, **settings)
+        call = module.__call__
+        self.__dict__["_compiled"] = call if settings is None else Compiled(call, **settings)
         self.__dict__.pop("training", None)
 
     @property
@@ -42,7 +43,10 @@ class OptimizedModule(Module):
 
     def explain(self, *, measure: bool = False) -> Any:
         """What was compiled, what is guarded, and what stayed eager and why: see Compiled."""
-        return self.__dict__["_compiled"].explain(measure=measure)
+        compiled = self.__dict__["_compiled"]
+        if not isinstance(compiled, Compiled):
+            raise RuntimeError("nothing is compiled here: there is nothing to explain")
+        return compiled.explain(measure=measure)
 
     def __len__(self) -> int:
         return len(self._modules["_orig_mod"])  # pyright: ignore[reportArgumentType]
@@ -63,4 +67,5 @@ class OptimizedModule(Module):
 
     def __reduce__(self) -> Any:
         compiled = self.__dict__["_compiled"]
-        return OptimizedModule, (self._modules["_orig_mod"], compiled.settings)
+        settings = compiled.settings if isinstance(compiled, Compiled) else None
+        return OptimizedModule, (self._modules["_orig_mod"], settings)

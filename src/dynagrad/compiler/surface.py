@@ -16,6 +16,7 @@ from .compiled import Compiled
 from .native import llvm as native
 from .optimized import OptimizedModule
 from .recording.session import session_here
+from .request import EAGER, NATIVE, check
 
 __all__ = [
     "allow_in_graph",
@@ -34,10 +35,6 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=Callable)
-_MODES = (
-    *("bitwise", "default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs"),
-    "max-autotune",
-)
 _STANCES = (
     *("default", "force_eager", "eager_on_recompile", "fail_on_recompile"),
     *("eager_then_compile", "aot_eager_then_compile"),
@@ -65,20 +62,20 @@ def compile(  # noqa: A001 - PyTorch's name
     Give it a whole step (zero_grad, forward, backward, optimizer.step) or a part of it. The first
     call, and each one whose course or shapes are new, runs as without it and is recorded. What
     cannot be compiled stays eager: one warning names the line and the reason, `.explain()` says all
-    of them, and with `fullgraph=True` it is a RuntimeError.
+    of them. With `fullgraph=True` the first such call raises torch._dynamo.exc.Unsupported, a
+    RuntimeError, before the instruction that cannot be compiled; what it did up to there is done.
 
     mode: "bitwise" forbids reassociation and fused multiply-add, so that elementwise results have
-    the bits of eager ones; the others are PyTorch's and mean the same here. backend: "inductor" or
-    None; "eager" does not compile. recompile_limit: how many courses are kept (8). dynamic,
-    options, name and the rest change nothing: each shape is a course of its own.
+    the bits of eager ones; the others are PyTorch's and mean the same here. backend: "inductor",
+    "cudagraphs" or None is native code; "eager", "aot_eager" and the like do not compile.
+    recompile_limit: how many courses are kept (8). dynamic, options, name and the rest change
+    nothing: each shape is a course of its own.
 
     A module becomes an OptimizedModule, as torch.compile's. Without llvmlite (the `jit` extra) all
-    stays eager, which a UserWarning says once. Raises as torch.compile.
+    stays eager, which a UserWarning says once. Raises as torch.compile, and for a backend that is
+    a function.
     """
-    if mode is not None and options is not None:
-        raise RuntimeError(
-            "Either mode or options can be specified, but both can't be specified at the same time."
-        )
+    wanted = check(backend, mode, options)
     if model is None:
 
         def decorated(f: T) -> T:
@@ -98,14 +95,9 @@ def compile(  # noqa: A001 - PyTorch's name
             f"A callable function is expected, but {type(model)} is provided.\n"
             "Give torch.compile a function or a module."
         )
-    if isinstance(mode, str) and mode not in _MODES:
-        raise RuntimeError(
-            f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES[1:])}\n"
-            f"dynagrad has another one, {_MODES[0]}."
-        )
-    if disable or backend in ("eager", "aot_eager") or getattr(model, "_stays_eager", False):
+    if disable or getattr(model, "_stays_eager", False):
         return model
-    if not native.is_available():
+    if wanted and not native.is_available():
         if "compile" not in _said:
             _said.add("compile")
             warnings.warn(
@@ -113,12 +105,16 @@ def compile(  # noqa: A001 - PyTorch's name
                 "same results. Install it with: pip install 'dynagrad[jit]'",
                 stacklevel=2,
             )
-        return model
+        wanted = False
+    if not wanted:
+        return OptimizedModule(model, None) if isinstance(model, Module) else model
     settings: dict[str, Any] = {"fullgraph": fullgraph, "bitwise": mode == "bitwise"}
     if recompile_limit is not None:
         settings["limit"] = recompile_limit
     if isinstance(model, Module):
-        return OptimizedModule(model, settings)
+        module = OptimizedModule(model, settings)
+        _living.add(module.__dict__["_compiled"])
+        return module
     compiled = Compiled(model, **settings)
     _living.add(compiled)
     return compiled
@@ -193,8 +189,10 @@ def wrap_numpy(fn: Callable) -> Callable:
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
-    """The compilers there are: one, under the name of PyTorch's own."""
-    return ["inductor"]
+    """The names of the compilers that there are; with exclude_tags=() also those that only run a
+    function as it is.
+    """
+    return sorted(NATIVE if exclude_tags else (*NATIVE, *EAGER))
 
 
 def reset() -> None:

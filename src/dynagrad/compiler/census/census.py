@@ -55,6 +55,9 @@ class Census:
         self.notes: Callable[[Any], bool | None] = always
         #: why an attribute of one cannot be read by a step, "" if it can
         self.hides: Callable[[Any, str], str] = nothing
+        #: the error that ends the step when there are reasons, if it is to end: asked before each
+        #: instruction of the user's code
+        self.halt: Callable[[list[Reason]], BaseException | None] | None = None
         #: the other ones: (object, [(a dictionary of it, a copy at first sight)])
         self.holders: list[tuple[Any, list[tuple[dict, dict]]]] = []
 
@@ -74,6 +77,7 @@ class Census:
         )
         world.notes, world.hides = self.notes, self.hides
         watch = Watch(self.follows, world, fn, args, kwargs)
+        watch.halt = self.halt
         result = MISSING
         try:
             result = follow(watch, lambda: fn(*args, **kwargs))

@@ -17,7 +17,7 @@ __all__ = ["Watcher", "follow"]
 
 
 class Watcher(Protocol):
-    """What is told of the frames; none of these may raise."""
+    """What is told of the frames. What `about_to_run` raises, the frame raises; the rest do not."""
 
     def entered(self, frame: FrameType) -> bool | None:
         """A frame starts or goes on; whether its instructions are to be shown: None means not this

@@ -101,6 +101,8 @@ class Watch:
         self.suspended: dict[int, FrameType] = {}
         self.told: set[tuple[FrameType, int]] = set()
         self.lost = ""
+        #: see `Census`
+        self.halt: Callable[[list[Reason]], BaseException | None] | None = None
         self.begun = False
         self.frame: Any = None
         self.fallback = self._fallback(fn)
@@ -109,9 +111,12 @@ class Watch:
         if isinstance(fn, functools.partial) and (why := self.calls.judge(fn, args, kwargs)):
             self.say(why, None)
 
-    @staticmethod
-    def _fallback(fn: Any) -> tuple[str, int]:
+    def _fallback(self, fn: Any) -> tuple[str, int]:
         code = getattr(getattr(fn, "__func__", fn), "__code__", None)
+        if code is not None and self.world.framework_file(code.co_filename):
+            # a module's call: its forward is the user's
+            forward = getattr(type(getattr(fn, "__self__", None)), "forward", None)
+            code = getattr(forward, "__code__", code)
         return ("", 0) if code is None else (code.co_filename, code.co_firstlineno)
 
     # -- places and reasons
@@ -301,7 +306,15 @@ class Watch:
             self.world.argument(path, value)
 
     def about_to_run(self, frame: FrameType) -> None:
-        """Judge the instruction that a frame stands before."""
+        """Judge the instruction that a frame stands before. Raises where the step is to end."""
+        self._judge(frame)
+        if self.halt is not None:
+            error = self.halt(self.world.reasons)
+            if error is not None:
+                self.halt = None
+                raise error
+
+    def _judge(self, frame: FrameType) -> None:
         record = self.frames.get(frame)
         if record is None or record.dead:
             return
@@ -360,10 +373,14 @@ class Watch:
                 self.lose(frame, failure)
 
     def failed(self, error: BaseException) -> None:
-        """The step itself raised."""
-        if not self.world.reasons:
-            text = f"raises {type(error).__name__}"
-            self.world.reasons.append(Reason(text, *self.fallback))
+        """The step itself raised: the last of the reasons says where."""
+        place, trace = self.fallback, error.__traceback__
+        while trace is not None:
+            file = trace.tb_frame.f_code.co_filename
+            if self.follows(file) and not is_stdlib(file):
+                place = file, trace.tb_lineno
+            trace = trace.tb_next
+        self.world.reasons.append(Reason(f"raises {type(error).__name__}", *place))
 
     def left(self, frame: FrameType) -> None:
         """A frame is over, or a generator's rests."""
