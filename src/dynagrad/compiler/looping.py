@@ -10,6 +10,8 @@ from .surface import compile  # noqa: A004 - PyTorch's name
 
 #: steps between two looks at whether the user has interrupted
 _CHUNK = 100_000
+#: steps after which it pays to compile a loop of them
+_OFTEN = 100_000
 _MADE = "_compiled_for_loop"
 
 
@@ -57,13 +59,22 @@ def _natively(step: Compiled, n: int) -> int:
     words = dict(zip(COURSE, course.words.tolist(), strict=True))
     if words["kind"] != ONE or words["n_outputs"]:
         return 0
-    ran = 0
+    ran, quick = 0, None
+    is_quick = words["runs"] + n > _OFTEN
     while ran < n:
+        if is_quick and quick is None and words["runs"] + ran >= _OFTEN:
+            quick = course.variant.program.repeated(course.table)
+            is_quick = quick is not None
         wanted = min(n - ran, _CHUNK)
-        found = course.gate.repeat(words["step"], words["table"], wanted)
+        if quick is not None:
+            found = quick(words["table"], wanted)
+        else:
+            found = course.gate.repeat(words["step"], words["table"], wanted)
         ran += found
         if found < wanted:
-            break
+            if quick is None:
+                break
+            is_quick, quick = False, None
     course.words[COURSE.index("runs")] += ran
     if ran and course.counts_writes():
         course.ticks[0] = tape.tick()

@@ -111,3 +111,17 @@ def state(slots: Sequence[Slot], early: set[int], used: set[int]) -> np.ndarray:
     for i, slot in enumerate(slots):
         found[1:, i] = (*reach(slot), i in early, i in used)
     return found
+
+
+def are_apart(slots: Sequence[Slot], written: set[int], table: np.ndarray) -> bool:
+    """Whether no slot that is written overlaps another one."""
+    places = [
+        (address + low, address + high, i)
+        for i, (address, (low, high)) in enumerate(
+            zip(table.tolist(), map(reach, slots), strict=True)
+        )
+        if high > low
+    ]
+    return not any(
+        a < d and c < b and i != j for a, b, i in places if i in written for c, d, j in places
+    )

@@ -1,4 +1,6 @@
-"""Native code for a graph. Imports foreign, graph, native, normalise, plan, schedule, segments."""
+"""Native code for a graph. Imports foreign, graph, native, normalise, plan, repeat, schedule,
+segments.
+"""
 
 import ctypes
 import time
@@ -14,7 +16,7 @@ from ..kernels.machine import machine_for
 from ..native import llvm as native
 from ..native import pool
 from ..native.foreign import blas
-from . import aliasing
+from . import aliasing, repeat
 from .normalise import normalise
 from .plan import ALIGN
 from .report import Report, report
@@ -68,6 +70,25 @@ class Program:
         """What was made of the graph."""
         times = {"text": self._written, **self.library.times}
         return report(self.module, self._found, times, from_cache=self.library.from_cache)
+
+    def repeated(self, table: np.ndarray) -> Any:
+        """`repeat(slots, n)`, a loop of steps on the slots whose addresses a table has: it gives
+        back how many it has made, and ends early where a check fails. See repeat. None if there is
+        no such loop, or slots overlap.
+        """
+        apart = aliasing.are_apart(self.graph.slots, set(self.graph.writes), table)
+        return self._repeated[1] if apart else None
+
+    @cached_property
+    def _repeated(self) -> tuple[Any, Any]:
+        text = repeat.text(self.module)
+        if text is None:
+            return None, None
+        library = native.build(text, opt=1)
+        library.function("bind", None, ctypes.c_void_p)(self._table.ctypes.data)
+        # The interpreter's lock stays held: no other thread sees tensors that are not written yet.
+        prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+        return library, prototype(library.address("repeat"))
 
     def fault(self, code: int) -> str:
         """What a code below -1 of checked code means."""

@@ -228,6 +228,10 @@ class Recalled(Program):
             return backend.view(int(table[what]), self._given.slots[what]).reshape(shape)
         return self._part(*what).reshape(shape)
 
+    def repeated(self, table: np.ndarray) -> Any:
+        """A loop of steps: see Program."""
+        return self._whole.repeated(table)
+
     # --- for people -------------------------------------------------------------------------------
 
     @cached_property

@@ -1,9 +1,10 @@
-"""x to the power of y. Imports value, coefficients, exponential.
+"""x to the power of y. Imports value, coefficients, exponential, emit.
 
 The error of y log x is magnified by its size, up to 104 in float and 745 in double: so log x is
 carried as a head and a tail, with about 14 bits more than one value has.
 """
 
+from ..codegen.emit import Emitter
 from . import coefficients
 from .exponential import (
     EXP_RANGE,
@@ -25,6 +26,8 @@ from .value import (
     where,
 )
 
+#: exponents from there on are left to `pow`: their products with a logarithm may overflow
+LARGEST_USUAL = 2.0**40
 #: 2 / 3 as a head and a tail
 TWO_THIRDS = {
     "float": (float.fromhex("0x1.555556p-1"), float.fromhex("-0x1.555556p-26")),
@@ -63,9 +66,30 @@ def magnitude(a: Value, y: Value) -> Value:
     log = log_or_limit(a, log)
     product, error = two_product(y, log)
     error = fma(y, tail, error)
-    error = where(abs(product) < 1e3, error, 0.0)
-    _, n, r = reduced(clamped(product, EXP_RANGE[a.element]))
-    return scaled(polynomial(r + error, (*coefficients.EXP[a.element], 1.0, 1.0)), n)
+    return exponential(product, where(abs(product) < 1e3, error, 0.0))
+
+
+def exponential(x: Value, tail: Value) -> Value:
+    """e^(x + tail)."""
+    _, n, r = reduced(clamped(x, EXP_RANGE[x.element]))
+    return scaled(polynomial(r + tail, (*coefficients.EXP[x.element], 1.0, 1.0)), n)
+
+
+def usual_base(e: Emitter, x: str, kind: str) -> tuple[str, str, str]:
+    """What `usual` needs of a base: the head and the tail of its logarithm, and whether it will do
+    (it is finite and above 0).
+    """
+    base = Value(e, kind, x)
+    log, tail = log_pair(base)
+    return log.name, tail.name, ((base > 0.0) & (base < INFINITY)).name
+
+
+def usual(e: Emitter, log: str, tail: str, y: str, kind: str) -> tuple[str, str]:
+    """x^y by what `usual_base` says of x, and whether y will do (it is not huge)."""
+    exponent = Value(e, kind, y)
+    product, error = two_product(exponent, Value(e, kind, log))
+    error = fma(exponent, Value(e, kind, tail), error)
+    return exponential(product, error).name, (abs(exponent) < LARGEST_USUAL).name
 
 
 def log_or_limit(a: Value, log: Value) -> Value:
