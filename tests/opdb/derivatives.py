@@ -77,6 +77,8 @@ def differentiated(process: Callable, order: int, seed: int) -> Callable:
 def _gradients(trial: Trial, order: int) -> None:
     pair = pair_of(trial)
     for sample in trial.samples(requires_grad=True):
+        if trial.picks_others(sample):
+            continue
         run = differentiated(sample.output_process_fn_grad, order, trial.seed)
         found = trial.both(run, sample, pair)
         if found:
@@ -132,6 +134,8 @@ def forward_mode(trial: Trial) -> None:
     """Tangents of the results, for random tangents of all inputs."""
     pair = pair_of(trial)
     for sample in trial.samples(requires_grad=True):
+        if trial.picks_others(sample):
+            continue
         run = _tangents(sample.output_process_fn_grad, trial.seed)
         found = trial.both(run, sample, pair)
         if found:

@@ -135,6 +135,15 @@ class Trial:
         pair = tolerance(self.op, dtype), tolerance(self.op, self.computed)
         return {k: max(p[k] for p in pair) for k in pair[0]} if dtype in REAL else pair[0]
 
+    def picks_others(self, sample: Any) -> bool:
+        """Whether the libraries choose other ones among equal elements of a sample: gradients go to
+        what was chosen.
+        """
+        if self.op.name not in TIED:
+            return False
+        found = self.both(call, sample, pair_of(self))
+        return bool(differs(*found, self.bounds)) if found else False
+
     def picked(self, result: Any, which: int) -> Any:
         """A result whose indices are replaced by the elements they point at."""
         args, kwargs = self.last[which]
