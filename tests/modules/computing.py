@@ -23,7 +23,11 @@ def forward(trial: Trial) -> None:
         wide = trial.wide(other)
         found = together(lambda: trial.call(mine, sample), lambda: trial.call(other, sample))
         if found:
-            trial.compare(found, lambda: trial.call(wide, sample, dtype=F64))
+            trial.compare(
+                found,
+                lambda: trial.call(wide, sample, dtype=F64),
+                lambda: trial.shaken(found, wide, sample, trial.call),
+            )
             if strides_differ(*found):
                 raise Different(strides_differ(*found))
             kinds = [[type(t).__name__ for t in _parts(value)] for value in found]
@@ -67,7 +71,10 @@ def _gradients(trial: Trial, by: str) -> None:
                 with narrow_weights(trial.dtype):
                     return _differentiated(trial, wide, sample, by, F64)[0]
 
-            trial.compare((a, b), judge)
+            def run(module: Any, sample: Any) -> Any:
+                return _differentiated(trial, module, sample, by)[0]
+
+            trial.compare((a, b), judge, lambda: trial.shaken((a, b), wide, sample, run))
 
     each(trial.samples, test)
 

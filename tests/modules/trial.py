@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from listed import Different, as_near, spread
-from opdb.judges import no_worse
+from opdb.judges import is_shaken_as_far, no_worse
 from opdb.rows import Outcome
 from opdb.translate import differs, flat, is_tensor, ours
+from torch.testing._internal.common_modules import FunctionInput
 
 import dynagrad
 
@@ -60,8 +61,15 @@ class Trial:
         """PyTorch's bounds for results of this dtype."""
         return tolerance(self.info, dtype)
 
-    def compare(self, found: tuple, judge: Callable[[], Any] | None = None) -> None:
-        """Raise Different unless results agree, or miss those in float64 no more than PyTorch's."""
+    def compare(
+        self,
+        found: tuple,
+        judge: Callable[[], Any] | None = None,
+        shaken: Callable[[], bool] | None = None,
+    ) -> None:
+        """Raise Different unless results agree, or miss those in float64 no more than PyTorch's, or
+        rounding parameters and arguments explains the difference.
+        """
         mine, other = found
         text = differs(mine, other, self.bounds)
         if not text:
@@ -72,7 +80,31 @@ class Trial:
                 no_worse(mine, other, exact.value, self.bounds) or as_near(mine, other, exact.value)
             ):
                 return
+            if shaken is not None and Outcome(shaken).value:
+                return
         raise Different(text)
+
+    def shaken(
+        self, found: tuple, wide: torch.nn.Module, sample: Any, run: Callable[[Any, Any], Any]
+    ) -> bool:
+        """Whether `run` of PyTorch's module and a sample moves as far as the results differ, where
+        all parameters, buffers and arguments are moved by a rounding.
+        """
+        module = copy.deepcopy(wide).to(self.dtype)
+        state = [t.detach() for t in (*module.parameters(), *module.buffers())]
+
+        def again(moved: Any) -> Any:
+            values, args, kwargs = moved
+            there = copy.deepcopy(module)
+            with torch.no_grad():
+                for t, value in zip((*there.parameters(), *there.buffers()), values, strict=True):
+                    t.copy_(value)
+            called = copy.copy(sample)
+            called.forward_input = FunctionInput(*args, **kwargs)
+            return run(there, called)
+
+        args, kwargs = arguments(sample.forward_input, False)
+        return is_shaken_as_far(*found, [state, args, kwargs], again, self.bounds)
 
     def wide(self, other: torch.nn.Module) -> torch.nn.Module:
         """PyTorch's module in float64: the judge."""

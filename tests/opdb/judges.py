@@ -123,7 +123,7 @@ def is_shaken_as_far(
             return False
         with np.errstate(all="ignore"):
             movement = np.max([np.abs(numbers(t) - n) for t in others], axis=0, initial=0)
-            largest = np.abs(n).max(initial=0)
+            largest = np.abs(n[np.isfinite(n)]).max(initial=0)
             movement = np.where(movement < JUMP * largest, movement, 0)
             limits = bounds(y.dtype)
             allowed = limits["atol"] + limits["rtol"] * np.abs(n) + MOVEMENTS * movement

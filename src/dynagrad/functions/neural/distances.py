@@ -10,7 +10,7 @@ from ...core.dtype import FLOATING, Size, category
 from ...core.overrides import overridable
 from ...core.tensor import wrap
 from ...ops.norms import vector_norm as norm_op
-from .. import elementwise, expansion, powers, selection
+from .. import comparison, elementwise, expansion, powers, selection
 from .. import reduction as reductions
 from ..arguments import one_dim, tensor
 from ..nodes import node
@@ -73,8 +73,8 @@ def cosine_embedding_loss(
     alike = elementwise.sub(wrap(np.ones(cosine._a.shape, cosine._a.dtype)), cosine)
     apart = selection.clamp_min(plus(cosine, -margin, SubNumber), 0)
     losses = elementwise.add(
-        selection.where(wrap(target._a == 1), alike, zeros),
-        selection.where(wrap(target._a == -1), apart, zeros),
+        selection.where(comparison.eq(target, 1), alike, zeros),
+        selection.where(comparison.eq(target, -1), apart, zeros),
     )
     return reduced(losses, reduction)
 
