@@ -97,6 +97,23 @@ def test_any_blocks_ranges_batches_and_strides(case):
 
 
 @EVERY_TARGET
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products_larger_than_the_caches_ask_for_memory_ahead(transposed, target):
+    draw = np.random.default_rng(7)
+    machine = TARGETS[target]._replace(l1=1 << 10, l2=1 << 12)
+    a = matrix(draw, 50, 259, "f", transposed=transposed)
+    b = matrix(draw, 259, 70, "f")
+    c = guarded(np.zeros((50, 70), np.float32))
+    p = product(a, b, c)
+    # The last of the sums' blocks has fewer steps than a tile has rows.
+    blocks = blocks_for(p, machine)._replace(depth=128, pack_a=False)
+    plan = gemm("product", p, machine, blocks=blocks)
+    run(plan, target, a, b, c)
+    close(c, a, b)
+    assert "llvm.prefetch" in plan.ir
+
+
+@EVERY_TARGET
 @pytest.mark.parametrize(
     ("shape", "b_transposed"),
     [((1, 70, 65), True), ((70, 1, 65), True), ((64, 2, 200), False), ((3, 60, 133), True)],

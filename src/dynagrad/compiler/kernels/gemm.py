@@ -177,11 +177,14 @@ class _Nest:
         (rows, columns), (k, depth), (row, column, top) = shape, ks, place
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
         corner = e.opaque(e.at(c, e.add(e.mul(row, p.c.row), column)))
-        if cut.depth >= 128 and p.m * p.n * SIZES[p.scalar] > e.machine.l2:
-            for i in range(rows):
-                for j in range(len(counts)):
-                    e.prefetch(e.at(corner, i * p.c.row + j * cut.lanes))
-        sums = self._sums(rows, counts, a, b, depth)
+
+        def line_of_c(i: str) -> None:
+            line = e.at(corner, e.mul(i, p.c.row))
+            for j in range(len(counts)):
+                e.prefetch(e.at(line, j * cut.lanes))
+
+        far = cut.depth >= 128 and p.m * p.n * SIZES[p.scalar] > e.machine.l2
+        sums = self._sums(rows, counts, a, b, depth, line_of_c if far else None)
         parts: list[tuple[str, str, str, str, str]] = []
         for i in range(rows):
             for j, count in enumerate(counts):
@@ -209,19 +212,34 @@ class _Nest:
         for value, (_, kind, to, *_) in zip(values, parts, strict=True):
             e.store(value, to, kind)
 
-    def _sums(self, rows: int, counts: Sequence[int], a: str, b: str, depth: str) -> list[str]:
-        """The sums over a block, in registers."""
+    def _sums(
+        self,
+        rows: int,
+        counts: Sequence[int],
+        a: str,
+        b: str,
+        depth: str,
+        errand: Callable[[str], None] | None,
+    ) -> list[str]:
+        """The sums over a block, in registers. The errand is run with each of the first `rows`
+        steps: asking for much memory at once would hold up the loads of the sums.
+        """
         e, p, cut = self.e, self.p, self.blocks
         lanes, n = cut.lanes, len(counts)
         kind = vector(p.scalar, lanes)
         a_row, a_step = (1, rows) if cut.pack_a else (p.a.row, p.a.column)
         b_step = n * lanes if cut.pack_b else p.b.row
         a, source = e.opaque(a), e.opaque(self.b_scratch if cut.pack_b else b)
+        line = 64 // SIZES[p.scalar]
+        # Where columns of A run along memory, the tiles to come want the next line of each.
+        sideways = not cut.pack_a and p.a.row == 1 and p.m * p.k > e.machine.l1 // SIZES[p.scalar]
 
         def step(k: str, sums: list[str]) -> list[str]:
-            left, line = e.at(a, e.mul(k, a_step)), e.at(source, e.mul(k, b_step))
+            left, top = e.at(a, e.mul(k, a_step)), e.at(source, e.mul(k, b_step))
             filled = [lanes if cut.pack_b else count for count in counts]
-            right = [e.load_first(e.at(line, j * lanes), x, lanes) for j, x in enumerate(filled)]
+            right = [e.load_first(e.at(top, j * lanes), x, lanes) for j, x in enumerate(filled)]
+            if sideways:
+                e.prefetch(e.at(left, line))
             found = []
             for i in range(rows):
                 x = e.splat(e.load(e.at(left, i * a_row)), kind)
@@ -236,13 +254,21 @@ class _Nest:
                 sums = step(e.add(k, i), sums)
             return sums
 
+        def first(k: str, sums: list[str]) -> list[str]:
+            if errand:
+                errand(k)
+            return step(k, sums)
+
         zero = literal(kind, 0.0)
-        sums = [zero] * (rows * n)
+        sums, begin = [zero] * (rows * n), "0"
+        if errand and unroll == 1:
+            begin = e.least(depth, rows)
+            sums = e.loop(0, begin, 1, first, [(kind, x) for x in sums])
         if depth[0] == "%":
             even = e.op("and", "i64", depth, str(-unroll))
         else:
             even = str(int(depth) // unroll * unroll)
-        sums = e.loop(0, even, unroll, several, [(kind, x) for x in sums])
+        sums = e.loop(begin, even, unroll, several, [(kind, x) for x in sums])
         if unroll > 1:
             sums = e.loop(even, depth, 1, step, [(kind, x) for x in sums])
         return sums
