@@ -82,16 +82,6 @@ def test_code_made_from_a_text_is_watched(file: str) -> None:
         assert [count(x).item() for _ in range(4)] == [2, 3, 4, 5]
 
 
-def test_a_compiled_history_refuses_a_second_derivative_in_words() -> None:
-    w = torch.ones(3, requires_grad=True)
-    f = torch.compile(lambda x: (x * w) ** 2)
-    for _ in range(2):
-        f(torch.ones(3))
-    with pytest.raises(RuntimeError, match="does not currently support double backward"):
-        torch.autograd.grad(f(torch.ones(3)).sum(), w, create_graph=True)
-    assert torch.autograd.grad(f(torch.ones(3)).sum(), w)[0].tolist() == [2, 2, 2]
-
-
 def test_a_compiled_container_has_its_length() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh())
     compiled = torch.compile(net)

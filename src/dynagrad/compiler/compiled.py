@@ -28,6 +28,7 @@ from .ir.interpret import CheckFailed, evaluate
 from .receipt.explanation import Explanation
 from .receipt.logs import log
 from .receipt.misfit import misfit
+from .recording import again
 from .recording.conclude import conclude
 from .recording.number import Number, frozen
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
@@ -195,6 +196,7 @@ class Compiled(partial):
                 if session.deferred:
                     _check_order(census, session)
                 variant = conclude(session, census, leaves, spec, result)
+                self._note_higher(session, variant)
                 _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
@@ -213,6 +215,17 @@ class Compiled(partial):
         with self._lock:
             self.variants.append(variant)
         return result
+
+    def _note_higher(self, session: Session, variant: Variant) -> None:
+        """Let derivatives of this call's backward pass, and of later ones', be what they are."""
+        if variant.derived is None:
+            return
+        why = again.obstacle(variant, session)
+        if why:
+            again.refuse(variant, why)
+            variant.again = partial(again.refused, why)
+        else:
+            variant.again = partial(again.differentiate, self.function, self._lock, variant)
 
     def _compile(self, variant: Variant) -> None:
         begin = time.perf_counter()

@@ -65,9 +65,10 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
         slots.append(slot)
         source = graph.source(slot)
         cotangents.append(Traced(trace, ones, Cell(ones, source), source))
-    held = {edge: edge.extra for edge in boundary if isinstance(edge, AccumulateGrad)}
-    for edge in held:
-        edge.extra = None  # its hooks run when the gradient really arrives
+    # hooks of what the step took run when the gradient really arrives
+    held = {node: node.extra for node in map(_node_of, boundary)}
+    for node in held:
+        node.extra = None
     checks = len(graph.checks)
     try:
         targets = dict.fromkeys(boundary, False)
@@ -76,8 +77,8 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
     except RuntimeError as error:  # a part of it was run backward by the step
         raise ValueError(str(error).partition("\n")[0]) from None
     finally:
-        for edge, extra in held.items():
-            edge.extra = extra
+        for node, extra in held.items():
+            node.extra = extra
     if not trace.alive:
         raise ValueError("its backward pass cannot be recorded")
     if len(graph.checks) > checks:
@@ -98,6 +99,10 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
     )
 
 
+def _node_of(edge: Any) -> Any:
+    return edge.node if type(edge) is Output else edge
+
+
 def _check_hooks(results: list[Tensor], boundary: dict) -> None:
     seen: set[Node] = set()
     stack = [t._e for t in results]
@@ -105,7 +110,7 @@ def _check_hooks(results: list[Tensor], boundary: dict) -> None:
         edge = stack.pop()
         if edge is None or edge in boundary:
             continue
-        node = edge.node if type(edge) is Output else edge
+        node = _node_of(edge)
         if node in seen:
             continue
         seen.add(node)
@@ -226,24 +231,48 @@ class CompiledFunctionBackward(Node):
     torch_name = "CompiledFunctionBackward"
 
     def vjp(self, g, saved, edges):
-        """Run the backward graph."""
+        """Run the backward graph; for a derivative of it, the function once more."""
+        *kept, taken = saved
         if any(isinstance(part, Tensor) for part in g):
-            raise RuntimeError(
-                "torch.compile with aot_autograd does not currently support double backward\n"
-                "Differentiate the function itself, or compile the function that differentiates."
-            )
+            return taken.again(taken, g, self.seq)
         for family, edge, array in self.families:
             if family is not None and family.cell.last > self.seq:
                 raise RuntimeError(stale_text(self, family, edge, array, is_result=False))
-        return self.course(g, saved)
+        return self.course(g, kept)
+
+
+class Taken:
+    """What a call took, for higher derivatives: its leaves, and the tensors that it read with their
+    arrays. `again(taken, g, seq)` gives the cotangents of what it took.
+    """
+
+    __slots__ = ("again", "arrays", "leaves")
+
+    def __init__(self, again: Callable, leaves: list, arrays: list[tuple[Tensor, ndarray]]) -> None:
+        self.again, self.leaves, self.arrays = again, leaves, arrays
+
+
+def second_derivative_text(why: str) -> str:
+    """The error for a derivative of a compiled backward pass that there is not."""
+    return (
+        "torch.compile with aot_autograd does not currently support double backward\n"
+        f"Here it would need the function to run once more, and {why}. Differentiate the function "
+        "itself, or compile the function that differentiates."
+    )
 
 
 def node_of_call(
-    course: Callable, edges: tuple, kept: tuple, families: list, results: list[ndarray]
+    course: Callable,
+    edges: tuple,
+    kept: tuple,
+    families: list,
+    results: list[ndarray],
+    taken: Taken,
 ) -> CompiledFunctionBackward:
-    """The node of a call with these results, which keeps the arrays `kept`."""
+    """The node of a call with these results, which keeps the arrays `kept` and what it took."""
     node = object.__new__(CompiledFunctionBackward)
-    node.course, node.edges, node.saved, node.families = course, edges, kept, families
+    node.course, node.edges, node.families = course, edges, families
+    node.saved = (*kept, taken)
     node.fix = node.extra = node.kw = node.cells = None
     node.code, node.lasti = caller(3)
     node.results = len(results)

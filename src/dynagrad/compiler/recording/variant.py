@@ -29,7 +29,7 @@ from ...ops.shape import as_strided
 from ..census.guards import Reason
 from ..ir.graph import Graph
 from ..receipt.witness import Comparison, Witness
-from .differentiable import Derived, node_of_call
+from .differentiable import Derived, Taken, node_of_call, second_derivative_text
 from .session import G_SLOT, UNSET, Session, payload, same
 
 new = object.__new__
@@ -178,6 +178,8 @@ class Variant:
         #: the backward program's memory is used by one thread at a time
         self.one_backward = threading.Lock()
         self.derived: Derived | None = None
+        #: gives the cotangents of what a call took, recorded (see `again`)
+        self.again: Callable = _never
         #: steps of schedulers, which follow the native code: (scheduler, leaves, spec), where a
         #: leaf is the place of a number or ("value", the value)
         self.deferred: list[tuple[Any, list[tuple[str, Any]], Spec]] = []
@@ -419,7 +421,13 @@ class Variant:
         kept = tuple([arrays[slot] for slot in derived.kept])
         live = [self._live(kind, what) for kind, what in self.results]
         live = [a for a in live if a is not None]
-        return node_of_call(self._propagate, tuple(edges), kept, families, live)
+        read = [(t, arrays[slot]) for slot, t, _ in self.pinned]
+        read += [(t, arrays[slot]) for slot, t in places.items()]
+        for t, _ in read:
+            if t._v is None:
+                family_of(t)  # so that writes are counted
+        taken = Taken(self.again, leaves, read)
+        return node_of_call(self._propagate, tuple(edges), kept, families, live, taken)
 
     def _live(self, kind: str, what: Any) -> ndarray | None:
         """The array of a result with a history."""
@@ -427,7 +435,7 @@ class Variant:
             return as_strided(self.arrays[what[0]], **what[1])
         return self.arrays[what[0]] if kind == "live" else None
 
-    def _propagate(self, g: list, saved: tuple) -> list:
+    def _propagate(self, g: list, saved: list) -> list:
         """The cotangents of what the course took."""
         derived = self.derived
         assert derived is not None and self.build is not None
@@ -449,6 +457,10 @@ class Variant:
         if failed:
             raise RuntimeError("a compiled backward pass failed: this is a bug in dynagrad")
         return [None if at is None else arrays[at] for at in derived.gradients]
+
+
+def _never(taken: Taken, g: list, seq: int) -> list:
+    raise RuntimeError(second_derivative_text("it cannot"))
 
 
 def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
