@@ -261,13 +261,14 @@ class _Nest:
 
         zero = literal(kind, 0.0)
         sums, begin = [zero] * (rows * n), "0"
-        if errand and unroll == 1:
+        if errand:
             begin = e.least(depth, rows)
             sums = e.loop(0, begin, 1, first, [(kind, x) for x in sums])
-        if depth[0] == "%":
-            even = e.op("and", "i64", depth, str(-unroll))
+        left = e.sub(depth, begin)
+        if left[0] == "%":
+            even = e.add(begin, e.op("and", "i64", left, str(-unroll)))
         else:
-            even = str(int(depth) // unroll * unroll)
+            even = str(int(begin) + int(left) // unroll * unroll)
         sums = e.loop(begin, even, unroll, several, [(kind, x) for x in sums])
         if unroll > 1:
             sums = e.loop(even, depth, 1, step, [(kind, x) for x in sums])
