@@ -6,8 +6,8 @@ Each program is a module with a step and a caller, run twice: once with its step
 plain. Between the calls both are changed in the same ways. After each call results, exceptions,
 parameters, gradients, buffers, optimiser state, containers, objects, random states, files and
 output are compared: floats within 1e-5 (float32) or 1e-10 (float64) of the largest element. A
-program that fails is cut down and printed. Where only rounding is amplified (the plain program,
-started a unit in the last place away, differs as much), nothing is said.
+program that fails is cut down and printed. Where only rounding is amplified (the plain program
+differs as much in the same places once each of its operations rounds otherwise), nothing is said.
 """
 
 import argparse
@@ -32,14 +32,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from soundness_programs import Program, make_program, source_of
-from soundness_state import Walk, differences, distance, seen
+from soundness_rounding import Noise
+from soundness_state import Difference, Walk, differences, seen
 
 import dynagrad
+from dynagrad.core.watch import watching
 
 #: Calls after which something runs compiled, or a reason is given why not.
 ENOUGH = 10
-#: How much farther than rounding moves a plain program its compiled twin may be.
-SLACK = 30.0
+#: How much farther than rounding moves a plain program its compiled twin may be, and how often it
+#: is moved.
+SLACK, TIMES = 5.0, 6
 
 
 class Failure(NamedTuple):
@@ -55,6 +58,8 @@ class Standing(NamedTuple):
     compiled: int
     calls: int
     reasons: list[str]
+    #: why recorded courses did not fit later calls, and where the step raised
+    whys: list[str]
 
     @property
     def is_never_compiled(self) -> bool:
@@ -82,11 +87,14 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="soundness-")
         self.originals: list[Any] = []
         self.made: list[Any] = []
+        self.noise = Noise(noise) if noise else None
         self.output: list[str] = []
         self.error = ""
         self.moments_are_true = True
         self.counts = False
         self.calls = self.entered = self.ran_compiled = 0
+        #: for each block its errors, and whether Python code of the step ran in it
+        self.history: list[tuple[str, bool]] = []
         self.process = {
             "torch": dynagrad.manual_seed(program.frame.seed).get_state(),
             "random": random.Random(1).getstate(),
@@ -106,8 +114,6 @@ class World:
         if self.error:
             self.close()
             raise RuntimeError(f"the module cannot be run: {self.error}\n{source}")
-        if noise:
-            self.disturb(noise)
 
     def compile(self, compiled: Callable | None, what: Any = None, **options: Any) -> Any:
         """What the program calls `compiled`: the compiler, or nothing."""
@@ -117,13 +123,6 @@ class World:
         made = compiled(what, **options) if compiled else what
         self.made.append(made)
         return made
-
-    def disturb(self, seed: int) -> None:
-        """Move the parameters by a unit in the last place."""
-        rng = np.random.default_rng(seed)
-        for parameter in self.module.learned:
-            array = parameter.detach().numpy()
-            array *= 1 + rng.uniform(-1, 1, array.shape) * np.finfo(array.dtype).eps
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -158,7 +157,8 @@ class World:
         def count(frame: Any, event: str, _: Any) -> None:
             self.entered += event == "call" and frame.f_code is code_of_step
 
-        with self.alone(), warnings.catch_warnings(record=True) as caught:
+        noise = watching(self.noise) if self.noise else contextlib.nullcontext()
+        with self.alone(), noise, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with contextlib.redirect_stdout(printed):
                 try:
@@ -175,7 +175,9 @@ class World:
         """A block of the caller; what follows an exception in a block is run all the same."""
         errors = []
         vars(self.module).pop("result", None)
-        began = time.perf_counter()
+        if self.noise:
+            self.noise.disturb(seen(self.module, self.originals, self.made))
+        began, before = time.perf_counter(), self.entered
         for text in statements:
             entered = self.entered
             self.run(code_of(text))
@@ -187,6 +189,7 @@ class World:
                 results.append(vars(self.module).get("result", "no result"))
                 del results[:-4]
         self.error = "; ".join(errors)
+        self.history.append(("".join(errors), self.entered > before))
         moments = [float(moment) for moment in self.module.moments]
         self.module.moments.clear()
         self.moments_are_true = all(
@@ -245,29 +248,52 @@ def texts(block: tuple) -> list[str]:
     return [statement.text for statement in block]
 
 
-def is_ill_conditioned(program: Program, call: int, far: float) -> bool:
-    """Whether rounding alone moves the plain program about as far as the compiled one is away."""
-    bound, farthest = bound_of(program), 0.0
-    for seed in (1, 2, 3):
+def is_ill_conditioned(program: Program, call: int, found: list[Difference]) -> bool:
+    """Whether rounding alone moves the plain program, wherever the compiled one differs, about as
+    far as that is away.
+    """
+    bound = bound_of(program)
+    farthest: dict[str, float] = {}
+    for seed in range(1, TIMES + 1):
         plain, moved = World(program, None), World(program, None, noise=seed)
         try:
             for block in program.calls[: call + 1]:
                 plain.call(texts(block))
                 moved.call(texts(block))
-                farthest = max(farthest, distance(moved.state(), plain.state(), bound))
+            for one in differences(moved.state(), plain.state(), bound, least=0.0):
+                farthest[one.path] = max(farthest.get(one.path, 0.0), one.distance)
         finally:
             plain.close()
             moved.close()
-    return far <= SLACK * farthest
+    return all(one.distance <= SLACK * farthest.get(one.path, 0.0) for one in found)
+
+
+def why_stuck(program: Program, world: World) -> str:
+    """Why the last call did not run compiled, if it is as the one before it and nothing says so:
+    neither explain() nor a value that decides.
+    """
+    if texts(program.calls[-1]) != texts(program.calls[-2]) or not world.counts:
+        return ""
+    if any(error or not entered for error, entered in world.history[-2:]):
+        return ""
+    _, _, reasons, whys = standing_of(world)
+    if reasons or any(why.startswith("a check") for why in whys):
+        return ""
+    return f"no course fits a call that is as the one before: {whys}"
 
 
 def standing_of(world: World) -> Standing:
     """How often an instance's compiled functions ran compiled, and why they did not."""
-    reasons = []
+    reasons, whys = [], []
     for made in world.made:
-        explain = getattr(made, "explain", None)
-        reasons += [str(reason) for reason in explain().reasons] if explain else ["not compiled"]
-    return Standing(world.ran_compiled, world.calls, reasons)
+        if not hasattr(made, "explain"):
+            reasons.append("not compiled")
+            continue
+        explanation = made.explain()
+        for reason in explanation.reasons:
+            (whys if reason.text.startswith("raises ") else reasons).append(str(reason))
+        whys += [course.why for course in explanation.courses if course.why]
+    return Standing(world.ran_compiled, world.calls, reasons, whys)
 
 
 def check(program: Program, compiled: Callable = dynagrad.compile, count: bool = True) -> Report:
@@ -282,13 +308,14 @@ def check(program: Program, compiled: Callable = dynagrad.compile, count: bool =
             plain.call(texts(block))
             found = differences(ours.state(), plain.state(), bound)
             if found:
-                far = max(one.distance for one in found)
-                ill = is_ill_conditioned(program, number, far)
+                ill = is_ill_conditioned(program, number, found)
                 failure = None if ill else Failure(number, [str(one) for one in found])
                 break
         standing = standing_of(ours)
         if not failure and not standing.reasons and standing.is_never_compiled:
             text = "no call ran compiled, and explain() gives no reason"
+            failure = Failure(len(program.calls) - 1, [text])
+        if not failure and not ill and (text := why_stuck(program, ours)):
             failure = Failure(len(program.calls) - 1, [text])
         return Report(failure, standing, ill)
     finally:
@@ -386,7 +413,7 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
         ill += [seed] * report.is_ill_conditioned
         compiled, calls = compiled + standing.compiled, calls + standing.calls
         reasons.update({without_place(reason) for reason in standing.reasons})
-        if not standing.compiled and not standing.reasons:
+        if not (standing.compiled or standing.reasons or standing.whys):
             silent.append(seed)
         if report.failure:
             failures += 1

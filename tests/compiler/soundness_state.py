@@ -25,6 +25,9 @@ import dynagrad
 
 Found = list[tuple[str, Any]]
 
+#: the place of a difference in what there is at all
+STRUCTURE = "the structure"
+
 _CACHED = type(functools.lru_cache(len))
 _PLAIN = (int, float, complex, str, bytes, type(None), np.generic, enum.Enum)
 
@@ -217,8 +220,9 @@ def sharing(walk: Walk) -> set[tuple[str, str]]:
 
 
 class Difference(NamedTuple):
-    """One thing that differs, and how far in units of the bound."""
+    """One thing that differs, where, and how far in units of the bound."""
 
+    path: str
     text: str
     distance: float
 
@@ -226,28 +230,24 @@ class Difference(NamedTuple):
         return self.text
 
 
-def differences(ours: Walk, reference: Walk, bound: float) -> list[Difference]:
-    """Where two modules differ, the reference given last."""
+def differences(ours: Walk, reference: Walk, bound: float, least: float = 1.0) -> list[Difference]:
+    """Where two modules differ by more than `least` bounds, the reference given last."""
     found = []
     for (path, value), (other, expected) in zip(ours.found, reference.found, strict=False):
         if path != other:
-            return [*found, Difference(f"{path} is there, expected {other}", np.inf)]
+            return [*found, Difference(STRUCTURE, f"{path} is there, expected {other}", np.inf)]
         distance = apart(value, expected, bound)
-        if not distance <= 1:
-            found.append(Difference(f"{path}: {value!r}, expected {expected!r}", distance))
+        if not distance <= least:
+            found.append(Difference(path, f"{path}: {value!r}, expected {expected!r}", distance))
     if len(ours.found) != len(reference.found):
         text = f"{len(ours.found)} values, expected {len(reference.found)}"
-        found.append(Difference(text, np.inf))
+        found.append(Difference(STRUCTURE, text, np.inf))
     one, two = sharing(ours), sharing(reference)
     for pair in sorted(one ^ two):
         # Whether a gradient is handed over or copied is nobody's promise; that two tensors of the
         # compiled step share memory which eager ones do not would be an error.
         if pair in one or not any(".grad" in path for path in pair):
             verb = "share" if pair in one else "do not share"
-            found.append(Difference(f"{' and '.join(pair)} {verb} memory", np.inf))
+            names = " and ".join(pair)
+            found.append(Difference(names, f"{names} {verb} memory", np.inf))
     return found
-
-
-def distance(ours: Walk, reference: Walk, bound: float) -> float:
-    """How far two modules are apart, in units of the bound."""
-    return max((found.distance for found in differences(ours, reference, bound / 1e4)), default=0.0)

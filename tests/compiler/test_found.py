@@ -49,3 +49,61 @@ def test_an_element_of_a_small_value_is_read_at_an_index_that_is_data() -> None:
 
     step = both(make, *[(doubles(5, 3), doubles(5, 4)) for _ in range(4)])
     assert step.explain().courses[0].runs
+
+
+def test_an_optimizer_with_fewer_parameters_clears_fewer_gradients() -> None:
+    w, b = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimizer = torch.optim.SGD([w, b], lr=0.1)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        ((x * w + b) ** 2).sum().backward()
+
+    for _ in range(3):
+        step(torch.ones(3))
+    optimizer.param_groups[0]["lr"] = 0.3  # nobody has read it
+    step(torch.ones(3))
+    assert step.explain().courses[0].runs == 3
+    optimizer.param_groups[0]["params"] = [w]
+    step(torch.ones(3))
+    assert b.grad.tolist() == [8.0] * 3 and w.grad.tolist() == [4.0] * 3
+
+
+@pytest.mark.parametrize("read", [lambda o: o.state_dict()["param_groups"][0]["lr"], repr])
+@pytest.mark.parametrize("steps", [False, True])
+def test_options_of_an_optimizer_are_read_as_a_whole(read: Callable, steps: bool) -> None:
+    w = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> Any:
+        optimizer.zero_grad()
+        (x * w).sum().backward()
+        if steps:
+            optimizer.step()
+        return read(optimizer)
+
+    for rate in (0.1, 0.1, 0.1, 0.3, 0.3):
+        optimizer.param_groups[0]["lr"] = rate
+        assert step(torch.ones(3)) == read(optimizer)
+    assert [course.runs for course in step.explain().courses] == [2, 1]
+
+
+def test_a_step_that_raises_says_where() -> None:
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] > 3:
+            x = x @ torch.ones(7, 7)
+        return x * 2
+
+    for n in (5, 5, 5, 5, 2, 2):
+        if n > 3:
+            with pytest.raises(RuntimeError, match="shapes"):
+                step(torch.ones(n, 3))
+        else:
+            close(step(torch.ones(n, 3)), torch.full((n, 3), 2.0))
+    explanation = step.explain()
+    (reason,) = explanation.reasons
+    assert reason.text == "raises RuntimeError" and "torch.ones(7, 7)" in reason.quoted()
+    assert explanation.courses[0].runs == 1

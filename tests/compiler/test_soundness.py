@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from soundness import Report, check, fails_with, shrunk, told
-from soundness_programs import PIECES, Program, make_program, source_of
+from soundness_programs import PIECES, Part, Program, Statement, make_program, source_of
+from soundness_rounding import Noise
 
 import dynagrad
+from dynagrad.core.watch import watching
 
 pytest.importorskip("llvmlite")
+
+from dynagrad.compiler.census.reads import World  # noqa: E402
 
 PROGRAMS, BATCH = 200, 10
 
@@ -102,3 +106,62 @@ def test_every_piece_is_used() -> None:
         part.name for seed in range(3000) for part in make_program(seed).parts if part is not None
     }
     assert used == set(names)
+
+
+def program_of(top: str, step: str, between: str, calls: int) -> Program:
+    """A step in float64 that turns h into another h, and calls of it with a statement before."""
+    frame = make_program(0).frame._replace(
+        kind="training", dtype="float64", signature="plain", clearing="", scheduler="", options=""
+    )
+    frame = frame._replace(loss="F.smooth_l1_loss(h, y)", update="data", returned="loss.item()")
+    call = Statement("result = step(torch.ones(1, 3), torch.ones(1, 4))")
+    blocks = tuple((Statement(between, 0), call) for _ in range(calls))
+    return Program(frame, (Part("own", top, "", step, "", ""),), blocks)
+
+
+def test_a_guard_that_is_missing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = program_of(
+        "n, factor = 0, 0.5", "h = h * factor", "n += 1; factor = 0.75 if n > 3 else 0.5", 6
+    )
+    assert check(program).failure is None
+    kept = World.guard
+
+    def guard(self: World, kind: str, on: tuple, expected: Any, by: str, name: str) -> None:
+        if kind != "global" or by != "value":
+            kept(self, kind, on, expected, by, name)
+
+    monkeypatch.setattr(World, "guard", guard)
+    report = check(program)
+    assert report.failure and report.failure.call == 3 and not report.is_ill_conditioned
+
+
+def rounding_otherwise(step: Callable, **options: Any) -> Callable:
+    """A sound compiler whose operations round in other ways."""
+    return lambda *args, **kwargs: watched(Noise(len(args)), step, *args, **kwargs)
+
+
+def nearly(step: Callable, **options: Any) -> Callable:
+    """An unsound compiler: in the end, the bias is a little off."""
+
+    def compiled(*args: Any, **kwargs: Any) -> Any:
+        result = watched(Noise(len(args)), step, *args, **kwargs)
+        bias = step.__globals__["bias"]
+        with dynagrad.no_grad():
+            bias.add_((bias.abs() < 1) * 1e-3)
+        return result
+
+    return compiled
+
+
+def watched(noise: Noise, step: Callable, *args: Any, **kwargs: Any) -> Any:
+    """A call whose operations' results are moved."""
+    with watching(noise):
+        return step(*args, **kwargs)
+
+
+def test_what_rounding_does_is_told_from_errors() -> None:
+    """A huge gradient takes the bias far away and back, so that only rounding is left of it."""
+    program = program_of("factor = 0.7e15", "h = h * factor", "factor = -factor", 4)
+    report = check(program, rounding_otherwise, count=False)
+    assert report.failure is None and report.is_ill_conditioned
+    assert check(program._replace(parts=(None,)), nearly, count=False).failure

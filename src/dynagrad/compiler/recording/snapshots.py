@@ -9,6 +9,7 @@ from ...core.tape import Extras
 from ...nn.modules import hooks
 from ...nn.modules.module import Module
 from ...optim import optimizer
+from ...optim.lr_scheduler import LRScheduler
 from ...optim.optimizer import Optimizer
 from .session import UNSET, Session, same
 
@@ -20,19 +21,27 @@ _HOOKS_OF_ALL = (
 )
 
 
+#: what takes of an optimizer's groups no more than the parameters, and what is an input
+_KNOWN_USES = (".step", ".zero_grad")
+
+
 class Snapshot:
-    """The entries of one dictionary; scalars and lists by value, other things by identity."""
+    """The entries of one dictionary, or some of them; scalars and lists by value, other things by
+    identity.
+    """
 
-    __slots__ = ("entries", "held")
+    __slots__ = ("entries", "held", "some")
 
-    def __init__(self, held: dict, skip: Any = ()) -> None:
-        self.held = held
+    def __init__(self, held: dict, skip: Any = (), some: Any = ()) -> None:
+        self.held, self.some = held, bool(some)
         self.entries = {k: _copied(v) for k, v in held.items() if k not in skip}
+        if some:
+            self.entries = {k: v for k, v in self.entries.items() if k in some}
 
     def holds(self) -> bool:
-        """Whether the dictionary has these entries and no others."""
+        """Whether the dictionary has these entries and no others (but for `some`)."""
         held = self.held
-        if len(held) != len(self.entries):
+        if len(held) != len(self.entries) and not self.some:
             return False
         return all(same(held.get(k, UNSET), v) for k, v in self.entries.items())
 
@@ -52,11 +61,18 @@ def snapshots(session: Session, consulted: Iterable[Any]) -> list[Snapshot]:
         if isinstance(x, Module):
             seen |= {id(module): module for module in x.modules()}
     seen |= session.modules | session.optimizers
+    read = _read_as_wholes(consulted)
+    seen |= read
     for x in seen.values():
         if isinstance(x, Module):
             found += _of_module(x)
         elif isinstance(x, Optimizer):
             found += _of_optimizer(x)
+            found += [
+                Snapshot(group, some=() if id(x) in read else ("params",))
+                for group in x.param_groups
+                if id(x) in read or id(group) not in session.groups
+            ]
         elif not any(x is scheduler for scheduler, _, _ in session.deferred):
             found.append(Snapshot(x.__dict__))
     if any(isinstance(x, Module | Optimizer) for x in seen.values()):
@@ -91,6 +107,20 @@ def of_hooks(extras: Iterable[Extras]) -> list[Snapshot]:
         inner = [*extra.tensor_hooks.values(), extra.tensor_hooks, extra.prehooks]
         inner += [extra.posthooks, extra.post_accumulate, extra.retained]
         found += map(Snapshot, inner)
+    return found
+
+
+def _read_as_wholes(consulted: Iterable[Any]) -> dict[int, Optimizer]:
+    """The optimizers of which something may have read all options: `state_dict`, `repr`. What the
+    user's own code reads of the groups is guarded for itself.
+    """
+    found = {}
+    for x, by in consulted:
+        if by.endswith(_KNOWN_USES) or (by and "." not in by):
+            continue
+        owner = getattr(x, "optimizer", None) if isinstance(x, LRScheduler) else x
+        if isinstance(owner, Optimizer):
+            found[id(owner)] = owner
     return found
 
 
