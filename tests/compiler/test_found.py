@@ -107,3 +107,18 @@ def test_a_step_that_raises_says_where() -> None:
     (reason,) = explanation.reasons
     assert reason.text == "raises RuntimeError" and "torch.ones(7, 7)" in reason.quoted()
     assert explanation.courses[0].runs == 1
+
+
+def test_a_list_that_was_emptied_is_read_no_more() -> None:
+    factors = [0.5, 0.25]
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        for factor in factors:
+            x = x * factor
+        return x
+
+    for length in (2, 2, 2, 1, 0, 0, 2):
+        factors.clear()
+        factors += [0.5, 0.25][:length]
+        close(step(torch.ones(2)), torch.ones(2) * [1, 0.5, 0.125][length])

@@ -121,8 +121,13 @@ do.HALF:
   %r.HALF = icmp eq i64 %w.HALF, %b
   br i1 %r.HALF, label %next, label %no
 do.LIST:
-  %q.LIST = add i64 %a, 24
-  %p.LIST = inttoptr i64 %q.LIST to ptr
+  %l.LIST = inttoptr i64 %a to ptr
+  %s.LIST = getelementptr i64, ptr %l.LIST, i64 2
+  %n.LIST = load i64, ptr %s.LIST
+  %m.LIST = icmp ult i64 %b, %n.LIST
+  br i1 %m.LIST, label %within.LIST, label %no
+within.LIST:
+  %p.LIST = getelementptr i64, ptr %l.LIST, i64 3
   %i.LIST = load ptr, ptr %p.LIST
   %e.LIST = getelementptr i64, ptr %i.LIST, i64 %b
   %w.LIST = load i64, ptr %e.LIST
