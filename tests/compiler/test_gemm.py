@@ -100,17 +100,31 @@ def test_any_blocks_ranges_batches_and_strides(case):
 @pytest.mark.parametrize("transposed", [False, True])
 def test_products_larger_than_the_caches_ask_for_memory_ahead(transposed, target):
     draw = np.random.default_rng(7)
-    machine = TARGETS[target]._replace(l1=1 << 10, l2=1 << 12)
-    a = matrix(draw, 50, 259, "f", transposed=transposed)
-    b = matrix(draw, 259, 70, "f")
-    c = guarded(np.zeros((50, 70), np.float32))
+    machine = TARGETS[target]._replace(l1=1 << 10, l2=18 << 10)
+    a = matrix(draw, 70, 259, "f", transposed=transposed)
+    b = matrix(draw, 259, 70, "f", transposed=transposed)
+    c = guarded(np.zeros((70, 70), np.float32))
     p = product(a, b, c)
     # The last of the sums' blocks has fewer steps than a tile has rows.
-    blocks = blocks_for(p, machine)._replace(depth=128, pack_a=False)
+    blocks = blocks_for(p, machine)._replace(depth=128, pack_a=False, axis="columns")
     plan = gemm("product", p, machine, blocks=blocks)
-    run(plan, target, a, b, c)
+    run(plan, target, a, b, c, cuts=(1,))
     close(c, a, b)
-    assert "llvm.prefetch" in plan.ir
+    levels = {f"i32 {near}, i32 1)" in plan.ir for near in (2, 3)}
+    assert levels == {True}
+
+
+@EVERY_TARGET
+def test_batches_ask_for_the_next_product(target):
+    draw = np.random.default_rng(8)
+    machine = TARGETS[target]._replace(l1=1 << 10, l2=8 << 10)
+    a = matrix(draw, 20, 16, "f", (3, 2), transposed=True)
+    b = matrix(draw, 16, 8, "f", (3, 2))
+    c = guarded(np.zeros((3, 2, 20, 8), np.float32))
+    plan = gemm("product", product(a, b, c), machine)
+    run(plan, target, a, b, c, cuts=(1, 4))
+    close(c, a, b)
+    assert "i32 2, i32 1)" in plan.ir
 
 
 @EVERY_TARGET

@@ -14,6 +14,7 @@ from .blocks import Blocks, Matrix, Product, blocks_for
 from .ir import Code, Plan, vector
 from .machine import SIZES, Machine
 from .pack import pack_columns, pack_rows
+from .region import Region, region
 
 __all__ = ["Epilogue", "Matrix", "Product", "choose", "gemm"]
 
@@ -79,6 +80,12 @@ class _Nest:
     def __init__(self, e: Code, p: Product, blocks: Blocks, epilogue: Epilogue | None) -> None:
         self.e, self.p, self.blocks, self.epilogue = e, p, blocks, epilogue
         self.a_scratch = self.b_scratch = ""
+        self.count = math.prod(p.batch)
+        #: what to ask for meanwhile, and the number of the tile among those of its panel
+        self.regions: list[Region] = []
+        self.tile = "0"
+        #: elements that are likely to be in the second cache
+        self.near = e.machine.l2 // 4 // SIZES[p.scalar]
 
     def plan(self, name: str, operands: Sequence[str], order: str) -> Plan:
         """The whole function."""
@@ -92,12 +99,12 @@ class _Nest:
         if cut.pack_b:
             self.b_scratch = e.at("%scratch", bytes_ // size) if bytes_ else "%scratch"
             bytes_ += (p.n if cut.dots else width) * cut.depth * size
-        count = math.prod(p.batch)
-        units = {"batch": count, "rows": self.tiles, "columns": self.panels}[cut.axis]
-        if min(p.m, p.n, count) == 0:
+        self.is_one_panel = self.panels == 1 and cut.depth >= p.k and cut.high >= self.tiles
+        units = {"batch": self.count, "rows": self.tiles, "columns": self.panels}[cut.axis]
+        if min(p.m, p.n, self.count) == 0:
             units = 0
         else:
-            first, last = ("%begin", "%end") if cut.axis == "batch" else (0, count)
+            first, last = ("%begin", "%end") if cut.axis == "batch" else (0, self.count)
             e.loop(first, last, 1, self._matrix)
         pointers = [f"ptr noalias %{x}" for x in order] + [f"ptr %{x}" for x in operands]
         tail = ["ptr noalias %scratch", "i64 %begin", "i64 %end"]
@@ -106,6 +113,14 @@ class _Nest:
     def _matrix(self, u: str, _: list[str]) -> None:
         """One product of the batch."""
         e, p = self.e, self.p
+        if self.is_one_panel and self.count * (p.m + p.n) * p.k > self.near:
+            a, b, _c = self._places(e.add(u, 1))
+            self.regions = region(a, p.a, p.m, p.k) + region(b, p.b, p.k, p.n)
+        self._product(self._places(u), e.mul(u, p.m))
+
+    def _places(self, u: str) -> tuple[str, str, str]:
+        """Where the matrices of a product of the batch begin."""
+        e, p = self.e, self.p
         places, index = {x: "0" for x in "abc"}, u
         for d in reversed(range(len(p.batch))):
             index, i = e.divide(index, p.batch[d]) if d else ("0", index)
@@ -113,7 +128,7 @@ class _Nest:
                 if m.batch:
                     places[x] = e.add(places[x], e.mul(i, m.batch[d]))
         a, b, c = (e.at(f"%{x}", places[x]) for x in "abc")
-        self._product((a, b, c), e.mul(u, p.m))
+        return a, b, c
 
     def _product(self, abc: tuple[str, str, str], top: str) -> None:
         """One product, whose first row is number `top` of all."""
@@ -150,8 +165,16 @@ class _Nest:
                 wide = -(-columns // cut.lanes) * cut.lanes
                 pack_columns(e, source, p.b, self.b_scratch, columns, wide, depth)
 
+            if not self.is_one_panel and self.near // 4 < p.k * p.n < 16 * self.near:
+                last = e.test("eq", e.add(j, 1), stop)
+                onward = e.select(last, "i64", e.mul(start, width), e.add(column, width))
+                below = e.select(last, "i64", e.add(k, cut.depth), k)
+                at = e.add(e.mul(below, p.b.row), e.mul(onward, p.b.column))
+                self.regions = region(e.at(abc[1], at), p.b, cut.depth, width)
+
             def tile(i: str, rows: int) -> None:
                 row = e.mul(i, cut.rows)
+                self.tile = e.sub(i, t)
                 if cut.pack_a:
                     left = e.at(self.a_scratch, e.mul(e.sub(i, t), cut.rows * cut.depth))
                 else:
@@ -178,13 +201,16 @@ class _Nest:
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
         corner = e.opaque(e.at(c, e.add(e.mul(row, p.c.row), column)))
 
-        def line_of_c(i: str) -> None:
-            line = e.at(corner, e.mul(i, p.c.row))
-            for j in range(len(counts)):
-                e.prefetch(e.at(line, j * cut.lanes))
+        far = cut.depth >= 128 and p.m * p.n > 4 * self.near
 
-        far = cut.depth >= 128 and p.m * p.n * SIZES[p.scalar] > e.machine.l2
-        sums = self._sums(rows, counts, a, b, depth, line_of_c if far else None)
+        def errand(i: str) -> None:
+            if far:
+                line = e.at(corner, e.mul(i, p.c.row))
+                for j in range(len(counts)):
+                    e.prefetch(e.at(line, j * cut.lanes))
+            self._ask(i, rows)
+
+        sums = self._sums(rows, counts, a, b, depth, errand if far or self.regions else None)
         parts: list[tuple[str, str, str, str, str]] = []
         for i in range(rows):
             for j, count in enumerate(counts):
@@ -211,6 +237,18 @@ class _Nest:
             values = e.when(last, finished, list(zip(kinds, values, strict=True)))
         for value, (_, kind, to, *_) in zip(values, parts, strict=True):
             e.store(value, to, kind)
+
+    def _ask(self, i: str, rows: int) -> None:
+        """Ask for what is wanted after this tile's panel: a share with each of its tiles, in as
+        many parts as it has rows.
+        """
+        e, tiles = self.e, max(1, min(self.blocks.high, self.tiles))
+        for part in self.regions:
+            share = -(-part.units(e) // tiles)
+            each = -(-share // rows)
+            first = e.add(e.mul(self.tile, share), e.mul(i, each))
+            for j in range(each):
+                part.ask(e, e.add(first, j))
 
     def _sums(
         self,

@@ -132,10 +132,12 @@ class Code(Emitter):
         kind = kind or self.scalar
         self.do(f"store {kind} {value}, ptr {pointer}, align {self._align(kind)}")
 
-    def prefetch(self, pointer: str) -> None:
-        """Ask for the line of memory, which need not exist."""
+    def prefetch(self, pointer: str, near: int = 3) -> None:
+        """Ask for the line of memory, which need not exist; `near` 3 is the first cache, 2 the
+        second.
+        """
         self.declared["@llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
-        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 {near}, i32 1)")
 
     def _align(self, kind: str) -> int:
         one = element(kind)
