@@ -163,21 +163,30 @@ def _check_mode(mode, shape):
 def _qr_vjp(g0, g1, x_meta, out0, out1, *, mode):
     # S. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with
     # application in optimum experimental design" (2010), section 3.3; the diagonal of R is real,
-    # also for complex matrices. Of a wide matrix the first columns give Q, which gives the others
-    # of R: D. Roberts and L. Roberts, "QR and LQ decomposition matrix backpropagation algorithms
-    # for square, wide, and deep matrices" (2020), section 3.
+    # also for complex matrices.
     _check_mode(mode, x_meta.shape)
     m, n = x_meta.shape[-2:]
-    q, r, beside = out0, out1, None
+    q, r = out0, out1
     if n > m:
-        g_rest, r_rest = columns_of(g1, m, n), columns_of(r, m, n)
-        g1, r = columns_of(g1, 0, m), columns_of(r, 0, m)
-        beside = np.matmul(conj(q), g_rest)
-        g0 = g0 + np.matmul(conj(np.matmul(q, r_rest)), swap(conj(g_rest)))
+        return _wide_qr_vjp(g0, g1, q, r)
     inner = np.matmul(r, swap(g1)) - np.matmul(swap(g0), q)
     right = g0 + np.matmul(conj(q), _hermitian_from_lower(inner))
-    whole = swap(solve_triangle(r, swap(right), upper=True, unit=False))
-    return whole if beside is None else cat(whole, beside, axis=last(whole))
+    return swap(solve_triangle(r, swap(right), upper=True, unit=False))
+
+
+def _wide_qr_vjp(g0, g1, q, r):
+    # The first columns alone turn Q, by Q dQ = (the skew part of Q^H dA R^-1); all of R is Q^H A:
+    # D. Roberts and L. Roberts, "QR and LQ decomposition matrix backpropagation algorithms for
+    # square, wide, and deep matrices" (2020), section 3. With the turn apart, nothing that cancels
+    # is divided by R, whose first columns may be near singular.
+    m, n = r.shape[-2:]
+    g1 = triangle(g1, diagonal=1, upper=True)
+    inner = np.matmul(swap(q), g0) - np.matmul(g1, swap(r))
+    turn = triangle(inner - swap(conj(inner)), diagonal=0.5, upper=False)
+    square = columns_of(r, 0, m)
+    turned = swap(solve_triangle(square, swap(turn), upper=True, unit=False))
+    first = np.matmul(conj(q), columns_of(g1, 0, m) + turned)
+    return cat(first, np.matmul(conj(q), columns_of(g1, m, n)), axis=last(first))
 
 
 def _qr_jvp(t, x_meta, out0, out1, *, mode):
