@@ -4,11 +4,18 @@ import ctypes
 import gc
 import sys
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
 
-from dynagrad.compiler.native.foreign import blas, can_make_entries, entry, python_api
+from dynagrad.compiler.native.foreign import (
+    blas,
+    call_as_base,
+    can_make_entries,
+    entry,
+    python_api,
+)
 from dynagrad.functions.settings import blas_library
 
 RowMajor, NoTrans, Trans = 101, 111, 112
@@ -95,3 +102,28 @@ def test_no_entries_without_the_lock(monkeypatch):
     monkeypatch.setattr("sysconfig.get_config_var", lambda name: 1)
     assert not can_make_entries()
     assert entry(0, "f") is None
+
+
+def test_instances_of_a_subclass_are_called_as_those_of_its_base():
+    class Called(partial):
+        pass
+
+    class Own(partial):
+        def __call__(self, *args):
+            return "own", args
+
+    for kind in (Called, Own):
+        call_as_base(kind)
+    quick = can_make_entries() or sys.version_info >= (3, 12)
+    assert bool(Called.__flags__ & 1 << 11) == quick
+    assert Own(print)(1) == ("own", (1,))
+    call = Called(lambda *args, **kw: (args, kw), 1, a=2)
+    call.extra = 3
+    assert call(4, *[5], b=6, **{"c": 7}) == ((1, 4, 5), {"a": 2, "b": 6, "c": 7})
+    assert [*map(call, (8, 9))] == [((1, 8), {"a": 2}), ((1, 9), {"a": 2})]
+    with pytest.raises(TypeError, match="object is not callable|must be callable"):
+        Called(3)
+    found = weakref.ref(call)
+    del call
+    gc.collect()
+    assert found() is None

@@ -25,6 +25,7 @@ from .entry.courses import Entry
 from .entry.gate import gate
 from .ir.graph import Graph
 from .ir.interpret import CheckFailed, evaluate
+from .native.foreign import call_as_base
 from .receipt.explanation import Explanation
 from .receipt.logs import log
 from .receipt.misfit import misfit
@@ -282,6 +283,9 @@ class Compiled(partial):
         """
         with self._lock:
             return Explanation(self, measure=measure)
+
+
+call_as_base(Compiled)
 
 
 def _never_again(variant: Variant) -> bool:

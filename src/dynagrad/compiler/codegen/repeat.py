@@ -6,14 +6,13 @@ loaded once and written at the end; what depends on nothing that the step writes
 and so are logarithms of such bases of powers; powers that do not need each other share a vector. A
 step whose checks do not all hold ends the loop before it, and so do numbers for which the quick
 powers are not made: the caller goes on with the step itself. Slots may not overlap.
-Imports elements, graph, index, pull, schedule, segments, vmath.
+Imports elements, graph, index, powers, schedule, segments.
 """
 
 from itertools import product
 
 from ..ir.graph import Slot, Value
-from ..vmath import power
-from . import elements
+from . import elements, powers
 from .function import Place, flat
 from .index import ZERO, Index
 from .schedule import SMALL
@@ -36,9 +35,7 @@ def text(module: Module) -> str | None:
     """The module of the loop; None where the step has arrays or calls anything."""
     s = module.schedule
     written = s.graph.writes
-    if len(module.steps) > 1 or module.guards is not None or not written:
-        return None
-    if any(group.kind != "block" for group in s.groups):
+    if not module.is_brief or len(module.steps) > 1 or not written:
         return None
     if any(not 0 < v.size <= SMALL or v.dtype.kind == "c" for v in written.values()):
         return None
@@ -69,9 +66,7 @@ class Repeated(Segment):
         #: the elements of each written slot
         self.offsets = dict(zip(graph.writes, _offsets(graph.slots, graph.writes), strict=True))
         #: values that no slot written changes
-        self.fixed: set[Value] = set()
-        #: truth values beside the checks
-        self.usual: list[str] = []
+        self.fixed = powers.fixed(module.schedule)
         super().__init__(module, 0)
         self.declared = {}
         self.start()
@@ -90,19 +85,23 @@ class Repeated(Segment):
         for slot in self.offsets:
             self._keep(slot)
         e.do("store i64 0, ptr %count")
-        self.fixed = self._fixed()
-        quick = [] if self.module.bitwise else self._powers()
-        self._check(is_fixed=True)
+        self._settle()
+        groups = [powers.Powers(self.reader, group) for group in self.module.powers]
+        quick = [(group, *group.logarithms()) for group in groups]
+        self._check([usual for *_, usual in quick], is_fixed=True)
         e.do("br label %again")
         e.begin("again")
         e.do("%done = load i64, ptr %count")
-        for peers, logs in quick:
-            self._raise(peers, *logs)
+        wanted = []
+        for group, logarithms, _ in quick:
+            found, usual = group.raised(logarithms)
+            group.keep(found)
+            wanted.append(usual)
         for number, group in enumerate(s.groups):
             self.number = number
             self._block(group.values)
             if number == max(s.checked, 0):
-                self._check(is_fixed=False)
+                self._check(wanted, is_fixed=False)
         self.end()
         self._close()
         table = ["  %table = load ptr, ptr @own"] if any("%table" in x for x in self.header) else []
@@ -138,82 +137,24 @@ class Repeated(Segment):
             element = e.let(f"load {kind}, ptr {x}, align {dtype.itemsize}")
             e.do(f"store {kind} {element}, ptr {y}, align {dtype.itemsize}")
 
-    # --- what is the same each time ---------------------------------------------------------------
-
-    def _fixed(self) -> set[Value]:
-        """The values that no slot written changes; those needed by then are computed."""
+    def _settle(self) -> None:
+        """Compute what is the same each time and needed by the checks."""
         s = self.schedule
-        found: set[Value] = set()
         for v in s.order:
-            if v.op == "source":
-                is_fixed = v.attrs[0] not in self.offsets
-            else:
-                is_fixed = v.op not in ("call", "item") and all(x in found for x in v.inputs)
-            if is_fixed:
-                found.add(v)
-                early = v.op == "source" or s.home.get(v, s.end) <= max(s.checked, 0)
-                if early and 0 < v.size <= SMALL and v.dtype.kind != "c":
-                    for k in range(v.size):
-                        self.reader.at(v, Index(k))
-        return found
-
-    def _powers(self) -> list[tuple[list[Value], tuple[str, str]]]:
-        """Powers of single numbers with fixed bases, in groups that need none of the same group,
-        and the logarithms of their bases as vectors.
-        """
-        depth: dict[Value, int] = {}
-        groups: dict[tuple[int, str], list[Value]] = {}
-        for v in self.schedule.order:
-            depth[v] = max([depth[x] for x in v.inputs], default=0)
-            quick = v.op == "pow" and v.size == 1 and v.dtype.char in "fd" and v not in self.fixed
-            if quick and v.inputs[0] in self.fixed and v in self.schedule.home:
-                groups.setdefault((depth[v], v.dtype.char), []).append(v)
-                depth[v] += 1
-        return [(groups[key], self._logarithms(groups[key])) for key in sorted(groups)]
-
-    def _logarithms(self, peers: list[Value]) -> tuple[str, str]:
-        kind = elements.wide(elements.register(peers[0].dtype), len(peers))
-        bases = self._together([self.reader.at(v.inputs[0], ZERO) for v in peers], kind)
-        head, tail, usual = power.usual_base(self.e, bases, kind)
-        self._want(usual, len(peers))
-        return head, tail
-
-    def _raise(self, peers: list[Value], head: str, tail: str) -> None:
-        """The powers of a group."""
-        kind = elements.wide(elements.register(peers[0].dtype), len(peers))
-        exponents = self._together([self.reader.at(v.inputs[1], ZERO) for v in peers], kind)
-        found, usual = power.usual(self.e, head, tail, exponents, kind)
-        self._want(usual, len(peers))
-        for i, v in enumerate(peers):
-            one = found
-            if len(peers) > 1:
-                one = self.e.let(f"extractelement {kind} {found}, i64 {i}")
-            self.reader.keep((v, ZERO), one)
-
-    def _together(self, names: list[str], kind: str) -> str:
-        """Numbers as a vector."""
-        if len(names) == 1:
-            return names[0]
-        one = kind.split()[-1].rstrip(">")
-        found = "poison"
-        for i, name in enumerate(names):
-            found = self.e.let(f"insertelement {kind} {found}, {one} {name}, i64 {i}")
-        return found
-
-    def _want(self, truth: str, count: int) -> None:
-        if count > 1:
-            bits = self.e.let(f"bitcast <{count} x i1> {truth} to i{count}")
-            truth = self.e.compare("eq", f"i{count}", bits, "-1")
-        self.usual.append(truth)
+            early = v.op == "source" or s.home.get(v, s.end) <= max(s.checked, 0)
+            if v in self.fixed and early and 0 < v.size <= SMALL and v.dtype.kind != "c":
+                for k in range(v.size):
+                    self.reader.at(v, Index(k))
 
     # --- the end of a step ------------------------------------------------------------------------
 
-    def _check(self, *, is_fixed: bool) -> None:
-        """Leave the loop where a check does not hold: before it begins, or in each step."""
+    def _check(self, usual: list[str], *, is_fixed: bool) -> None:
+        """Leave the loop where a check does not hold, before it begins or in each step, or a power
+        is not usual.
+        """
         e = self.e
         asked = [c.value for c in self.schedule.graph.checks if (c.value in self.fixed) == is_fixed]
-        wanted = [*(self.reader.at(v, ZERO) for v in asked), *self.usual]
-        self.usual = []
+        wanted = [*(self.reader.at(v, ZERO) for v in asked), *usual]
         for truth in wanted[1:]:
             wanted[0] = e.op("and", "i1", wanted[0], truth)
         if wanted:

@@ -3,7 +3,7 @@
 Small values are straight-line code in it, loops are functions that it calls, and matrix products
 go to BLAS. What lies outside, the scratch memory, constants and functions of other libraries, is
 found through a table of pointers, whose address is in the variable `own` of the library.
-Imports elements, graph, index, loops, plan, pull, scatter, schedule.
+Imports elements, graph, index, loops, plan, powers, pull, scatter, schedule.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from ..ir.graph import Value
 from ..kernels import ir as kernels
 from ..kernels.machine import Machine
 from ..native.foreign import Blas
-from . import elements, products, tasks
+from . import elements, powers, products, tasks
 from .function import Function, Place, Written, flat
 from .index import Index
 from .layouts import Layout, is_plain
@@ -75,6 +75,12 @@ class Module:
         for number, group in enumerate(schedule.groups):
             self._write_function(number, group)
         self.plan = Plan(schedule, self.written)
+        #: whether there are no arrays, so that each operation counts
+        self.is_brief = checked is False and all(g.kind == "block" for g in schedule.groups)
+        #: groups of powers that are quicker together than by the C library
+        self.powers: list[list[Value]] = []
+        if self.is_brief and not bitwise and not schedule.stored:
+            self.powers = powers.grouped(schedule, powers.fixed(schedule))
         self.table: list[Place] = [("arena", None)]
         self.functions: dict[str, str] = {}
         #: what happens in order: ("segment", name) and ("call", value)
@@ -122,6 +128,8 @@ class Module:
         segment = self.begin(0)
         if self.plan.slots:
             segment.look_for_overlaps()
+        for group in self.powers:
+            powers.Powers(segment.reader, group).remembered()
         for number, group in enumerate(groups):
             if group.kind == "call":
                 self._close(segment)
@@ -396,14 +404,22 @@ class Segment(Function):
         e.begin(good)
 
     def checks(self) -> None:
-        """Go back with a number where one does not hold."""
-        for i, check in enumerate(self.schedule.graph.checks):
-            held = self.reader.at(check.value, Index(0))
-            good, bad = self.e.label("good"), self.e.label("bad")
-            self.e.do(f"br i1 {held}, label %{good}, label %{bad}")
-            self.e.begin(bad)
-            self.e.do(f"ret i32 {i + 1}")
-            self.e.begin(good)
+        """Go back with a number where one does not hold: which one is only asked then."""
+        e, checks = self.e, self.schedule.graph.checks
+        held = [self.reader.at(check.value, Index(0)) for check in checks]
+        if not held:
+            return
+        together = held[0]
+        for one in held[1:]:
+            together = e.op("and", "i1", together, one)
+        good, bad = e.label("good"), e.label("bad")
+        e.do(f"br i1 {together}, label %{good}, label %{bad}")
+        e.begin(bad)
+        first = str(len(held))
+        for i in range(len(held) - 1, 0, -1):
+            first = e.select(held[i - 1], "i32", first, str(i))
+        e.do(f"ret i32 {first}")
+        e.begin(good)
 
     def end(self) -> None:
         """The writes of what does not lie in its slot yet."""

@@ -24,7 +24,20 @@ from ...core.tensor import Tensor
 from ...core.watch import PLAIN
 from ..census.guards import MISSING, Guard, namespace
 from ..ir.graph import Slot
-from .gate import ARGUMENT, CODE, COURSE, NEW, OBJECT, ONE, OUTPUT, RUN, STATE, TUPLE, Gate
+from .gate import (
+    ARGUMENT,
+    CODE,
+    COURSE,
+    NEW,
+    OBJECT,
+    ONE,
+    OUTPUT,
+    RUN,
+    STATE,
+    TOGETHER,
+    TUPLE,
+    Gate,
+)
 from .layout import half_word, word
 
 #: references to a gradient, and to its array, that only the step knows: a slot and the pair in
@@ -72,8 +85,9 @@ class Course:
     def write(self) -> None:
         """Write the instructions for what holds now."""
         self.code: list[tuple[int, int, int, int]] = []
-        #: words that must have a value, and dictionaries with what is compared if they changed
-        self.equal: list[int] = []
+        #: words that must have a value, in the order in which they are compared, and dictionaries
+        #: with what is compared if they changed
+        self.equal: dict[tuple[int, int], None] = {}
         self.groups: list[tuple[dict, Callable[[], None]]] = []
         self.kept: list[Any] = []
         try:
@@ -127,31 +141,38 @@ class Course:
 
     def _same(self, at: int, value: int) -> None:
         """The word at an address has this value."""
-        self.equal += [at, value]
+        self.equal[at, value] = None
 
     def _collected(self) -> None:
         """What is compared word by word in one loop; then the dictionaries, none of which is looked
         at as long as no version has changed.
         """
-        pairs = np.array(self.equal, np.int64)
-        self.kept.append(pairs)
-        self._do("EQUALS", pairs.ctypes.data, len(pairs) // 2)
-        versions = np.array(
-            [word for held, _ in self.groups for word in (self._version(held), 0)], np.int64
-        )
-        self.kept.append(versions)
-        versions[1::2] = [word(at) for at in versions[::2].tolist()]
+        self._do("EQUALS", *self._pairs(list(self.equal)), 0)
+        versions = [(at, word(at)) for at in (self._version(held) for held, _ in self.groups)]
         first = len(self.code)
-        self._do("UNCHANGED", versions.ctypes.data, len(self.groups), 0)
+        seen, count = self._pairs(versions)
+        self._do("UNCHANGED", seen, count)
         for place, (held, compare) in enumerate(self.groups):
-            seen = versions.ctypes.data + 16 * place + 8
+            its = seen + 16 * place + 8
             start = len(self.code)
-            self._do("SKIP", self._version(held), seen, 0)
+            self._do("SKIP", self._version(held), its, 0)
             self._do("EQUAL", id(held) + 16, len(held))
             compare()
-            self._do("COPY", self._version(held), seen)
+            self._do("COPY", self._version(held), its)
             self._reach(start)
         self._reach(first)
+
+    def _pairs(self, pairs: list[tuple[int, int]]) -> tuple[int, int]:
+        """Where pairs of an address and its value lie, and how many: as many as are compared at a
+        time; the last ones are their own addresses, so that they hold.
+        """
+        count = -(-len(pairs) // TOGETHER) * TOGETHER
+        words = np.zeros((count, 2), np.int64)
+        start = words.ctypes.data
+        more = [(start + 16 * i + 8, 0) for i in range(len(pairs), count)]
+        words[:] = np.array([*pairs, *more], np.int64).reshape(-1, 2)
+        self.kept.append(words)
+        return start, count
 
     def _reach(self, start: int) -> None:
         """Let the instruction at `start` skip all that followed it."""
@@ -173,6 +194,14 @@ class Course:
             self._same(at, value)
         else:
             self._same(keys + 24, entries)
+
+    def _element(self, held: list, i: int, x: Any) -> None:
+        """A list has this element at this place."""
+        items = word(id(held) + 24)
+        self.kept.append(held)
+        self._same(id(held) + 16, len(held))
+        self._same(id(held) + 24, items)
+        self._same(items + 8 * i, self._held(x))
 
     def _do(self, name: str, a: int, b: int = 0, c: int = 0) -> None:
         self.code.append((CODE[name], a, b, c))
@@ -229,9 +258,11 @@ class Course:
     def _settings(self) -> None:
         mode, default = self.variant.mode
         self._do("CONTEXT", id(grad_mode), id(mode))
-        self._do("DIFFERS", id(PLAIN) + _SET_USED, 0)
-        self._do("LIST", id(process_default), 0, self._held(default))
-        self._do("DICT", id(self.stance), self._held("name"), self._held(self.stance["name"]))
+        if not PLAIN:
+            raise Unsupported("operations are watched")
+        self._same(id(PLAIN) + _SET_USED, len(PLAIN))
+        self._element(process_default, 0, default)
+        self._entry(self.stance, "name", self._held(self.stance["name"]))
 
     def _tensors(self) -> None:
         at, variant = self.at, self.variant
@@ -257,7 +288,7 @@ class Course:
             params = group["params"]
             self._same(id(params) + 16, len(params))
             for i, p in enumerate(params):
-                self._do("LIST", id(params), i, self._held(p))
+                self._element(params, i, p)
 
     def _group(self, group: dict, held: dict, options: list) -> None:
         for key in held:
@@ -295,7 +326,7 @@ class Course:
             if type(held[key]) is list:
                 self._same(id(held[key]) + 16, len(held[key]))
                 for i, x in enumerate(held[key]):
-                    self._do("LIST", id(held[key]), i, self._held(x))
+                    self._element(held[key], i, x)
 
     def _guard(self, guard: Guard) -> None:
         kind, on, expected = guard.kind, guard.on, guard.expected
@@ -347,7 +378,10 @@ class Course:
         if not self.at.class_version or not half_word(at):
             raise Unsupported(f"class {kind.__name__}")
         self.kept.append(kind)
-        self._do("HALF", at, half_word(at))
+        if at % 8 == 0 and word(at) == half_word(at):  # nothing but zeros beside it
+            self._same(at, half_word(at))
+        else:
+            self._do("HALF", at, half_word(at))
 
     def _function(self, f: Any) -> None:
         at = self.at

@@ -39,7 +39,6 @@ body:
   %c = load i64, ptr %c.at
   switch i64 %op, label %no [
     i64 $EQUAL, label %do.EQUAL
-    i64 $DIFFERS, label %do.DIFFERS
     i64 $HALF, label %do.HALF
     i64 $LIST, label %do.LIST
     i64 $DICT, label %do.DICT
@@ -60,41 +59,89 @@ body:
     i64 $UNCHANGED, label %do.UNCHANGED]
 do.EQUALS:
   %p.EQUALS = inttoptr i64 %a to ptr
+  %e.EQUALS = getelementptr [2 x i64], ptr %p.EQUALS, i64 %b
   br label %pair.EQUALS
 pair.EQUALS:
-  %j.EQUALS = phi i64 [0, %do.EQUALS], [%l.EQUALS, %same.EQUALS]
-  %m.EQUALS = icmp ult i64 %j.EQUALS, %b
-  br i1 %m.EQUALS, label %one.EQUALS, label %next
-one.EQUALS:
-  %k.EQUALS = shl i64 %j.EQUALS, 1
-  %q.EQUALS = getelementptr i64, ptr %p.EQUALS, i64 %k.EQUALS
-  %x.EQUALS = load ptr, ptr %q.EQUALS
-  %y.EQUALS = getelementptr i64, ptr %q.EQUALS, i64 1
-  %v.EQUALS = load i64, ptr %y.EQUALS
-  %w.EQUALS = load i64, ptr %x.EQUALS
-  %r.EQUALS = icmp eq i64 %w.EQUALS, %v.EQUALS
-  br i1 %r.EQUALS, label %same.EQUALS, label %no
-same.EQUALS:
-  %l.EQUALS = add i64 %j.EQUALS, 1
+  %q.EQUALS = phi ptr [%p.EQUALS, %do.EQUALS], [%l.EQUALS, %same.EQUALS3]
+  %m.EQUALS = icmp ult ptr %q.EQUALS, %e.EQUALS
+  br i1 %m.EQUALS, label %one.EQUALS0, label %next
+one.EQUALS0:
+  %a.EQUALS0 = getelementptr i64, ptr %q.EQUALS, i64 0
+  %x.EQUALS0 = load ptr, ptr %a.EQUALS0
+  %y.EQUALS0 = getelementptr i64, ptr %q.EQUALS, i64 1
+  %v.EQUALS0 = load i64, ptr %y.EQUALS0
+  %w.EQUALS0 = load i64, ptr %x.EQUALS0
+  %r.EQUALS0 = icmp eq i64 %w.EQUALS0, %v.EQUALS0
+  br i1 %r.EQUALS0, label %one.EQUALS1, label %no
+one.EQUALS1:
+  %a.EQUALS1 = getelementptr i64, ptr %q.EQUALS, i64 2
+  %x.EQUALS1 = load ptr, ptr %a.EQUALS1
+  %y.EQUALS1 = getelementptr i64, ptr %q.EQUALS, i64 3
+  %v.EQUALS1 = load i64, ptr %y.EQUALS1
+  %w.EQUALS1 = load i64, ptr %x.EQUALS1
+  %r.EQUALS1 = icmp eq i64 %w.EQUALS1, %v.EQUALS1
+  br i1 %r.EQUALS1, label %one.EQUALS2, label %no
+one.EQUALS2:
+  %a.EQUALS2 = getelementptr i64, ptr %q.EQUALS, i64 4
+  %x.EQUALS2 = load ptr, ptr %a.EQUALS2
+  %y.EQUALS2 = getelementptr i64, ptr %q.EQUALS, i64 5
+  %v.EQUALS2 = load i64, ptr %y.EQUALS2
+  %w.EQUALS2 = load i64, ptr %x.EQUALS2
+  %r.EQUALS2 = icmp eq i64 %w.EQUALS2, %v.EQUALS2
+  br i1 %r.EQUALS2, label %one.EQUALS3, label %no
+one.EQUALS3:
+  %a.EQUALS3 = getelementptr i64, ptr %q.EQUALS, i64 6
+  %x.EQUALS3 = load ptr, ptr %a.EQUALS3
+  %y.EQUALS3 = getelementptr i64, ptr %q.EQUALS, i64 7
+  %v.EQUALS3 = load i64, ptr %y.EQUALS3
+  %w.EQUALS3 = load i64, ptr %x.EQUALS3
+  %r.EQUALS3 = icmp eq i64 %w.EQUALS3, %v.EQUALS3
+  br i1 %r.EQUALS3, label %same.EQUALS3, label %no
+same.EQUALS3:
+  %l.EQUALS = getelementptr i64, ptr %q.EQUALS, i64 8
   br label %pair.EQUALS
 do.UNCHANGED:
   %p.UNCHANGED = inttoptr i64 %a to ptr
+  %e.UNCHANGED = getelementptr [2 x i64], ptr %p.UNCHANGED, i64 %b
   br label %pair.UNCHANGED
 pair.UNCHANGED:
-  %j.UNCHANGED = phi i64 [0, %do.UNCHANGED], [%l.UNCHANGED, %same.UNCHANGED]
-  %m.UNCHANGED = icmp ult i64 %j.UNCHANGED, %b
-  br i1 %m.UNCHANGED, label %one.UNCHANGED, label %jump
-one.UNCHANGED:
-  %k.UNCHANGED = shl i64 %j.UNCHANGED, 1
-  %q.UNCHANGED = getelementptr i64, ptr %p.UNCHANGED, i64 %k.UNCHANGED
-  %x.UNCHANGED = load ptr, ptr %q.UNCHANGED
-  %y.UNCHANGED = getelementptr i64, ptr %q.UNCHANGED, i64 1
-  %v.UNCHANGED = load i64, ptr %y.UNCHANGED
-  %w.UNCHANGED = load i64, ptr %x.UNCHANGED
-  %r.UNCHANGED = icmp eq i64 %w.UNCHANGED, %v.UNCHANGED
-  br i1 %r.UNCHANGED, label %same.UNCHANGED, label %next
-same.UNCHANGED:
-  %l.UNCHANGED = add i64 %j.UNCHANGED, 1
+  %q.UNCHANGED = phi ptr [%p.UNCHANGED, %do.UNCHANGED], [%l.UNCHANGED, %same.UNCHANGED3]
+  %m.UNCHANGED = icmp ult ptr %q.UNCHANGED, %e.UNCHANGED
+  br i1 %m.UNCHANGED, label %one.UNCHANGED0, label %jump
+one.UNCHANGED0:
+  %a.UNCHANGED0 = getelementptr i64, ptr %q.UNCHANGED, i64 0
+  %x.UNCHANGED0 = load ptr, ptr %a.UNCHANGED0
+  %y.UNCHANGED0 = getelementptr i64, ptr %q.UNCHANGED, i64 1
+  %v.UNCHANGED0 = load i64, ptr %y.UNCHANGED0
+  %w.UNCHANGED0 = load i64, ptr %x.UNCHANGED0
+  %r.UNCHANGED0 = icmp eq i64 %w.UNCHANGED0, %v.UNCHANGED0
+  br i1 %r.UNCHANGED0, label %one.UNCHANGED1, label %next
+one.UNCHANGED1:
+  %a.UNCHANGED1 = getelementptr i64, ptr %q.UNCHANGED, i64 2
+  %x.UNCHANGED1 = load ptr, ptr %a.UNCHANGED1
+  %y.UNCHANGED1 = getelementptr i64, ptr %q.UNCHANGED, i64 3
+  %v.UNCHANGED1 = load i64, ptr %y.UNCHANGED1
+  %w.UNCHANGED1 = load i64, ptr %x.UNCHANGED1
+  %r.UNCHANGED1 = icmp eq i64 %w.UNCHANGED1, %v.UNCHANGED1
+  br i1 %r.UNCHANGED1, label %one.UNCHANGED2, label %next
+one.UNCHANGED2:
+  %a.UNCHANGED2 = getelementptr i64, ptr %q.UNCHANGED, i64 4
+  %x.UNCHANGED2 = load ptr, ptr %a.UNCHANGED2
+  %y.UNCHANGED2 = getelementptr i64, ptr %q.UNCHANGED, i64 5
+  %v.UNCHANGED2 = load i64, ptr %y.UNCHANGED2
+  %w.UNCHANGED2 = load i64, ptr %x.UNCHANGED2
+  %r.UNCHANGED2 = icmp eq i64 %w.UNCHANGED2, %v.UNCHANGED2
+  br i1 %r.UNCHANGED2, label %one.UNCHANGED3, label %next
+one.UNCHANGED3:
+  %a.UNCHANGED3 = getelementptr i64, ptr %q.UNCHANGED, i64 6
+  %x.UNCHANGED3 = load ptr, ptr %a.UNCHANGED3
+  %y.UNCHANGED3 = getelementptr i64, ptr %q.UNCHANGED, i64 7
+  %v.UNCHANGED3 = load i64, ptr %y.UNCHANGED3
+  %w.UNCHANGED3 = load i64, ptr %x.UNCHANGED3
+  %r.UNCHANGED3 = icmp eq i64 %w.UNCHANGED3, %v.UNCHANGED3
+  br i1 %r.UNCHANGED3, label %same.UNCHANGED3, label %next
+same.UNCHANGED3:
+  %l.UNCHANGED = getelementptr i64, ptr %q.UNCHANGED, i64 8
   br label %pair.UNCHANGED
 do.EQUAL:
   %p.EQUAL = inttoptr i64 %a to ptr
@@ -109,11 +156,6 @@ do.EITHER:
 second.EITHER:
   %r.EITHER = icmp eq i64 %w.EITHER, %b
   br i1 %r.EITHER, label %next, label %no
-do.DIFFERS:
-  %p.DIFFERS = inttoptr i64 %a to ptr
-  %w.DIFFERS = load i64, ptr %p.DIFFERS
-  %r.DIFFERS = icmp ne i64 %w.DIFFERS, %b
-  br i1 %r.DIFFERS, label %next, label %no
 do.HALF:
   %p.HALF = inttoptr i64 %a to ptr
   %h.HALF = load i32, ptr %p.HALF

@@ -8,7 +8,6 @@ that does not fit goes to the Python function behind the gate, which knows all c
 | operation | holds if, or does |
 |---|---|
 | EQUAL     | the word at a is b |
-| DIFFERS   | the word at a is not b |
 | HALF      | the 32 bits at a are b |
 | LIST      | element b of the list a is c |
 | DICT      | the dict a has c under the key b (c 0: has no such key) |
@@ -26,6 +25,7 @@ that does not fit goes to the Python function behind the gate, which knows all c
 | TICK      | (afterwards) the counter a goes on; b gets its number, c counts up |
 | EITHER    | the word at a is b or c |
 | EQUALS    | at a there are b pairs (address, value): each address holds its value |
+|           | (b is a multiple of TOGETHER) |
 | UNCHANGED | the same, and if they all hold, skip c instructions |
 """
 
@@ -42,11 +42,13 @@ from ..native.foreign import entry, python_api
 from .layout import Layout, layout
 
 OPERATIONS = (
-    *("EQUAL", "DIFFERS", "HALF", "LIST", "DICT", "ATTRIBUTE", "CONTEXT", "COUNT", "SAME"),
+    *("EQUAL", "HALF", "LIST", "DICT", "ATTRIBUTE", "CONTEXT", "COUNT", "SAME"),
     *("NUMBER", "TENSOR", "OPTION", "SKIP", "COPY", "GRADIENT", "SET", "TICK", "EITHER"),
     *("EQUALS", "UNCHANGED"),
 )
 CODE = {name: number for number, name in enumerate(OPERATIONS)}
+#: pairs that EQUALS and UNCHANGED compare at a time
+TOGETHER = 4
 #: what the code reaches through its table, in this order
 _API = (
     *("PyDict_GetItem", "PyObject_GetAttr", "PyErr_Clear", "Py_DecRef", "Py_IncRef"),

@@ -15,7 +15,7 @@ brackets where it is more):
     exp 0.9 (1.2)       exp2 1.0 (1.2)      expm1 1.4 (1.5)     log 0.9   log2, log10 1.0 (1.9)
     log1p 1.4           sigmoid 1.5         tanh 1.4            erf 1.0 (1.3)   sin, cos 0.95
     tan 2.4             asin 1.7 (1.8)      acos 1.2            atan, atan2 2.1 sinh 1.7
-    cosh 1.3 (1.5)      asinh 1.8           acosh, atanh 2.1    pow 1.1 (1.4)   hypot 1.2
+    cosh 1.3 (1.5)      asinh 1.8           acosh, atanh 2.1    pow 0.75   hypot 1.2
     softplus, logsigmoid 1.7                silu 2.3            rsqrt 1.5       erfc, gelu 3.8
     gelu_tanh 5 above -2; below it grows with the cube of x, as the exponent of e does
 

@@ -9,18 +9,20 @@ from . import coefficients
 from .exponential import (
     EXP_RANGE,
     INFINITY,
+    INVERSE_LN2,
     LN2,
     NAN,
     clamped,
     decomposed,
-    reduced,
 )
 from .value import (
+    BIAS,
     Value,
     fast_two_sum,
     fma,
     function,
     polynomial,
+    rounded,
     scaled,
     two_product,
     where,
@@ -70,9 +72,25 @@ def magnitude(a: Value, y: Value) -> Value:
 
 
 def exponential(x: Value, tail: Value) -> Value:
-    """e^(x + tail)."""
-    _, n, r = reduced(clamped(x, EXP_RANGE[x.element]))
-    return scaled(polynomial(r + tail, (*coefficients.EXP[x.element], 1.0, 1.0)), n)
+    """e^(x + tail). What sums lose is carried to the last one, so that the error is little more
+    than that of one rounding, and numbers like 9 = 3^2 are exact.
+    """
+    high, low = LN2[x.element]
+    x = clamped(x, EXP_RANGE[x.element])
+    number, n = rounded(x, INVERSE_LN2, 2 * BIAS[x.element])
+    first = fma(number, -high, x)
+    r = fma(number, -low, first)
+    r, lost = fast_two_sum(r, fma(number, -low, first - r) + tail)
+    one, rest = fast_two_sum(1.0, r)
+    square = r * r
+    return scaled(one + (rest + fma(_even_odd(r, square), square, lost)), n)
+
+
+def _even_odd(x: Value, square: Value) -> Value:
+    """The polynomial of e^x in two halves, which need not wait for each other."""
+    terms = coefficients.EXP[x.element]
+    odd, even = terms[len(terms) % 2 :: 2], terms[1 - len(terms) % 2 :: 2]
+    return fma(polynomial(square, odd), x, polynomial(square, even))
 
 
 def usual_base(e: Emitter, x: str, kind: str) -> tuple[str, str, str]:
