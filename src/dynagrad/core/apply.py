@@ -292,7 +292,8 @@ def unary(
             if dtype is not float32 and dtype is not float64:
                 return slow(input, None)
             try:
-                r = fun(a, out=...) if is_ufunc else kernel(a) if type(a) is ndarray else fun(a)
+                of = kernel if type(a) is ndarray else fun
+                r = of(a, out=...) if is_ufunc and not a.ndim else of(a)
             except WARNED:
                 r = compute(rule, [a], {})
             if type(r) is not ndarray and isinstance(r, np.generic):
@@ -396,7 +397,7 @@ def binary(
                 return slow(input, other, out, alpha)
             a = input._a
             dtype = a.dtype
-            if kind in PLAIN:
+            if kind is type(input) or kind in PLAIN:
                 b = other._a
                 if b.dtype is not dtype:
                     return slow(input, other, None, 1)
@@ -421,13 +422,12 @@ def binary(
                 return slow(input, other, None, 1)
             try:
                 # `out=...` keeps 0-d results arrays, at a fifth of what converting them back costs
-                r = fun(a, b, out=...) if is_ufunc else fun(a, b)
+                r = fun(a, b) if a.ndim or not is_ufunc else fun(a, b, out=...)
             except (ValueError, *WARNED):
                 r = again(a, b)
             if type(r) is not ndarray:
-                if isinstance(r, np.generic):
-                    r = np.asarray(r)
-            elif not a.flags.c_contiguous or (r.ndim > 2 and a.shape != r.shape):
+                r = np.asarray(r) if isinstance(r, np.generic) else r
+            elif r.ndim > 1 and (not a.flags.c_contiguous or (r.ndim > 2 and a.shape != r.shape)):
                 r = in_order(r, (a, b))
             v = input._v
             if v is not None and v.rebased:

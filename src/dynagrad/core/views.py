@@ -115,6 +115,7 @@ def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None
     base = getattr(x, "_b", None) if family.has_views else None
     if base is None:
         family.has_views = True
+        x._b = None  # asking for what was never set costs four times as much
         t._b = x
     else:
         t._b = base

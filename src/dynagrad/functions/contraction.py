@@ -255,14 +255,16 @@ def matmul(input, other, *, out=None):
         or b.ndim != 2
         or a.dtype is not b.dtype
         or (a.dtype is not float32 and a.dtype is not float64)
-        or a.shape[1] != b.shape[0]
     ):
         return _matmul(input, other, None)
     try:
         r = a.dot(b)
+    except ValueError:
+        return _matmul(input, other, None)
     except WARNED:
         r = quietly(a.dot, b)
-    ea, eb = edge_of(input), edge_of(other)
+    ea = input._e if input._v is None else edge_of(input)
+    eb = other._e if other._v is None else edge_of(other)
     if (ea is None and eb is None) or not recording():
         return wrap(r)
     saved = (None if ea is None else b, None if eb is None else a)

@@ -33,7 +33,7 @@ from .factory import (
     warn_of_lost_part,
 )
 from .nodes import node
-from .shortcut import direct, made, shortcut, untracked
+from .shortcut import made, shortcut, untracked
 
 __all__ = [
     "can_cast",
@@ -153,7 +153,10 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 
 def _short_clone(input):
-    return direct(Clone, input, {"axes": None})
+    a = input._a
+    if type(input) in PLAIN and untracked(input) and a.flags.c_contiguous:
+        return made(a.copy())
+    return None
 
 
 @shortcut(_short_clone)

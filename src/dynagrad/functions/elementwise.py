@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -83,17 +84,26 @@ def as_operator(op: Callable, *, reflected: bool = False) -> Callable:
     operand."""
     _, _, bits = op.__name__.partition("bitwise_")  # the others are Python's in PyTorch too
 
-    def operator(self, other):
+    def general(self, other):
         if bits and not isinstance(self, Tensor):
             raise not_for(f"__{'r' if reflected else ''}{bits}__", self)
         if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if reflected else op(self, other)
 
-    operator.__name__ = op.__name__
-    operator.__doc__ = op.__doc__
-    operator.__module__ = op.__module__
-    return overridable(operator)
+    general.__name__ = op.__name__
+    general.__doc__ = op.__doc__
+    general.__module__ = op.__module__
+    general = overridable(general)
+
+    @wraps(general)
+    def operator(self, other):
+        if type(self) in PLAIN and type(other) in PLAIN:
+            return op(other, self) if reflected else op(self, other)
+        return general(self, other)
+
+    general.stands_for = operator  # pyright: ignore[reportFunctionMemberAccess]
+    return operator
 
 
 def of_tensors(

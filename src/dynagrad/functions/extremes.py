@@ -19,7 +19,7 @@ from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .selection import maximum, minimum
-from .shortcut import direct, direct_results, made, shortcut
+from .shortcut import direct, made, made_pair, shortcut, untracked
 
 __all__ = [
     "amax",
@@ -96,15 +96,20 @@ def put_pair(name: str, kind: Any, pair: tuple, out: Any) -> Any:
 
 
 def _short_extreme(all_node: Any, along_node: Any, kind: Any) -> Callable[..., Any]:
+    along = along_node.rule.kernel
+
     def short(input, dim=None, keepdim=False):
         a = input._a
         if a.dtype.kind not in "fiu" or not a.size or type(keepdim) is not bool:
             return None
         if dim is None:
             return direct(all_node, input, {})
-        if type(dim) is not int or not -a.ndim <= dim < a.ndim:
+        if type(dim) is not int or not -a.ndim <= dim < a.ndim or type(input) not in PLAIN:
             return None
-        return direct_results(along_node, kind, input, {"axis": dim % a.ndim, "keepdims": keepdim})
+        axis = dim % a.ndim
+        if untracked(input):
+            return made_pair(kind, along(a, axis=axis, keepdims=keepdim))
+        return kind(*apply(along_node, input, axis=axis, keepdims=keepdim))
 
     return short
 

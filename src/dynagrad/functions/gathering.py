@@ -11,6 +11,7 @@ from ..core.complaints import broadcast_error, legacy_name
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
 from ..core.views import inplace
+from ..core.watch import PLAIN
 from ..ops import indexing as ops
 from ..ops.cumulative import cumsum
 from ..ops.elementwise import where
@@ -32,7 +33,7 @@ from .expansion import expand
 from .indexing import Places, checked_values, in_range, number_for, places_of, put_at
 from .nodes import node
 from .parts import slice_by
-from .shortcut import direct_of, shortcut, within
+from .shortcut import made, shortcut, untracked, within
 
 __all__ = [
     "index_add",
@@ -58,7 +59,7 @@ IndexFill1 = node("IndexFillBackward1", ops.put)
 IndexPut = node("IndexPutBackward0", ops.put)
 Put = node("PutBackward0", ops.put)
 Where = node("WhereBackward0", where)
-INT64 = np.dtype("int64")
+BOOL, INT64 = np.dtype("bool"), np.dtype("int64")
 MaskedScatter = node("MaskedScatterBackward0", ops.put)
 MaskedFill0 = node("MaskedFillBackward0", ops.fill_where)
 MaskedFill1 = node("MaskedFillBackward1", ops.fill_where)
@@ -94,10 +95,13 @@ def _short_select(input: Tensor, dim: Any, index: Tensor) -> Tensor | None:
     rank = len(have)
     if type(dim) is not int or not -rank <= dim < rank or i.ndim != 1:
         return None
+    if type(input) not in PLAIN or type(index) not in PLAIN:
+        return None
     dim %= rank
-    return (
-        direct_of(IndexSelect, (input, index), {"axes": (dim,)}) if within(i, have[dim]) else None
-    )
+    if untracked(input) and untracked(index) and i.dtype is INT64:
+        # an index that is too large is found by NumPy
+        return made(input._a.take(i, dim)) if i.item(i.argmin()) >= 0 else None
+    return apply(IndexSelect, input, index, axes=(dim,)) if within(i, have[dim]) else None
 
 
 @shortcut(_short_select)
@@ -372,9 +376,14 @@ def _mask(name: str, input: Tensor, mask: Any, *, kind: Callable[[np.dtype], str
 
 def _short_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor | None:
     a, m = input._a, mask._a
-    if type(value) is not float or a.dtype.kind != "f" or m.dtype.kind != "b" or a.shape != m.shape:
+    if type(value) is not float or a.dtype.kind != "f" or m.dtype is not BOOL or a.shape != m.shape:
         return None
-    return direct_of(MaskedFill0, (input, mask, wrap(scalar(value, a.dtype))), {})
+    if type(input) not in PLAIN or type(mask) not in PLAIN:
+        return None
+    number = scalar(value, a.dtype)
+    if untracked(input) and untracked(mask):
+        return made(ops.filled(a, m, number))
+    return apply(MaskedFill0, input, mask, wrap(number))
 
 
 @shortcut(_short_fill)

@@ -9,11 +9,12 @@ from ..core.dtype import FLOATING, category, numpy_dtype
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor
+from ..core.watch import PLAIN
 from ..ops import norms as ops
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .later import loaded
 from .nodes import node
-from .shortcut import direct, shortcut
+from .shortcut import made, shortcut, untracked
 
 __all__ = [
     "dist",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 VectorNorm = node("LinalgVectorNormBackward0", ops.vector_norm)
+NORM = VectorNorm.rule.kernel
 Norm = node("NormBackward1", ops.vector_norm)
 NormOfAll = node("NormBackward0", ops.vector_norm)
 Dist = node("DistBackward0", ops.dist)
@@ -71,9 +73,14 @@ def _check_some(x: Tensor, p: float, axes: tuple[int, ...] | None) -> None:
 
 
 def _short_norm(input, p="fro", dim=None):
-    if input._a.dtype.kind != "f" or dim is not None or (p != "fro" and p != 2):
+    a = input._a
+    if type(input) not in PLAIN or a.dtype.kind != "f" or dim is not None:
         return None
-    return direct(VectorNorm, input, {"p": 2.0, "axes": None, "keepdims": False, "dtype": None})
+    if p != "fro" and p != 2:
+        return None
+    if untracked(input):
+        return made(NORM(a, p=2.0, axes=None, keepdims=False, dtype=None))
+    return apply(VectorNorm, input, p=2.0, axes=None, keepdims=False, dtype=None)
 
 
 @shortcut(_short_norm)

@@ -104,7 +104,7 @@ def hot_reduction(
                     if keepdim is not False:
                         return slow(input, dim, keepdim, None, None)
                     r = all_of(a)
-                    cls, kw = all_node, None
+                    cls = all_node
                 else:
                     if type(keepdim) is not bool:
                         return slow(input, dim, keepdim, None, None)
@@ -113,8 +113,7 @@ def hot_reduction(
                         axes = (dim % n,)
                     else:
                         axes = many_dims(dim, n, name)
-                    kw = {"axes": axes, "keepdims": keepdim}
-                    r = along(a, **kw)
+                    r = along(a, axes=axes, keepdims=keepdim)
                     cls = along_node
             except WARNED:
                 return slow(input, dim, keepdim, None, None)
@@ -135,7 +134,7 @@ def hot_reduction(
             meta.dtype = d
             node.saved = (meta,)
             node.fix = node.extra = node.cells = None
-            node.kw = kw
+            node.kw = None if cls is all_node else {"axes": axes, "keepdims": keepdim}
             frame = getframe(1)
             node.code = code = frame.f_code
             node.lasti = frame.f_lasti

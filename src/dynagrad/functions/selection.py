@@ -11,11 +11,12 @@ from ..core.dtype import COMPLEX, category
 from ..core.out import write_out
 from ..core.overrides import overridable
 from ..core.tensor import Tensor, wrap
+from ..core.watch import PLAIN
 from ..ops import elementwise as ops
 from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
-from .shortcut import direct, pairwise, shortcut, three_alike
+from .shortcut import made, pairwise, shortcut, three_alike, untracked
 
 __all__ = [
     "clamp",
@@ -89,6 +90,7 @@ Clamp = node("ClampBackward0", ops.clamp)
 ClampLow = node("ClampBackward0", ops.clamp_low)
 ClampHigh = node("ClampBackward0", ops.clamp_high)
 ClampNumber = node("ClampBackward1", ops.clamp_number)
+CLAMP = ClampNumber.rule.kernel
 ClampMin = node("ClampMinBackward1", ops.clamp_low)
 ClampMax = node("ClampMaxBackward1", ops.clamp_high)
 ClampMinNumber = node("ClampMinBackward0", ops.clamp_number)
@@ -100,7 +102,11 @@ LIMITS = frozenset({int, float, type(None)})
 def _short_clamp(input, min=None, max=None):
     if type(min) not in LIMITS or type(max) not in LIMITS or min is max:
         return None
-    return direct(ClampNumber, input, {"low": min, "high": max}, "f")
+    if type(input) not in PLAIN or input._a.dtype.kind != "f":
+        return None
+    if untracked(input) and input._a.flags.c_contiguous:
+        return made(CLAMP(input._a, low=min, high=max))
+    return apply(ClampNumber, input, low=min, high=max)
 
 
 @shortcut(_short_clamp)

@@ -22,7 +22,7 @@ from ..ops.conversion import clone as clone_in_order
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
 from .factory import axes_of, warn_once
 from .nodes import node
-from .shortcut import shortcut
+from .shortcut import made, shortcut, untracked
 
 __all__ = [
     "adjoint",
@@ -290,6 +290,16 @@ def ravel(input: Tensor) -> Tensor:
     return view(contiguous(tensor("ravel", input)), -1)
 
 
+def _short_contiguous(input: Tensor) -> Tensor | None:
+    a = input._a
+    if type(input) not in PLAIN or type(a) is not ndarray:
+        return None
+    if a.flags.c_contiguous:
+        return input
+    return made(a.copy()) if untracked(input) else apply(Clone, input)
+
+
+@shortcut(_short_contiguous)
 @overridable
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its memory is in the order of a format, else a copy that is; without
@@ -362,6 +372,14 @@ def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return transpose(input, dim0, dim1)
 
 
+def _short_t(input: Tensor) -> Tensor | None:
+    a = input._a
+    if type(input) not in PLAIN or type(a) is not ndarray or a.ndim != 2:
+        return None
+    return make_view(T, input, a.T, _SWAP)
+
+
+@shortcut(_short_t)
 @overridable
 def t(input: Tensor) -> Tensor:
     """A matrix transposed, a view; vectors and numbers as they are."""

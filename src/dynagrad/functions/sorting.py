@@ -20,7 +20,7 @@ from .nodes import node
 from .reduction import constant_of
 from .return_types import return_type
 from .shape import contiguous, view
-from .shortcut import direct_results, made, shortcut
+from .shortcut import made, made_pair, shortcut, untracked
 
 __all__ = [
     "argsort",
@@ -44,6 +44,7 @@ __all__ = [
 SortPlain = node("SortBackward0", ops.sort)
 SortStable = node("SortBackward1", ops.sort)
 Topk = node("TopkBackward0", ops.topk)
+SORT, TOPK = SortPlain.rule.kernel, Topk.rule.kernel
 Kthvalue = node("KthvalueBackward0", ops.kth)
 MedianAll = node("MedianBackward0", ops.median_of)
 MedianAlong = node("MedianBackward1", ops.median_along)
@@ -76,8 +77,12 @@ def _short_sort(input, dim=-1, descending=False):
     a = input._a
     if not _is_ordinary(a, dim, descending):
         return None
-    keywords = {"axis": dim % a.ndim, "descending": descending}
-    return direct_results(SortPlain, SortResult, input, keywords)
+    axis = dim % a.ndim
+    if type(input) not in PLAIN:
+        return None
+    if untracked(input):
+        return made_pair(SortResult, SORT(a, axis=axis, descending=descending))
+    return SortResult(*apply(SortPlain, input, axis=axis, descending=descending))
 
 
 @shortcut(_short_sort)
@@ -133,8 +138,12 @@ def _short_topk(input, k, dim=-1, largest=True, sorted=True):
     a = input._a
     if not _is_ordinary(a, dim, largest) or type(k) is not int or not 0 <= k <= a.shape[dim]:
         return None
-    keywords = {"k": k, "axis": dim % a.ndim, "largest": largest}
-    return direct_results(Topk, TopkResult, input, keywords)
+    axis = dim % a.ndim
+    if type(input) not in PLAIN:
+        return None
+    if untracked(input):
+        return made_pair(TopkResult, TOPK(a, k=k, axis=axis, largest=largest))
+    return TopkResult(*apply(Topk, input, k=k, axis=axis, largest=largest))
 
 
 @shortcut(_short_topk)

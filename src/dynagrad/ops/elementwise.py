@@ -7,7 +7,9 @@ turn an infinite cotangent into nan.
 
 import cmath
 import math
-from functools import lru_cache
+import sys
+from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -93,14 +95,22 @@ def in_single(fun, *arrays, **metadata):
     return np.asarray(fun(*wide, **metadata), arrays[0].dtype)
 
 
+#: the ufunc of np.clip, which does a third of what that does before, and takes a seventh of the
+#: time of np.maximum for many elements and a number; without a public name
+clip: Any = getattr(sys.modules["numpy._core.umath"], "clip", np.ndarray.clip)
+
+
 def number_of(value, dtype):
     """A Python number as an array, which costs half of what the number does as an operand."""
-    return _number(value, dtype) if value else np.array(value, dtype)  # 0.0 equals -0.0
+    found = _numbers[dtype].get(value) if value else None  # 0.0 equals -0.0
+    if found is None:
+        found = np.array(value, dtype)
+        if len(_numbers[dtype]) < 1024:
+            _numbers[dtype][value] = found
+    return found
 
 
-@lru_cache(1024)
-def _number(value, dtype):
-    return np.array(value, dtype)
+_numbers: Any = defaultdict(dict)
 
 
 def times(x, number):
@@ -368,17 +378,12 @@ def clamp_number(x, *, low, high):
     """x limited to [low, high], Python numbers, either of which may be None; nan stays."""
     if is_half(x):
         return in_single(clamp_number, x, low=low, high=high)
-    if x.size >= 256 and x.dtype.kind == "f":  # a seventh of what np.maximum takes for a number
+    if x.dtype.kind == "f":
         low = number_of(-math.inf if low is None else low, x.dtype)
-        return x.clip(low, number_of(math.inf if high is None else high, x.dtype))
-    if x.dtype.kind != "f":
-        if low is not None:
-            x = np.maximum(x, low)
-        return np.minimum(x, high) if high is not None else x
-    if low is None:
-        return np.minimum(x, number_of(high, x.dtype))
-    r = np.maximum(x, number_of(low, x.dtype), out=...)
-    return r if high is None else np.minimum(r, number_of(high, x.dtype), out=r)
+        return clip(x, low, number_of(math.inf if high is None else high, x.dtype))
+    if low is not None:
+        x = np.maximum(x, low)
+    return np.minimum(x, high) if high is not None else x
 
 
 def _within(x, low, high):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .creation import zeros
+from .elementwise import LONG
 from .elementwise import select as chosen
 from .index_batching import (
     are_neighbours,
@@ -204,14 +205,23 @@ linear(
 # --- one index for every element --------------------------------------------------------------
 
 
+class _Starts(dict):
+    """Those of few rows, by their count and length."""
+
+    def __missing__(self, key):
+        count, step = key
+        found = np.arange(count) * step
+        if count <= 4096 and len(self) < 256:
+            self[key] = found
+        return found
+
+
+_starts = _Starts()
+
+
 def starts(count, step):
     """The numbers of the first elements of `count` rows of length `step`, a constant."""
-    return _few_starts(count, step) if count <= 4096 else np.arange(count) * step
-
-
-@lru_cache(256)
-def _few_starts(count, step):
-    return np.arange(count) * step
+    return _starts[count, step]
 
 
 @lru_cache(64)
@@ -506,7 +516,18 @@ def masked(x, mask, *, keep):
 @primitive
 def fill_where(x, mask, v):
     """`v`, a number, where the mask holds, `x` elsewhere; x and mask broadcast."""
-    return contiguous(chosen(mask, v, x))
+    if v.ndim or mask.shape != x.shape:  # numbers of a batch have dimensions
+        return contiguous(chosen(mask, v, x))
+    return filled(x, mask, v)
+
+
+def filled(x, mask, v):
+    """fill_where of one number, for a mask of x's shape."""
+    if x.size >= LONG:
+        return contiguous(chosen(mask, v, x))
+    result = x.copy()
+    np.putmask(result, mask, v)
+    return result
 
 
 linear(

@@ -68,6 +68,11 @@ def _squares(x, axes, keepdims):
 @primitive
 def vector_norm(x, *, p, axes, keepdims, dtype):
     """(sum |x|^p)^(1/p) over `axes`; the number of non-zeros for 0, the extreme |x| for +-inf."""
+    kind = x.dtype
+    if p == 2 and axes is None and dtype is None and not keepdims and x.size <= ROW:
+        if (kind is FLOAT32 or kind is FLOAT64) and x.flags.c_contiguous:
+            flat = x.ravel()
+            return np.array(math.sqrt(flat.dot(flat)), kind)
     result_dtype = real_dtype(x.dtype if dtype is None else dtype)
     if dtype is not None:
         x = x.astype(dtype)

@@ -451,11 +451,14 @@ general(logsumexp_over, _logsumexp_vjp, jvp=_logsumexp_jvp, batch=LEADING)
 # --- truth ----------------------------------------------------------------------------------------
 
 
+TRUE, FALSE = np.array(True), np.array(False)
+
+
 @primitive
 def any_over(x, *, axes, keepdims):
     """Whether an element over `axes` is not zero."""
     if axes is None and x.dtype is BOOL and x.size:
-        found = np.array(x.item(x.argmax()))
+        found = (TRUE if x.item(x.argmax()) else FALSE).copy()
         return found.reshape((1,) * x.ndim) if keepdims else found
     return in_rows(np.logical_or.reduce(x, axes, out=..., keepdims=keepdims))
 

@@ -11,6 +11,7 @@ from ...core.complaints import legacy_name
 from ...core.overrides import overridable
 from ...core.tape import grad_mode
 from ...core.tensor import Tensor, family_of, wrap
+from ...core.watch import PLAIN
 from ...ops.elementwise import is_half
 from ...ops.neural import embedding as ops
 from ...ops.norms import vector_norm
@@ -18,7 +19,7 @@ from .. import shape
 from ..arguments import bounds, fixed, no_such_dim, out_of_nothing, tensor
 from ..later import loaded
 from ..nodes import node, shown
-from ..shortcut import direct_of, shortcut, within
+from ..shortcut import INT64, made, shortcut, untracked, within
 
 __all__: list[str] = []
 
@@ -67,9 +68,13 @@ def _short_embedding(
     shape = weight._a.shape
     if padding_idx is not None or max_norm is not None or by_uses or sparse or len(shape) != 2:
         return None
-    if not within(input._a, shape[0]):
+    if type(weight) not in PLAIN or type(input) not in PLAIN:
         return None
-    return direct_of(Embedding, (weight, input), {"padding": None})
+    i = input._a
+    if untracked(weight) and untracked(input) and i.dtype is INT64:
+        # an index that is too large is found by NumPy
+        return made(weight._a.take(i, 0)) if i.item(i.argmin()) >= 0 else None
+    return apply(Embedding, weight, input, padding=None) if within(i, shape[0]) else None
 
 
 @shortcut(_short_embedding)

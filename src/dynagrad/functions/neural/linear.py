@@ -98,9 +98,15 @@ def _short_product(input: Any, weight: Any) -> Tensor | None:
     if not untracked(input) or not untracked(weight):
         return None
     x, w = input._a, weight._a
-    if x.ndim != 2 or w.ndim != 2 or x.dtype is not w.dtype or x.shape[1] != w.shape[1]:
+    dtype = x.dtype
+    if x.ndim != 2 or w.ndim != 2 or w.dtype is not dtype:
         return None
-    return made(_product(x, w)) if x.dtype is float32 or x.dtype is float64 else None
+    if dtype is not float32 and dtype is not float64:
+        return None
+    try:
+        return made(_product(x, w))
+    except ValueError:  # the sizes differ
+        return None
 
 
 def _into(out: Any, result: Tensor) -> Tensor:
