@@ -163,7 +163,7 @@ def seen(module: types.ModuleType, originals: list[Any], skipped: list[Any]) -> 
     compiled ones (`skipped`).
     """
     walk = Walk(module.__name__, [*skipped, *originals])
-    given = ("folder", "compiled")
+    given = ("folder", "compiled", "patch")
     names = {k: v for k, v in vars(module).items() if not k.startswith("__") and k not in given}
     for name in sorted(names):
         if not isinstance(names[name], types.ModuleType) or names[name].__name__ == name:

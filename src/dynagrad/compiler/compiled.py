@@ -33,6 +33,7 @@ from .recording import again
 from .recording.conclude import conclude
 from .recording.number import Number, frozen
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
+from .recording.surroundings import guards_of_surroundings
 from .recording.trace import Traced
 from .recording.variant import Unfit, Variant
 from .request import Unsupported
@@ -207,6 +208,7 @@ class Compiled(partial):
             self._refused(reason)
             return result
         self.futile = 0
+        variant.guards += guards_of_surroundings(session, census.consulted)
         variant.build = Reference if self.reference else partial(_native, self.settings["bitwise"])
         variant.place, variant.recorded = place, time.perf_counter() - begin
         log.info("%s: recorded %d values, %d guards", self.title, *variant.counts())

@@ -151,6 +151,7 @@ class Guard:
     | "cell"      | (cell,)                  | cell.cell_contents                               |
     | "attribute" | (object, name)           | what the object's own dictionary or slot holds   |
     | "class"     | (class, *names)          | for each name what instances find in the classes |
+    | "methods"   | (class,)                 | all that the class itself holds (see `classes`)  |
     | "function"  | (function,)              | code, defaults, keyword defaults and their items |
     | "container" | (list, dict or set,)     | the container                                    |
     | "object"    | (object,)                | the object                                       |
@@ -162,8 +163,8 @@ class Guard:
     equality, see `same_value`; tuples by their elements); "length"; "type"; "keys" (a dict's keys
     in order) or "members" (a set's elements in the order in which it gives them). `expected` is
     MISSING where nothing was found, and something found later breaks the guard. For native code: a
-    guard by identity or by value holds if the pointer is the same, and a "class" guard holds while
-    the class has the version tag that it had.
+    guard by identity or by value holds if the pointer is the same, and a guard of a class holds
+    while the class has the version tag that it had.
     """
 
     __slots__ = ("by", "expected", "file", "kind", "line", "name", "on")
@@ -208,9 +209,12 @@ class Guard:
     @property
     def text(self) -> str:
         """The guard in words: "global scale in train.py:7 is 3.0"."""
-        return f"{self.name} in {os.path.basename(self.file)}:{self.line} {self._answer()}"
+        place = f" in {os.path.basename(self.file)}:{self.line}" if self.file else ""
+        return f"{self.name}{place} {self._answer()}"
 
     def _answer(self) -> str:
+        if self.kind == "methods":
+            return "has its methods"
         if self.kind == "class":
             return "as found: " + ", ".join(self.on[1:])
         if self.kind == "function":

@@ -22,6 +22,7 @@ from ...core.storage import address
 from ...core.tape import clock, grad_mode
 from ...core.tensor import Tensor
 from ...core.watch import PLAIN
+from ..census.classes import half_word
 from ..census.guards import MISSING, Guard, namespace
 from ..ir.graph import Slot
 from .gate import (
@@ -38,7 +39,7 @@ from .gate import (
     TUPLE,
     Gate,
 )
-from .layout import half_word, word
+from .layout import word
 
 #: references to a gradient, and to its array, that only the step knows: a slot and the pair in
 #: `handed`
@@ -89,6 +90,7 @@ class Course:
         #: with what is compared if they changed
         self.equal: dict[tuple[int, int], None] = {}
         self.groups: list[tuple[dict, Callable[[], None]]] = []
+        self.classes: set[type] = set()
         self.kept: list[Any] = []
         try:
             self._write()
@@ -145,8 +147,15 @@ class Course:
 
     def _collected(self) -> None:
         """What is compared word by word in one loop; then the dictionaries, none of which is looked
-        at as long as no version has changed.
+        at as long as no version has changed. A class changes with those that it derives from.
         """
+        for kind in self.classes:
+            if not any(kind in other.__mro__[1:] for other in self.classes):
+                at = id(kind) + self.at.class_version
+                if at % 8 == 0 and word(at) == half_word(at):  # nothing but zeros beside it
+                    self._same(at, half_word(at))
+                else:
+                    self._do("HALF", at, half_word(at))
         self._do("EQUALS", *self._pairs(list(self.equal)), 0)
         versions = [(at, word(at)) for at in (self._version(held) for held, _ in self.groups)]
         first = len(self.code)
@@ -336,7 +345,8 @@ class Course:
             return  # what the arguments are is compared with the leaves
         if not guard.holds():  # another thread has changed it since the course ran
             raise Unsupported(guard.text)
-        if guard.by not in ("identity", "value") and kind not in ("container", "object"):
+        known = ("container", "object", "methods")
+        if guard.by not in ("identity", "value") and kind not in known:
             raise Unsupported(guard.text)
         if kind in ("global", "item", "keyword"):
             value = 0 if expected is MISSING else self._held(on[0].get(on[1]))
@@ -348,7 +358,7 @@ class Course:
             self._same(self._held(on[0]) + self.at.cell, self._held(on[0].cell_contents))
         elif kind == "attribute":
             self._attribute(guard)
-        elif kind == "class":
+        elif kind in ("class", "methods"):
             self._class(on[0])
         elif kind == "function":
             self._function(on[0])
@@ -378,10 +388,7 @@ class Course:
         if not self.at.class_version or not half_word(at):
             raise Unsupported(f"class {kind.__name__}")
         self.kept.append(kind)
-        if at % 8 == 0 and word(at) == half_word(at):  # nothing but zeros beside it
-            self._same(at, half_word(at))
-        else:
-            self._do("HALF", at, half_word(at))
+        self.classes.add(kind)
 
     def _function(self, f: Any) -> None:
         at = self.at

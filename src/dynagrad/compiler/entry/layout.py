@@ -1,5 +1,5 @@
 """Where CPython and NumPy keep what generated code looks at: offsets in objects, found by looking
-for known values in samples. Imports core.
+for known values in samples. Imports core, census.
 
 `Layout.found()` is None where a sample does not look as expected (another Python, another NumPy):
 then guards are checked in Python.
@@ -16,6 +16,7 @@ import numpy as np
 
 from ...core import tape
 from ...core.tensor import Tensor
+from ..census.classes import half_word, version_place
 from ..native.foreign import can_make_entries
 
 
@@ -51,11 +52,6 @@ class Layout(NamedTuple):
 def word(address: int) -> int:
     """The 64 bits at an address."""
     return ctypes.c_int64.from_address(address).value
-
-
-def half_word(address: int) -> int:
-    """The 32 bits at an address."""
-    return ctypes.c_uint32.from_address(address).value
 
 
 def _place(x: Any, part: Any, size: int, start: int = 16) -> int:
@@ -109,7 +105,7 @@ def _found() -> Layout:
         code=_place(f, f.__code__, type(f).__basicsize__),
         defaults=_place(f, f.__defaults__, type(f).__basicsize__),
         keyword_defaults=_place(f, f.__kwdefaults__, type(f).__basicsize__),
-        class_version=_class_version(),
+        class_version=version_place(),
         dict_version=_dict_version(),
         counter=_number(numbers, 123456789),
         ndim=24,
@@ -131,31 +127,6 @@ def _check_array(a: np.ndarray) -> None:
     ok = ok and [word(shape), word(shape + 8)] == [3, 5]
     if not ok or [word(strides), word(strides + 8)] != [20, 4]:
         raise LookupError("ndarray")
-
-
-def _class_version() -> int:
-    """Found as the 32 bits that change whenever a class does, and else never."""
-    kind: Any = type("Sample", (), {"a": 1})
-    x = kind()
-    size: Any = type.__basicsize__
-
-    def bits() -> list[int]:
-        for _ in range(3):
-            x.a  # noqa: B018 - a lookup gives the class its tag
-        return [half_word(id(kind) + k) for k in range(64, size, 4)]
-
-    before = bits()
-    same = bits()
-    kind.a = 2
-    after = bits()
-    kind.a = 3
-    again = bits()
-    found = [
-        i
-        for i, (p, q, r, s) in enumerate(zip(before, same, after, again, strict=True))
-        if p == q and p and r and s and len({p, r, s}) == 3
-    ]
-    return 64 + 4 * found[0] if len(found) == 1 else 0
 
 
 def _dict_version() -> int:
