@@ -13,6 +13,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from weakref import getweakrefcount
 
 import numpy as np
 from numpy import ndarray
@@ -27,7 +28,7 @@ from ...core.tensor import Tensor, edge_of, family_of
 from ...core.watch import PLAIN
 from ...ops.shape import as_strided
 from ..census.guards import Reason
-from ..ir.graph import Graph
+from ..ir.graph import Graph, Slot
 from ..receipt.witness import Comparison, Witness
 from .differentiable import Derived, Taken, node_of_call, second_derivative_text
 from .session import G_SLOT, UNSET, Session, payload, same
@@ -268,8 +269,8 @@ class Variant:
             arrays[slot] = payload(leaves[i])
         slots = self.graph.slots
         for slot in self.outputs:
-            at = slots[slot]
-            arrays[slot] = _empty(at.shape, at.dtype, at.strides)
+            if not _is_free(arrays, slot, slots[slot]):
+                arrays[slot] = _empty(*slots[slot][:3])
         for gradient in self.gradients:
             arrays[gradient.slot] = self._memory_for(gradient)
         before = [stream.get_state() for stream in self.streams]
@@ -512,6 +513,31 @@ def _empty(shape: tuple, dtype: np.dtype, strides: tuple) -> ndarray:
 
 
 getrefcount = sys.getrefcount
+
+
+def _references(arrays: list, slot: int) -> int:
+    """How many references there are to an array in a list, and those of this call."""
+    a = arrays[slot]
+    return getrefcount(a)
+
+
+#: bytes from which new memory means new pages
+WORTH = 1 << 20
+#: what it says of an array that nobody else holds
+_LONELY = _references([np.empty(1)], 0)
+
+
+def _is_free(arrays: list, slot: int, at: Slot) -> bool:
+    """Whether the last run's output is gone but for what this course has of it: then its memory
+    serves again, whose pages the system has at hand.
+    """
+    if arrays[slot] is None or _references(arrays, slot) != _LONELY:
+        return False
+    a = arrays[slot]
+    if type(a) is not ndarray or a.nbytes < WORTH or a.base is not None or not a.flags.writeable:
+        return False
+    strides = tuple([s * at.dtype.itemsize for s in at.strides])
+    return geometry(a) == (at.shape, at.dtype, strides) and not getweakrefcount(a)
 
 
 class _Holder:
