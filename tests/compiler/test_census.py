@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import gc
 import linecache
 import math
 import os
@@ -49,6 +50,24 @@ def put_back(kept: list) -> None:
             delattr(module, name)
         vars(module).update(own)
     os.environ.pop("CENSUS_TEST", None)
+
+
+def leave_garbage(seen: list) -> None:
+    """Objects that only the collector finds, and that run code when it does."""
+
+    class Ending:
+        def __del__(self) -> None:
+            seen.append("gone")
+
+    def closing() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            seen.append("closed")
+
+    left: list = [Ending(), closing()]
+    next(left[1])
+    left.append(left)
 
 
 def run_one(statement: str) -> tuple[Census, Program, dict]:
@@ -134,6 +153,21 @@ def test_a_guard_notices(statement: str, change: str) -> None:
     program.change(change)
     args, kwargs = program.arguments()
     assert not all(guard.holds(args, kwargs) for guard in counted.guards)
+
+
+def test_what_the_collector_ends_is_not_the_step() -> None:
+    seen: list[str] = []
+    kept = gc.get_threshold()
+    gc.collect()
+    leave_garbage(seen)
+    gc.set_threshold(2900)  # reached within `zip`
+    try:
+        counted = run_one("z = float(len(list(zip(range(3000), range(3000)))))")[0]
+    finally:
+        gc.set_threshold(*kept)
+    assert counted.reasons == [] and gc.isenabled()
+    gc.collect()
+    assert sorted(seen) == ["closed", "gone"]
 
 
 @pytest.mark.parametrize(

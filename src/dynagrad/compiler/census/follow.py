@@ -5,9 +5,11 @@ whatever debugger or coverage tool is at work. Frames that are not followed cost
 start.
 """
 
+import gc
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Protocol
 
@@ -50,13 +52,39 @@ def follow(watcher: Watcher, call: Callable[[], Any]) -> Any:
     """The result of the call, whose frames the watcher is shown."""
     why = unsupported()
     if not why and sys.version_info >= (3, 12):
-        return _monitored(watcher, call)
+        with _uncollected():
+            return _monitored(watcher, call)
     if not why and sys.gettrace() is not None:
         why = "a debugger or a coverage tool traces this thread"
     if why:
         watcher.refused(why)
         return call()
-    return _traced(watcher, call)
+    with _uncollected():
+        return _traced(watcher, call)
+
+
+_lock = threading.Lock()
+#: how many calls are being followed, and whether garbage is to be collected after the last
+_following = [0, 0]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave garbage for later: what runs at the end of other objects (`__del__`, callbacks of weak
+    references, generators that are closed) would seem to be called by the step that is followed.
+    """
+    with _lock:
+        if not _following[0]:
+            _following[1] = gc.isenabled()
+            gc.disable()
+        _following[0] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _following[0] -= 1
+            if not _following[0] and _following[1]:
+                gc.enable()
 
 
 def _traced(watcher: Watcher, call: Callable[[], Any]) -> Any:
