@@ -81,6 +81,7 @@ class World:
         if what is None:
             return functools.partial(self.compile, compiled, **options)
         self.originals.append(what)
+        options["dynamic"] = False  # shapes are recorded when they first come
         made = compiled(what, **options) if compiled else what
         self.made.append(made)
         return made

@@ -337,13 +337,13 @@ def test_fullgraph_makes_it_an_error() -> None:
 
 
 def test_too_many_courses() -> None:
-    f = torch.compile(lambda x: x + 1, recompile_limit=2)
+    f = torch.compile(lambda x, way: x + len(way), recompile_limit=2)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for n in range(1, 6):
-            f(torch.ones(n))
+        for way in "abcdef":
+            f(torch.ones(2), way)
     assert len(caught) == 1
-    assert "2 courses were recorded, and none fits this call: argument 0" in str(caught[0].message)
+    assert "2 courses were recorded, and none fits this call: argument 1" in str(caught[0].message)
     assert [c.missed > 0 for c in f.explain().courses] == [True, True]
 
 

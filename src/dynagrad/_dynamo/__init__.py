@@ -15,6 +15,7 @@ from ..compiler import (
     reset,
     set_stance,
 )
+from ..compiler.shapes import mark
 from . import config, exc
 
 __all__ = [
@@ -29,17 +30,29 @@ __all__ = [
     "list_backends",
     "mark_dynamic",
     "mark_static",
+    "maybe_mark_dynamic",
     "reset",
     "set_stance",
 ]
 
 
 def mark_dynamic(t: object, index: object, **options: object) -> None:
-    """Tell the compiler that a size varies, which changes nothing."""
+    """Tell the compiler that a size of a tensor varies from call to call: shapes are recorded only
+    if they come again (`compile(dynamic=True)` says so of all tensors).
+    """
+    mark(t, True)
+
+
+def maybe_mark_dynamic(t: object, index: object) -> None:
+    """The same as mark_dynamic."""
+    mark(t, True)
 
 
 def mark_static(t: object, index: object = None) -> None:
-    """Tell the compiler that a size is fixed, which changes nothing."""
+    """Tell the compiler that the sizes of a tensor stay what they are: its shape is recorded at
+    once.
+    """
+    mark(t, False)
 
 
 def graph_break(msg: str = "") -> None:

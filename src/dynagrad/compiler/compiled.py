@@ -21,7 +21,7 @@ from ..optim.optimizer import Optimizer
 from .census.census import Census
 from .census.guards import Reason
 from .codegen import recall
-from .entry.courses import Entry
+from .entry.entry import Entry
 from .entry.gate import gate
 from .ir.graph import Graph
 from .ir.interpret import CheckFailed, evaluate
@@ -35,13 +35,17 @@ from .recording.number import Number, frozen
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .recording.surroundings import guards_of_surroundings
 from .recording.trace import Traced
-from .recording.variant import Unfit, Variant
+from .recording.variant import Handed, Unfit, Variant
 from .request import Unsupported
+from .shapes import Shape, Shapes, taken
 
-#: how many courses of one function are kept before it stays eager
+#: how many ways through one function, for arguments of the same shapes, are kept before it stays
+#: eager
 LIMIT = 8
 #: how many recordings in a row may be no use (an optimizer makes its state in the first step)
 PATIENCE = 3
+#: native calls for which it pays to write a course's instructions anew
+WORTH = 16
 _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
 _SEEN_THROUGH = (Tensor, Generator, Node)
 #: what a step may set itself on a tensor: the recording sees it
@@ -81,10 +85,12 @@ class Compiled(partial):
         fullgraph: bool = False,
         bitwise: bool = False,
         limit: int = LIMIT,
+        dynamic: bool | None = None,
         reference: bool = False,
     ) -> None:
         self.function = function
         self.settings = {"fullgraph": fullgraph, "bitwise": bitwise, "limit": limit}
+        self.settings["dynamic"] = dynamic
         #: compute with NumPy instead of native code
         self.reference = reference
         self._lock = threading.RLock()
@@ -102,6 +108,9 @@ class Compiled(partial):
         if self.entry is not None:
             self.entry.clear()
         self.variants: list[Variant] = []
+        self.shapes = Shapes(self.settings["dynamic"])
+        #: the gradients that all its courses leave
+        self.handed = Handed(self._moved)
         self.reasons: list[Reason] = []
         self.futile = 0
         self.gave_up = False
@@ -123,44 +132,62 @@ class Compiled(partial):
         """The call, where the gate knows no course that fits."""
         if session_here.get() is not None or not PLAIN or STANCE["name"] == "force_eager":
             return self.function(*args, **kwargs)
-        leaves, spec = flatten((args, kwargs))
         with self._lock:
-            for variant in self.variants:
-                if variant.fits(leaves, spec, args, kwargs):
-                    done, result = variant.run(leaves)
-                    self._prepare(variant)
-                    if done:
-                        return result
-        if self.gave_up or (self.variants and STANCE["name"] == "eager_on_recompile"):
-            self.eager += 1
-            if self.eager <= LIMIT:
-                self._missed(leaves, spec, args, kwargs)
-            return self.function(*args, **kwargs)
-        self._missed(leaves, spec, args, kwargs)
-        if self.variants and STANCE["name"] == "fail_on_recompile":
+            shape = self.shapes.of(args, kwargs)
+            if shape.courses:
+                leaves, spec = flatten((args, kwargs))
+                for variant in list(shape.courses):
+                    if variant.fits(leaves, spec, args, kwargs):
+                        done, result = variant.run(leaves)
+                        self._prepare(variant)
+                        if done:
+                            return result
+        if self._is_recorded(shape, args, kwargs):
+            return self._record(args, kwargs, shape)
+        self.eager += 1
+        return self.function(*args, **kwargs)
+
+    def _is_recorded(self, shape: Shape, args: tuple, kwargs: dict) -> bool:
+        """Whether a call that no course fits is recorded; else it is eager."""
+        kept = self.gave_up or (self.variants and STANCE["name"] == "eager_on_recompile")
+        fails = self.variants and STANCE["name"] == "fail_on_recompile"
+        waits = not kept and not fails and self.shapes.waits(shape, args, kwargs)
+        if (kept or waits) and self.eager >= LIMIT:
+            return False
+        near = shape.courses or self.variants[-1:]
+        why = self._missed(near, args, kwargs)
+        if waits:
+            log.info("%s: eager until these shapes have come more often", self.title)
+        if fails and not kept:
             raise RuntimeError(
                 "Detected recompile when torch.compile stance is 'fail_on_recompile'.\n"
                 "No recorded course fits this call:\n"
-                + "\n".join(f"  course {i}: {v.why}" for i, v in enumerate(self.variants))
+                + "\n".join(f"  course {self.variants.index(v)}: {v.why}" for v in near)
             )
-        if len(self.variants) >= self.settings["limit"]:
-            text = f"{len(self.variants)} courses were recorded, and none fits this call"
-            self._give_up(Reason(f"{text}: {self.variants[-1].why}", "", 0))
-            self.eager += 1
-            return self.function(*args, **kwargs)
-        if sum(_never_again(variant) for variant in self.variants) >= PATIENCE:
-            text = "a number that a tensor gave is another one at each call, and decides"
-            self._give_up(Reason(f"{text}: {self.variants[-1].why}", "", 0))
-            self.eager += 1
-            return self.function(*args, **kwargs)
-        return self._record(args, kwargs, leaves, spec)
+        if not kept and not waits:
+            text = self._too_many(shape)
+            if text:
+                self._give_up(Reason(f"{text}: {why}", "", 0))
+        return not (kept or waits or self.gave_up)
 
-    def _missed(self, leaves: list, spec: Any, args: tuple, kwargs: dict) -> None:
-        """Note why no course fits a call."""
-        for number, variant in enumerate(self.variants):
+    def _too_many(self, shape: Shape) -> str:
+        """Why no more courses are recorded for these shapes, "" if they are."""
+        limit = self.settings["limit"]
+        if len(shape.courses) >= limit or self.shapes.futile() >= limit:
+            return f"{limit} courses were recorded, and none fits this call"
+        if sum(map(_never_again, self.variants)) >= PATIENCE:
+            return "a number that a tensor gave is another one at each call, and decides"
+        return ""
+
+    def _missed(self, variants: list[Variant], args: tuple, kwargs: dict) -> str:
+        """Note why no course fits a call; what is said of the last one."""
+        leaves, spec = flatten((args, kwargs))
+        for variant in variants:
             variant.missed += 1
             variant.why = misfit(variant, leaves, spec, args, kwargs) or variant.failed_check()
+            number = self.variants.index(variant)
             log.info("%s: course %d does not fit: %s", self.title, number, variant.why)
+        return variants[-1].why if variants else ""
 
     def _prepare(self, variant: Variant) -> None:
         """Offer a variant to the gate, or offer it anew: it fits, but not as it did."""
@@ -168,6 +195,10 @@ class Compiled(partial):
             return
         if variant.course is None:
             variant.course = self.entry.add(variant, partial(self._run, variant))
+        course = variant.course
+        if course.runs >= variant.looked_after + WORTH:  # it was worth writing anew
+            variant.misses = 0
+        variant.looked_after = course.runs
         variant.misses += 1
         self.entry.refresh(variant.course, variant.misses < 8 or variant.misses % 64 == 0)
         if not variant.course.usable:
@@ -179,7 +210,8 @@ class Compiled(partial):
             done, result = variant.run(list(args))
         return result if done else self.call(*args)
 
-    def _record(self, args: tuple, kwargs: dict, leaves: list, spec: Any) -> Any:
+    def _record(self, args: tuple, kwargs: dict, shape: Shape) -> Any:
+        leaves, spec = flatten((args, kwargs))
         census = Census(_is_framework, _is_framework_object, _is_symbolic)
         variant = None
         place, begin = caller(2), time.perf_counter()
@@ -216,8 +248,25 @@ class Compiled(partial):
             log.debug("%s: guard: %s", self.title, guard.text)
         self._compile(variant)
         with self._lock:
+            variant.handed = self.handed
+            for dropped in self.shapes.recorded(shape, variant, self.variants):
+                self._drop(dropped)
             self.variants.append(variant)
         return result
+
+    def _drop(self, variant: Variant) -> None:
+        """Let go of a course."""
+        log.info("%s: a course is dropped, it ran %d times", self.title, taken(variant))
+        self.shapes.forget(variant)
+        self.variants.remove(variant)
+        if variant.course is not None and self.entry is not None:
+            self.entry.remove(variant.course)
+        self.handed.keep({g.key for one in self.variants for g in one.gradients})
+
+    def _moved(self, key: tuple) -> None:
+        """A gradient gets other memory."""
+        if self.entry is not None:
+            self.entry.withdraw(key)
 
     def _note_higher(self, session: Session, variant: Variant) -> None:
         """Let derivatives of this call's backward pass, and of later ones', be what they are."""

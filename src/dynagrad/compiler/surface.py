@@ -60,7 +60,7 @@ def compile(  # noqa: A001 - PyTorch's name
     """A function or module that runs as native code; also a decorator, with or without arguments.
 
     Give it a whole step (zero_grad, forward, backward, optimizer.step) or a part of it. The first
-    call, and each one whose course or shapes are new, runs as without it and is recorded. What
+    call, and each one that takes a new course, runs as without it and is recorded. What
     cannot be compiled stays eager: one warning names the line and the reason, `.explain()` says all
     of them. With `fullgraph=True` the first such call raises torch._dynamo.exc.Unsupported, a
     RuntimeError, before the instruction that cannot be compiled; what it did up to there is done.
@@ -68,8 +68,11 @@ def compile(  # noqa: A001 - PyTorch's name
     mode: "bitwise" forbids reassociation and fused multiply-add, so that elementwise results have
     the bits of eager ones; the others are PyTorch's and mean the same here. backend: "inductor",
     "cudagraphs" or None is native code; "eager", "aot_eager" and the like do not compile.
-    recompile_limit: how many courses are kept (8). dynamic, options, name and the rest change
-    nothing: each shape is a course of its own.
+    recompile_limit: how many ways through the function are kept for arguments of the same shapes
+    (8). dynamic: each shape of the arguments is a course of its own, and a shape after the first
+    one is recorded when it has come often enough to be worth it; with True the first one, too, is
+    recorded only when it comes again, with False every one is recorded at once. options, name and
+    the rest change nothing.
 
     A module becomes an OptimizedModule, as torch.compile's. Without llvmlite (the `jit` extra) all
     stays eager, which a UserWarning says once. Raises as torch.compile, and for a backend that is
@@ -82,6 +85,7 @@ def compile(  # noqa: A001 - PyTorch's name
             return compile(
                 f,
                 fullgraph=fullgraph,
+                dynamic=dynamic,
                 backend=backend,
                 mode=mode,
                 options=options,
@@ -109,6 +113,7 @@ def compile(  # noqa: A001 - PyTorch's name
     if not wanted:
         return OptimizedModule(model, None) if isinstance(model, Module) else model
     settings: dict[str, Any] = {"fullgraph": fullgraph, "bitwise": mode == "bitwise"}
+    settings["dynamic"] = dynamic
     if recompile_limit is not None:
         settings["limit"] = recompile_limit
     if isinstance(model, Module):

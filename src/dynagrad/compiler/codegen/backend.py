@@ -65,6 +65,11 @@ class Program:
         native_only = len(module.steps) == 1
         self.address = library.address(module.steps[0][1]) if native_only else None
 
+    @property
+    def bytes(self) -> int:
+        """Of scratch memory and code."""
+        return self._memory.nbytes + self.library.size
+
     @cached_property
     def report(self) -> Report:
         """What was made of the graph."""

@@ -25,20 +25,7 @@ from ...core.watch import PLAIN
 from ..census.classes import half_word
 from ..census.guards import MISSING, Guard, namespace
 from ..ir.graph import Slot
-from .gate import (
-    ARGUMENT,
-    CODE,
-    COURSE,
-    NEW,
-    OBJECT,
-    ONE,
-    OUTPUT,
-    RUN,
-    STATE,
-    TOGETHER,
-    TUPLE,
-    Gate,
-)
+from .gate import ARGUMENT, CODE, COURSE, HASH, NEW, OBJECT, ONE, OUTPUT, RUN, TOGETHER, TUPLE, Gate
 from .layout import word
 
 #: references to a gradient, and to its array, that only the step knows: a slot and the pair in
@@ -50,6 +37,7 @@ _SCALARS = (bool, type(None), str, bytes)
 #: programs of fewer elementary operations than this run under the interpreter's lock
 SHORT = 1_000_000
 _SET_USED = 24
+_WORD = (1 << 64) - 1
 
 
 class Unsupported(Exception):
@@ -62,6 +50,9 @@ class Course:
     def __init__(self, gate: Gate, variant: Any, run: Callable, stance: dict) -> None:
         self.gate, self.at, self.variant, self.stance = gate, gate.layout, variant, stance
         self.words = np.zeros(len(COURSE), np.int64)
+        self.place: int = self.words.ctypes.data
+        #: what the gate makes of the shapes of its arguments
+        self.hash = 0
         self.run = run
         #: [what the counter said at the last native call, how many native calls]
         self.ticks = np.zeros(2, np.int64)
@@ -77,8 +68,13 @@ class Course:
         """How many calls ran natively from end to end."""
         return int(self.words[COURSE.index("runs")])
 
-    def set_busy(self, busy: bool) -> None:
-        """Whether Python runs the program, so that the gate leaves it alone."""
+    @property
+    def busy(self) -> bool:
+        """Whether it is at work, so that the gate leaves it alone."""
+        return bool(self.words[COURSE.index("busy")])
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
         self.words[COURSE.index("busy")] = busy
 
     # --- writing ----------------------------------------------------------------------------------
@@ -94,6 +90,7 @@ class Course:
         self.kept: list[Any] = []
         try:
             self._write()
+            self.hash = _hash(self.variant.leaves)
             self.usable = True
             self.why = ""
         except Unsupported as unsupported:
@@ -411,7 +408,7 @@ class Course:
     def _gradients(self) -> None:
         at, variant = self.at, self.variant
         for gradient in variant.gradients:
-            held = variant.handed.get(gradient.slot)
+            held = variant.handed.pairs.get(gradient.key)
             if held is None:
                 raise Unsupported("it has not run yet")
             g, a = held
@@ -428,7 +425,7 @@ class Course:
     def _afterwards(self) -> None:
         at, variant = self.at, self.variant
         for gradient in variant.gradients:
-            g, _ = variant.handed[gradient.slot]
+            g, _ = variant.handed.pairs[gradient.key]
             self._do("SET", id(gradient.t) + at.gradient, id(g))
         for t in variant.cleared:
             self._do("SET", self._held(t) + at.gradient, id(None))
@@ -445,7 +442,7 @@ class Course:
         is_single = spec.kind is None
         flat = is_single or (spec.kind is tuple and all(p.kind is None for p in spec.parts))
         simple = all(kind in ("new", "value", "argument") for kind, _ in found)
-        short = sum(_work(v) for v in variant.graph.values) < SHORT
+        short = sum(work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
             return {"kind": RUN}
         if variant.deferred or variant.streams or variant.sets or variant.replaced:
@@ -532,59 +529,30 @@ def _count_late(cell: Any, times: int, last: int) -> None:
     cell.ticks.extend([last] * min(times, 16))
 
 
-def _work(v: Any) -> int:
+def work(v: Any) -> int:
     """About how many elements a value costs."""
     if v.op == "matmul":
         return v.size * v.inputs[0].shape[-1] // 8
     return v.size * 100 if v.op.startswith("convolve") else v.size
 
 
+def _hash(leaves: list) -> int:
+    """What @hash in gate.ll makes of arguments that fit these leaves."""
+    h = len(leaves)
+    for leaf in leaves:
+        for n in _shape(leaf):
+            h = (h ^ n) * HASH & _WORD
+            h ^= h >> 29
+    return h
+
+
+def _shape(leaf: Any) -> tuple[int, ...]:
+    """The shape that the gate finds at a leaf, () where it does not look."""
+    if leaf.kind == "tensor":
+        return leaf.geometry[0] if leaf.expected is Tensor else ()
+    return leaf.expected.shape if type(leaf.expected) is Tensor else ()
+
+
 def _is_small(x: Any) -> bool:
     """Whether there is one object for a number."""
     return type(x) is int and -5 <= x <= 256
-
-
-class Entry:
-    """The builtin of one compiled function: its state, and the courses that it tries."""
-
-    def __init__(self, gate: Gate, name: str, stance: dict) -> None:
-        self.gate, self.stance = gate, stance
-        self.courses: list[Course] = []
-        self.state = np.zeros(len(STATE), np.int64)
-        self.state[3] = gate.api.ctypes.data
-        self.builtin = gate.builtin(self.state, name, Tensor)
-
-    def put(self, behind: Callable) -> None:
-        """Set the function for what fits no course; the caller keeps it alive."""
-        self.state[2] = id(behind)
-
-    def add(self, variant: Any, run: Callable) -> Course:
-        """A course for a variant; `run(*args)` runs it from Python."""
-        course = Course(self.gate, variant, run, self.stance)
-        self.courses.append(course)
-        return course
-
-    def refresh(self, course: Course, again: bool) -> None:
-        """Write a course's instructions anew (`again`), or give it up for now: what it compares
-        with may be gone.
-        """
-        self.state[1] = 0
-        if again:
-            course.write()
-        else:
-            course.usable = False
-        usable = [c for c in self.courses if c.usable]
-        self._table = np.array([c.words.ctypes.data for c in usable], np.int64)
-        self.state[0] = self._table.ctypes.data if usable else 0
-        self.state[1] = len(usable)
-
-    def last(self) -> Course | None:
-        """The course that the last native call took, if it can be taken again."""
-        last = int(self.state[STATE.index("last")])
-        found = [c for c in self.courses if c.usable and c.words.ctypes.data == last]
-        return found[0] if found else None
-
-    def clear(self) -> None:
-        """Offer nothing."""
-        self.state[1] = 0
-        self.courses.clear()

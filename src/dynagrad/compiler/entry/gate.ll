@@ -262,9 +262,7 @@ held.GRADIENT:
 other.GRADIENT:
   %l.GRADIENT = add i64 %n.GRADIENT, 1
   %m.GRADIENT = icmp eq i64 %l.GRADIENT, %c
-  %y.GRADIENT = icmp eq i64 %w.GRADIENT, %none
-  %u.GRADIENT = and i1 %m.GRADIENT, %y.GRADIENT
-  br i1 %u.GRADIENT, label %next, label %no
+  br i1 %m.GRADIENT, label %next, label %no
 do.SET:
   %p.SET = inttoptr i64 %a to ptr
   %w.SET = load i64, ptr %p.SET
@@ -434,6 +432,62 @@ no:
   ret i1 false
 }
 
+; A number that says which shapes the arguments have. courses.py computes the same of a course.
+define internal i64 @hash(ptr %args, i64 %nargs, ptr %api) {
+entry:
+  %tensor_type.at = getelementptr i64, ptr %api, i64 $api_tensor_type
+  %tensor_type = load i64, ptr %tensor_type.at
+  %array_type.at = getelementptr i64, ptr %api, i64 $api_array
+  %array_type = load i64, ptr %array_type.at
+  br label %argument
+argument:
+  %i = phi i64 [0, %entry], [%i.next, %next]
+  %h = phi i64 [%nargs, %entry], [%h.next, %next]
+  %i.more = icmp ult i64 %i, %nargs
+  br i1 %i.more, label %look, label %done
+look:
+  %x.at = getelementptr ptr, ptr %args, i64 %i
+  %x = load ptr, ptr %x.at
+  %x.type.at = getelementptr i64, ptr %x, i64 1
+  %x.type = load i64, ptr %x.type.at
+  %is.tensor = icmp eq i64 %x.type, %tensor_type
+  br i1 %is.tensor, label %tensor, label %next
+tensor:
+  %y.at = getelementptr i8, ptr %x, i64 $at_array
+  %y = load ptr, ptr %y.at
+  %y.type.at = getelementptr i64, ptr %y, i64 1
+  %y.type = load i64, ptr %y.type.at
+  %is.array = icmp eq i64 %y.type, %array_type
+  br i1 %is.array, label %array, label %next
+array:
+  %ndim.at = getelementptr i8, ptr %y, i64 $at_ndim
+  %ndim.half = load i32, ptr %ndim.at
+  %ndim = zext i32 %ndim.half to i64
+  %shape.at = getelementptr i64, ptr %y, i64 4
+  %shape = load ptr, ptr %shape.at
+  br label %axis
+axis:
+  %k = phi i64 [0, %array], [%k.next, %mix]
+  %g = phi i64 [%h, %array], [%g.next, %mix]
+  %k.more = icmp ult i64 %k, %ndim
+  br i1 %k.more, label %mix, label %next
+mix:
+  %n.at = getelementptr i64, ptr %shape, i64 %k
+  %n = load i64, ptr %n.at
+  %g.xor = xor i64 %g, %n
+  %g.mul = mul i64 %g.xor, $HASH
+  %g.high = lshr i64 %g.mul, 29
+  %g.next = xor i64 %g.mul, %g.high
+  %k.next = add i64 %k, 1
+  br label %axis
+next:
+  %h.next = phi i64 [%h, %look], [%h, %tensor], [%g, %axis]
+  %i.next = add i64 %i, 1
+  br label %argument
+done:
+  ret i64 %h
+}
+
 ; The function of the builtin: METH_FASTCALL | METH_KEYWORDS.
 define ptr @gate(ptr %self, ptr %args, i64 %nargs, ptr %names) {
 entry:
@@ -449,7 +503,10 @@ entry:
   %api.at = getelementptr i64, ptr %state, i64 $state_api
   %api = load ptr, ptr %api.at
   %last.at = getelementptr i64, ptr %state, i64 $state_last
-  %last = load i64, ptr %last.at
+  %index.at = getelementptr i64, ptr %state, i64 $state_index
+  %index = load i64, ptr %index.at
+  %mask.at = getelementptr i64, ptr %state, i64 $state_mask
+  %mask = load i64, ptr %mask.at
   %Py_DecRef.at = getelementptr i64, ptr %api, i64 $api_Py_DecRef
   %Py_DecRef = load ptr, ptr %Py_DecRef.at
   %Py_IncRef.at = getelementptr i64, ptr %api, i64 $api_Py_IncRef
@@ -469,10 +526,24 @@ entry:
   %made = alloca [16 x i64]
   %positional = icmp eq ptr %names, null
   %courses.ptr = inttoptr i64 %courses to ptr
-  br i1 %positional, label %try, label %behind.call
+  br i1 %positional, label %start, label %behind.call
+start:
+  %few = icmp eq i64 %index, 0
+  br i1 %few, label %try, label %many
+many:
+  %hash = call i64 @hash(ptr %args, i64 %nargs, ptr %api)
+  %bucket = and i64 %hash, %mask
+  %bucket.word = shl i64 %bucket, 1
+  %index.ptr = inttoptr i64 %index to ptr
+  %bucket.at = getelementptr i64, ptr %index.ptr, i64 %bucket.word
+  %bucket.first = load i64, ptr %bucket.at
+  %bucket.end.at = getelementptr i64, ptr %bucket.at, i64 1
+  %bucket.end = load i64, ptr %bucket.end.at
+  br label %try
 try:
-  %i = phi i64 [0, %entry], [%i.next, %unfit]
-  %i.more = icmp ult i64 %i, %count
+  %i = phi i64 [0, %start], [%bucket.first, %many], [%i.next, %unfit]
+  %end = phi i64 [%count, %start], [%bucket.end, %many], [%end, %unfit]
+  %i.more = icmp ult i64 %i, %end
   br i1 %i.more, label %look, label %behind.call
 look:
   %course.at = getelementptr ptr, ptr %courses.ptr, i64 %i
@@ -527,7 +598,9 @@ chosen:
   br i1 %python, label %run.call, label %make
 run.call:
   %run.ptr = inttoptr i64 %run to ptr
+  call void %Py_IncRef(i64 %run)
   %run.result = call ptr %PyObject_Vectorcall(ptr %run.ptr, ptr %args, i64 %nargs, ptr null)
+  call void %Py_DecRef(i64 %run)
   ret ptr %run.result
 make:
   %k = phi i64 [0, %chosen], [%k.next, %placed]
@@ -585,6 +658,7 @@ dropping:
 leave:
   %runs.more = add i64 %runs, 1
   store i64 %runs.more, ptr %runs.at
+  store i64 1, ptr %busy.at
   %left = call i1 @run(ptr %after.ptr, i64 %n_after, ptr %args, i64 %nargs, ptr %table.ptr,
       ptr %api)
   %several = icmp eq i64 %kind, $TUPLE
@@ -637,6 +711,7 @@ given:
   %one = phi i64 [%what, %given.object], [%arg, %given.argument], [%t, %given.new]
   br i1 %several, label %item, label %single
 single:
+  store i64 0, ptr %busy.at
   %one.ptr = inttoptr i64 %one to ptr
   ret ptr %one.ptr
 item:
@@ -649,6 +724,7 @@ stored:
   %r.more = icmp ult i64 %r.next, %n_results
   br i1 %r.more, label %result, label %packed
 packed:
+  store i64 0, ptr %busy.at
   ret ptr %holder
 behind.call:
   %behind.ptr = inttoptr i64 %behind to ptr

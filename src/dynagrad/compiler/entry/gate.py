@@ -20,7 +20,7 @@ that does not fit goes to the Python function behind the gate, which knows all c
 | OPTION    | the dict a has a float under b; it is stored at c |
 | SKIP      | if the words at a and b are equal, skip c instructions |
 | COPY      | the word at a is stored at b |
-| GRADIENT  | the slot a holds b with c references, or None while b has c - 1 |
+| GRADIENT  | the slot a holds b with c references, or something else while b has c - 1 |
 | SET       | (afterwards) the slot a gets b |
 | TICK      | (afterwards) the counter a goes on; b gets its number, c counts up |
 | EITHER    | the word at a is b or c |
@@ -54,13 +54,16 @@ _API = (
     *("PyDict_GetItem", "PyObject_GetAttr", "PyErr_Clear", "Py_DecRef", "Py_IncRef"),
     *("PyContextVar_Get", "PyObject_Vectorcall", "PyType_GenericNew", "PyTuple_New"),
 )
-#: words of a function's state, of a course, and of an output
-STATE = ("courses", "count", "behind", "api", "last")
+#: words of a function's state, of a course, and of an output; where there are many courses, `index`
+#: says by the hash of the arguments' shapes (`and mask`) which of them to try: (first, end)
+STATE = ("courses", "count", "behind", "api", "last", "index", "mask")
 COURSE = (
     *("before", "n_before", "after", "n_after", "step", "table", "outputs", "n_outputs"),
     *("results", "n_results", "kind", "busy", "run", "runs"),
 )
 OUTPUT = ("slot", "ndim", "shape", "strides", "dtype", "edge")
+#: an odd number whose multiples spread over all bits
+HASH = 0x9E3779B97F4A7C15
 #: what a course gives: nothing but a result in `results`, a tuple of them, or what `run` returns
 ONE, TUPLE, RUN = range(3)
 #: the kinds of results: (kind, what)
@@ -85,7 +88,7 @@ def text(at: Layout) -> str:
         ("block", (*TENSOR_BLOCK, "end")),
     ):
         names |= {f"{prefix}_{name}": place for place, name in enumerate(words)}
-    names["output_words"] = len(OUTPUT)
+    names |= {"output_words": len(OUTPUT), "HASH": HASH - (1 << 64)}
     source = Path(__file__).with_name("gate.ll").read_text()
     return Template(source).substitute(names)
 

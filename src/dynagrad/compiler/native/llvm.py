@@ -184,13 +184,14 @@ def _optimise(module: Any, machine: Any, opt: int) -> None:
 class Library:
     """Functions in native code, alive as long as this object is.
 
-    `ir` is the source (empty where it came from the cache by its key), `key` its name in the cache,
-    `from_cache` whether it was found there, `times` milliseconds spent on `parse`, `optimise`,
+    `ir` is the source (empty where it came from the cache by its key), `size` the bytes of its
+    object code, `key` its name in the cache, `from_cache` whether it was found there, `times`
+    milliseconds spent on `parse`, `optimise`,
     `generate`, `load` and all together, `total`. Whoever keeps an address keeps the Library too:
     dropping it frees the code.
     """
 
-    __slots__ = ("_tracker", "from_cache", "ir", "key", "names", "opt", "target", "times")
+    __slots__ = ("_tracker", "from_cache", "ir", "key", "names", "opt", "size", "target", "times")
 
     def __init__(
         self,
@@ -208,6 +209,7 @@ class Library:
         clock.stop("load")
         self.names, self.target, self.times = names, wanted, clock.times
         self.ir, self.key, self.opt, self.from_cache = ir, key, opt, from_cache
+        self.size = len(code)
 
     def address(self, name: str) -> int:
         """Where a function begins. NativeError if the module has no such function."""

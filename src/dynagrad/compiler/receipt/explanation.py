@@ -10,6 +10,9 @@ from .page import page, plain
 
 __all__ = ["Explanation"]
 
+#: courses that are shown in full, and lines of shapes
+FULL, SHOWN = 8, 40
+
 
 class Explanation:
     """`str()` of it is a text, `_repr_html_` a page for notebooks.
@@ -28,7 +31,10 @@ class Explanation:
             Account(variant, number, compiled._lock) for number, variant in enumerate(self.variants)
         ]
         for course in self.courses:
-            course.settle(measure=measure)
+            course.settle(measure=measure and course.number < FULL)
+        numbers = {variant: number for number, variant in enumerate(self.variants)}
+        #: the shapes that arguments had, with what became of them, where there were several
+        self.shapes: list[str] = compiled.shapes.listed(numbers)
 
     @property
     def headline(self) -> str:
@@ -45,7 +51,11 @@ class Explanation:
 
     def sections(self) -> list[tuple[str, list[str]]]:
         """Titles with the lines below them."""
-        found = [section for course in self.courses for section in course.sections()]
+        found = [section for course in self.courses[:FULL] for section in course.sections()]
+        if len(self.courses) > FULL:
+            found.append((f"{len(self.courses) - FULL} more courses", ["in `.courses`"]))
+        if self.shapes:
+            found.append((f"shapes of arguments: {len(self.shapes)}", _few(self.shapes)))
         if self.reasons:
             each = dict.fromkeys(self.reasons)
             lines = [line for reason in each for line in reason.quoted().splitlines()]
@@ -73,3 +83,8 @@ class Explanation:
     def assembly(self, course: int = 0) -> str:
         """A course's machine code as text."""
         return self.courses[course].library().assembly()
+
+
+def _few(lines: list[str]) -> list[str]:
+    more = len(lines) - SHOWN
+    return lines if more <= 0 else [*lines[:SHOWN], f"and {more} more, in `.shapes`"]

@@ -61,11 +61,12 @@ class Witness:
         self.outputs: dict[int, ndarray] = {}
         self.draws: dict[int, ndarray] = {}
         self.bytes = 0
+        self._why = ""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing was too large."""
-        return self.bytes <= LARGEST
+        return self.bytes <= LARGEST and not self._why
 
     def entered(self, slot: int, array: Any) -> None:
         """Memory from before the step, as it is now."""
@@ -87,14 +88,16 @@ class Witness:
         else:
             self.drop()
 
-    def drop(self) -> None:
+    def drop(self, why: str = "") -> None:
         """Let go of all copies."""
         self.inputs, self.outputs, self.draws = {}, {}, {}
+        self.bytes, self._why = 0 if why else self.bytes, why
 
     def compare(self, program: Any, graph: Graph) -> Comparison:
         """Run a program on copies, and compare."""
         if not self.is_complete:
-            return Comparison([], f"not kept: the step works on more than {LARGEST >> 20} MiB")
+            why = self._why or f"the step works on more than {LARGEST >> 20} MiB"
+            return Comparison([], f"not kept: {why}")
         foreign = [v for v in graph.values if v.op == "call" and not is_ours(v.data)]
         if foreign:
             return Comparison([], "not compared: a call leads into code of yours, which runs once")

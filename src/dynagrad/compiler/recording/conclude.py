@@ -158,7 +158,7 @@ def _note_gradients(variant: Variant, session: Session) -> None:
         if type(a) is not Traced or a.cell.slot is not None or after._e is not None:
             raise Unfit("a gradient is set to a tensor that the step did not make, or with history")
         slot = new_slot(variant.graph, a, "gradient")
-        variant.gradients.append(Gradient(t, slot))
+        variant.gradients.append(Gradient(t, slot, (id(t), *variant.graph.slots[slot])))
 
 
 def _note_deferred(variant: Variant, session: Session) -> None:

@@ -445,12 +445,16 @@ def _is_closed(optimizer: Any) -> bool:
     if type(state) not in (dict, defaultdict) or any(type(group) is not dict for group in groups):
         return False
     held = flatten([groups, list(state.values())])[0]
-    return all(type(x) in _CLOSED and type(_gradient(x)) in _CLOSED for x in held)
+    return all(
+        type(x) in _CLOSED and (type(x) not in _TENSORS or type(gradient_of(x)) in _CLOSED)
+        for x in held
+    )
 
 
-def _gradient(x: Any) -> Any:
+def gradient_of(t: Any) -> Any:
+    """The gradient that a tensor's slot holds, None where there is none."""
     try:
-        return G_SLOT.__get__(x) if type(x) in _TENSORS else None
+        return G_SLOT.__get__(t)
     except AttributeError:
         return None
 

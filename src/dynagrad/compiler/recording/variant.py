@@ -31,7 +31,7 @@ from ..census.guards import Reason
 from ..ir.graph import Graph, Slot
 from ..receipt.witness import Comparison, Witness
 from .differentiable import Derived, Taken, node_of_call, second_derivative_text
-from .session import G_SLOT, UNSET, Session, payload, same
+from .session import G_SLOT, UNSET, Session, gradient_of, payload, same
 
 new = object.__new__
 #: what may be a leaf of arguments and results besides tensors: compared by type and value
@@ -92,10 +92,51 @@ class Leaf(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """A gradient that the step sets: of tensor `t`, from `slot`."""
+    """A gradient that the step sets: of tensor `t`, from `slot`, in memory that is kept under
+    `key`.
+    """
 
     t: Tensor
     slot: int
+    key: tuple
+
+
+class Handed:
+    """The gradients that the courses of one function left last, and their memory, which the next
+    call writes unless somebody else holds them.
+
+    `pairs` are by the key of a Gradient; `told` is called with a key whose memory is no longer
+    used, before it goes.
+    """
+
+    def __init__(self, told: Callable[[tuple], None]) -> None:
+        self.pairs: dict[tuple, tuple[Tensor, ndarray]] = {}
+        self.told = told
+
+    def memory(self, gradient: Gradient, arrays: list) -> ndarray | None:
+        """The memory of a gradient, unless somebody else may see it."""
+        held = self.pairs.get(gradient.key)
+        if held is None:
+            return None
+        t, a = held
+        elsewhere = gradient_of(gradient.t) is not t
+        if t._e is None and t._v is None and getrefcount(t) == ALONE[0] - elsewhere:
+            if payload(t) is a and getrefcount(a) == ALONE[1] + (a is arrays[gradient.slot]):
+                return a
+        return None
+
+    def leave(self, gradient: Gradient, a: ndarray) -> None:
+        """Set a gradient, which lies in an array."""
+        held = self.pairs.get(gradient.key)
+        if held is None or held[1] is not a:
+            if held is not None:
+                self.told(gradient.key)
+            held = self.pairs[gradient.key] = (_tensor(a), a)
+        G_SLOT.__set__(gradient.t, held[0])
+
+    def keep(self, keys: set[tuple]) -> None:
+        """Let go of the memory that no course leaves a gradient in."""
+        self.pairs = {key: held for key, held in self.pairs.items() if key in keys}
 
 
 class Option(NamedTuple):
@@ -168,10 +209,15 @@ class Variant:
         #: whether there are objects among the results
         self.has_objects = False
         self.outputs: list[int] = []
-        self.handed: dict[int, tuple[Tensor, ndarray]] = {}
+        #: what it shares with the function's other courses
+        self.handed: Any = None
         #: its instructions for the gate, and how often the gate did not know that it fits
         self.course: Any = None
-        self.misses = 0
+        self.misses = self.looked_after = 0
+        #: how often it had run when it was looked at last; when that was more than before, and by
+        #: how much
+        self.looked = 0
+        self.recent = (0, 0)
         self.program: Any = None
         #: makes a program of a graph; the backward one is made at the first backward
         self.build: Callable[[Graph], Any] | None = None
@@ -272,17 +318,22 @@ class Variant:
             if not _is_free(arrays, slot, slots[slot]):
                 arrays[slot] = _empty(*slots[slot][:3])
         for gradient in self.gradients:
-            arrays[gradient.slot] = self._memory_for(gradient)
+            at = slots[gradient.slot]
+            a = self.handed.memory(gradient, arrays)
+            arrays[gradient.slot] = _empty(at.shape, at.dtype, at.strides) if a is None else a
         before = [stream.get_state() for stream in self.streams]
         with self.alone():
             self.code = run_on(self.program, arrays)
         if self.code:
             for stream, state in zip(self.streams, before, strict=True):
                 stream.set_state(state)
-            return False, None
-        self.runs += 1
-        self._leave()
-        return True, self._result(leaves)
+        else:
+            self.runs += 1
+            self._leave()
+        result = None if self.code else self._result(leaves)
+        for gradient in self.gradients:  # nobody but the tensor may hold its memory
+            arrays[gradient.slot] = None
+        return not self.code, result
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -290,13 +341,14 @@ class Variant:
         other threads run.
         """
         course = self.course
+        before = course is not None and course.busy
         if course is not None:
-            course.set_busy(True)
+            course.busy = True
         try:
             yield
         finally:
             if course is not None:
-                course.set_busy(False)
+                course.busy = before
 
     def counts(self) -> tuple[int, int]:
         """How many values its graph has, and how many guards there are."""
@@ -318,27 +370,10 @@ class Variant:
                 self.comparison = self.witness.compare(self.program, self.graph)
         return self.comparison
 
-    def _memory_for(self, gradient: Gradient) -> ndarray:
-        """The memory that the gradient of the last call had, unless somebody else may see it."""
-        held = self.handed.get(gradient.slot)
-        if held is not None and G_SLOT.__get__(gradient.t) is held[0]:
-            t, a = held
-            if t._e is None and t._v is None and getrefcount(t) == ALONE[0]:
-                if payload(t) is a and getrefcount(a) == ALONE[1] + (
-                    a is self.arrays[gradient.slot]
-                ):
-                    return a
-        at = self.graph.slots[gradient.slot]
-        return _empty(at.shape, at.dtype, at.strides)
-
     def _leave(self) -> None:
         """The step's traces in the world that are no memory."""
         for gradient in self.gradients:
-            a = self.arrays[gradient.slot]
-            held = self.handed.get(gradient.slot)
-            if held is None or held[1] is not a:
-                held = self.handed[gradient.slot] = (_tensor(a), a)
-            G_SLOT.__set__(gradient.t, held[0])
+            self.handed.leave(gradient, self.arrays[gradient.slot])
         for t in self.cleared:
             G_SLOT.__set__(t, None)
         for t, times in self.written:
@@ -547,8 +582,8 @@ class _Holder:
 
 
 def _alone() -> tuple[int, int]:
-    """The counts of references that `_memory_for` sees of what nobody else holds: a slot and the
-    pair in `handed` hold the tensor; the tensor's slot and that pair hold the array.
+    """The counts of references that `Handed.memory` sees of what nobody else holds: a slot and the
+    pair hold the tensor; the tensor's slot and that pair hold the array.
     """
     holder, inner, a = _Holder(), _Holder(), np.empty(1)
     inner.held = a
