@@ -59,8 +59,7 @@ def no_worse(mine: Any, other: Any, exact: Any, bounds: Bounds) -> bool:
         m, n, e = (numbers(t) for t in (x, y, z))
         if m.shape != e.shape or m.dtype.kind not in "fcV":
             return False
-        wide = np.complex128 if m.dtype.kind == "c" else np.float64
-        m, n, e = m.astype(wide), n.astype(wide), e.astype(wide)
+        m, n, e = (_wide(t) for t in (x, y, z))
         with np.errstate(all="ignore"):
             settled = np.isclose(m, n, **bounds(y.dtype), equal_nan=True)
             m, n, e = m[~settled], n[~settled], e[~settled]
@@ -77,8 +76,8 @@ def no_worse(mine: Any, other: Any, exact: Any, bounds: Bounds) -> bool:
 
 #: How often the arguments are shaken, and how many of the largest movements are allowed for.
 SHAKES, MOVEMENTS = 6, 4.0
-#: A movement of this share of the largest element is a jump, not a rounding.
-JUMP = 1e-2
+#: A movement of this share of the largest element, and of so many roundings, is a jump.
+JUMP, LEAP = 1e-2, 32
 
 
 def shaken(value: Any, rng: np.random.Generator, known: dict[int, Any] | None = None) -> Any:
@@ -99,6 +98,11 @@ def shaken(value: Any, rng: np.random.Generator, known: dict[int, Any] | None = 
     )
 
 
+def _wide(t: Any) -> np.ndarray:
+    a = numbers(t)
+    return a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
+
+
 def is_shaken_as_far(
     mine: Any, other: Any, given: Any, again: Callable[[Any], Any], bounds: Bounds
 ) -> bool:
@@ -114,17 +118,14 @@ def is_shaken_as_far(
     for x, y, *others in zip(a, b, *moved, strict=True):
         if not is_tensor(y):
             continue
-        m, n = numbers(x), numbers(y)
-        if (
-            m.shape != n.shape
-            or n.dtype.kind not in "fc"
-            or any(t.shape != y.shape for t in others)
-        ):
+        if any(t.shape != y.shape for t in (x, *others)) or numbers(y).dtype.kind not in "fcV":
             return False
+        m, n, *moves = (_wide(t) for t in (x, y, *others))
         with np.errstate(all="ignore"):
-            movement = np.max([np.abs(numbers(t) - n) for t in others], axis=0, initial=0)
+            movement = np.max([np.abs(move - n) for move in moves], axis=0, initial=0)
             largest = np.abs(n[np.isfinite(n)]).max(initial=0)
-            movement = np.where(movement < JUMP * largest, movement, 0)
+            jump = max(JUMP, LEAP * torch.finfo(y.dtype).eps) * largest
+            movement = np.where(movement < jump, movement, 0)
             limits = bounds(y.dtype)
             allowed = limits["atol"] + limits["rtol"] * np.abs(n) + MOVEMENTS * movement
             if not ((np.abs(m - n) <= allowed) | (m == n) | ((m != m) & (n != n))).all():
