@@ -11,6 +11,8 @@ import dynagrad as torch
 
 pytest.importorskip("llvmlite")
 
+from dynagrad.compiler.census import classes  # noqa: E402
+
 nn, F = torch.nn, torch.nn.functional
 
 
@@ -94,3 +96,30 @@ def test_what_the_step_does_not_use_may_change(monkeypatch: pytest.MonkeyPatch) 
         step(x)
     (course,) = step.explain().courses
     assert course.runs == 3 and not course.why
+
+
+@pytest.mark.parametrize("has_versions", [True, False])
+def test_a_class_is_as_it_was(has_versions: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Base:
+        a = 1
+
+    class Derived(Base):
+        b = 2
+
+    if not has_versions:
+        monkeypatch.setattr(classes, "version_place", lambda: 0)
+    guards = [classes.Methods(Base), classes.Methods(Derived)]
+
+    def hold() -> list[bool]:
+        return [guard.holds() for guard in guards]
+
+    assert hold() == hold() == [True, True]
+    Derived.b = 3
+    assert hold() == [True, False]
+    Derived.b = 2
+    assert hold() == [True, True]
+    Base.c = 4
+    assert hold() == [False, True]
+    del Base.c
+    Derived.__bases__ = (type("Other", (), {}),)
+    assert hold() == [True, False]

@@ -30,21 +30,24 @@ def version_place() -> int:
     x = kind()
     size: Any = type.__basicsize__
 
+    def words() -> list[int]:
+        return [half_word(id(kind) + k) for k in range(64, size, 4)]
+
     def bits() -> list[int]:
         for _ in range(3):
             x.a  # noqa: B018 - a lookup gives the class its tag
-        return [half_word(id(kind) + k) for k in range(64, size, 4)]
+        return words()
 
-    before = bits()
-    same = bits()
+    before, same = bits(), bits()
     kind.a = 2
-    after = bits()
+    changed, after = words(), bits()
     kind.a = 3
     again = bits()
+    # What counts how many tags a class has had changes too, but not before there is a new one.
     found = [
         i
-        for i, (p, q, r, s) in enumerate(zip(before, same, after, again, strict=True))
-        if p == q and p and r and s and len({p, r, s}) == 3
+        for i, (p, q, c, r, s) in enumerate(zip(before, same, changed, after, again, strict=True))
+        if p == q and c != p and p and r and s and len({p, r, s}) == 3
     ]
     return 64 + 4 * found[0] if len(found) == 1 else 0
 
