@@ -40,6 +40,27 @@ def test_softmax_and_what_is_summed_over_it(shape: tuple[int, ...]) -> None:
     case.check()
 
 
+@pytest.mark.parametrize(
+    ("shape", "repeated", "together"),
+    [((24, 10), (1, 10), True), ((48, 64), (16, 64), True), ((24, 10), (4, 10), False)],
+)
+def test_short_rows_go_through_phases_together(
+    shape: tuple[int, int], repeated: tuple[int, int], together: bool
+) -> None:
+    """Unless an operand is another one for each of the rows that would go together."""
+    case = Case(1)
+    g = case.graph
+    rows, columns = shape
+    x, bias = case.given(case.floats(*shape)), case.given(case.floats(*repeated))
+    period = repeated[0]
+    found = g.map("add", g.reshape(x, (rows // period, period, columns)), bias)
+    case.wanted(softmax(g, g.reshape(found, shape)))
+    case.wanted(g.reduce("sum", x, (0,)))
+    text = case.check().module.text()
+    assert ("alloca [8 x float]" in text) is together
+    case.check(threads=2)
+
+
 def layer_norm(case: Case, rows: int, columns: int) -> None:
     """Forward and backward."""
     g = case.graph

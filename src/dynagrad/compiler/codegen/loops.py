@@ -21,6 +21,9 @@ from .schedule import COLUMN_SUM, FULL, ROW, ROW_SUM, TOTAL, Schedule
 BLOCK = 2048
 #: instructions for an element that are few
 LIGHT = 24
+#: elements of rows that go through the phases of a loop together: of a row with little work, of
+#: one with much, and of all at a time
+SHORT, LONG, ABREAST = 96, 256, 512
 #: how often loops are written anew because an index needs them in parts
 TRIES = 12
 
@@ -41,9 +44,26 @@ class LoopFunction(Function):
         self.machine = machine
         self.bitwise = bitwise
         self.phase = 0
-        self.outer = [self.group.size // self.group.inner] if self.group.inner else []
+        #: rows that go through each phase together
+        self.together = self._together(schedule)
+        self.outer = []
+        if self.group.inner:
+            self.outer = [self.group.size // self.group.inner // self.together]
         self.inner = [self.group.inner or self.group.size]
         super().__init__(schedule, declared, not bitwise, guards)
+
+    def _together(self, schedule: Schedule) -> int:
+        """How many short rows to take at a time: while one waits for its reduction's end, others
+        go on. Rows of much work may be longer.
+        """
+        inner, own = self.group.inner, self.group.values
+        if not inner or not any(schedule.role[v] == ROW_SUM for v in own):
+            return 1
+        if inner > (SHORT if sum(map(schedule.own_cost, own)) <= LIGHT else LONG):
+            return 1
+        rows = self.group.size // inner
+        fitting = [n for n in (8, 4, 2) if n * inner <= ABREAST and rows % n == 0 and rows > n]
+        return next(iter(fitting), 1)
 
     def memory(self, v: Value) -> Access | None:
         """Values of this group lie in memory once their phase is over."""
@@ -51,6 +71,8 @@ class LoopFunction(Function):
         if at is not None:
             return at
         s = self.schedule
+        if v in self.kept and s.phase[v] < self.phase:
+            return self.kept[v]
         if v in s.local:
             late = s.home[v] == self.number and s.phase[v] < self.phase
             return self.rows[v] if late else None
@@ -72,7 +94,11 @@ class LoopFunction(Function):
         for _ in range(TRIES):
             self.start()
             self._body()
-            wanted = {self.known[v]: n for v, n in self.reader.cuts.items() if v in self.known}
+            cuts = self.reader.cuts
+            if self.turns & set(cuts):
+                self.outer, self.together = [*self.outer, self.together], 1
+                continue
+            wanted = {self.known[v]: n for v, n in cuts.items() if v in self.known}
             if not wanted:
                 break
             self.outer = _cut(self.outer, {i: n for (o, i), n in wanted.items() if o})
@@ -85,6 +111,9 @@ class LoopFunction(Function):
         self.known: dict[Var, tuple[bool, int]] = {}
         self.sums: dict[Value, Reduction] = {}
         self.rows: dict[Value, Access] = {}
+        #: numbers of rows that later phases read, and the variables that count such rows
+        self.kept: dict[Value, Access] = {}
+        self.turns: set[Var] = set()
         s, own = self.schedule, self.group.values
         values = [v for v in own if any(g == self.number for g, _ in s.places[v])]
         for v in values:
@@ -95,13 +124,19 @@ class LoopFunction(Function):
                 self.sums[v] = Columns(self, v)
                 self.sums[v].clear()
         self.outer = [n for n in self.outer if n > 1] if len(self.outer) > 1 else self.outer
-        row, variables, closes = self.nest(self.outer, ranged=True)
+        first, variables, closes = self.nest(self.outer, ranged=True)
         self.known.update({var: (True, i) for i, var in enumerate(variables)})
-        for phase in range(1 + max([s.phase[v] for v in values], default=0)):
+        self.first = first.times(self.together)
+        last = max([s.phase[v] for v in values], default=0)
+        for phase in range(1 + last):
+            turn, close = self.loop(self.together)
+            self.turns.add(turn)
+            row = self.first.plus(of(turn))
             self._phase(phase, row, [v for v in values if s.phase[v] == phase])
-        for v in values:
-            if s.role[v] == COLUMN_SUM:
-                self.sums[v].row_done()
+            for v in values:
+                if phase == last and s.role[v] == COLUMN_SUM:
+                    self.sums[v].row_done()
+            close()
         for close in closes:
             close()
         for v in values:
@@ -127,13 +162,17 @@ class LoopFunction(Function):
 
     def _keep_row(self, v: Value, row: Index, name: str) -> None:
         self.reader.keep((v, row), name)
+        if self.together > 1:
+            kind = f"[{self.together} x {elements.in_memory(v.dtype)}]"
+            self.kept[v] = Access(self.cell(kind), None, self.first)
+            self.reader.store(v, self.kept[v], row, name)
         if v in self.schedule.stored:
             self.reader.store(v, Access(self.pointer(("buffer", v))), row, name)
 
     def _inner(self, row: Index, values: list[Value]) -> None:
         """The loops over the elements of a row, or over everything where there are no rows."""
         ranged = not self.outer
-        base = self.base = row.times(self.group.inner or 0)
+        base = row.times(self.group.inner or 0)
         *front, last = self.inner
         woven = self._is_woven(values)
         if woven:
@@ -241,8 +280,9 @@ class LoopFunction(Function):
     def _row(self, v: Value) -> Access:
         """Where a row of a value is kept."""
         if v not in self.rows:
-            kind = f"[{self.group.inner or v.size} x {elements.in_memory(v.dtype)}]"
-            self.rows[v] = Access(self.cell(kind), None, self.base)
+            inner = self.group.inner or v.size
+            kind = f"[{inner * self.together} x {elements.in_memory(v.dtype)}]"
+            self.rows[v] = Access(self.cell(kind), None, self.first.times(inner))
         return self.rows[v]
 
 
