@@ -62,7 +62,8 @@ nothing, that PyTorch does not have that form either.
 
 Values are compared within PyTorch's own bounds for the operation and dtype. Where two roundings of
 one number differ by more, PyTorch's result in a wider dtype decides: ours may miss it by at most
-twice of what PyTorch's does.
+twice of what PyTorch's does. Of an ill-conditioned problem the results may also lie as far apart as
+some roundings of its arguments move PyTorch's own.
 
 What the list does not reach: `binary_cross_entropy_with_logits` has gradients by its weights
 everywhere, in PyTorch inside of `torch.func` alone; `lobpcg` decomposes the whole matrix.
