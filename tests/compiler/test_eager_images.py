@@ -119,3 +119,28 @@ def test_the_number_of_kernels_is_bounded(monkeypatch, known):
     for size in range(30, 35):
         F.conv2d(dg.randn(4, 16, size, size), w)
     assert len(known) == 2
+
+
+def test_recorded_calls_compile_no_kernel_that_would_run_once(known, monkeypatch):
+    """The step's own code follows; where NumPy takes longer than that, a kernel is compiled."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2))
+    x = dg.randn(16, 3, 32, 32, requires_grad=True)
+
+    def step():
+        net.zero_grad()
+        net(x).sum().backward()
+
+    compiled = dg.compile(step)
+    compiled()
+    assert not known
+    step()
+    eager = {what for what, *_ in known}
+    assert len(eager) > 2
+    found = {k: p.grad.numpy().copy() for k, p in net.named_parameters()}
+    compiled()
+    for k, p in net.named_parameters():
+        np.testing.assert_allclose(p.grad.numpy(), found[k], rtol=1e-4, atol=1e-3)
+    known.clear()
+    monkeypatch.setattr(convolutions, "COMPILING", 0.0)
+    dg.compile(step)()
+    assert {what for what, *_ in known} == eager

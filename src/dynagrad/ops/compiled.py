@@ -9,6 +9,7 @@ Kernels compute what the NumPy code beside them does, within rounding.
 
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ import numpy as np
 LARGE = 1 << 14
 #: those along rows, on arrays of so many elements with rows of at least this length
 ROWS, LONG = 1 << 14, 32
+
+#: whether what runs now is recorded, so that it will hardly run again: kernels for one shape are
+#: compiled only where NumPy takes longer than that
+recorded: ContextVar[bool] = ContextVar("recorded", default=False)
 
 _providers: list[Callable[[], Callable[[str], Callable | None]]] = []
 _enabled = [os.environ.get("DYNAGRAD_EAGER_KERNELS") != "0"]

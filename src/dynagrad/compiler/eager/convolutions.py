@@ -6,12 +6,14 @@ get no more than a certain number of kernels.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...functions.settings import get_num_threads
+from ...ops.compiled import recorded
 from ..kernels import conv, conv_weight
 from ..kernels.ir import Plan
 from ..kernels.machine import machine_for
@@ -24,6 +26,8 @@ __all__ = ["KERNELS", "Planned"]
 
 log = logging.getLogger(__name__)
 
+#: about how many seconds a kernel takes to compile, and NumPy for one operation of a convolution
+COMPILING, OPERATION = 0.02, 5e-11
 #: kernels for different shapes in one process
 MOST = 128
 
@@ -60,10 +64,12 @@ class Planned:
 _known: dict[Any, Planned | None] = {}
 
 
-def planned(key: tuple, pointers: int, generate: Callable[[], Plan]) -> Planned | None:
-    """The kernel for these shapes, compiled at the first call; None where it cannot be."""
+def planned(key: tuple, pointers: int, generate: Callable[[], Plan], work: float) -> Planned | None:
+    """The kernel for these shapes, compiled at the first call; None where it cannot be, or that
+    does not pay. `work`: about how many seconds NumPy takes.
+    """
     if key not in _known:
-        if len(_known) >= MOST:
+        if len(_known) >= MOST or (recorded.get() and work < COMPILING):
             return None
         try:
             _known[key] = Planned(generate(), pointers)
@@ -78,6 +84,10 @@ def _shape(x: tuple, w: tuple, settings: tuple, letter: str) -> Convolution:
     n, c, *size = x
     sides = [(int(a), int(b)) for a, b in (size, w[2:], stride, padding, dilation)]
     return Convolution(FLOATS[letter], n, c, w[0], *sides, groups)  # pyright: ignore[reportCallIssue]
+
+
+def _work(shape: Convolution) -> float:
+    return 2 * shape.images * shape.outputs * math.prod(shape.out) * shape.depth * OPERATION
 
 
 def convolve(x: Any, w: Any, bias: Any, settings: tuple, size: tuple) -> np.ndarray | None:
@@ -96,7 +106,7 @@ def convolve(x: Any, w: Any, bias: Any, settings: tuple, size: tuple) -> np.ndar
     def generate() -> Plan:
         return conv.forward("kernel", shape, machine_for(target()), bias=has_bias)
 
-    kernel = planned(("y", shape, has_bias), len(held) + 1, generate)
+    kernel = planned(("y", shape, has_bias), len(held) + 1, generate, _work(shape))
     if kernel is None:
         return None
     y = np.empty((x.shape[0], w.shape[0], *size), x.dtype)
@@ -116,7 +126,7 @@ def convolve_back(y: Any, w: Any, settings: tuple, size: tuple) -> np.ndarray | 
     def generate() -> Plan:
         return conv.grad_input("kernel", shape, machine_for(target()))
 
-    kernel = planned(("x", shape), 3, generate)
+    kernel = planned(("x", shape), 3, generate, _work(shape))
     if kernel is None:
         return None
     x = np.empty(x_shape, y.dtype)
@@ -136,7 +146,7 @@ def convolve_taps(x: Any, y: Any, settings: tuple, size: tuple) -> np.ndarray | 
     def generate() -> Plan:
         return conv_weight.grad_weight("kernel", shape, machine_for(target()))
 
-    kernel = planned(("w", shape), 3, generate)
+    kernel = planned(("w", shape), 3, generate, _work(shape))
     if kernel is None:
         return None
     w = np.empty(w_shape, x.dtype)

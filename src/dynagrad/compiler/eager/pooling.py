@@ -14,6 +14,9 @@ from .library import FLOATS, is_plain
 
 __all__ = ["KERNELS"]
 
+#: about how many seconds NumPy takes for one element of one window
+TAP = 2e-9
+
 
 def _pooling(x: tuple, windows: Any, letter: str) -> pool2d.Pooling:
     planes, sizes = math.prod(x[:-2]), (int(x[-2]), int(x[-1]))
@@ -25,7 +28,8 @@ def _kernel(what: str, p: pool2d.Pooling, pointers: int, **how: Any) -> Planned 
     def generate() -> Plan:
         return getattr(pool2d, what)("kernel", p, machine_for(target()), **how)
 
-    return planned((what, p, *how.values()), pointers, generate)
+    taps = p.planes * p.positions * p.rows.size * p.columns.size
+    return planned((what, p, *how.values()), pointers, generate, taps * TAP)
 
 
 def _out(x: np.ndarray, windows: Any) -> tuple:

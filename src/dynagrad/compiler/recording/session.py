@@ -27,6 +27,7 @@ from ...functions.generator import own_stream
 from ...nn.modules.hooks import register_module_forward_pre_hook
 from ...nn.modules.module import Module
 from ...nn.parameter import Parameter
+from ...ops.compiled import recorded
 from ...optim.lr_scheduler import LRScheduler
 from ...optim.optimizer import (
     Optimizer,
@@ -512,13 +513,14 @@ def recording(numbers: frozenset[Callable]) -> Iterator[Session]:
     """Record what runs in the block."""
     with _lock:
         session = Session(numbers)
-        token = session_here.set(session)
+        token, other = session_here.set(session), recorded.set(True)
         session.start()
         try:
             yield session
         finally:
             session.finish()
             session_here.reset(token)
+            recorded.reset(other)
 
 
 def payload(t: Tensor) -> Any:
