@@ -1,5 +1,6 @@
 """Steps that random programs have found to go wrong: compiled, they do what they do eagerly."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -122,3 +123,85 @@ def test_a_list_that_was_emptied_is_read_no_more() -> None:
         factors.clear()
         factors += [0.5, 0.25][:length]
         close(step(torch.ones(2)), torch.ones(2) * [1, 0.5, 0.125][length])
+
+
+def test_one_tensor_is_two_arguments_one_of_which_is_written() -> None:
+    @torch.compile
+    def step(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        a.mul_(2)
+        return b + 1
+
+    for _ in range(4):
+        close(step(doubles(4) * 0 + 1, doubles(4) * 0 + 1), torch.full((4,), 2.0).double())
+    t = doubles(4) * 0 + 1
+    close(step(t, t), torch.full((4,), 3.0).double())
+    close(step(t[:2], t[1:3]), torch.tensor([5.0, 3.0]).double())
+    assert t.tolist() == [4, 4, 2, 2]
+
+
+def test_an_argument_that_is_written_shows_what_the_step_reads() -> None:
+    state = doubles(4) * 0 + 1
+
+    @torch.compile
+    def step(a: torch.Tensor) -> torch.Tensor:
+        a.mul_(2)
+        return state + 1
+
+    for a in (*[doubles(4) for _ in range(4)], state, state, state[:], doubles(4), state.detach()):
+        expected = state * (1 + (a.data_ptr() == state.data_ptr())) + 1
+        close(step(a), expected)
+
+
+def with_buffer(p: torch.Tensor) -> Callable:
+    """A function that reads a module's buffer."""
+    module = torch.nn.Module()
+    module.register_buffer("p", p)
+    return lambda a: a * 2 + module.p
+
+
+def with_attribute(p: torch.Tensor) -> Callable:
+    """A function that reads an attribute of its own."""
+
+    def step(a: torch.Tensor) -> torch.Tensor:
+        return a * 2 + step.p  # type: ignore[attr-defined]
+
+    step.p = p  # type: ignore[attr-defined]
+    return step
+
+
+#: ways to a tensor that is an argument too
+REACHED = {
+    "global": lambda p: lambda a: a * 2 + p,
+    "default": lambda p: lambda a, q=p: a * 2 + q,
+    "keyword default": lambda p: lambda a, *, q=p: a * 2 + q,
+    "partial": lambda p: functools.partial(lambda q, a: a * 2 + q, p),
+    "tuple": lambda p: lambda a, held=((p,), 1): a * 2 + held[0][0],
+    "list": lambda p: lambda a, held=[p]: a * 2 + held[0],
+    "attribute": with_attribute,
+    "buffer": with_buffer,
+}
+
+
+@pytest.mark.parametrize("how", REACHED)
+def test_an_argument_that_was_state_at_first(how: str) -> None:
+    p = doubles(3)
+    step = torch.compile(REACHED[how](p))
+    for a in (p, p, p, doubles(3), doubles(3), p, doubles(3), p.clone()):
+        close(step(a), a * 2 + p)
+    assert not step.explain().reasons
+
+
+def test_an_argument_that_is_a_gradient_stays_eager() -> None:
+    w = torch.nn.Parameter(doubles(3))
+
+    @torch.compile
+    def step(a: torch.Tensor) -> torch.Tensor:
+        (w * a.detach()).sum().backward()
+        return w.grad + a
+
+    w.grad = doubles(3)
+    for a in (w.grad, w.grad, doubles(3), doubles(3)):
+        before = w.grad.clone()
+        expected = before + a + (before + a if a is w.grad else a)
+        close(step(a), expected)
+    assert "an argument is the gradient" in step.explain().reasons[0].text

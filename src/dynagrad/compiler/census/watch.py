@@ -108,8 +108,10 @@ class Watch:
         self.fallback = self._fallback(fn)
         world.place = self.place
         world.take_arguments(args, kwargs)
-        if isinstance(fn, functools.partial) and (why := self.calls.judge(fn, args, kwargs)):
-            self.say(why, None)
+        if isinstance(fn, functools.partial):
+            world.value("attribute", (fn, "args"), fn.args, "partial.args")
+            if why := self.calls.judge(fn, args, kwargs):
+                self.say(why, None)
 
     def _fallback(self, fn: Any) -> tuple[str, int]:
         code = getattr(getattr(fn, "__func__", fn), "__code__", None)

@@ -226,7 +226,12 @@ class Course:
             raise Unsupported("keywords or containers as arguments")
         self._do("COUNT", len(variant.leaves))
         slots = dict(variant.arguments)
-        spans = self._spans()
+        given = set(slots.values())
+        spans = self._spans(set(variant.graph.writes) - given - set(variant.outputs))
+        if any(slot in variant.graph.writes for slot in given):
+            if len(given) > 1:
+                raise Unsupported("an argument that is written, beside others")
+            spans = self._spans(set(variant.outside) - given)
         for i, leaf in enumerate(variant.leaves):
             if leaf.kind == "tensor":
                 self._tensor_argument(i, leaf, slots.get(i), spans)
@@ -252,13 +257,10 @@ class Course:
         self.kept += [words, spans]
         self._do("TENSOR", i, words.ctypes.data)
 
-    def _spans(self) -> ndarray:
-        """The memory that the step writes, which arguments must not show."""
-        spans = []
-        for slot in self.variant.graph.writes:
-            a = self.variant.arrays[slot]
-            if a is not None and a.size and slot not in self.variant.outputs:
-                spans.append(np.lib.array_utils.byte_bounds(a))
+    def _spans(self, slots: set[int]) -> ndarray:
+        """Memory from before the step that arguments must not show."""
+        arrays = [self.variant.arrays[slot] for slot in sorted(slots)]
+        spans = [np.lib.array_utils.byte_bounds(a) for a in arrays if a is not None and a.size]
         return np.array(spans, np.int64).reshape(-1, 2)
 
     def _settings(self) -> None:

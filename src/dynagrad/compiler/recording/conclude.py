@@ -2,6 +2,8 @@
 Imports variant, differentiable.
 """
 
+from functools import partial
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -52,10 +54,34 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
     return variant
 
 
+def _reached(variant: Variant, session: Session) -> set[int]:
+    """The identities of the tensors that guards and framework objects hold: an argument among them
+    is met in two ways, and other arguments would not be.
+    """
+    found: set[int] = set()
+    todo: list[Any] = [guard.expected for guard in variant.guards]
+    todo += [value for snapshot in variant.snapshots for value in snapshot.entries.values()]
+    todo += [value for group, _ in session.groups.values() for value in group.values()]
+    while todo:
+        x = todo.pop()
+        if isinstance(x, Tensor):
+            found.add(id(x))
+        elif isinstance(x, tuple) or type(x) is list:
+            todo += x
+        elif isinstance(x, partial):
+            todo += (x.func, *x.args, *x.keywords.values())
+        elif isinstance(x, MethodType):
+            todo.append(x.__self__)
+    return found
+
+
 def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
     places = {id(x): i for i, x in reversed(list(enumerate(leaves))) if isinstance(x, Tensor)}
     kept_same = {id(x) for x in leaves if id(x) in session.gradients or type(x) is Parameter}
+    kept_same |= _reached(variant, session)
     grads = {id(before): t for t, before in session.gradients.values() if before is not None}
+    if not grads.keys().isdisjoint(places):
+        raise Unfit("an argument is the gradient of a tensor that takes part")
     by_slot: dict[int, list[Entered]] = {}
     for entered in session.entered.values():
         if entered.traced.cell.slot is not None:

@@ -291,11 +291,12 @@ class Variant:
 
     def _is_apart(self, leaves: list, moved: bool) -> bool:
         """Whether memory that the step writes is reached in one way only: by arguments (or, if
-        memory has moved, by anything) it must not be shown.
+        memory has moved or an argument is written, by anything) it must not be shown.
         """
         if not self.touched or not (moved or self.arguments):
             return True
         touched: Any = self.touched
+        moved = moved or any(slot in touched for _, slot in self.arguments)
         arrays = dict(enumerate(self.arrays)) if moved else {at: self.arrays[at] for at in touched}
         arrays = {at: a for at, a in arrays.items() if a is not None and at in self.outside}
         arrays |= {slot: payload(leaves[i]) for i, slot in self.arguments}
