@@ -22,8 +22,9 @@ BLOCK = 2048
 #: instructions for an element that are few
 LIGHT = 24
 #: elements of rows that go through the phases of a loop together: of a row with little work, of
-#: one with much, and of all at a time
+#: one with values of so many instructions, and of all at a time
 SHORT, LONG, ABREAST = 96, 256, 512
+HARD = 20
 #: how often loops are written anew because an index needs them in parts
 TRIES = 12
 
@@ -54,12 +55,12 @@ class LoopFunction(Function):
 
     def _together(self, schedule: Schedule) -> int:
         """How many short rows to take at a time: while one waits for its reduction's end, others
-        go on. Rows of much work may be longer.
+        go on. Rows of elementary functions may be longer.
         """
         inner, own = self.group.inner, self.group.values
         if not inner or not any(schedule.role[v] == ROW_SUM for v in own):
             return 1
-        if inner > (SHORT if sum(map(schedule.own_cost, own)) <= LIGHT else LONG):
+        if inner > (LONG if max(map(schedule.own_cost, own)) >= HARD else SHORT):
             return 1
         rows = self.group.size // inner
         fitting = [n for n in (8, 4, 2) if n * inner <= ABREAST and rows % n == 0 and rows > n]

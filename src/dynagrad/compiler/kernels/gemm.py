@@ -201,7 +201,7 @@ class _Nest:
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
         corner = e.opaque(e.at(c, e.add(e.mul(row, p.c.row), column)))
 
-        far = cut.depth >= 128 and p.m * p.n > 4 * self.near
+        far = cut.depth >= 64 and p.m * p.n > self.near // 4
 
         def errand(i: str) -> None:
             if far:
