@@ -283,6 +283,13 @@ INPUTS = (
     "torch.randn(B, 1, 3)[:, 0]",
 )  # fmt: skip
 
+#: Arguments that are held elsewhere too, or show each other's memory.
+ARGUMENTS = (
+    *(("x_held", "y_held"), ("x_leaf", "y_held"), ("y[:, :3]", "y")),
+    *(("x_held", "y_held"), ("x_held[:]", "y_held"), ("weight.t()", "mixing")),
+    *(("x_held.detach()", "y_held.view(-1).view(5, 4)"), ("mixing[:, 1:]", "mixing")),
+)
+
 #: Parameters of the step, and lines that use them.
 SIGNATURES = {
     "plain": ("x, y", ""),

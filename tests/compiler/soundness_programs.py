@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from soundness_phrases import (
+    ARGUMENTS,
     BETWEEN,
     BETWEEN_OPTIMIZER,
     CLEARINGS,
@@ -164,8 +165,8 @@ def given_arguments(frame: Frame, rng: random.Random, rows: int, usual: bool) ->
     """The arguments of one call."""
     kind = INPUTS[0] if usual else rng.choice(INPUTS)
     x, y = kind.replace("B", str(rows)), f"torch.randn({rows}, 4)"
-    if not usual and rng.random() < 0.3:
-        x, y = rng.choice((("x_held", "y_held"), ("x_leaf", "y_held"), ("y[:, :3]", "y")))
+    if rng.random() < (0.05 if usual else 0.3):
+        x, y = rng.choice(ARGUMENTS)
     if frame.signature == "batch":
         return f'{{"x": {x}, "pair": (1, {y})}}'
     if frame.signature == "extras" and rng.random() < 0.4:
@@ -204,7 +205,7 @@ def make_program(seed: int) -> Program:
     general = list(BETWEEN)
     if frame.kind not in ("function", "evaluation"):
         general += BETWEEN_OPTIMIZER
-    rows = rng.choice((5, 5, 5, 2, 1))
+    rows = rng.choice((5, 5, 5, 2, 1, 40))
     calls = []
     for number in range(CALLS + STEADY):
         steady, block = number >= CALLS, []
