@@ -427,7 +427,7 @@ def binary(
                 r = again(a, b)
             if type(r) is not ndarray:
                 r = np.asarray(r) if isinstance(r, np.generic) else r
-            elif r.ndim > 1 and (not a.flags.c_contiguous or (r.ndim > 2 and a.shape != r.shape)):
+            elif (d := r.ndim) > 1 and (not a.flags.c_contiguous or (d > 2 and a.shape != r.shape)):
                 r = in_order(r, (a, b))
             v = input._v
             if v is not None and v.rebased:

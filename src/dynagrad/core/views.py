@@ -97,7 +97,7 @@ DIFFERENTIABLE = "fcV"
 # --- views ----------------------------------------------------------------------------------------
 
 
-def view(cls: type[Node], x: Tensor, array: Any, kw: dict, *, number: int | None = None) -> Tensor:
+def view(cls: type[Node], x: Tensor, array: Any, kw: dict) -> Tensor:
     """`array`, which shows memory of `x`, as a differentiable view recorded by `cls` (whose rule
     saves metas only).
     """

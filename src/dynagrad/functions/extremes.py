@@ -103,10 +103,11 @@ def _short_extreme(all_node: Any, along_node: Any, kind: Any) -> Callable[..., A
         if a.dtype.kind not in "fiu" or not a.size or type(keepdim) is not bool:
             return None
         if dim is None:
-            return direct(all_node, input, {})
-        if type(dim) is not int or not -a.ndim <= dim < a.ndim or type(input) not in PLAIN:
+            return direct(all_node, input)
+        n = a.ndim
+        if type(dim) is not int or not -n <= dim < n or type(input) not in PLAIN:
             return None
-        axis = dim % a.ndim
+        axis = dim % n
         if untracked(input):
             return made_pair(kind, along(a, axis=axis, keepdims=keepdim))
         return kind(*apply(along_node, input, axis=axis, keepdims=keepdim))

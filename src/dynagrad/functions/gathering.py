@@ -380,10 +380,9 @@ def _short_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor | None:
         return None
     if type(input) not in PLAIN or type(mask) not in PLAIN:
         return None
-    number = scalar(value, a.dtype)
     if untracked(input) and untracked(mask):
-        return made(ops.filled(a, m, number))
-    return apply(MaskedFill0, input, mask, wrap(number))
+        return made(ops.filled(a, m, value))
+    return apply(MaskedFill0, input, mask, wrap(scalar(value, a.dtype)))
 
 
 @shortcut(_short_fill)

@@ -14,6 +14,7 @@ from ..core.views import view
 from ..core.watch import PLAIN
 from ..ops import contraction as ops
 from ..ops import shape as shapes
+from ..ops.elementwise import count_true
 from . import elementwise
 from .arguments import check_scalar_type, one_dim
 from .contraction import NO_PROMOTION, View, dot, mm, mv, put, tensors
@@ -354,8 +355,8 @@ def _short_outer(input: Tensor, vec2: Tensor) -> Tensor | None:
         return None
     if not untracked(input) or not untracked(vec2):
         return None
-    # BLAS is quicker for many elements, but has no -0.0
-    if a.size * b.size > 4096 and a.itemsize > 2 and a.all() and b.all():
+    # BLAS is quicker, but has no -0.0
+    if a.itemsize > 2 and count_true(a) == a.size and count_true(b) == b.size:
         return made(a.reshape(-1, 1).dot(b.reshape(1, -1)))
     return made(a[:, None] * b)
 

@@ -25,7 +25,7 @@ from ..ops.rule import RULES
 from .arguments import many_dims, numpy_names, one_dim, tensor, truth
 from .elementwise import div
 from .nodes import node
-from .shortcut import direct, made, shortcut
+from .shortcut import direct, made, shortcut, untracked
 
 __all__ = [
     "all",
@@ -307,6 +307,8 @@ StdMean = node("StdMeanBackward0", ops.std_mean_over)
 
 
 def _short_deviation(cls: Any) -> Callable[..., Any]:
+    kernel = cls.rule.kernel
+
     def short(input, dim=None, unbiased=None, keepdim=False, *, correction=1):
         a = input._a
         if unbiased is not None or type(keepdim) is not bool or type(correction) is not int:
@@ -319,9 +321,11 @@ def _short_deviation(cls: Any) -> Callable[..., Any]:
             n, axes = a.shape[dim], (dim % a.ndim,) if a.ndim > 1 else None
         else:
             return None
-        if n <= correction:
+        if n <= correction or type(input) not in PLAIN:
             return None
-        return direct(cls, input, {"axes": axes, "keepdims": keepdim, "correction": correction})
+        if untracked(input):
+            return made(kernel(a, axes=axes, keepdims=keepdim, correction=correction))
+        return apply(cls, input, axes=axes, keepdims=keepdim, correction=correction)
 
     return short
 

@@ -16,7 +16,7 @@ from ..ops import elementwise as ops
 from .arguments import c_type, fixed
 from .elementwise import in_place, of_operands, of_tensors, plain, with_common
 from .nodes import node
-from .shortcut import made, pairwise, shortcut, three_alike, untracked
+from .shortcut import NONE, made, pairwise, shortcut, three_alike, untracked
 
 __all__ = [
     "clamp",
@@ -102,10 +102,11 @@ LIMITS = frozenset({int, float, type(None)})
 def _short_clamp(input, min=None, max=None):
     if type(min) not in LIMITS or type(max) not in LIMITS or min is max:
         return None
-    if type(input) not in PLAIN or input._a.dtype.kind != "f":
+    a = input._a
+    if type(input) not in PLAIN or a.dtype.kind != "f":
         return None
-    if untracked(input) and input._a.flags.c_contiguous:
-        return made(CLAMP(input._a, low=min, high=max))
+    if untracked(input) and a.flags.c_contiguous:
+        return made(CLAMP(a, low=min, high=max))
     return apply(ClampNumber, input, low=min, high=max)
 
 
@@ -201,7 +202,11 @@ clamp_max_ = in_place(clamp_max)
 Where = node("WhereBackward0", ops.where)
 
 
-@shortcut(lambda condition, input, other: three_alike(Where, condition, input, other, mask=True))
+def _short_where(condition, input, other):
+    return three_alike(Where, condition, input, other, NONE, ops.select_alike)
+
+
+@shortcut(_short_where)
 @overridable
 def where(condition, input=None, other=None, *, out=None) -> Any:
     """input where the condition holds, else other, elementwise; where(condition): the indices at

@@ -1,5 +1,6 @@
 """Views by shape: reshaping, permuting, dimensions of size 1; under PyTorch's names."""
 
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..ops.conversion import clone as clone_in_order
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
 from .factory import axes_of, warn_once
 from .nodes import node
-from .shortcut import made, shortcut, untracked
+from .shortcut import UNUSUAL, F, made, shortcut, untracked
 
 __all__ = [
     "adjoint",
@@ -69,20 +70,40 @@ def view_by(cls: type, x: Tensor, **kw: Any) -> Tensor:
 # --- the same elements in row-major order -----------------------------------------------------
 
 
-def _short_reshape(input: Tensor, *sizes: Any) -> Tensor | None:
-    a = input._a
-    if type(input) not in PLAIN or type(a) is not ndarray or not a.flags.c_contiguous:
-        return None
+def _by_sizes(general: F) -> F:
+    """The short path of `view` and `reshape`, as `shortcut` would make it, which packed the sizes
+    twice: plain sizes for a plain tensor in row-major order.
+    """
+
+    @wraps(general)
+    def public(input, *sizes, **named):
+        if type(input) in PLAIN and not named:
+            a = input._a
+            if type(a) is ndarray and a.flags.c_contiguous:
+                try:
+                    n = sizes[0]
+                    is_flat = type(n) is int and n == -1 and len(sizes) == 1
+                    r = a.ravel() if is_flat else _reshaped(a, sizes)
+                    if r is not None:
+                        return make_view(View, input, r, {"shape": r.shape})
+                except UNUSUAL:
+                    pass
+        return general(input, *sizes, **named)
+
+    general.stands_for = public  # pyright: ignore[reportFunctionMemberAccess]
+    return public  # pyright: ignore[reportReturnType]
+
+
+def _reshaped(a: ndarray, sizes: tuple) -> ndarray | None:
     if len(sizes) == 1 and type(sizes[0]) is tuple:
         sizes = sizes[0]
     for n in sizes:
         if type(n) is not int or n < -1:
             return None
-    r = a.reshape(sizes)
-    return make_view(View, input, r, {"shape": r.shape})
+    return a.reshape(sizes)
 
 
-@shortcut(_short_reshape)
+@_by_sizes
 @overridable
 def view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory under another shape, in row-major order; one size may be -1. Never copies.
@@ -212,7 +233,7 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return view(input, tensor("view_as", other, 1, "other")._a.shape)
 
 
-@shortcut(_short_reshape)
+@_by_sizes
 @overridable
 def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in row-major order under another shape: a view where strides allow, else a

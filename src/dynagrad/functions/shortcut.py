@@ -36,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 UNUSUAL = (*UNCHECKED, *WARNED)
 #: the metadata of primitives without any
 NONE: dict[str, Any] = {}
-INT64, UINT64 = np.dtype("int64"), np.dtype("uint64")
+BOOL, INT64, UINT64 = np.dtype("bool"), np.dtype("int64"), np.dtype("uint64")
 
 
 def shortcut(short: Callable[..., Any]) -> Callable[[F], F]:
@@ -163,22 +163,27 @@ def alike(
 
 
 def three_alike(
-    cls: type[Node], x: Any, y: Any, z: Any, kw: dict[str, Any] = NONE, *, mask: bool = False
+    cls: type[Node],
+    x: Any,
+    y: Any,
+    z: Any,
+    kw: dict[str, Any] = NONE,
+    masked: Callable[..., Any] | None = None,
 ) -> Tensor | None:
-    """The same of three tensors of one shape and one floating dtype, the first a mask on demand."""
+    """The same of three tensors of one shape and one floating dtype; for the kernel `masked` the
+    first is a mask.
+    """
     if type(x) not in PLAIN or type(y) not in PLAIN or type(z) not in PLAIN:
         return None
     a, b, c = x._a, y._a, z._a
-    dtype, shape = b.dtype, a.shape
-    if dtype is not c.dtype or dtype.kind != "f":
+    dtype = b.dtype
+    if dtype is not c.dtype or dtype.kind != "f" or a.dtype is not (BOOL if masked else dtype):
         return None
-    if a.dtype.kind != "b" if mask else a.dtype is not dtype:
-        return None
-    if shape != b.shape or shape != c.shape or not type(a) is type(b) is type(c) is ndarray:
+    if not a.shape == b.shape == c.shape or not type(a) is type(b) is type(c) is ndarray:
         return None
     free = x._e is None is y._e and z._e is None is z._v and x._v is None is y._v
     if free and a.flags.c_contiguous:
-        r = cls.rule.kernel(a, b, c, **kw)
+        r = masked(a, b, c) if masked else cls.rule.kernel(a, b, c, **kw)
         t = new(Tensor)
         t._a = r if type(r) is ndarray else np.asarray(r)
         t._e = None
@@ -212,9 +217,11 @@ def direct_of(cls: type[Node], inputs: tuple, kw: dict[str, Any] = NONE) -> Tens
 
 
 def made_pair(kind: Any, pair: tuple) -> Any:
-    """The two results of a kernel as tensors without history, in a named tuple."""
-    first, second = pair
-    return tuple.__new__(kind, (made(first), made(second)))
+    """The two arrays that a kernel returns as tensors without history, in a named tuple."""
+    t, u = new(Tensor), new(Tensor)
+    t._a, u._a = pair
+    t._e = t._v = u._e = u._v = None
+    return tuple.__new__(kind, (t, u))
 
 
 def within(i: Any, n: int) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 
 from .batching import along_axis, merged, over_all, shaped
 from .elementwise import keep
-from .indexing import gather, starts, ungather
+from .indexing import STARTS, gather, ungather
 from .layout import in_rows
 from .reduction import spread, sum_over
 from .rule import LEADING, constant, general, primitive
@@ -43,8 +43,8 @@ def _in_rows(x, axis, place, least=0):
         return None
     if x.size < least:
         return None
-    places = place(x, 1)
-    return x.take(places + starts(*x.shape)), places
+    places = x.argmax(1) if place is _argmax else x.argmin(1)
+    return x.take(places + STARTS[x.shape]), places
 
 
 _argmax, _argmin = np.ndarray.argmax, np.ndarray.argmin

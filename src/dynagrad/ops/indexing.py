@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .creation import zeros
-from .elementwise import LONG
+from .elementwise import LONG, select_alike
 from .elementwise import select as chosen
 from .index_batching import (
     are_neighbours,
@@ -206,7 +206,7 @@ linear(
 
 
 class _Starts(dict):
-    """Those of few rows, by their count and length."""
+    """The numbers of the first elements of the rows of a matrix, constants, by its shape."""
 
     def __missing__(self, key):
         count, step = key
@@ -216,12 +216,7 @@ class _Starts(dict):
         return found
 
 
-_starts = _Starts()
-
-
-def starts(count, step):
-    """The numbers of the first elements of `count` rows of length `step`, a constant."""
-    return _starts[count, step]
+STARTS = _Starts()
 
 
 @lru_cache(64)
@@ -247,7 +242,7 @@ def _grid(shape, i, axis):
         if i.size <= 4096:
             return (i if axis == 1 else i * step) + _offsets(i.shape, axis, step)
         if axis == 1:
-            return i + starts(count, step).reshape(-1, 1)
+            return i + STARTS[count, step].reshape(-1, 1)
         return i * step + np.arange(count)
     places: Any = 0
     step = 1
@@ -522,12 +517,10 @@ def fill_where(x, mask, v):
 
 
 def filled(x, mask, v):
-    """fill_where of one number, for a mask of x's shape."""
-    if x.size >= LONG:
-        return contiguous(chosen(mask, v, x))
-    result = x.copy()
-    np.putmask(result, mask, v)
-    return result
+    """fill_where of one number, Python's or an array, for a mask of x's shape."""
+    if x.size < LONG:
+        return select_alike(mask, v, x)
+    return contiguous(chosen(mask, np.asarray(v, x.dtype), x))
 
 
 linear(

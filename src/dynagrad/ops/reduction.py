@@ -11,13 +11,16 @@ import numpy as np
 from .batching import behind, over_all
 from .compiled import KERNELS
 from .cumulative import cumprod, shift
-from .elementwise import is_half
+from .elementwise import count_true, is_half
 from .layout import in_rows
 from .rule import ALIGNED, LEADING, constant, elementwise, general, linear, primitive
 from .shape import broadcast_to, cast, reshape
 from .sums import (
     BOOL,
     FEW,
+    FLOAT32,
+    ONES32,
+    ONES64,
     add_all,
     add_over,
     count,
@@ -68,7 +71,7 @@ def total(x):
         return np.asarray(add_all(x))
     dtype = x.dtype
     result = np.empty((), dtype)
-    x.ravel().dot(ones_of(n, dtype), result)
+    x.ravel().dot((ONES32 if dtype is FLOAT32 else ONES64)[n], result)  # ones_of, without its call
     return result
 
 
@@ -307,9 +310,9 @@ def var_over(x, *, axes, keepdims, correction):
 @primitive
 def std_over(x, *, axes, keepdims, correction):
     """The standard deviation over `axes`: the variance's root."""
-    var = variances_of_rows(x, axes, keepdims, correction)
-    if var is not None:
-        return np.sqrt(var, var)
+    std = variances_of_rows(x, axes, keepdims, correction, root=True)
+    if std is not None:
+        return std
     var = _moments(x, axes, keepdims, correction)[0]
     return np.asarray(np.sqrt(var).astype(real_dtype(x.dtype), copy=False))
 
@@ -458,7 +461,8 @@ TRUE, FALSE = np.array(True), np.array(False)
 def any_over(x, *, axes, keepdims):
     """Whether an element over `axes` is not zero."""
     if axes is None and x.dtype is BOOL and x.size:
-        found = (TRUE if x.item(x.argmax()) else FALSE).copy()
+        is_some = count_true(x) if x.size < LARGE else x.item(x.argmax())
+        found = (TRUE if is_some else FALSE).copy()
         return found.reshape((1,) * x.ndim) if keepdims else found
     return in_rows(np.logical_or.reduce(x, axes, out=..., keepdims=keepdims))
 

@@ -13,7 +13,7 @@ from .creation import zeros
 from .cumulative import placed, taken
 from .elementwise import underivable
 from .extremes import evenly, evenly_jvp, picked, picked_jvp
-from .indexing import gather, starts
+from .indexing import STARTS, gather
 from .joining import stack
 from .layout import arranged, contiguous, memory_axes
 from .rule import ALIGNED, constant, general, primitive
@@ -55,6 +55,8 @@ def _packed_order(x, descending):
 
 def _order(x, axis, descending):
     """The stable order along a dimension; descending: nan first, equal elements as they stand."""
+    if x.size < 4096 and not descending and x.dtype.kind != "V":
+        return x.argsort(axis, "stable")
     x = _keys(x)
     n = x.shape[axis]
     if n >= 64 and x.size >= 4096 and axis == x.ndim - 1 and n < 2**31 and x.dtype in _PACKED:
@@ -77,12 +79,21 @@ def places_in_order(x, axis, descending):
     return np.ascontiguousarray(_order(x, axis, descending))
 
 
+#: up to so many elements it takes less to sort values as well than to collect them
+FEW = 128
+
+
 @primitive
 def sort(x, *, axis, descending):
     """The elements in order along a dimension, and where they stood."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), np.int64)
-    values, places = _with_order(x, _order(x, axis, descending), axis)
+    order = _order(x, axis, descending)
+    if x.size <= FEW and not descending and x.dtype.kind != "V" and x.flags.c_contiguous:
+        values = x.copy()
+        values.sort(axis, "stable")
+        return values, np.ascontiguousarray(order)
+    values, places = _with_order(x, order, axis)
     if x.flags.c_contiguous:
         return values, places
     axes = memory_axes(x.shape, x.strides)
@@ -98,7 +109,7 @@ def _few_of_many(x, k, largest):
         return None
     out_of_reach = -math.inf if largest else math.inf
     rest = x.reshape(-1, x.shape[-1]).copy()
-    rows = starts(*rest.shape)
+    rows = STARTS[rest.shape]
     flat, found = rest.reshape(-1), [rest.argmax(1) if largest else rest.argmin(1)]
     while len(found) < k:
         flat[found[-1] + rows] = out_of_reach

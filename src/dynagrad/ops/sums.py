@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from .elementwise import is_half
-from .indexing import starts
+from .indexing import STARTS
 from .layout import in_rows
 
 FLOAT32, FLOAT64, BOOL = np.dtype("float32"), np.dtype("float64"), np.dtype("bool")
@@ -31,12 +31,12 @@ class _Ones(dict):
         return found
 
 
-_ones32, _ones64 = _Ones(FLOAT32), _Ones(FLOAT64)
+ONES32, ONES64 = _Ones(FLOAT32), _Ones(FLOAT64)
 
 
 def ones_of(n, dtype):
     """The vector of n ones, n at most ROW."""
-    return (_ones32 if dtype is FLOAT32 else _ones64)[n]
+    return (ONES32 if dtype is FLOAT32 else ONES64)[n]
 
 
 _REAL = {np.dtype("complex64"): FLOAT32, np.dtype("complex128"): FLOAT64}
@@ -187,8 +187,10 @@ def _weights(n, columns, count, dtype):
     return np.full((n, columns) if columns else n, 1 / count, dtype)
 
 
-def variances_of_rows(x, axes, keepdims, correction):
-    """The variances of a matrix's rows, or of few elements, with products for sums; else None."""
+def variances_of_rows(x, axes, keepdims, correction, *, root=False):
+    """The variances of a matrix's rows, or of few elements, or their roots, with products for sums;
+    else None.
+    """
     dtype = x.dtype
     if axes is None:
         n = x.size
@@ -204,15 +206,17 @@ def variances_of_rows(x, axes, keepdims, correction):
     if axes is None:  # numbers of NumPy's cost a sixth of what arrays without dimensions do
         flat = x.ravel()
         d = np.subtract(flat, flat.dot(ones) / n)
-        var = np.asarray(d.dot(d) / (n - correction))
-        return var.reshape((1,) * x.ndim) if keepdims else var
-    rows = x
+        var = d.dot(d) / (n - correction)
+        result = np.array(math.sqrt(var) if root else var, dtype)
+        return result.reshape((1,) * x.ndim) if keepdims else result
     if n <= 16:  # operands of one shape take less than those that broadcast
-        d = np.subtract(rows, rows.dot(_weights(n, n, n, dtype)))
+        d = np.subtract(x, x.dot(_weights(n, n, n, dtype)))
         var = np.multiply(d, d, d).dot(_weights(n, 0, n - correction, dtype))
     else:
-        d = rows - divided(rows.dot(ones), n).reshape(-1, 1)
+        d = x - divided(x.dot(ones), n).reshape(-1, 1)
         var = divided(np.multiply(d, d, d).dot(ones), n - correction)
+    if root:
+        np.sqrt(var, var)
     return var.reshape(-1, 1) if keepdims else var
 
 
@@ -223,7 +227,7 @@ def logsumexp_of_rows(x):
         return None
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         return None
-    top = x.take(x.argmax(1) + starts(*x.shape))
+    top = x.take(x.argmax(1) + STARTS[x.shape])
     if not math.isfinite(top.dot(top)):
         return None
     terms = x - top.reshape(-1, 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..batching import as_rows, batch_size, behind, of_rank, rowwise, with_batch
 from ..elementwise import drop, in_single, keep, where
-from ..indexing import erase, gather, index, starts, ungather
+from ..indexing import STARTS, erase, gather, index, ungather
 from ..reduction import sum_over
 from ..rule import constant, general, linear, primitive
 from ..shape import broadcast_to, reshape
@@ -61,7 +61,7 @@ def nll(x, target, weight, *, reduction, ignore):
         return loss.reshape(target.shape) if reduction == "none" else loss
     t, counts = _targets(target, x.shape[1], ignore)
     if x.ndim == 2 and weight is None and counts is None:
-        picked = x.ravel().take(starts(*x.shape) + t)
+        picked = x.ravel().take(STARTS[x.shape] + t)
         if reduction == "none":
             return np.negative(picked, picked)
         n, dtype = len(t), x.dtype
