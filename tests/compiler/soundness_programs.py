@@ -157,7 +157,7 @@ def make_frame(rng: random.Random) -> Frame:
         optimizer=rng.choice(OPTIMIZERS),
         scheduler=rng.choice(SCHEDULERS) if uses and rng.random() < 0.25 else "",
         schedule_inside=rng.random() < 0.5,
-        options=rng.choice(("",) * 6 + (", dynamic=True", ", dynamic=False")),
+        options=rng.choice((", dynamic=False",) * 5 + ("", "", ", dynamic=True")),
     )
 
 

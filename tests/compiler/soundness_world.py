@@ -28,6 +28,8 @@ import dynagrad
 from dynagrad.core.watch import watching
 
 _NOT_THERE: Any = object()
+#: what a frame's options say of shapes
+DYNAMIC = {"": None, ", dynamic=True": True, ", dynamic=False": False}
 
 
 def digest(value: Any) -> str:
@@ -42,6 +44,7 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="soundness-")
         self.originals: list[Any] = []
         self.made: list[Any] = []
+        self.dynamic = DYNAMIC[program.frame.options]
         self.noise = Noise(noise) if noise else None
         self.output: list[str] = []
         self.error = ""
@@ -81,7 +84,7 @@ class World:
         if what is None:
             return functools.partial(self.compile, compiled, **options)
         self.originals.append(what)
-        options["dynamic"] = False  # shapes are recorded when they first come
+        options.setdefault("dynamic", self.dynamic)
         made = compiled(what, **options) if compiled else what
         self.made.append(made)
         return made
