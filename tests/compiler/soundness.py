@@ -50,8 +50,15 @@ class Standing(NamedTuple):
 
     @property
     def is_never_compiled(self) -> bool:
-        """Whether nothing ran compiled, though many calls without errors were counted."""
-        return not self.compiled and self.calls >= ENOUGH
+        """Whether nothing ran compiled, though many calls without errors were counted, and nothing
+        says why.
+        """
+        return not (self.compiled or self.reasons or self.whys) and self.calls >= ENOUGH
+
+    @property
+    def is_excused(self) -> bool:
+        """Whether explain() gives a reason, or a value that decides was another one."""
+        return bool(self.reasons) or any(why.startswith("a check") for why in self.whys)
 
 
 class Report(NamedTuple):
@@ -105,10 +112,10 @@ def why_stuck(program: Program, world: World) -> str:
         return ""
     if any(error or not entered for error, entered in world.history[-2:]):
         return ""
-    _, _, reasons, whys = standing_of(world)
-    if reasons or any(why.startswith("a check") for why in whys):
+    standing = standing_of(world)
+    if standing.is_excused:
         return ""
-    return f"no course fits a call that is as the one before: {whys}"
+    return f"no course fits a call that is as the one before: {standing.whys}"
 
 
 def standing_of(world: World) -> Standing:
@@ -141,8 +148,7 @@ def check(program: Program, compiled: Callable = dynagrad.compile, count: bool =
                 failure = None if ill else Failure(number, [str(one) for one in found])
                 break
         standing = standing_of(ours)
-        is_due = ours.dynamic is False and standing.is_never_compiled
-        if not failure and not standing.reasons and is_due:
+        if not failure and standing.is_never_compiled:
             text = "no call ran compiled, and explain() gives no reason"
             failure = Failure(len(program.calls) - 1, [text])
         if not failure and not ill and (text := why_stuck(program, ours)):
