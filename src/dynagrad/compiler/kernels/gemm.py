@@ -163,7 +163,9 @@ class _Nest:
             source = e.at(b, e.mul(column, p.b.column))
             if cut.pack_b:
                 wide = -(-columns // cut.lanes) * cut.lanes
-                pack_columns(e, source, p.b, self.b_scratch, columns, wide, depth)
+                is_far = p.k * p.n > self.near // 4
+                to = self.b_scratch
+                pack_columns(e, source, p.b, to, columns, wide, depth, is_far=is_far)
 
             if not self.is_one_panel and self.near // 4 < p.k * p.n < 16 * self.near:
                 last = e.test("eq", e.add(j, 1), stop)

@@ -8,6 +8,8 @@ __all__ = ["pack_columns", "pack_rows"]
 
 #: Bytes of a panel that are written by rows of squares before the next ones.
 _AT_A_TIME = 16 << 10
+#: Rows, or columns that are turned, that are asked for ahead; bytes of a line of memory.
+_AHEAD, _LINE = 16, 64
 
 
 def pack_rows(e: Code, source: str, m: Matrix, panel: str, rows: int, depth: str) -> None:
@@ -26,10 +28,18 @@ def pack_rows(e: Code, source: str, m: Matrix, panel: str, rows: int, depth: str
 
 
 def pack_columns(
-    e: Code, source: str, m: Matrix, panel: str, columns: int, width: int, depth: str
+    e: Code,
+    source: str,
+    m: Matrix,
+    panel: str,
+    columns: int,
+    width: int,
+    depth: str,
+    *,
+    is_far: bool = False,
 ) -> None:
     """`columns` columns from `source` on: element (k, j) goes to panel[k * width + j]; the rest of
-    the width is zero.
+    the width is zero. What is far, and not in the second cache, is asked for some rows ahead.
     """
     if m.column == 1:
         lanes = min(width, e.machine.lanes(e.scalar))
@@ -37,6 +47,9 @@ def pack_columns(
 
         def whole(k: str, _: list[str]) -> None:
             line, to = e.at(source, e.mul(k, m.row)), e.at(panel, e.mul(k, width))
+            if is_far:
+                for j in range(0, columns, _LINE // SIZES[e.scalar]):
+                    e.prefetch(e.at(line, _AHEAD * m.row + j))
             for j in range(0, width, lanes):
                 count = min(lanes, columns - j)
                 value = e.load_first(e.at(line, j), count, lanes) if count > 0 else ""
@@ -44,11 +57,19 @@ def pack_columns(
 
         e.loop(0, depth, 1, whole)
         return
-    _squares(e, source, m, panel, columns, width, depth)
+    _squares(e, source, m, panel, columns, width, depth, is_far=is_far)
 
 
 def _squares(
-    e: Code, source: str, m: Matrix, panel: str, columns: int, width: int, depth: str
+    e: Code,
+    source: str,
+    m: Matrix,
+    panel: str,
+    columns: int,
+    width: int,
+    depth: str,
+    *,
+    is_far: bool = False,
 ) -> None:
     """Element (k, j) goes to panel[k * width + j], by squares that are turned in registers where k
     runs along memory, one by one elsewhere.
@@ -71,6 +92,8 @@ def _squares(
 
                 def along(k: str, _: list[str]) -> None:
                     corner, onto = e.opaque(e.at(line, k)), e.opaque(e.at(to, e.mul(k, width)))
+                    for i in range(_AHEAD, _AHEAD + side) if is_far else ():
+                        e.prefetch(e.at(corner, i * m.column))
                     lines = [e.load(e.at(corner, i * m.column), kind) for i in range(side)]
                     for i, value in enumerate(e.transpose(lines, kind)):
                         e.store(value, e.at(onto, i * width), kind)
