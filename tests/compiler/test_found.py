@@ -205,3 +205,19 @@ def test_an_argument_that_is_a_gradient_stays_eager() -> None:
         expected = before + a + (before + a if a is w.grad else a)
         close(step(a), expected)
     assert "an argument is the gradient" in step.explain().reasons[0].text
+
+
+def test_two_tensors_that_had_one_gradient_have_two() -> None:
+    a, b = torch.nn.Parameter(doubles(3)), torch.nn.Parameter(doubles(3))
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        (a * x[0] + b * x[1]).sum().backward()
+        return a.grad - b.grad
+
+    x = doubles(2, 3)
+    for shared in (True, True, False, False, True):
+        g = doubles(4)
+        a.grad, b.grad = (g[:3].clone(), g[1:].clone()) if not shared else 2 * (g[:3].clone(),)
+        expected = x[0] - x[1] + a.grad - b.grad if not shared else torch.zeros(3).double()
+        close(step(x), expected)

@@ -79,7 +79,10 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
     places = {id(x): i for i, x in reversed(list(enumerate(leaves))) if isinstance(x, Tensor)}
     kept_same = {id(x) for x in leaves if id(x) in session.gradients or type(x) is Parameter}
     kept_same |= _reached(variant, session)
-    grads = {id(before): t for t, before in session.gradients.values() if before is not None}
+    held = [(t, g) for t, g in session.gradients.values() if g is not None and g is not UNSET]
+    grads = {id(g): t for t, g in held}
+    if len(grads) < len(held):
+        raise Unfit("two tensors have one gradient")
     if not grads.keys().isdisjoint(places):
         raise Unfit("an argument is the gradient of a tensor that takes part")
     by_slot: dict[int, list[Entered]] = {}
