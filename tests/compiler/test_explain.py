@@ -304,7 +304,7 @@ def unfit() -> Compiled:
     kept: list = []
 
     def f(x: torch.Tensor) -> torch.Tensor:
-        kept.append(x * 2)
+        kept.extend([x * 2])
         return x + 1
 
     return torch.compile(f)

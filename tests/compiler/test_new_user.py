@@ -76,7 +76,7 @@ def test_code_made_from_a_text_is_watched(file: str) -> None:
     run("def inner(x): return x * 5")
     assert [step(x).item() for _ in range(3)] == [15, 15, 15]
     run("n = 0\ndef g(x):\n  global n\n  n += 1\n  return x * n")
-    with pytest.warns(UserWarning, match="assigns global 'n'"):
+    with pytest.warns(UserWarning, match="changes what it also reads: global n"):
         assert [torch.compile(scope["g"])(x).item()] == [1]
         count = torch.compile(scope["g"])
         assert [count(x).item() for _ in range(4)] == [2, 3, 4, 5]

@@ -13,7 +13,7 @@ from dynagrad.compiler.ir.graph import Call, Graph
 from dynagrad.compiler.ir.interpret import evaluate
 from dynagrad.compiler.native import cache
 from dynagrad.compiler.native import llvm as native
-from dynagrad.compiler.recording.variant import run_on
+from dynagrad.compiler.recording.memory import run_on
 
 pytest.importorskip("llvmlite")
 

@@ -2,12 +2,15 @@
 Imports conclude, census, program.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
 
+from .. import func
+from ..autograd.function import FunctionCtx
 from ..core.pytree import flatten
 from ..core.quiet import warn
 from ..core.tape import LIBRARY, Node, caller
@@ -30,12 +33,14 @@ from .receipt.explanation import Explanation
 from .receipt.logs import log
 from .receipt.misfit import misfit
 from .recording import again
+from .recording.changes import is_open, settle
 from .recording.conclude import conclude
+from .recording.memory import Handed
 from .recording.number import Number, frozen
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .recording.surroundings import guards_of_surroundings
 from .recording.trace import Traced
-from .recording.variant import Handed, Unfit, Variant
+from .recording.variant import Unfit, Variant
 from .request import Unsupported
 from .shapes import Shape, Shapes, taken
 
@@ -48,6 +53,8 @@ PATIENCE = 3
 WORTH = 16
 _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
 _SEEN_THROUGH = (Tensor, Generator, Node)
+#: functions that take containers apart and call functions with new ones
+_TRANSFORMS = os.path.dirname(func.__file__) + os.sep
 #: what a step may set itself on a tensor: the recording sees it
 _SEEN = {"grad", "data", "requires_grad"}
 
@@ -212,29 +219,30 @@ class Compiled(partial):
 
     def _record(self, args: tuple, kwargs: dict, shape: Shape) -> Any:
         leaves, spec = flatten((args, kwargs))
-        census = Census(_is_framework, _is_framework_object, _is_symbolic)
         variant = None
         place, begin = caller(2), time.perf_counter()
         with recording(frozenset()) as session:
-            session.counts, census.notes = census.counts, _has_state
-            census.hides = session.hides
+            census = _census(session)
+            session.counts, session.is_effect = census.counts, census.is_effect
             if self.settings["fullgraph"]:
                 census.halt = partial(self._halt, session)
             try:
                 result = census.run(self.function, args, kwargs)
             except Exception:
+                settle(census.effects)
                 self._raised(census.reasons[-1])
                 raise
             try:
                 _check_census(census, session)
                 if session.deferred:
                     _check_order(census, session)
-                variant = conclude(session, census, leaves, spec, result)
+                variant = conclude(session, census, partial(_census, session), leaves, spec, result)
                 self._note_higher(session, variant)
                 _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
                 census.guards = []
+        settle(census.effects)
         result = frozen(result)
         if variant is None:
             self._refused(reason)
@@ -339,6 +347,23 @@ class Compiled(partial):
 call_as_base(Compiled)
 
 
+def _census(session: Session) -> Census:
+    """What watches the user's code while a session records."""
+    census = Census(_is_framework, _is_framework_object, _is_symbolic)
+    census.notes, census.hides, census.is_later = _has_state, session.hides, session.runs_later
+    census.is_open, census.is_lent, census.rebuilds = is_open, _is_lent, _rebuilds
+    census.repeats = True
+    return census
+
+
+def _is_lent(x: Any) -> bool:
+    return isinstance(x, FunctionCtx)
+
+
+def _rebuilds(file: str) -> bool:
+    return file.startswith(_TRANSFORMS)
+
+
 def _never_again(variant: Variant) -> bool:
     """Whether a course was no use yet, because a float was not again what it was."""
     return not variant.runs and variant.why.startswith("a check fails: a number is")
@@ -394,7 +419,7 @@ def _check_order(census: Census, session: Session) -> None:
         if not (is_step or by.endswith("Optimizer.zero_grad")):
             raise Unfit(f"a {type(x).__name__} is looked at after a scheduler's step")
     for guard in census.guards[guards:]:
-        if guard.kind in ("item", "list", "container", "attribute"):
+        if guard.kind in ("item", "list", "container"):
             text = f"{guard.name} is read after a scheduler's step"
             raise Unfit(Reason(text, guard.file, guard.line))
 

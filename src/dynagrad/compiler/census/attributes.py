@@ -29,7 +29,7 @@ import numpy as np
 from .guards import MISSING, SCALARS, lookup, namespace, own_attribute
 from .reads import World
 
-__all__ = ["is_python_method", "loads", "read", "read_loaded", "read_plainly", "write"]
+__all__ = ["is_python_method", "is_there", "loads", "read", "read_loaded", "read_plainly", "write"]
 
 #: built-in types whose attributes cannot change while an object lives
 _FIXED = (
@@ -224,6 +224,13 @@ def _read_super(world: World, thing: Any, name: str) -> str:
 def is_python_method(kind: type, name: str) -> bool:
     """Whether a method of a class is written in Python, so that its frame is followed."""
     return isinstance(lookup(kind, name), FunctionType)
+
+
+def is_there(thing: Any, name: str, value: Any) -> bool:
+    """Whether a module holds this very value already, as a parameter, a buffer or a part."""
+    own = namespace(thing) or {}
+    held = (own.get(kind) for kind in ("_parameters", "_buffers", "_modules"))
+    return any(isinstance(x, dict) and x.get(name, MISSING) is value for x in held)
 
 
 def write(world: World, thing: Any, name: str, how: str) -> str:

@@ -72,13 +72,25 @@ class Instruction(NamedTuple):
     offset: int
 
 
+class Growth(NamedTuple):
+    """The instructions of `x += ...`, where x is an attribute, an item or a variable of others: the
+    one that reads it and the one that stores it.
+    """
+
+    load: int
+    store: int
+
+
 class Plan(NamedTuple):
-    """What is known of a code object: its instructions by offset, and its number of local slots."""
+    """What is known of a code object: its instructions by offset, its number of local slots, and
+    what it lets grow, by the offsets of the load and of the operator.
+    """
 
     code: CodeType
     steps: dict[int, Instruction]
     slots: int
     clear: bool
+    growths: dict[int, Growth]
 
 
 _PLANS: dict[int, Plan] = {}
@@ -115,7 +127,49 @@ def _plan(code: CodeType) -> Plan:
         if one.opname == "CALL":
             keywords = ()
     names = {*code.co_varnames, *code.co_cellvars}
-    return Plan(code, steps, len(names) + len(code.co_freevars), clear)
+    growths = _growths(list(steps.values()))
+    return Plan(code, steps, len(names) + len(code.co_freevars), clear, growths)
+
+
+#: in-place operators by their argument: +=, *=, -=
+_GROWING = {13, 18, 23}
+_STORES = {
+    "STORE_ATTR": "LOAD_ATTR",
+    "STORE_GLOBAL": "LOAD_GLOBAL",
+    "STORE_DEREF": "LOAD_DEREF",
+    "STORE_SUBSCR": "BINARY_SUBSCR",
+}
+_FILLING = {"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "KW_NAMES"}
+
+
+def _growths(steps: list[Instruction]) -> dict[int, Growth]:
+    """Where `x.a += ...` and its kind stand: a load, the operand's straight code, the operator and
+    the store.
+    """
+    found: dict[int, Growth] = {}
+    steps = [one for one in steps if one.name not in _FILLING]
+    for i, one in enumerate(steps):
+        if one.name != "BINARY_OP" or one.arg not in _GROWING:
+            continue
+        after = i + 1
+        while after < len(steps) and steps[after].name == "SWAP":
+            after += 1
+        if after == len(steps) or steps[after].name not in _STORES:
+            continue
+        store, depth = steps[after], one.depth - 1
+        begin = i - 1
+        while begin > 0 and steps[begin].depth > depth and _is_straight(steps[begin]):
+            begin -= 1
+        load = steps[begin - 1]
+        if steps[begin].depth != depth or not _is_straight(steps[begin]):
+            continue
+        if load.name == _STORES[store.name] and load.value == store.value:
+            found[load.offset] = found[one.offset] = Growth(load.offset, store.offset)
+    return found
+
+
+def _is_straight(one: Instruction) -> bool:
+    return "JUMP" not in one.name and one.name not in ("FOR_ITER", "SEND", "YIELD_VALUE")
 
 
 def _depths(code: CodeType, listed: list[dis.Instruction]) -> tuple[dict[int, int], bool]:

@@ -24,9 +24,11 @@ from typing import Any
 import numpy as np
 
 from . import attributes
+from .effects import Effects
 from .guards import MISSING, SCALARS, lookup
 from .operands import C_CODE, Operands, name_of
 from .purity import (
+    APPENDS,
     BUILDS,
     HOLDS,
     IMMUTABLE,
@@ -52,9 +54,10 @@ _TYPE_CHECKS = (isinstance, issubclass)
 class Calls(Operands):
     """The judgement of one call after the other."""
 
-    def __init__(self, world: World, library: Callable[[str], bool]) -> None:
+    def __init__(self, world: World, library: Callable[[str], bool], effects: Effects) -> None:
         super().__init__(world)
         self.library = library
+        self.effects = effects
         self.making: type | None = None
 
     def judge(self, function: Any, args: tuple, kwargs: dict, depth: int = 0) -> str:
@@ -329,7 +332,9 @@ class Calls(Operands):
         world = self.world
         if method in MUTATES:
             if not world.is_fresh(owner):
-                return f"changes a {type(owner).__name__}"
+                why = f"changes a {type(owner).__name__}"
+                appends = method in APPENDS and len(args) == 1
+                return self.effects.appends(owner, args[0], why) if appends else why
             if symbolic and method.__name__ in ("remove", "add", "discard", "setdefault"):
                 return f"gives a number that a tensor gave to {name}"
             if method.__name__ in ("extend", "update", "__init__") or "update" in method.__name__:

@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from .effects import Effect
 from .follow import follow
 from .guards import MISSING, Guard, Reason
 from .reads import World, always, nothing
 from .watch import Store, Watch, is_numpy
 
-__all__ = ["Census", "Guard", "Reason", "Store"]
+__all__ = ["Census", "Effect", "Guard", "Reason", "Store"]
 
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -58,12 +59,32 @@ class Census:
         #: the error that ends the step when there are reasons, if it is to end: asked before each
         #: instruction of the user's code
         self.halt: Callable[[list[Reason]], BaseException | None] | None = None
+        #: whether changes of Python objects are noted as such, where they can be made again; they
+        #: are reasons if not. `effects` are those that a run has to make
+        self.repeats = False
+        self.effects: list[Effect] = []
+        #: see `Effects`
+        self.is_open: Callable[[Any, str, Any], bool] | None = None
+        self.is_later: Callable[[], bool] | None = None
+        #: whether an object of the framework is made for one call of a function of the user's,
+        #: which gets it as its first argument
+        self.is_lent: Callable[[Any], bool] | None = None
+        #: whether the framework's own code is run: what it uses of the standard library is not
+        #: followed
+        self.is_inner = False
+        #: whether a file of the framework calls functions of the user's with containers that it has
+        #: built anew from those that it was given
+        self.rebuilds: Callable[[str], bool] | None = None
         #: the other ones: (object, [(a dictionary of it, a copy at first sight)])
         self.holders: list[tuple[Any, list[tuple[dict, dict]]]] = []
 
     def is_fresh(self, x: Any) -> bool:
         """Whether an object that is still there was made by the step's own code."""
         return id(x) in self._fresh
+
+    def is_effect(self, x: Any, name: str) -> bool:
+        """Whether the step's code sets an attribute which it will set at each run."""
+        return any(e.kind == "attribute" and e.target is x and e.key == name for e in self.effects)
 
     def counts(self) -> tuple[int, int]:
         """How many objects were looked at, and how many guards there are, up to now."""
@@ -78,6 +99,14 @@ class Census:
         world.notes, world.hides = self.notes, self.hides
         watch = Watch(self.follows, world, fn, args, kwargs)
         watch.halt = self.halt
+        self.effects, watch.effects.repeats = watch.effects.made, self.repeats
+        if self.is_open is not None:
+            watch.effects.is_open = self.is_open
+        watch.begun = self.is_inner
+        watch.is_lent = self.is_lent or watch.is_lent
+        watch.rebuilds = self.rebuilds or watch.rebuilds
+        if self.is_later is not None:
+            watch.effects.is_later = self.is_later
         result = MISSING
         try:
             result = follow(watch, lambda: fn(*args, **kwargs))

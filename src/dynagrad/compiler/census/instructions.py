@@ -83,7 +83,12 @@ def _store_load_fast(watch: Any, record: Any, one: Instruction) -> str:
 @handles("LOAD_GLOBAL")
 def _load_global(watch: Any, record: Any, one: Instruction) -> str:
     frame, world, name = watch.frame, watch.world, one.value
-    return _name(world, frame.f_globals, frame.f_builtins, name)
+    if type(frame.f_globals) is dict:
+        watch.effects.loads(record, one, "item", frame.f_globals, name)
+    try:
+        return _name(world, frame.f_globals, frame.f_builtins, name)
+    finally:
+        watch.effects.loaded()
 
 
 def _name(world: World, own: Any, built_in: Any, name: str) -> str:
@@ -115,7 +120,9 @@ def _load_deref(watch: Any, record: Any, one: Instruction) -> str:
         value = cell.cell_contents
     except ValueError:
         value = MISSING
+    watch.effects.loads(record, one, "cell", cell, None)
     world.value("cell", (cell,), value, f"variable {one.value}")
+    watch.effects.loaded()
     return ""
 
 
@@ -123,14 +130,21 @@ def _load_deref(watch: Any, record: Any, one: Instruction) -> str:
 def _store_deref(watch: Any, record: Any, one: Instruction) -> str:
     if one.value in record.code.co_cellvars:
         return ""
-    if watch.world.is_fresh(record.stack.free_cell(one.value)):
+    cell = record.stack.free_cell(one.value)
+    if watch.world.is_fresh(cell):
         return ""
-    return f"assigns {one.value!r} of an enclosing function"
+    why = f"assigns {one.value!r} of an enclosing function"
+    if one.name == "DELETE_DEREF":
+        return why
+    return watch.effects.stores(record, one, "cell", cell, None, record.stack.top(one), why)
 
 
 @handles("STORE_GLOBAL", "DELETE_GLOBAL")
 def _store_global(watch: Any, record: Any, one: Instruction) -> str:
-    return f"assigns global {one.value!r}"
+    why, own = f"assigns global {one.value!r}", watch.frame.f_globals
+    if one.name == "DELETE_GLOBAL":
+        return why
+    return watch.effects.stores(record, one, "item", own, one.value, record.stack.top(one), why)
 
 
 @handles("LOAD_BUILD_CLASS")
@@ -147,7 +161,11 @@ def _load_attribute(watch: Any, record: Any, one: Instruction) -> str:
     is_method = one.name == "LOAD_METHOD" or (sys.version_info >= (3, 12) and (one.arg or 0) & 1)
     if not is_method and watch.world.framework(thing):
         watch.calls.after = watch.world.reached
-    return _attribute(watch, thing, one.value)
+    watch.effects.loads(record, one, "attribute", thing, one.value)
+    try:
+        return _attribute(watch, thing, one.value)
+    finally:
+        watch.effects.loaded()
 
 
 def _attribute(watch: Any, thing: Any, name: str) -> str:
@@ -166,17 +184,36 @@ def _load_super(watch: Any, record: Any, one: Instruction) -> str:
 
 @handles("STORE_ATTR", "DELETE_ATTR")
 def _store_attribute(watch: Any, record: Any, one: Instruction) -> str:
-    thing = record.stack.top(one)
-    if watch.world.framework(thing):
+    thing, world = record.stack.top(one), watch.world
+    if one.name == "DELETE_ATTR":
+        if world.framework(thing):
+            watch.store(thing, one.value)
+        return attributes.write(world, thing, one.value, "deletes")
+    value = record.stack.top(one, 2)
+    why = attributes.write(world, thing, one.value, "sets")
+    if world.framework(thing):
+        if world.is_fresh(thing):
+            return ""
+        world.consult(thing, "")
+        if attributes.is_there(thing, one.value, value):
+            return ""
+        why = "sets"
+    if why:
+        why = watch.effects.stores(record, one, "attribute", thing, one.value, value, why)
+    if why == "sets":
         watch.store(thing, one.value)
-    how = "sets" if one.name == "STORE_ATTR" else "deletes"
-    return attributes.write(watch.world, thing, one.value, how)
+        return ""
+    return why
 
 
 @handles("BINARY_SUBSCR")
 def _subscript(watch: Any, record: Any, one: Instruction) -> str:
     owner, key = record.stack.top(one, 2), record.stack.top(one)
-    return watch.calls.item(owner, key)
+    watch.effects.loads(record, one, "item", owner, key)
+    try:
+        return watch.calls.item(owner, key)
+    finally:
+        watch.effects.loaded()
 
 
 @handles("BINARY_SLICE")
@@ -191,7 +228,12 @@ def _slice(watch: Any, record: Any, one: Instruction) -> str:
 
 @handles("STORE_SUBSCR", "DELETE_SUBSCR")
 def _store_item(watch: Any, record: Any, one: Instruction) -> str:
-    return _write_item(watch, record.stack.top(one, 2), record.stack.top(one))
+    owner, key = record.stack.top(one, 2), record.stack.top(one)
+    why = _write_item(watch, owner, key)
+    if why and one.name == "STORE_SUBSCR" and not watch.world.framework(owner):
+        value = record.stack.top(one, 3)
+        return watch.effects.stores(record, one, "item", owner, key, value, why)
+    return why
 
 
 @handles("STORE_SLICE")
@@ -221,6 +263,7 @@ def _write_item(watch: Any, owner: Any, key: Any) -> str:
 @handles("BINARY_OP", "COMPARE_OP")
 def _binary(watch: Any, record: Any, one: Instruction) -> str:
     x, y = record.stack.top(one, 2), record.stack.top(one)
+    watch.effects.operates(record, one, y)
     if type(x) in SCALARS and type(y) in SCALARS:
         return ""
     world, calls = watch.world, watch.calls

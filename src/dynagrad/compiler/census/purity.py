@@ -16,6 +16,7 @@ import types
 import numpy as np
 
 __all__ = [
+    "APPENDS",
     "BUILDS",
     "HOLDS",
     "IMMUTABLE",
@@ -116,5 +117,8 @@ MUTATES = {
     *(set.add, set.update, set.discard, set.remove, set.pop, set.clear, set.difference_update),
     *(set.intersection_update, set.symmetric_difference_update, set.__init__),
 }
+#: those that only add an element at the end
+APPENDS = {list.append, collections.deque.append}
+MUTATES |= APPENDS
 #: types whose methods are all pure
 IMMUTABLE = (int, float, complex, bool, str, bytes, type(None), range, slice)

@@ -95,6 +95,8 @@ class World:
         self.hides: Callable[[Any, str], str] = nothing
         #: the others, with what they held when first looked at
         self.holders: dict[int, tuple[Any, list[tuple[dict, dict]]]] = {}
+        #: whether a read needs no guard, for the step itself has set what it reads
+        self.unread: Callable[[str, tuple], bool] = _never
         self.classes: dict[type, Guard] = {}
         self._framework_types: dict[type, bool] = {}
         self._bases: dict[type, type | None] = {}
@@ -123,6 +125,8 @@ class World:
 
     def consult(self, thing: Any, why: str) -> None:
         """An object of the framework is looked at, or a function that may look at it gets it."""
+        if why and self.unread("attribute", (thing, why)):
+            why = ""
         noted = self.notes(thing)
         if noted:
             self.consulted.append((thing, why))
@@ -220,6 +224,8 @@ class World:
 
     def value(self, kind: str, on: tuple, value: Any, name: str) -> None:
         """A guard by value for a scalar, by identity for anything else."""
+        if self.unread(kind, on):
+            return
         if type(value) in SCALARS:
             self.guard(kind, on, value, "value", name)
         else:
@@ -395,6 +401,10 @@ class World:
                 if self.any_within(inside, test, depth + 1):
                     return True
         return False
+
+
+def _never(kind: str, on: tuple) -> bool:
+    return False
 
 
 def nothing(thing: Any, name: str) -> str:

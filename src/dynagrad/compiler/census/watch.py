@@ -21,6 +21,7 @@ import numpy as np
 
 from .bytecode import Stack, function_of, source_of
 from .calls import Calls
+from .effects import Effects
 from .guards import MISSING, Reason, function_state, lookup
 from .instructions import HANDLERS, QUIET
 from .reads import World
@@ -68,7 +69,7 @@ def is_numpy(file: str) -> bool:
 class _Followed:
     """One user frame that is being followed."""
 
-    __slots__ = ("after", "calls", "code", "dead", "parameters", "stack")
+    __slots__ = ("after", "calls", "code", "dead", "grows", "parameters", "stack")
 
     def __init__(self, frame: FrameType) -> None:
         self.code = frame.f_code
@@ -77,6 +78,8 @@ class _Followed:
         self.parameters: dict[str, tuple] = {}
         self.dead = False
         self.calls: type | None = None
+        #: what is read in order to grow, by the offset at which it is stored (see `Effects`)
+        self.grows: dict[int, list] = {}
 
 
 class Watch:
@@ -92,7 +95,11 @@ class Watch:
     ) -> None:
         self.follows = follows
         self.world = world
-        self.calls = Calls(world, is_numpy)
+        self.effects = Effects(world)
+        #: see `Census`
+        self.is_lent: Callable[[Any], bool] = _no
+        self.rebuilds: Callable[[str], bool] = _no
+        self.calls = Calls(world, is_numpy, self.effects)
         self.entry = fn
         self.given = (args, kwargs)
         self.stores: list[Store] = []
@@ -250,7 +257,13 @@ class Watch:
             for one in function.__defaults__ or ():
                 world.reached(one)
         if caller is None and code.co_argcount:
-            self._looked_up(function, self._parameter(frame, record, 0))
+            owner = self._parameter(frame, record, 0)
+            self._looked_up(function, owner)
+            if self.is_lent(owner):
+                world.made(owner)
+            if not first and self.rebuilds(frame.f_back.f_code.co_filename):  # pyright: ignore
+                for index in range(code.co_argcount + code.co_kwonlyargcount):
+                    self._rebuilt(self._parameter(frame, record, index), function)
         if code.co_flags & 0x8:
             count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4)
             world.made(self._parameter(frame, record, count))
@@ -263,6 +276,24 @@ class Watch:
                 caller.calls = None
         if first:
             self._parameters(record, function)
+
+    def _rebuilt(self, value: Any, function: FunctionType) -> None:
+        """A function of the framework calls one of the user's with this value. A container that was
+        neither an argument of the step nor read by anything up to now was built for this call.
+        """
+        world = self.world
+        base = world.base(value)
+        if base is None or world.framework(value) or id(value) in world.arguments:
+            return
+        given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        if any(value is x for x in given):
+            return
+        if base is not tuple:
+            if any(guard.on[0] is value for guard in world.guards.values()):
+                return
+            world.made(value)
+        for item in value.values() if base is dict else value:
+            self._rebuilt(item, function)
 
     def _looked_up(self, function: FunctionType, owner: Any) -> None:
         """The framework, or C code, called a method: it found it in the object's class."""
@@ -433,6 +464,8 @@ class Watch:
             world.reasons.append(
                 Reason("returns a function or an iterator that the step made", *self.fallback)
             )
+        if not world.reasons and (why := self.effects.conflict()):
+            world.reasons.append(Reason(why, *self.effects.made[0].place))
         if self.lost and not world.reasons:
             world.reasons.append(Reason(f"cannot be followed ({self.lost})", *self.fallback))
         for guard in () if world.reasons else world.guards.values():
@@ -447,6 +480,10 @@ class Watch:
         if isinstance(thing, GeneratorType | CoroutineType | AsyncGeneratorType):
             return True
         return self.world.is_fresh(thing) and (callable(thing) or hasattr(type(thing), "__next__"))
+
+
+def _no(x: Any) -> bool:
+    return False
 
 
 def _is_half_used(x: Any) -> bool:

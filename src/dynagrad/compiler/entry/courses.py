@@ -326,7 +326,7 @@ class Course:
         held = snapshot.held
 
         def compare() -> None:
-            for key in snapshot.entries:
+            for key in (*snapshot.entries, *snapshot.loose):
                 self._do("DICT", id(held), self._held(key), self._held(held[key]))
 
         self._unless_unchanged(held, compare)
@@ -447,7 +447,13 @@ class Course:
         short = sum(work(v) for v in variant.graph.values) < SHORT
         if not (flat and simple and short and program.address) or variant.derived is not None:
             return {"kind": RUN}
-        if variant.deferred or variant.streams or variant.sets or variant.replaced:
+        if (
+            variant.changes
+            or variant.deferred
+            or variant.streams
+            or variant.sets
+            or variant.replaced
+        ):
             return {"kind": RUN}
         if len(variant.outputs) > 16:
             return {"kind": RUN}

@@ -105,6 +105,9 @@ class Account:
         guards = [guard.text for guard in self.variant.guards]
         own = f"{len(self.variant.snapshots)} dictionaries of modules and optimizers"
         found.append((f"guards: {len(guards)}, and {own}", [*self._entry(), *_listed(guards)]))
+        if self.variant.changes:
+            texts = [change.effect.text for change in self.variant.changes]
+            found.append(("after the native code, in Python", _listed(texts)))
         checks = [check.text for check in self.after.checks]
         title = f"checks of values, before anything is written: {len(checks)}"
         found.append((title, _listed(checks)))

@@ -13,8 +13,9 @@ from ...core.tape import grad_mode
 from ...core.tensor import Tensor, edge_of
 from ...core.watch import PLAIN
 from ..census.guards import MISSING, shown
+from ..recording.memory import geometry
 from ..recording.session import UNSET, payload, same
-from ..recording.variant import Leaf, Variant, geometry
+from ..recording.variant import Leaf, Variant
 
 __all__ = ["misfit"]
 
@@ -109,6 +110,9 @@ def _of_guards(variant: Variant, args: tuple, kwargs: dict) -> str:
     for snapshot in variant.snapshots:
         if not snapshot.holds():
             return f"a module, an optimizer or hooks changed: {_changed(snapshot)}"
+    for change in variant.changes:
+        if not change.fits():
+            return f"{change.effect.text} is no number now, or gone"
     for guard in variant.guards:
         if not guard.holds(args, kwargs):
             now = guard.fetch(args, kwargs)
@@ -119,6 +123,8 @@ def _of_guards(variant: Variant, args: tuple, kwargs: dict) -> str:
 
 def _changed(snapshot: Any) -> str:
     for key in {**snapshot.entries, **snapshot.held}:
+        if key in snapshot.free or key in snapshot.loose:
+            continue
         now, before = snapshot.held.get(key, UNSET), snapshot.entries.get(key, UNSET)
         if not same(now, before):
             now, before = (MISSING if x is UNSET else x for x in (now, before))

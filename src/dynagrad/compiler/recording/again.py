@@ -29,6 +29,8 @@ def obstacle(variant: Variant, session: Session) -> str:
         return "the function writes into what was there before"
     if variant.gradients or variant.cleared or variant.options or variant.deferred:
         return "the function sets gradients or takes a step"
+    if variant.changes:
+        return "the function changes objects"
     if variant.has_effects or session.draws.streams:
         return "the function draws random numbers"
     return ""

@@ -12,20 +12,30 @@ from ...core.pytree import Spec, flatten
 from ...core.tape import AccumulateGrad
 from ...core.tensor import Tensor, base_of, edge_of
 from ...nn.parameter import Parameter
+from ..census.guards import Reason
+from ..census.reads import CODE
+from .changes import Change, dependence
+from .differentiable import derive
+from .memory import Gradient, geometry
 from .number import Number
 from .results import new_slot, note_results, number_slot, opened
 from .session import G_SLOT, UNSET, Entered, Session, payload
 from .snapshots import of_holders, of_hooks, snapshots
 from .trace import Cell, Traced
-from .variant import PLAIN_VALUES, Gradient, Leaf, Unfit, Variant, geometry, is_leaf_edge
+from .variant import PLAIN_VALUES, Leaf, Unfit, Variant, is_leaf_edge
 
 
-def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: Any) -> Variant:
+def conclude(
+    session: Session, census: Any, another: Any, leaves: list, spec: Spec, result: Any
+) -> Variant:
     """The variant of a recording that has just run, while its tensors still hold Traced payloads.
+    `another()` makes a census like the one that has watched it.
 
     Raises Unfit.
     """
-    result = opened(result, census.is_fresh)
+    if census.effects:  # what changes keep is made by each run, as a result is
+        result = (result, [effect.value for effect in census.effects])
+    found, result = result, opened(result, census.is_fresh)
     session.draws.check()
     session.check_settings()
     if not session.trace.alive:
@@ -38,6 +48,13 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
         variant.snapshots += of_holders(census.holders)
     except ValueError as error:
         raise Unfit(str(error)) from None
+    if census.effects:
+        why = dependence(census, variant.snapshots, session, found[0])
+        if why:
+            first = census.effects[0]
+            raise Unfit(Reason(why, *first.place))
+        scheduled = session.counted[0] if session.deferred else len(census.consulted) + 1
+        variant.changes = [Change(e, e.late >= scheduled) for e in census.effects]
     _bind_memory(variant, session, leaves)
     leaves_of = {e for _, _, e in variant.pinned if type(e) is AccumulateGrad}
     variant.extras = [(edge, edge.extra) for edge in leaves_of]
@@ -46,6 +63,8 @@ def conclude(session: Session, census: Any, leaves: list, spec: Spec, result: An
     _note_gradients(variant, session)
     kept = {id(x) for x in leaves} | {id(g.expected) for g in census.guards if g.by == "identity"}
     note_results(variant, session, leaves, kept, result)
+    if variant.live:
+        _derive(variant, session, another())
     _note_deferred(variant, session)
     _check_survivors(variant, session, result)
     for option in variant.options:
@@ -73,6 +92,42 @@ def _reached(variant: Variant, session: Session) -> set[int]:
         elif isinstance(x, MethodType):
             todo.append(x.__self__)
     return found
+
+
+def _derive(variant: Variant, session: Session, census: Any) -> None:
+    """The backward pass of the results that have a history. The user's code in it runs here before
+    its time: it may change nothing, stops before it does, and reads functions and classes alone,
+    for other things may be others when the time has come.
+    """
+    entered = len(session.entered)
+    census.is_inner, census.repeats, census.halt = True, False, _unfit_for
+    try:
+        derived = census.run(derive, (session, variant.live))
+    except ValueError as error:
+        raise Unfit(f"a result needs gradients, and {error}") from None
+    for reason in census.reasons:
+        raise Unfit(reason)
+    if census.stores:
+        raise Unfit("a result needs gradients, and its backward pass changes objects")
+    if len(session.entered) > entered:
+        raise Unfit("a result needs gradients, and its backward pass reads other tensors")
+    variant.derived, variant.live = derived, []
+    variant.outputs += derived.kept[: derived.saved]
+    variant.guards_of_backward = [
+        guard for guard in census.guards if guard.kind not in ("call", "argument")
+    ]
+    for guard in variant.guards_of_backward:
+        if guard.kind not in ("function", "class") and not isinstance(guard.expected, CODE):
+            text = f"a result needs gradients, and its backward pass reads {guard.name}"
+            raise Unfit(Reason(text, guard.file, guard.line))
+    variant.guards += variant.guards_of_backward
+    changing = {id(s.held) for s in variant.snapshots if s.free or s.loose}
+    found = [*snapshots(session, census.consulted), *of_holders(census.holders)]
+    variant.snapshots += [snapshot for snapshot in found if id(snapshot.held) not in changing]
+
+
+def _unfit_for(reasons: list[Reason]) -> Unfit | None:
+    return Unfit(reasons[0]) if reasons else None
 
 
 def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:

@@ -18,7 +18,6 @@ from ...core.storage import strides_of
 from ...core.tape import AccumulateGrad, Node, Output
 from ...core.tensor import Tensor, base_of
 from ..ir.graph import Graph
-from .differentiable import derive
 from .number import Number
 from .session import G_SLOT, Session, payload
 from .trace import Cell, Traced
@@ -128,12 +127,7 @@ def note_results(
             variant.results.append(("value", x))
         else:
             raise Unfit(f"the step returns a {type(x).__name__}")
-    if note.live:
-        try:
-            variant.derived = derive(session, note.live)
-        except ValueError as error:
-            raise Unfit(f"a result needs gradients, and {error}") from None
-        variant.outputs += variant.derived.kept[: variant.derived.saved]
+    variant.live = note.live
 
 
 def _has_objects(spec: Spec) -> bool:

@@ -144,6 +144,8 @@ class Session(Watcher):
         #: what the census had counted before the first of them
         self.counts: Callable[[], tuple[int, int]] = _nothing
         self.counted = (0, 0)
+        #: whether an attribute is set that a run will set again
+        self.is_effect: Callable[[Any, str], bool] = _no_effect
         #: hooks of all modules and optimizers that are the recording's own
         self.own_hooks: set[int] = set()
         #: what follows the user's code, while an optimizer takes a step that runs none of it
@@ -355,6 +357,10 @@ class Session(Watcher):
         if self.writes_unseen and threading.get_ident() == self.thread:
             self.trace.escape("a scheduler writes into a tensor")
 
+    def runs_later(self) -> bool:
+        """Whether what runs now will run itself after the native code."""
+        return self.writes_unseen
+
     def check_settings(self) -> None:
         """End the trace if the step has changed settings that outlive it."""
         if any(x is not y for x, y in zip(_settings(), self.settings, strict=True)):
@@ -387,12 +393,12 @@ class Session(Watcher):
     def _attribute_set(self, x: Any, name: str, value: Any) -> None:
         if name == "_opt_called" and value is True:  # from the first step on it is what it is
             return
-        if self.is_here():
+        if self.is_here() and not self.is_effect(x, name):
             if not x.__dict__:
                 self.created(x)
             if self._made_object(x):
                 return
-            before = x.__dict__.get(name, UNSET)
+            before = _held(x, name)
             if isinstance(x, Module) and type(value) in SCALARS and type(before) in SCALARS:
                 self.modules[id(x)] = x
                 self.sets.setdefault((id(x), name), (x, before))
@@ -493,6 +499,19 @@ def _watch_attributes(kind: Any, told: Callable) -> Callable[[], None]:
 
 def _settings() -> tuple:
     return grad_mode.get(), get_default_dtype(), inference.get(), own_stream.get()
+
+
+def _held(x: Any, name: str) -> Any:
+    """What an object holds under a name, a module also as a parameter, a buffer or a part."""
+    own = x.__dict__
+    for kind in ("_parameters", "_buffers", "_modules") if isinstance(x, Module) else ():
+        if name in own.get(kind, ()):
+            return own[kind][name]
+    return own.get(name, UNSET)
+
+
+def _no_effect(x: Any, name: str) -> bool:
+    return False
 
 
 def _nothing() -> tuple[int, int]:

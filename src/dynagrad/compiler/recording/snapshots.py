@@ -30,20 +30,39 @@ class Snapshot:
     identity.
     """
 
-    __slots__ = ("entries", "held", "some")
+    __slots__ = ("entries", "free", "held", "loose", "some")
 
     def __init__(self, held: dict, skip: Any = (), some: Any = ()) -> None:
         self.held, self.some = held, bool(some)
         self.entries = {k: _copied(v) for k, v in held.items() if k not in skip}
         if some:
             self.entries = {k: v for k, v in self.entries.items() if k in some}
+        #: entries that may be anything
+        self.free: set[Any] = set()
+        #: entries that are compared by identity alone
+        self.loose: dict[Any, Any] = {}
 
     def holds(self) -> bool:
         """Whether the dictionary has these entries and no others (but for `some`)."""
         held = self.held
-        if len(held) != len(self.entries) and not self.some:
+        known = len(self.entries) + len(self.free) + len(self.loose)
+        if len(held) != known and not self.some:
+            return False
+        if not self.free <= held.keys():
+            return False
+        if any(held.get(k, UNSET) is not v for k, v in self.loose.items()):
             return False
         return all(same(held.get(k, UNSET), v) for k, v in self.entries.items())
+
+    def release(self, key: Any) -> None:
+        """Let an entry be anything, as long as it is there."""
+        if self.entries.pop(key, UNSET) is not UNSET:
+            self.free.add(key)
+
+    def loosen(self, key: Any) -> None:
+        """Let what a list holds be anything, as long as it is the same list."""
+        if self.entries.pop(key, UNSET) is not UNSET:
+            self.loose[key] = self.held[key]
 
 
 def _copied(value: Any) -> Any:

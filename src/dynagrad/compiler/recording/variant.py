@@ -1,5 +1,5 @@
 """One recorded course of a step, bound to the memory that it works on, ready to run again.
-Imports recording, program.
+Imports memory, session, differentiable.
 
 A variant knows where each slot's memory comes from (an argument, a tensor that the step reaches by
 itself, a gradient, an option of an optimizer), when it may stand for the step (`fits`), and what
@@ -7,13 +7,11 @@ the step leaves in the world besides the memory that it writes: gradients set an
 of writes, results.
 """
 
-import sys
 import threading
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from weakref import getweakrefcount
 
 import numpy as np
 from numpy import ndarray
@@ -22,16 +20,16 @@ from numpy.lib.array_utils import byte_bounds
 from ...core.dtype import get_default_dtype
 from ...core.protocols import adopt
 from ...core.pytree import Spec, unflatten
-from ...core.storage import address
 from ...core.tape import AccumulateGrad, Node, Output, grad_mode
 from ...core.tensor import Tensor, edge_of, family_of
 from ...core.watch import PLAIN
 from ...ops.shape import as_strided
-from ..census.guards import Reason
-from ..ir.graph import Graph, Slot
+from ..census.guards import Guard, Reason
+from ..ir.graph import Graph
 from ..receipt.witness import Comparison, Witness
 from .differentiable import Derived, Taken, node_of_call, second_derivative_text
-from .session import G_SLOT, UNSET, Session, gradient_of, payload, same
+from .memory import Gradient, geometry, is_free, new_array, new_tensor, run_on
+from .session import G_SLOT, UNSET, Session, payload, same
 
 new = object.__new__
 #: what may be a leaf of arguments and results besides tensors: compared by type and value
@@ -91,54 +89,6 @@ class Leaf(NamedTuple):
     requires: bool = False
 
 
-class Gradient(NamedTuple):
-    """A gradient that the step sets: of tensor `t`, from `slot`, in memory that is kept under
-    `key`.
-    """
-
-    t: Tensor
-    slot: int
-    key: tuple
-
-
-class Handed:
-    """The gradients that the courses of one function left last, and their memory, which the next
-    call writes unless somebody else holds them.
-
-    `pairs` are by the key of a Gradient; `told` is called with a key whose memory is no longer
-    used, before it goes.
-    """
-
-    def __init__(self, told: Callable[[tuple], None]) -> None:
-        self.pairs: dict[tuple, tuple[Tensor, ndarray]] = {}
-        self.told = told
-
-    def memory(self, gradient: Gradient, arrays: list) -> ndarray | None:
-        """The memory of a gradient, unless somebody else may see it."""
-        held = self.pairs.get(gradient.key)
-        if held is None:
-            return None
-        t, a = held
-        elsewhere = gradient_of(gradient.t) is not t
-        if t._e is None and t._v is None and getrefcount(t) == ALONE[0] - elsewhere:
-            if payload(t) is a and getrefcount(a) == ALONE[1] + (a is arrays[gradient.slot]):
-                return a
-        return None
-
-    def leave(self, gradient: Gradient, a: ndarray) -> None:
-        """Set a gradient, which lies in an array."""
-        held = self.pairs.get(gradient.key)
-        if held is None or held[1] is not a:
-            if held is not None:
-                self.told(gradient.key)
-            held = self.pairs[gradient.key] = (_tensor(a), a)
-        G_SLOT.__set__(gradient.t, held[0])
-
-    def keep(self, keys: set[tuple]) -> None:
-        """Let go of the memory that no course leaves a gradient in."""
-        self.pairs = {key: held for key, held in self.pairs.items() if key in keys}
-
-
 class Option(NamedTuple):
     """A number that an optimizer's group holds under a key, or in a tuple there."""
 
@@ -151,11 +101,6 @@ class Option(NamedTuple):
         """The number as it is now."""
         value = self.group[self.key]
         return value if self.index is None else value[self.index]
-
-
-def geometry(a: ndarray) -> tuple:
-    """Shape, dtype and strides."""
-    return a.shape, a.dtype, a.strides
 
 
 def is_leaf_edge(edge: Any) -> bool:
@@ -208,6 +153,8 @@ class Variant:
         self.related: list[tuple[int, str, int]] = []
         #: whether there are objects among the results
         self.has_objects = False
+        #: changes of Python objects, which a run makes after the native code
+        self.changes: list[Any] = []
         self.outputs: list[int] = []
         #: what it shares with the function's other courses
         self.handed: Any = None
@@ -217,7 +164,7 @@ class Variant:
         #: how often it had run when it was looked at last; when that was more than before, and by
         #: how much
         self.looked = 0
-        self.recent = (0, 0)
+        self.recent: tuple[int, int] = (0, 0)
         self.program: Any = None
         #: makes a program of a graph; the backward one is made at the first backward
         self.build: Callable[[Graph], Any] | None = None
@@ -225,6 +172,10 @@ class Variant:
         #: the backward program's memory is used by one thread at a time
         self.one_backward = threading.Lock()
         self.derived: Derived | None = None
+        #: the recorded run's results that have a history, until that is derived
+        self.live: list[Tensor] = []
+        #: what the user's code in its backward pass reads
+        self.guards_of_backward: list[Guard] = []
         #: gives the cotangents of what a call took, recorded (see `again`)
         self.again: Callable = _never
         #: steps of schedulers, which follow the native code: (scheduler, leaves, spec), where a
@@ -287,6 +238,8 @@ class Variant:
             self.arrays[option.slot][...] = value
         if not all(snapshot.holds() for snapshot in self.snapshots):
             return False
+        if not all(change.fits() for change in self.changes):
+            return False
         return all(guard.holds(args, kwargs) for guard in self.guards)
 
     def _is_apart(self, leaves: list, moved: bool) -> bool:
@@ -311,17 +264,20 @@ class Variant:
 
     def run(self, leaves: list) -> tuple[bool, Any]:
         """Run the native code: whether its checks held (else nothing was changed), the result."""
+        if self.changes and not all(change.fits() for change in self.changes):
+            self.code = 0
+            return False, None
         arrays = self.arrays
         for i, slot in self.arguments:
             arrays[slot] = payload(leaves[i])
         slots = self.graph.slots
         for slot in self.outputs:
-            if not _is_free(arrays, slot, slots[slot]):
-                arrays[slot] = _empty(*slots[slot][:3])
+            if not is_free(arrays, slot, slots[slot]):
+                arrays[slot] = new_array(*slots[slot][:3])
         for gradient in self.gradients:
             at = slots[gradient.slot]
             a = self.handed.memory(gradient, arrays)
-            arrays[gradient.slot] = _empty(at.shape, at.dtype, at.strides) if a is None else a
+            arrays[gradient.slot] = new_array(at.shape, at.dtype, at.strides) if a is None else a
         before = [stream.get_state() for stream in self.streams]
         with self.alone():
             self.code = run_on(self.program, arrays)
@@ -331,10 +287,24 @@ class Variant:
         else:
             self.runs += 1
             self._leave()
-        result = None if self.code else self._result(leaves)
+        result = None if self.code else self._outcome(leaves)
         for gradient in self.gradients:  # nobody but the tensor may hold its memory
             arrays[gradient.slot] = None
         return not self.code, result
+
+    def _outcome(self, leaves: list) -> Any:
+        """The result of a run; schedulers step, and objects of Python change."""
+        if not self.changes:
+            self._step_schedulers()
+            return self._result(leaves)
+        result, values = self._result(leaves)
+        for late in (False, True):
+            if late:
+                self._step_schedulers()
+            for change, value in zip(self.changes, values, strict=True):
+                if change.late is late:
+                    change.make(value)
+        return result
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -385,6 +355,8 @@ class Variant:
             t._a = self.arrays[slot]
         for held, name, value in self.sets:
             held[name] = value
+
+    def _step_schedulers(self) -> None:
         for scheduler, leaves, spec in self.deferred:
             made = [self.arrays[x].item() if kind == "number" else x for kind, x in leaves]
             args, kwargs = unflatten(made, spec)
@@ -397,19 +369,19 @@ class Variant:
         for kind, what in self.results:
             if kind == "live":
                 slot, number = what
-                t = _tensor(self.arrays[slot])
+                t = new_tensor(self.arrays[slot])
                 t._e = Output(node, number)
                 made.append(t)
             elif kind == "view":
                 made.append(self._view(what, leaves))
             elif kind == "new":
                 slot, edge = what
-                t = _tensor(self.arrays[slot])
+                t = new_tensor(self.arrays[slot])
                 t._e = edge
                 made.append(t)
             elif kind == "part":
                 slot, window, edge, number = what
-                t = _tensor(as_strided(self.arrays[slot], **window))
+                t = new_tensor(as_strided(self.arrays[slot], **window))
                 t._e = edge if number is None else Output(node, number)
                 made.append(t)
             elif kind == "number":
@@ -433,7 +405,7 @@ class Variant:
     def _view(self, what: tuple, leaves: list) -> Tensor:
         slot, owner, window, is_view, is_family = what
         source = leaves[owner] if type(owner) is int else owner
-        t = _tensor(as_strided(self.arrays[slot], **window))
+        t = new_tensor(as_strided(self.arrays[slot], **window))
         if is_view:
             adopt(t, source)
         elif is_family:
@@ -476,6 +448,12 @@ class Variant:
         """The cotangents of what the course took."""
         derived = self.derived
         assert derived is not None and self.build is not None
+        for guard in self.guards_of_backward:
+            if not guard.holds():
+                raise RuntimeError(
+                    f"a backward pass reads what has changed since the forward pass: {guard.text}\n"
+                    "A compiled forward pass fixes what its backward pass reads."
+                )
         if self.backward is None:
             self.backward = self.build(derived.graph)
         slots = derived.graph.slots
@@ -488,7 +466,7 @@ class Variant:
             arrays[at] = a
         for at in derived.gradients:
             if at is not None:
-                arrays[at] = _empty(*slots[at][:3])
+                arrays[at] = new_array(*slots[at][:3])
         with self.one_backward:
             failed = run_on(self.backward, arrays)
         if failed:
@@ -511,16 +489,6 @@ def _fixed_options(group: dict, held: dict) -> tuple[dict, dict]:
     return group, {k: (list(v) if k == "params" else v) for k, v in held.items() if not varies(v)}
 
 
-def run_on(program: Any, arrays: list) -> int:
-    """Run a program on the arrays of its slots."""
-    if program.address is None and hasattr(program, "run_arrays"):
-        return program.run_arrays(arrays)
-    # a slot without memory is one that this program does not use
-    places = [0 if a is None else address(a) for a in arrays]
-    table = np.array(places, np.uint64)
-    return program.run(table)
-
-
 def _leaf_fits(leaf: Leaf, x: Any) -> bool:
     if leaf.kind == "tensor":
         if type(x) is not leaf.expected or (edge_of(x) is not None) is not leaf.requires:
@@ -530,70 +498,3 @@ def _leaf_fits(leaf: Leaf, x: Any) -> bool:
     if leaf.kind == "same":
         return x is leaf.expected
     return type(x) is type(leaf.expected) and (x is leaf.expected or x == leaf.expected)
-
-
-def _tensor(a: ndarray) -> Tensor:
-    t = new(Tensor)
-    t._a = a
-    t._e = t._v = None
-    return t
-
-
-def _empty(shape: tuple, dtype: np.dtype, strides: tuple) -> ndarray:
-    """New memory with strides (in elements, of an array without gaps)."""
-    order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
-    if order == list(range(len(shape))):
-        return np.empty(shape, dtype)
-    inverse = np.argsort(order)
-    return np.empty([shape[axis] for axis in order], dtype).transpose(inverse)
-
-
-getrefcount = sys.getrefcount
-
-
-def _references(arrays: list, slot: int) -> int:
-    """How many references there are to an array in a list, and those of this call."""
-    a = arrays[slot]
-    return getrefcount(a)
-
-
-#: bytes from which new memory means new pages
-WORTH = 1 << 20
-#: what it says of an array that nobody else holds
-_LONELY = _references([np.empty(1)], 0)
-
-
-def _is_free(arrays: list, slot: int, at: Slot) -> bool:
-    """Whether the last run's output is gone but for what this course has of it: then its memory
-    serves again, whose pages the system has at hand.
-    """
-    if arrays[slot] is None or _references(arrays, slot) != _LONELY:
-        return False
-    a = arrays[slot]
-    if type(a) is not ndarray or a.nbytes < WORTH or a.base is not None or not a.flags.writeable:
-        return False
-    strides = tuple([s * at.dtype.itemsize for s in at.strides])
-    return geometry(a) == (at.shape, at.dtype, strides) and not getweakrefcount(a)
-
-
-class _Holder:
-    """Something with a slot, as a tensor has one for its gradient."""
-
-    __slots__ = ("held",)
-
-
-def _alone() -> tuple[int, int]:
-    """The counts of references that `Handed.memory` sees of what nobody else holds: a slot and the
-    pair hold the tensor; the tensor's slot and that pair hold the array.
-    """
-    holder, inner, a = _Holder(), _Holder(), np.empty(1)
-    inner.held = a
-    holder.held = inner
-    handed = {0: (inner, a)}
-    del inner, a
-    held = handed.get(0)
-    t, a = held  # pyright: ignore[reportGeneralTypeIssues]
-    return getrefcount(t), getrefcount(a)
-
-
-ALONE = _alone()
