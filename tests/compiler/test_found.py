@@ -221,3 +221,41 @@ def test_two_tensors_that_had_one_gradient_have_two() -> None:
         a.grad, b.grad = (g[:3].clone(), g[1:].clone()) if not shared else 2 * (g[:3].clone(),)
         expected = x[0] - x[1] + a.grad - b.grad if not shared else torch.zeros(3).double()
         close(step(x), expected)
+
+
+def test_memory_that_becomes_shared_stays_noticed() -> None:
+    a, b = torch.ones(4), torch.full((4,), 2.0)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        a.add_(x)
+        return b + x
+
+    one = torch.ones(4)
+    for call in range(11):
+        if call == 3:
+            b.data = a.data
+        elif call == 6:
+            b.data = a.data.clone()
+        elif call == 9:
+            held = torch.ones(6)
+            a.data, b.data = held[:4], held[2:]
+        before = a + one
+        close(step(one), b + one)
+        close(a, before)
+
+
+def test_a_step_counts_its_writes_to_arguments() -> None:
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return x.add_(1)
+
+    for _ in range(4):
+        t = torch.ones(3)
+        assert step(t) is t and t._version == 1
+    w = torch.nn.Parameter(torch.ones(3))
+    y = (w * t).sum()
+    step(t)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+    assert step.explain().courses[0].runs == 4

@@ -214,10 +214,14 @@ def _note_writes(variant: Variant, session: Session) -> None:
         if cell.version:
             assert cell.slot is not None
             variant.graph.write(cell.slot, cell.value)
+    leaf_of = {slot: i for i, slot in variant.arguments}
     for entered in session.entered.values():
         family = entered.tensor._v
         times = 0 if family is None else family.cell.count - entered.writes
-        if times:
+        slot = entered.traced.cell.slot
+        if times and slot in leaf_of:
+            variant.written_arguments.append((leaf_of[slot], times))
+        elif times:
             variant.written.append((entered.tensor, times))
 
 

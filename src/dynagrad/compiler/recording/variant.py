@@ -144,7 +144,8 @@ class Variant:
         self.groups = [_fixed_options(group, held) for group, held in session.groups.values()]
         self.gradients: list[Gradient] = []
         self.cleared: list[Tensor] = []
-        self.written: list[tuple[Any, int]] = []  # (slot or family's tensor, how often)
+        self.written: list[tuple[Any, int]] = []  # (tensor, how often)
+        self.written_arguments: list[tuple[int, int]] = []  # (leaf, how often)
         self.results: list[tuple[str, Any]] = []
         self.result_spec: Spec | None = None
         #: the results of the recorded run, until it has been looked at
@@ -201,16 +202,16 @@ class Variant:
         for leaf, x in zip(self.leaves, leaves, strict=True):
             if not _leaf_fits(leaf, x):
                 return False
-        moved = False
+        moved: dict[int, ndarray] = {}
+        bound: dict[int, ndarray] = {}
         for slot, t, edge in self.pinned:
             a = payload(t)
-            if t._e is not edge:
+            if t._e is not edge or bound.setdefault(slot, a) is not a:
                 return False
             if a is not self.arrays[slot]:
                 if type(a) is not ndarray or geometry(a) != geometry(self.arrays[slot]):
                     return False
-                self.arrays[slot] = a
-                moved = True
+                moved[slot] = a
         if any(edge.extra is not extra for edge, extra in self.extras):
             return False
         for t in self.no_gradient:
@@ -223,10 +224,12 @@ class Variant:
             a = payload(g)
             if geometry(a) != geometry(self.arrays[slot]):
                 return False
-            moved = moved or a is not self.arrays[slot]
-            self.arrays[slot] = a
+            if a is not self.arrays[slot]:
+                moved[slot] = a
         if not self._is_apart(leaves, moved):
             return False
+        for slot, a in moved.items():  # not before: what is bound has been looked at
+            self.arrays[slot] = a
         for group, held in self.groups:
             for key, expected in held.items():
                 if not same(group.get(key, UNSET), expected):
@@ -242,15 +245,16 @@ class Variant:
             return False
         return all(guard.holds(args, kwargs) for guard in self.guards)
 
-    def _is_apart(self, leaves: list, moved: bool) -> bool:
+    def _is_apart(self, leaves: list, moved: dict[int, ndarray]) -> bool:
         """Whether memory that the step writes is reached in one way only: by arguments (or, if
         memory has moved or an argument is written, by anything) it must not be shown.
         """
         if not self.touched or not (moved or self.arguments):
             return True
         touched: Any = self.touched
-        moved = moved or any(slot in touched for _, slot in self.arguments)
-        arrays = dict(enumerate(self.arrays)) if moved else {at: self.arrays[at] for at in touched}
+        arrays = dict(enumerate(self.arrays)) | moved
+        if not moved and not any(slot in touched for _, slot in self.arguments):
+            arrays = {at: arrays[at] for at in touched}
         arrays = {at: a for at, a in arrays.items() if a is not None and at in self.outside}
         arrays |= {slot: payload(leaves[i]) for i, slot in self.arguments}
         spans = {at: byte_bounds(a) for at, a in arrays.items() if a.size}
@@ -286,7 +290,7 @@ class Variant:
                 stream.set_state(state)
         else:
             self.runs += 1
-            self._leave()
+            self._leave(leaves)
         result = None if self.code else self._outcome(leaves)
         for gradient in self.gradients:  # nobody but the tensor may hold its memory
             arrays[gradient.slot] = None
@@ -341,7 +345,7 @@ class Variant:
                 self.comparison = self.witness.compare(self.program, self.graph)
         return self.comparison
 
-    def _leave(self) -> None:
+    def _leave(self, leaves: list) -> None:
         """The step's traces in the world that are no memory."""
         for gradient in self.gradients:
             self.handed.leave(gradient, self.arrays[gradient.slot])
@@ -351,6 +355,9 @@ class Variant:
             if t._v is not None:
                 for _ in range(times):
                     t._v.cell.bump()
+        for i, times in self.written_arguments:
+            for _ in range(times):
+                family_of(leaves[i]).cell.bump()
         for t, slot, _ in self.replaced:
             t._a = self.arrays[slot]
         for held, name, value in self.sets:
