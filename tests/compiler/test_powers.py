@@ -7,6 +7,7 @@ import pytest
 
 from dynagrad.compiler.codegen import backend
 from dynagrad.compiler.ir.graph import Graph
+from dynagrad.compiler.native.target import using_target
 
 pytest.importorskip("llvmlite")
 
@@ -75,6 +76,20 @@ def test_bitwise_steps_and_steps_with_arrays_leave_powers_to_the_library() -> No
     g.slot((100,), np.float64, (1,))
     g.write(5, g.map("exp", g.source(5)))
     assert not backend.build(g).module.powers
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3"])
+def test_older_processors(name: str) -> None:
+    """Without a fused multiply-add the library is quicker."""
+    try:
+        with using_target(name):
+            made = backend.build(step(np.float64, 2))
+    except ValueError as missing:
+        pytest.skip(str(missing))
+    assert bool(made.module.powers) == (name != "x86-64")
+    slots = [np.array(v) for v in (7.0, 0.9, 0.999, 0.0, 0.0)]
+    assert made.run(backend.addresses(slots)) == 0
+    np.testing.assert_allclose(slots, [8.0, 0.9, 0.999, 0.9**7, 0.999**7], rtol=1e-15)
 
 
 def test_whole_powers_are_exact() -> None:

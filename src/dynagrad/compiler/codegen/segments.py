@@ -79,7 +79,8 @@ class Module:
         self.is_brief = checked is False and all(g.kind == "block" for g in schedule.groups)
         #: groups of powers that are quicker together than by the C library
         self.powers: list[list[Value]] = []
-        if self.is_brief and not bitwise and not schedule.stored:
+        has_fma = machine != Machine()  # the least of all; a call for each would be slow
+        if self.is_brief and not bitwise and not schedule.stored and has_fma:
             self.powers = powers.grouped(schedule, powers.fixed(schedule))
         self.table: list[Place] = [("arena", None)]
         self.functions: dict[str, str] = {}
