@@ -85,6 +85,36 @@ def test_what_is_replaced_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert courses[0].runs >= 2 and courses[0].why
 
 
+def test_the_class_of_a_module_may_be_replaced() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(Doubling(4, 4)))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    class Halving(Doubling):
+        factor = 0.5
+
+    class Standing(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            raise RuntimeError("stands")
+
+    x = torch.randn(5, 3)
+    first = [step(x) for _ in range(3)][-1]
+    net[1][0].__class__ = Halving
+    torch.testing.assert_close(step(x), first / 16)
+    net[1][0].__class__ = Doubling
+    torch.testing.assert_close(step(x), first)
+    optimizer.__class__ = Standing
+    with pytest.raises(RuntimeError, match="stands"):
+        step(x)
+
+
 def test_what_the_step_does_not_use_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
     step = torch.compile(make()[0])
     x = torch.randn(5, 3)

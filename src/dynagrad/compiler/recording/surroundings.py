@@ -23,7 +23,8 @@ _NAMING = f"{_OWN}.nn."
 
 def guards_of_surroundings(session: Session, consulted: list) -> list[Guard]:
     """Guards for the classes of the tensors, modules, optimizers and schedulers of a recording
-    that is over: while it runs, some of their methods are its own.
+    that is over, and for which object has which class: while it runs, some of their methods are its
+    own.
     """
     modules = [*session.modules.values(), *(x for x, _ in consulted if isinstance(x, Module))]
     inner = {id(m): m for module in modules for m in module.modules()}
@@ -34,6 +35,10 @@ def guards_of_surroundings(session: Session, consulted: list) -> list[Guard]:
     found: dict[tuple, Guard] = {}
     for base in {base for cls in classes for base in cls.__mro__[:-1]}:
         found[id(base), ""] = Methods(base)
+    for x in (*inner.values(), *session.optimizers.values()):
+        kind = type(x)
+        name = f"a {kind.__name__}"
+        found[id(x), "class"] = Guard("object", (x,), kind, "type", name, ("", 0))
     for cls in classes:
         for module, name in _names_called(cls) if issubclass(cls, Module) else ():
             held = vars(module)
