@@ -46,7 +46,10 @@ _C_METHODS = (
 #: `__getattribute__` of built-in types that do no more than `object`'s
 _PLAIN_LOOKUP = {
     lookup(kind, "__getattribute__")
-    for kind in (object, tuple, list, dict, set, frozenset, int, float, str, bytes, BaseException)
+    for kind in (
+        *(object, tuple, list, dict, set, frozenset, int, float, str, bytes, BaseException),
+        collections.deque,
+    )
 }
 _TUPLE_GETTER = type(collections.namedtuple("_Pair", "x").x)  # type: ignore[attr-defined]
 
