@@ -7,6 +7,8 @@ import pytest
 
 import dynagrad as torch
 from dynagrad._dynamo import exc, list_backends
+from dynagrad.compiler import surface
+from dynagrad.compiler.census import bytecode
 from dynagrad.compiler.compiled import Compiled
 from dynagrad.compiler.optimized import OptimizedModule
 
@@ -56,6 +58,16 @@ def test_reset_forgets_modules_too() -> None:
     assert len(net.explain().courses) == 1
     torch.compiler.reset()
     assert not net.explain().courses
+
+
+def test_a_python_that_is_not_known_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "_LAYOUT", None)
+    monkeypatch.setattr(surface, "_said", set())
+    with pytest.warns(UserWarning, match=r"frames of Python 3\.\d+ are not known, so everything"):
+        assert torch.compile(double) is double
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.compile(double) is double
 
 
 # --- fullgraph ------------------------------------------------------------------------------------

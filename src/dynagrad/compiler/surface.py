@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ..core.tensor import Tensor
 from ..functions.from_data import as_tensor
 from ..nn.modules.module import Module
+from .census.bytecode import unsupported
 from .compiled import STANCE as _stance
 from .compiled import Compiled
 from .native import llvm as native
@@ -74,9 +75,9 @@ def compile(  # noqa: A001 - PyTorch's name
     recorded only when it comes again, with False every one is recorded at once. options, name and
     the rest change nothing.
 
-    A module becomes an OptimizedModule, as torch.compile's. Without llvmlite (the `jit` extra) all
-    stays eager, which a UserWarning says once. Raises as torch.compile, and for a backend that is
-    a function.
+    A module becomes an OptimizedModule, as torch.compile's. Without llvmlite (the `jit` extra), and
+    on Pythons whose frames are not known (3.14), all stays eager, which a UserWarning says once.
+    Raises as torch.compile, and for a backend that is a function.
     """
     wanted = check(backend, mode, options)
     if model is None:
@@ -101,14 +102,10 @@ def compile(  # noqa: A001 - PyTorch's name
         )
     if disable or getattr(model, "_stays_eager", False):
         return model
-    if wanted and not native.is_available():
+    if wanted and (why := _missing()):
         if "compile" not in _said:
             _said.add("compile")
-            warnings.warn(
-                "torch.compile: llvmlite is not installed, so everything runs eagerly, with the "
-                "same results. Install it with: pip install 'dynagrad[jit]'",
-                stacklevel=2,
-            )
+            warnings.warn(f"torch.compile: {why}", stacklevel=2)
         wanted = False
     if not wanted:
         return OptimizedModule(model, None) if isinstance(model, Module) else model
@@ -123,6 +120,16 @@ def compile(  # noqa: A001 - PyTorch's name
     compiled = Compiled(model, **settings)
     _living.add(compiled)
     return compiled
+
+
+def _missing() -> str:
+    """Why nothing can be compiled here; "" if it can."""
+    alike = "so everything runs eagerly, with the same results."
+    if not native.is_available():
+        return f"llvmlite is not installed, {alike} Install it with: pip install 'dynagrad[jit]'"
+    if why := unsupported():
+        return f"{why}, {alike} Native code needs CPython 3.11 to 3.13."
+    return ""
 
 
 def is_compiling() -> bool:
