@@ -1,5 +1,5 @@
 """Watching one run of a step: what its frames tell, turned into guards and reasons. Imports
-bytecode, calls, guards, instructions and reads.
+bytecode, calls, effects, guards, instructions, reads and starts.
 """
 
 import dis
@@ -22,9 +22,10 @@ import numpy as np
 from .bytecode import Stack, function_of, source_of
 from .calls import Calls
 from .effects import Effects
-from .guards import MISSING, Reason, function_state, lookup
+from .guards import MISSING, Reason
 from .instructions import HANDLERS, QUIET
 from .reads import World
+from .starts import Followed, begin
 
 __all__ = ["Store", "Watch", "is_numpy", "is_stdlib"]
 
@@ -66,22 +67,6 @@ def is_numpy(file: str) -> bool:
     return file.startswith(_NUMPY)
 
 
-class _Followed:
-    """One user frame that is being followed."""
-
-    __slots__ = ("after", "calls", "code", "dead", "grows", "parameters", "stack")
-
-    def __init__(self, frame: FrameType) -> None:
-        self.code = frame.f_code
-        self.stack = Stack(frame)
-        self.after: Callable[[Any], None] | None = None
-        self.parameters: dict[str, tuple] = {}
-        self.dead = False
-        self.calls: type | None = None
-        #: what is read in order to grow, by the offset at which it is stored (see `Effects`)
-        self.grows: dict[int, list] = {}
-
-
 class Watch:
     """One run: what the frames tell, turned into guards and reasons."""
 
@@ -103,7 +88,7 @@ class Watch:
         self.entry = fn
         self.given = (args, kwargs)
         self.stores: list[Store] = []
-        self.frames: dict[FrameType, _Followed] = {}
+        self.frames: dict[FrameType, Followed] = {}
         # kept whole, so that no other generator's frame takes the place of one that is gone
         self.suspended: dict[int, FrameType] = {}
         self.told: set[tuple[FrameType, int]] = set()
@@ -219,7 +204,7 @@ class Watch:
     def _enter(self, frame: FrameType) -> None:
         code = frame.f_code
         caller = self.frames.get(frame.f_back) if frame.f_back is not None else None
-        record = self.frames[frame] = _Followed(frame)
+        record = self.frames[frame] = Followed(frame)
         first, self.begun = not self.begun, True
         if caller is not None and caller.dead and is_stdlib(code.co_filename):
             record.dead = True
@@ -237,103 +222,9 @@ class Watch:
         function = function_of(frame)
         if not isinstance(function, FunctionType):
             raise TypeError("a frame without a function")
-        self._begin(frame, record, function, first, caller)
+        begin(self, frame, record, function, first, caller)
 
-    def _begin(
-        self,
-        frame: FrameType,
-        record: _Followed,
-        function: FunctionType,
-        first: bool,
-        caller: _Followed | None,
-    ) -> None:
-        """A function starts: its code and default arguments are read, its own `**keywords` and the
-        object that it initialises are new.
-        """
-        world, code = self.world, frame.f_code
-        if not world.is_fresh(function):
-            name = f"function {function.__qualname__}"
-            world.guard("function", (function,), function_state(function), "value", name)
-            for one in function.__defaults__ or ():
-                world.reached(one)
-        if caller is None and code.co_argcount:
-            owner = self._parameter(frame, record, 0)
-            self._looked_up(function, owner)
-            if self.is_lent(owner):
-                world.made(owner)
-            if not first and self.rebuilds(frame.f_back.f_code.co_filename):  # pyright: ignore
-                for index in range(code.co_argcount + code.co_kwonlyargcount):
-                    self._rebuilt(self._parameter(frame, record, index), function)
-        if code.co_flags & 0x8:
-            count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4)
-            world.made(self._parameter(frame, record, count))
-        making = None if caller is None else caller.calls
-        if making is not None and code.co_argcount:
-            made = self._parameter(frame, record, 0)
-            if type(made) is making:
-                world.made(made)
-                assert caller is not None
-                caller.calls = None
-        if first:
-            self._parameters(record, function)
-
-    def _rebuilt(self, value: Any, function: FunctionType) -> None:
-        """A function of the framework calls one of the user's with this value. A container that was
-        neither an argument of the step nor read by anything up to now was built for this call.
-        """
-        world = self.world
-        base = world.base(value)
-        if base is None or world.framework(value) or id(value) in world.arguments:
-            return
-        given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-        if any(value is x for x in given):
-            return
-        if base is not tuple:
-            if any(guard.on[0] is value for guard in world.guards.values()):
-                return
-            world.made(value)
-        for item in value.values() if base is dict else value:
-            self._rebuilt(item, function)
-
-    def _looked_up(self, function: FunctionType, owner: Any) -> None:
-        """The framework, or C code, called a method: it found it in the object's class."""
-        name = function.__name__
-        for cls in (type(owner), owner):
-            if isinstance(cls, type) and lookup(cls, name) is not MISSING:
-                self.world.class_names(cls, name)
-
-    @staticmethod
-    def _parameter(frame: FrameType, record: _Followed, index: int) -> Any:
-        name = frame.f_code.co_varnames[index]
-        if name in frame.f_code.co_cellvars:
-            return frame.f_locals[name]
-        return record.stack.local(name)
-
-    def _parameters(self, record: _Followed, function: FunctionType) -> None:
-        """Which arguments of the call reach which parameters: a plain one is read when its variable
-        is. Where that cannot be told, all are.
-        """
-        args, kwargs = self.given
-        code = record.code
-        entry = getattr(self.entry, "__func__", self.entry)
-        bound = 1 if entry is not self.entry else 0
-        positional = code.co_varnames[bound : code.co_argcount]
-        last = code.co_argcount + code.co_kwonlyargcount
-        named = code.co_varnames[code.co_posonlyargcount : last]
-        if entry is not function:
-            positional = named = ()
-        for i, value in enumerate(args):
-            if i < len(positional) and positional[i] not in code.co_cellvars:
-                record.parameters[positional[i]] = ((i,), value)
-            else:
-                self._read_argument((i,), value)
-        for name, value in kwargs.items():
-            if name in named and name not in code.co_cellvars:
-                record.parameters[name] = ((name,), value)
-            else:
-                self._read_argument((name,), value)
-
-    def _read_argument(self, path: tuple, value: Any) -> None:
+    def read_argument(self, path: tuple, value: Any) -> None:
         """An argument was read, or may have been."""
         if not self.world.framework(value):
             self.world.argument(path, value)
@@ -455,7 +346,7 @@ class Watch:
         if not self.begun and not self.world.reasons:
             args, kwargs = self.given
             for key, value in [*enumerate(args), *kwargs.items()]:
-                self._read_argument((key,), value)
+                self.read_argument((key,), value)
         world = self.world
         self.frame = None
         if any(map(_is_half_used, list(world.fresh.values()))):
