@@ -8,6 +8,7 @@ are copied into panels in scratch memory. Sums over k are cut into blocks that a
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..codegen.emit import literal
 from .blocks import Blocks, Matrix, Product, blocks_for
@@ -203,16 +204,7 @@ class _Nest:
         counts = [min(cut.lanes, columns - j) for j in range(0, columns, cut.lanes)]
         corner = e.opaque(e.at(c, e.add(e.mul(row, p.c.row), column)))
 
-        far = cut.depth >= 64 and p.m * p.n > self.near // 4
-
-        def errand(i: str) -> None:
-            if far:
-                line = e.at(corner, e.mul(i, p.c.row))
-                for j in range(len(counts)):
-                    e.prefetch(e.at(line, j * cut.lanes))
-            self._ask(i, rows)
-
-        sums = self._sums(rows, counts, a, b, depth, errand if far or self.regions else None)
+        sums = self._sums(rows, counts, a, b, depth, self._errand(corner, rows, columns))
         parts: list[tuple[str, str, str, str, str]] = []
         for i in range(rows):
             for j, count in enumerate(counts):
@@ -240,17 +232,30 @@ class _Nest:
         for value, (_, kind, to, *_) in zip(values, parts, strict=True):
             e.store(value, to, kind)
 
-    def _ask(self, i: str, rows: int) -> None:
-        """Ask for what is wanted after this tile's panel: a share with each of its tiles, in as
-        many parts as it has rows.
+    def _errand(self, corner: str, rows: int, columns: int) -> Callable[[str, int], None] | None:
+        """What asks for memory with the first steps of a tile's sums, of which there are as many as
+        rows: those of C, and a share of what is wanted after its panel.
         """
-        e, tiles = self.e, max(1, min(self.blocks.high, self.tiles))
-        for part in self.regions:
-            share = -(-part.units(e) // tiles)
-            each = -(-share // rows)
-            first = e.add(e.mul(self.tile, share), e.mul(i, each))
-            for j in range(each):
-                part.ask(e, e.add(first, j))
+        e, p, cut = self.e, self.p, self.blocks
+        far = cut.depth >= 64 and p.m * p.n > self.near // 4
+        is_whole = rows == cut.rows and columns == cut.vectors * cut.lanes
+        if not is_whole or not (far or self.regions):
+            return None
+        tiles = max(1, min(cut.high, self.tiles))
+
+        def errand(step: str, count: int) -> None:
+            for i in [e.add(step, x) for x in range(count)]:
+                line = e.at(corner, e.mul(i, p.c.row))
+                for j in range(0, columns if far else 0, cut.lanes):
+                    e.prefetch(e.at(line, j))
+                for part in self.regions:
+                    share = -(-part.units(e) // tiles)
+                    each = -(-share // rows)
+                    first = e.add(e.mul(self.tile, share), e.mul(i, each))
+                    for x in range(each):
+                        part.ask(e, e.add(first, x))
+
+        return errand
 
     def _sums(
         self,
@@ -259,10 +264,11 @@ class _Nest:
         a: str,
         b: str,
         depth: str,
-        errand: Callable[[str], None] | None,
+        errand: Callable[[str, int], None] | None,
     ) -> list[str]:
         """The sums over a block, in registers. The errand is run with each of the first `rows`
-        steps: asking for much memory at once would hold up the loads of the sums.
+        steps, or some of them at a time: asking for much memory at once would hold up the loads of
+        the sums.
         """
         e, p, cut = self.e, self.p, self.blocks
         lanes, n = cut.lanes, len(counts)
@@ -290,26 +296,20 @@ class _Nest:
         unroll = 1 if rows * n >= 12 else 4 if rows * n < 6 else 2
 
         def several(k: str, sums: list[str]) -> list[str]:
+            if errand:
+                # A branch, not a loop of its own: LLVM's time grows with the number of these loops.
+                e.when(e.test("slt", k, rows), partial(errand, k, unroll))
             for i in range(unroll):
                 sums = step(e.add(k, i), sums)
             return sums
 
-        def first(k: str, sums: list[str]) -> list[str]:
-            if errand:
-                errand(k)
-            return step(k, sums)
-
         zero = literal(kind, 0.0)
-        sums, begin = [zero] * (rows * n), "0"
-        if errand:
-            begin = e.least(depth, rows)
-            sums = e.loop(0, begin, 1, first, [(kind, x) for x in sums])
-        left = e.sub(depth, begin)
-        if left[0] == "%":
-            even = e.add(begin, e.op("and", "i64", left, str(-unroll)))
+        sums = [zero] * (rows * n)
+        if depth[0] == "%":
+            even = e.op("and", "i64", depth, str(-unroll))
         else:
-            even = str(int(begin) + int(left) // unroll * unroll)
-        sums = e.loop(begin, even, unroll, several, [(kind, x) for x in sums])
+            even = str(int(depth) // unroll * unroll)
+        sums = e.loop(0, even, unroll, several, [(kind, x) for x in sums])
         if unroll > 1:
             sums = e.loop(even, depth, 1, step, [(kind, x) for x in sums])
         return sums
