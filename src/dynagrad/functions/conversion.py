@@ -110,9 +110,12 @@ def _cast_to(name: str, dtype: str):
 
     d = np.dtype(dtype)
 
+    is_floating = d.kind == "f"
+
     def short(self):
         a = self._a
-        if type(self) not in PLAIN or a.dtype.kind != "f" or d.kind != "f" or a.dtype is d:
+        kind = a.dtype
+        if not is_floating or type(self) not in PLAIN or kind is d or kind.kind != "f":
             return None
         return made(a.astype(d)) if untracked(self) and a.flags.c_contiguous else None
 

@@ -23,7 +23,7 @@ from ..ops.conversion import clone as clone_in_order
 from .arguments import many_dims, no_such_dim, one_dim, sizes, tensor
 from .factory import axes_of, warn_once
 from .nodes import node
-from .shortcut import UNUSUAL, F, made, shortcut, untracked
+from .shortcut import NONE, UNUSUAL, F, made, shortcut, untracked
 
 __all__ = [
     "adjoint",
@@ -85,7 +85,8 @@ def _by_sizes(general: F) -> F:
                     is_flat = type(n) is int and n == -1 and len(sizes) == 1
                     r = a.ravel() if is_flat else _reshaped(a, sizes)
                     if r is not None:
-                        return make_view(View, input, r, {"shape": r.shape})
+                        kw = NONE if untracked(input) else {"shape": r.shape}
+                        return make_view(View, input, r, kw)
                 except UNUSUAL:
                     pass
         return general(input, *sizes, **named)

@@ -393,6 +393,10 @@ elementwise(
 def clamp_number(x, *, low, high):
     """x limited to [low, high], Python numbers, either of which may be None; nan stays."""
     dtype = x.dtype
+    if dtype is FLOAT32 and low and high:
+        least, most = _numbers32.get(low), _numbers32.get(high)  # number_of, without its calls
+        if least is not None and most is not None:
+            return clip(x, least, most)
     if dtype is FLOAT32 or dtype is FLOAT64:
         low = number_of(-math.inf if low is None else low, dtype)
         return clip(x, low, number_of(math.inf if high is None else high, dtype))

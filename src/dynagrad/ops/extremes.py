@@ -39,9 +39,9 @@ def _in_rows(x, axis, place, least=0):
     These find the first nan, if there is one, as maximum and minimum do; they need half the time.
     None where they would not do.
     """
-    if x.ndim != 2 or axis != 1 or not x.flags.c_contiguous or x.dtype not in _PLACED:
+    if axis != 1 or x.ndim != 2 or not x.flags.c_contiguous or x.dtype not in _PLACED:
         return None
-    if x.size < least:
+    if least and x.size < least:
         return None
     places = x.argmax(1) if place is _argmax else x.argmin(1)
     return x.take(places + STARTS[x.shape]), places
@@ -160,27 +160,23 @@ def picked_jvp(t, x_meta, out1, *, axis, keepdims):
 def _along(x, axis, keepdims, reduce, place):
     """The extremes along a dimension and where each first is."""
     found = _in_rows(x, axis, place)
-    if found is None:
-        value = np.asarray(reduce(x, axis, None, None, keepdims))
-        return in_rows(value), in_rows(np.asarray(place(x, axis, keepdims=keepdims)))
-    if keepdims:
-        return found[0].reshape(-1, 1), found[1].reshape(-1, 1)
-    return found
+    if found is not None:
+        return (found[0].reshape(-1, 1), found[1].reshape(-1, 1)) if keepdims else found
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), np.int64)
+    value = np.asarray(reduce(x, axis, None, None, keepdims))
+    return in_rows(value), in_rows(np.asarray(place(x, axis, keepdims=keepdims)))
 
 
 @primitive
 def max_along(x, *, axis, keepdims):
     """The greatest elements along a dimension (nan if there is one) and where each first is."""
-    if x.ndim == 0:
-        return np.array(x), np.zeros((), np.int64)
     return _along(x, axis, keepdims, np.maximum.reduce, _argmax)
 
 
 @primitive
 def min_along(x, *, axis, keepdims):
     """The least elements along a dimension (nan if there is one) and where each first is."""
-    if x.ndim == 0:
-        return np.array(x), np.zeros((), np.int64)
     return _along(x, axis, keepdims, np.minimum.reduce, _argmin)
 
 
