@@ -105,7 +105,8 @@ def why_stuck(program: Program, world: World) -> str:
     """Why the last call did not run compiled, if it is as the one before it and nothing says so:
     neither explain() nor a value that decides.
     """
-    if world.dynamic is not False:  # a further shape may stay eager for a while
+    changes = any(part and part.name.endswith("(eager)") for part in program.parts)
+    if changes or world.dynamic is not False:  # a further shape may stay eager for a while
         return ""
     last = [texts(block) for block in program.calls[-2:]]
     if len(last) < 2 or last[0] != last[1] or not world.counts:
