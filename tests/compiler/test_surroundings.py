@@ -115,6 +115,26 @@ def test_the_class_of_a_module_may_be_replaced() -> None:
         step(x)
 
 
+class Tripling(torch.Tensor):
+    """A tensor of the user's."""
+
+    def __add__(self, other: Any) -> torch.Tensor:
+        return torch.Tensor.__mul__(self, 3)
+
+
+def test_the_class_of_a_tensor_may_be_replaced() -> None:
+    held = torch.ones(3)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return held + x
+
+    for _ in range(3):
+        assert step(torch.ones(3)).tolist() == [2, 2, 2]
+    held.__class__ = Tripling
+    assert step(torch.ones(3)).tolist() == [3, 3, 3]
+
+
 def test_what_the_step_does_not_use_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
     step = torch.compile(make()[0])
     x = torch.randn(5, 3)

@@ -248,7 +248,7 @@ class Compiled(partial):
             self._refused(reason)
             return result
         self.futile = 0
-        variant.guards += guards_of_surroundings(session, census.consulted)
+        variant.guards += guards_of_surroundings(session, variant, census.consulted)
         variant.build = Reference if self.reference else partial(_native, self.settings["bitwise"])
         variant.place, variant.recorded = place, time.perf_counter() - begin
         log.info("%s: recorded %d values, %d guards", self.title, *variant.counts())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from ...errors import source_place
-from ..census.guards import shown
+from ..census.guards import Guard, shown
 from ..codegen.report import Part
 from ..ir.graph import Graph, Value
 from ..ir.passes import simplify
@@ -102,9 +102,10 @@ class Account:
         ]
         if hasattr(self.variant.program, "report"):
             found += self._native()
-        guards = [guard.text for guard in self.variant.guards]
+        guards = _guards(self.variant.guards)
+        count = len(self.variant.guards)
         own = f"{len(self.variant.snapshots)} dictionaries of modules and optimizers"
-        found.append((f"guards: {len(guards)}, and {own}", [*self._entry(), *_listed(guards)]))
+        found.append((f"guards: {count}, and {own}", [*self._entry(), *_listed(guards)]))
         if self.variant.changes:
             texts = [change.effect.text for change in self.variant.changes]
             found.append(("after the native code, in Python", _listed(texts)))
@@ -275,6 +276,18 @@ def _by_size(buffers: Iterable[Any]) -> list[Any]:
 
 def _size(buffer: Any) -> int:
     return buffer.bytes
+
+
+def _guards(guards: list[Guard]) -> list[str]:
+    """Guards in words, those of what the framework itself looks up together."""
+    own = [guard.text for guard in guards if guard.file or guard.kind not in ("methods", "object")]
+    classes = sorted({guard.on[0].__name__ for guard in guards if guard.kind == "methods"})
+    things = sum(guard.kind == "object" and not guard.file for guard in guards)
+    if classes:
+        own.append(f"the methods of classes are what they were: {', '.join(classes)}")
+    if things:
+        own.append(f"modules, optimizers and tensors have the classes that they had: {things}")
+    return own
 
 
 def _listed(lines: Iterable[str], most: int = SHOWN) -> list[str]:

@@ -1,6 +1,6 @@
 """Guards of what the framework itself looks up while a step runs, and a program may replace:
 methods of its classes, and the functions of its public modules that its own modules call by name.
-Imports census, session.
+Imports census, session, variant.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from ...nn.modules.module import Module
 from ..census.classes import Methods
 from ..census.guards import Guard, lookup
 from .session import Session
+from .variant import Variant
 
 __all__ = ["guards_of_surroundings"]
 
@@ -21,7 +22,7 @@ _OWN = __name__.partition(".")[0]
 _NAMING = f"{_OWN}.nn."
 
 
-def guards_of_surroundings(session: Session, consulted: list) -> list[Guard]:
+def guards_of_surroundings(session: Session, variant: Variant, consulted: list) -> list[Guard]:
     """Guards for the classes of the tensors, modules, optimizers and schedulers of a recording
     that is over, and for which object has which class: while it runs, some of their methods are its
     own.
@@ -35,7 +36,8 @@ def guards_of_surroundings(session: Session, consulted: list) -> list[Guard]:
     found: dict[tuple, Guard] = {}
     for base in {base for cls in classes for base in cls.__mro__[:-1]}:
         found[id(base), ""] = Methods(base)
-    for x in (*inner.values(), *session.optimizers.values()):
+    pinned = [t for _, t, _ in variant.pinned]
+    for x in (*inner.values(), *session.optimizers.values(), *pinned):
         kind = type(x)
         name = f"a {kind.__name__}"
         found[id(x), "class"] = Guard("object", (x,), kind, "type", name, ("", 0))
