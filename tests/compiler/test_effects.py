@@ -14,6 +14,8 @@ import pytest
 import dynagrad as torch
 from dynagrad.compiler.compiled import Compiled
 
+pytest.importorskip("llvmlite")
+
 count = 0
 total = 0.0
 

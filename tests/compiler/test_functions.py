@@ -9,6 +9,8 @@ import pytest
 
 import dynagrad as torch
 
+pytest.importorskip("llvmlite")
+
 scale = 2.0
 log: list = []
 

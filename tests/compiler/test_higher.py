@@ -9,6 +9,8 @@ import pytest
 import dynagrad as torch
 from dynagrad.compiler.compiled import Compiled
 
+pytest.importorskip("llvmlite")
+
 grad = torch.autograd.grad
 
 

@@ -12,6 +12,8 @@ from dynagrad.compiler.census import bytecode
 from dynagrad.compiler.compiled import Compiled
 from dynagrad.compiler.optimized import OptimizedModule
 
+pytest.importorskip("llvmlite")
+
 
 def double(x: torch.Tensor) -> torch.Tensor:
     return x * 2

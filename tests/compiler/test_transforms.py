@@ -5,8 +5,12 @@ dictionaries, which the transforms build anew for the function that they differe
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import dynagrad as torch
 from dynagrad.func import functional_call, grad, hessian, jacrev, jvp, vmap
+
+pytest.importorskip("llvmlite")
 
 net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
 
