@@ -77,7 +77,8 @@ def characters(torch: Any) -> Run:
 
     def step(x: Any, y: Any) -> None:
         optimizer.zero_grad()
-        state, loss = torch.zeros(x.shape[1], 64), 0.0
+        state = torch.zeros(x.shape[1], 64)
+        loss = torch.zeros(())
         for t in range(x.shape[0]):
             state = torch.tanh(first(embedding(x[t])) + inner(state))
             loss = loss + nn.functional.cross_entropy(last(state), y[t])
@@ -201,7 +202,9 @@ def show(name: str, contest: Contest, rounds: int, inductor: bool) -> None:
 
 def main() -> None:
     """Measure all rows, or some."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="Training with arguments of many shapes, next to PyTorch."
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", metavar="REGEX", help="rows whose name matches")
     parser.add_argument("--inductor", action="store_true", help="torch.compile too, once each")

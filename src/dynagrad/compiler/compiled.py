@@ -17,6 +17,7 @@ from ..core.tape import LIBRARY, Node, caller
 from ..core.tensor import Tensor
 from ..core.watch import PLAIN
 from ..errors import source_place
+from ..functions import elementwise
 from ..functions.generator import Generator
 from ..nn.modules.module import Module
 from ..optim.lr_scheduler import LRScheduler
@@ -41,6 +42,7 @@ from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, se
 from .recording.surroundings import guards_of_surroundings
 from .recording.trace import Traced
 from .recording.variant import Unfit, Variant
+from .recording.varying import Varying, given
 from .request import Unsupported
 from .shapes import Shape, Shapes, taken
 
@@ -51,6 +53,15 @@ LIMIT = 8
 PATIENCE = 3
 #: native calls for which it pays to write a course's instructions anew
 WORTH = 16
+#: functions of tensors that take a number from the graph
+NUMBERS = frozenset(
+    {
+        *(elementwise.mul, elementwise.add, elementwise.sub, elementwise.div),
+        *(elementwise.mul_, elementwise.add_, elementwise.sub_, elementwise.div_),
+        *(elementwise.mul.operator, elementwise.add.operator, elementwise.sub.operator),
+        elementwise.true_divide,
+    }
+)
 _FRAMEWORK = (Tensor, Module, Optimizer, LRScheduler, Generator, Node)
 _SEEN_THROUGH = (Tensor, Generator, Node)
 #: functions that take containers apart and call functions with new ones
@@ -116,6 +127,7 @@ class Compiled(partial):
             self.entry.clear()
         self.variants: list[Variant] = []
         self.shapes = Shapes(self.settings["dynamic"])
+        self.varying = Varying()
         #: the gradients that all its courses leave
         self.handed = Handed(self._moved)
         self.reasons: list[Reason] = []
@@ -174,7 +186,7 @@ class Compiled(partial):
         if not kept and not waits:
             text = self._too_many(shape)
             if text:
-                self._give_up(Reason(f"{text}: {why}", "", 0))
+                self._give_up(Reason(f"{text}: {why}{self.varying.advice(near)}", "", 0))
         return not (kept or waits or self.gave_up)
 
     def _too_many(self, shape: Shape) -> str:
@@ -192,6 +204,7 @@ class Compiled(partial):
         for variant in variants:
             variant.missed += 1
             variant.why = misfit(variant, leaves, spec, args, kwargs) or variant.failed_check()
+            self.varying.missed(variant)
             number = self.variants.index(variant)
             log.info("%s: course %d does not fit: %s", self.title, number, variant.why)
         return variants[-1].why if variants else ""
@@ -221,11 +234,13 @@ class Compiled(partial):
         leaves, spec = flatten((args, kwargs))
         variant = None
         place, begin = caller(2), time.perf_counter()
-        with recording(frozenset()) as session:
+        numbers = self.varying.leaves(self.variants, leaves, spec)
+        with recording(NUMBERS) as session:
             census = _census(session)
             session.counts, session.is_effect = census.counts, census.is_effect
-            if self.settings["fullgraph"]:
+            if self.settings["fullgraph"] and not numbers:
                 census.halt = partial(self._halt, session)
+            args, kwargs = given(session, numbers, args, kwargs, spec)
             try:
                 result = census.run(self.function, args, kwargs)
             except Exception:
@@ -245,7 +260,11 @@ class Compiled(partial):
         settle(census.effects)
         result = frozen(result)
         if variant is None:
-            self._refused(reason)
+            if numbers:  # it may do without them
+                log.info("%s: floats that differ stay constants: %s", self.title, reason)
+                self.varying.fix(spec, numbers)
+            else:
+                self._refused(reason)
             return result
         self.futile = 0
         variant.guards += guards_of_surroundings(session, variant, census.consulted)

@@ -26,6 +26,11 @@ class _Null:
 
 NULL = _Null()
 
+_COUNTS = ctypes.PYFUNCTYPE(None, ctypes.py_object)
+#: one reference more to an object, one less
+_take, _leave = (_COUNTS((name, ctypes.pythonapi)) for name in ("Py_IncRef", "Py_DecRef"))
+_POINTER = ctypes.sizeof(ctypes.c_void_p)
+
 #: offset of the C frame's address in a frame object (after its header and the link to its caller)
 _FRAME = 24
 
@@ -230,6 +235,14 @@ class Stack:
         if n > instruction.depth:
             raise IndexError("below the bottom of the stack")
         return self._at(self.plan.slots + instruction.depth - n)
+
+    def put(self, instruction: Instruction, x: Any, n: int = 1) -> None:
+        """Let the n-th value from the top be another one."""
+        old = self.top(instruction, n)
+        place = ctypes.addressof(self.values) + (self.plan.slots + instruction.depth - n) * _POINTER
+        _take(x)
+        ctypes.c_void_p.from_address(place).value = id(x)
+        _leave(old)
 
     def free_cell(self, name: str) -> Any:
         """The cell of a variable of an enclosing function."""

@@ -420,6 +420,8 @@ def _call(watch: Any, record: Any, one: Instruction) -> str:
     else:
         function = lower
         values.insert(0, upper)
+    if function is type and len(values) == 1 and watch.world.symbolic(values[0]):
+        stack.put(one, float.__float__(values[0]))  # whatever its value, it is a float
     positional = len(values) - len(names)
     kwargs = dict(zip(names, values[positional:], strict=True))
     return watch.calls.judge(function, tuple(values[:positional]), kwargs)

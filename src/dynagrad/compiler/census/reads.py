@@ -238,6 +238,8 @@ class World:
         self.paths.append(path)
         if type(value) in SCALARS:
             self.guard("argument", (path,), value, "value", name)
+        elif self.symbolic(value):
+            return  # the tracer's business
         elif id(value) in self.arguments or self.framework(value):
             self.guard("argument", (path,), type(value), "type", name)
         else:

@@ -237,6 +237,10 @@ class Course:
                 self._tensor_argument(i, leaf, slots.get(i), spans)
             elif leaf.kind == "same" or type(leaf.expected) in _SCALARS or _is_small(leaf.expected):
                 self._do("SAME", i, self._held(leaf.expected))
+            elif leaf.kind == "number":
+                a = variant.arrays[dict(variant.numbers)[i]]
+                self.kept.append(a)
+                self._do("FLOAT", i, address(a))
             elif type(leaf.expected) is float:
                 self._do("NUMBER", i, int(np.float64(leaf.expected).view(np.int64)))
             else:

@@ -56,7 +56,8 @@ body:
     i64 $TICK, label %do.TICK
     i64 $EITHER, label %do.EITHER
     i64 $EQUALS, label %do.EQUALS
-    i64 $UNCHANGED, label %do.UNCHANGED]
+    i64 $UNCHANGED, label %do.UNCHANGED
+    i64 $FLOAT, label %do.FLOAT]
 do.EQUALS:
   %p.EQUALS = inttoptr i64 %a to ptr
   %e.EQUALS = getelementptr [2 x i64], ptr %p.EQUALS, i64 %b
@@ -217,6 +218,19 @@ is.NUMBER:
   %w.NUMBER = load i64, ptr %v.NUMBER
   %r.NUMBER = icmp eq i64 %w.NUMBER, %b
   br i1 %r.NUMBER, label %next, label %no
+do.FLOAT:
+  %g.FLOAT = getelementptr i64, ptr %args, i64 %a
+  %x.FLOAT = load ptr, ptr %g.FLOAT
+  %t.FLOAT = getelementptr i64, ptr %x.FLOAT, i64 1
+  %k.FLOAT = load i64, ptr %t.FLOAT
+  %f.FLOAT = icmp eq i64 %k.FLOAT, %float
+  br i1 %f.FLOAT, label %is.FLOAT, label %no
+is.FLOAT:
+  %v.FLOAT = getelementptr i64, ptr %x.FLOAT, i64 2
+  %w.FLOAT = load i64, ptr %v.FLOAT
+  %d.FLOAT = inttoptr i64 %b to ptr
+  store i64 %w.FLOAT, ptr %d.FLOAT
+  br label %next
 do.TENSOR:
   %r.TENSOR = call i1 @tensor(i64 %a, i64 %b, ptr %args, ptr %table, ptr %api)
   br i1 %r.TENSOR, label %next, label %no

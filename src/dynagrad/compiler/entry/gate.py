@@ -16,6 +16,7 @@ that does not fit goes to the Python function behind the gate, which knows all c
 | COUNT     | there are a arguments |
 | SAME      | argument a is b |
 | NUMBER    | argument a is a float with the bits b |
+| FLOAT     | argument a is a float; it is stored at b |
 | TENSOR    | argument a is a tensor as the block b says; its address goes into the table |
 | OPTION    | the dict a has a float under b; it is stored at c |
 | SKIP      | if the words at a and b are equal, skip c instructions |
@@ -44,7 +45,7 @@ from .layout import Layout, layout
 OPERATIONS = (
     *("EQUAL", "HALF", "LIST", "DICT", "ATTRIBUTE", "CONTEXT", "COUNT", "SAME"),
     *("NUMBER", "TENSOR", "OPTION", "SKIP", "COPY", "GRADIENT", "SET", "TICK", "EITHER"),
-    *("EQUALS", "UNCHANGED"),
+    *("EQUALS", "UNCHANGED", "FLOAT"),
 )
 CODE = {name: number for number, name in enumerate(OPERATIONS)}
 #: pairs that EQUALS and UNCHANGED compare at a time

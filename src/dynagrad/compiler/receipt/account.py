@@ -230,6 +230,8 @@ def _leaf(leaf: Any) -> str:
     if leaf.kind == "tensor":
         shape, dtype, _ = leaf.geometry
         return f"{dtype.name}{list(shape)}" + (" with gradient" if leaf.requires else "")
+    if leaf.kind == "number":
+        return "any float"
     if leaf.kind == "same":
         return f"this {type(leaf.expected).__name__}"
     return shown(leaf.expected)

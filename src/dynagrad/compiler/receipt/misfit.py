@@ -40,6 +40,8 @@ def misfit(variant: Variant, leaves: list, spec: Spec, args: tuple, kwargs: dict
 def _of_leaf(leaf: Leaf, x: Any) -> str:
     if leaf.kind == "same":
         return "" if x is leaf.expected else f"is another {type(x).__name__}"
+    if leaf.kind == "number":
+        return "" if type(x) is float else f"is a {type(x).__name__}, was a float"
     if leaf.kind == "value":
         if type(x) is type(leaf.expected) and (x is leaf.expected or x == leaf.expected):
             return ""

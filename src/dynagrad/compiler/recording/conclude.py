@@ -67,8 +67,8 @@ def conclude(
         _derive(variant, session, another())
     _note_deferred(variant, session)
     _check_survivors(variant, session, result)
-    for option in variant.options:
-        variant.arrays[option.slot] = np.empty(())
+    for slot in (*[option.slot for option in variant.options], *session.arguments.values()):
+        variant.arrays[slot] = np.empty(())
     variant.arrays += [None] * (len(variant.graph.slots) - len(variant.arrays))
     return variant
 
@@ -163,12 +163,14 @@ def _bind_memory(variant: Variant, session: Session, leaves: list) -> None:
             else:
                 variant.pinned.append((slot, t, entered.edge))
     pinned = {id(t) for _, t, _ in variant.pinned}
+    numbers = session.arguments
+    variant.numbers = list(numbers.items())
     for i, x in enumerate(leaves):
         if not isinstance(x, Tensor):
             if not isinstance(x, PLAIN_VALUES):
                 pinned.add(id(x))
             kind = "value" if isinstance(x, PLAIN_VALUES) else "same"
-            variant.leaves.append(Leaf(kind, x))
+            variant.leaves.append(Leaf("number", float) if i in numbers else Leaf(kind, x))
         elif id(x) in pinned or id(x) in kept_same or places[id(x)] != i:
             variant.leaves.append(Leaf("same", x))
         else:

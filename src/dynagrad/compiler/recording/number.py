@@ -1,5 +1,5 @@
 """Python numbers that a step read from tensors or options, and the graph of what it does with them.
-Imports graph.
+Imports core, graph.
 
 A Number is a float: programs use it as the number that `item()` gave. Its arithmetic is Python's,
 and is recorded in float64; whatever decides by its value, or needs it as an ordinary number,
@@ -8,11 +8,13 @@ becomes a check that the value is the same again.
 
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...core.tape import LIBRARY
 from ..ir.graph import Graph, Value
 
 
@@ -44,7 +46,9 @@ class Number(float):
         return self.trace.of_number(self, dtype)
 
     def __hash__(self) -> int:
-        return id(self)
+        # the library's own tables of operands take each Number for itself
+        is_own = LIBRARY[sys._getframe(1).f_code.co_filename]
+        return id(self) if is_own else hash(self.plain())
 
     def __float__(self) -> float:
         return self.plain()
@@ -77,6 +81,30 @@ class Number(float):
 
     def __reduce__(self) -> Any:
         return float, (self.plain(),)
+
+    @property
+    def __class__(self) -> Any:
+        return float
+
+    @property
+    def real(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As float.real."""
+        return self
+
+    @property
+    def imag(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """As float.imag."""
+        return 0.0
+
+    def conjugate(self) -> Any:
+        """As float.conjugate."""
+        return self
+
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self.plain(), frozen(other))
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(frozen(other), self.plain())
 
     def is_integer(self) -> bool:
         """As float.is_integer."""

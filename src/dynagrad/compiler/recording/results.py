@@ -122,7 +122,10 @@ def note_results(
             variant.results.append(_tensor(note, x))
             _note_relation(variant, x, number, made, seen)
         elif type(x) is Number:
-            variant.results.append(("number", number_slot(variant, x)))
+            given = [i for i, slot in variant.numbers if x.value is variant.graph.source(slot)]
+            variant.results.append(
+                ("argument", given[0]) if given else ("number", number_slot(variant, x))
+            )
         elif isinstance(x, PLAIN_VALUES + _FIXED) or id(x) in kept:
             variant.results.append(("value", x))
         else:

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy import ndarray
 
 from ...core.carriers.carrier import Carrier
@@ -131,6 +132,8 @@ class Session(Watcher):
         self.clears = False
         #: the numbers in optimizers' groups: (group, key, place in a tuple or None, slot)
         self.options: list[tuple[dict, str, int | None, int]] = []
+        #: the numbers among the arguments: leaf and slot
+        self.arguments: dict[int, int] = {}
         #: groups with what they held when a step of theirs ran
         self.groups: dict[int, tuple[dict, dict]] = {}
         self._holders: dict[int, weakref.ref] = {}
@@ -312,6 +315,11 @@ class Session(Watcher):
         self.options.append((group, key, index, slot))
         return number
 
+    def argument(self, leaf: int, value: float, name: str) -> Number:
+        """A number that is given anew at each call."""
+        number, self.arguments[leaf] = self.trace.option(value, name)
+        return number
+
     def _unseen(self, make: Callable, *args: Any) -> None:
         """Let an optimizer make the state that a parameter has from its first step on: later steps
         find it, so that it counts as there before.
@@ -413,8 +421,9 @@ class Session(Watcher):
             return NotImplemented
         if hasattr(f, "takes_step"):
             return self._step_later(f, *args, **kwargs)
-        if f not in self.numbers and any(type(x) is Number for x in flatten((args, kwargs))[0]):
-            args, kwargs = frozen(args), frozen(kwargs)
+        if any(type(x) is Number for x in flatten((args, kwargs))[0]):
+            if f not in self.numbers or kwargs or not all(map(_keeps_numbers, args)):
+                args, kwargs = frozen(args), frozen(kwargs)
         try:
             self.clears = f in _CLEARING and (*args, *kwargs.values())[1:] in ((), (True,))
             return f(*args, **kwargs)
@@ -456,6 +465,15 @@ def _is_closed(optimizer: Any) -> bool:
         type(x) in _CLOSED and (type(x) not in _TENSORS or type(gradient_of(x)) in _CLOSED)
         for x in held
     )
+
+
+def _keeps_numbers(x: Any) -> bool:
+    """Whether arithmetic with a Number and this operand needs no more than the Number's value in
+    the graph.
+    """
+    if isinstance(x, Tensor):
+        return payload(x).dtype in (np.float32, np.float64)
+    return type(x) in (Number, float, int)
 
 
 def gradient_of(t: Any) -> Any:

@@ -80,7 +80,7 @@ def close(x: Any) -> Any:
 
 class Leaf(NamedTuple):
     """What is asked of one leaf of the arguments: `kind` is "tensor" (of this class and geometry,
-    and with a history or not), "same" (this very object) or "value".
+    and with a history or not), "same" (this very object), "value", or "number" (any float).
     """
 
     kind: str
@@ -120,6 +120,7 @@ class Variant:
         self.snapshots: list[Any] = []
         self.arrays: list[Any] = [None] * len(self.graph.slots)
         self.arguments: list[tuple[int, int]] = []  # (leaf, slot)
+        self.numbers: list[tuple[int, int]] = []  # (leaf, slot), of floats
         self.pinned: list[tuple[int, Tensor, Any]] = []  # (slot, tensor, edge)
         #: the leaves' edges with the hooks that they have
         self.extras: list[tuple[AccumulateGrad, Any]] = []
@@ -274,6 +275,8 @@ class Variant:
         arrays = self.arrays
         for i, slot in self.arguments:
             arrays[slot] = payload(leaves[i])
+        for i, slot in self.numbers:
+            arrays[slot][...] = leaves[i]
         slots = self.graph.slots
         for slot in self.outputs:
             if not is_free(arrays, slot, slots[slot]):
@@ -431,10 +434,13 @@ class Variant:
             edges.append(edge_of(t))
         owners = {slot: t for slot, t, _ in self.pinned} | places
         families = []
+        numbers = {slot for _, slot in self.numbers}
         for slot in derived.kept[derived.saved :]:
-            t = owners[slot]
-            families.append((family_of(t), t._e, arrays[slot]))
-        kept = tuple([arrays[slot] for slot in derived.kept])
+            if slot not in numbers:
+                t = owners[slot]
+                families.append((family_of(t), t._e, arrays[slot]))
+        # the next call brings another number in the same memory
+        kept = tuple([arrays[s].copy() if s in numbers else arrays[s] for s in derived.kept])
         live = [self._live(kind, what) for kind, what in self.results]
         live = [a for a in live if a is not None]
         read = [(t, arrays[slot]) for slot, t, _ in self.pinned]
@@ -504,4 +510,6 @@ def _leaf_fits(leaf: Leaf, x: Any) -> bool:
         return type(a) is ndarray and geometry(a) == leaf.geometry
     if leaf.kind == "same":
         return x is leaf.expected
+    if leaf.kind == "number":
+        return type(x) is float
     return type(x) is type(leaf.expected) and (x is leaf.expected or x == leaf.expected)
