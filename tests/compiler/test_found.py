@@ -1,6 +1,8 @@
 """Steps that random programs have found to go wrong: compiled, they do what they do eagerly."""
 
 import functools
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -259,3 +261,20 @@ def test_a_step_counts_its_writes_to_arguments() -> None:
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.backward()
     assert step.explain().courses[0].runs == 4
+
+
+def test_a_zero_has_a_sign() -> None:
+    layer = torch.nn.Threshold(0.5, 0.0)
+    step = torch.compile(lambda x: 1 / layer(x))
+    for value in (0.0, 0.0, 0.0, -0.0, 0.0):
+        layer.value = value
+        expected = [math.copysign(math.inf, value), 1.0]
+        assert step(torch.tensor([0.1, 1.0])).tolist() == expected
+
+
+def test_a_recording_is_as_quiet_as_an_operation() -> None:
+    step = torch.compile(lambda x: (1 / x, x.log(), x.sqrt(), x / x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(torch.tensor([0.0, -1.0]))
+    assert not step.explain().reasons and len(step.explain().courses) == 1

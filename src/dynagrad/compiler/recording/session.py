@@ -36,6 +36,7 @@ from ...optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+from ..census.guards import same_value
 from .number import Number, frozen
 from .trace import Trace, Traced
 
@@ -490,7 +491,7 @@ def same(value: Any, expected: Any) -> bool:
         return False
     if type(value) in (list, tuple):
         return len(value) == len(expected) and all(map(same, value, expected))
-    return value is expected or (type(value) in SCALARS and value == expected)
+    return same_value(value, expected)
 
 
 def _watch_attributes(kind: Any, told: Callable) -> Callable[[], None]:

@@ -292,7 +292,7 @@ class Trace:
 
     def _applied(self, fun: Callable, inputs: tuple, kw: dict) -> Any:
         arrays = [x.array if type(x) is Traced else _float(x) for x in inputs]
-        result = fun(*arrays, **({k: frozen(v) for k, v in kw.items()} if kw else kw))
+        result = quietly(fun, *arrays, **{k: frozen(v) for k, v in kw.items()})
         if not self.alive:
             return result
         rule = RULES.get(fun)
