@@ -425,6 +425,20 @@ def test_classes_that_do_more_are_left_alone() -> None:
             assert watched.n == slotted.n == space.n == k + 1
 
 
+def test_what_stays_eager_is_left_plain_too() -> None:
+    keep = Keeper()
+
+    @torch.compile
+    def step(x: torch.Tensor) -> None:
+        keep.losses.extend([x.sum().item(), (x.sum().item(), 1)])
+        keep.stats.update(loss=x.sum().item())
+        keep.losses[0] += x.sum().item()
+
+    step(torch.ones(2))
+    first, (second, _) = keep.losses
+    assert type(first) is type(second) is type(keep.stats["loss"]) is float and first == 4
+
+
 def test_a_failed_step_leaves_plain_numbers() -> None:
     keep = Keeper()
 

@@ -244,7 +244,7 @@ class Compiled(partial):
             try:
                 result = census.run(self.function, args, kwargs)
             except Exception:
-                settle(census.effects)
+                settle([*census.effects, *census.refused], census.left)
                 self._raised(census.reasons[-1])
                 raise
             try:
@@ -257,7 +257,7 @@ class Compiled(partial):
             except Unfit as unfit:
                 reason = unfit.reason
                 census.guards = []
-        settle(census.effects)
+        settle([*census.effects, *census.refused], census.left)
         result = frozen(result)
         if variant is None:
             if numbers:  # it may do without them

@@ -333,8 +333,11 @@ class Calls(Operands):
         if method in MUTATES:
             if not world.is_fresh(owner):
                 why = f"changes a {type(owner).__name__}"
-                appends = method in APPENDS and len(args) == 1
-                return self.effects.appends(owner, args[0], why) if appends else why
+                if method in APPENDS and len(args) == 1:
+                    why = self.effects.appends(owner, args[0], why)
+                if why:
+                    self.effects.left.append(owner)
+                return why
             if symbolic and method.__name__ in ("remove", "add", "discard", "setdefault"):
                 return f"gives a number that a tensor gave to {name}"
             if method.__name__ in ("extend", "update", "__init__") or "update" in method.__name__:

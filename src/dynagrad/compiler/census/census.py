@@ -63,6 +63,9 @@ class Census:
         #: are reasons if not. `effects` are those that a run has to make
         self.repeats = False
         self.effects: list[Effect] = []
+        #: the others: containers that were changed, and what was stored
+        self.left: list[Any] = []
+        self.refused: list[Effect] = []
         #: see `Effects`
         self.is_open: Callable[[Any, str, Any], bool] | None = None
         self.is_later: Callable[[], bool] | None = None
@@ -99,7 +102,9 @@ class Census:
         world.notes, world.hides = self.notes, self.hides
         watch = Watch(self.follows, world, fn, args, kwargs)
         watch.halt = self.halt
-        self.effects, watch.effects.repeats = watch.effects.made, self.repeats
+        self.effects, self.left = watch.effects.made, watch.effects.left
+        self.refused = watch.effects.refused
+        watch.effects.repeats = self.repeats
         if self.is_open is not None:
             watch.effects.is_open = self.is_open
         watch.begun = self.is_inner

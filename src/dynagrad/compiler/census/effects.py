@@ -63,6 +63,9 @@ class Effects:
         self.world = world
         self.repeats = False
         self.made: list[Effect] = []
+        #: other changes: containers, and what is stored
+        self.left: list[Any] = []
+        self.refused: list[Effect] = []
         self.is_open: Callable[[Any, str, Any], bool] = _never
         self.is_later: Callable[[], bool] = _not_now
         world.unread = self.unread
@@ -112,6 +115,16 @@ class Effects:
         self, record: Any, one: Instruction, kind: str, target: Any, key: Any, value: Any, why: str
     ) -> str:
         """A value is about to be stored: "" if a run can do that again, else `why`."""
+        found = self._judged(record, one, kind, target, key, value, why)
+        if found and kind == "item" and not isinstance(target, dict):
+            self.left.append(target)
+        elif found:
+            self.refused.append(Effect(kind, target, key, None, value))
+        return found
+
+    def _judged(
+        self, record: Any, one: Instruction, kind: str, target: Any, key: Any, value: Any, why: str
+    ) -> str:
         pending = record.grows.pop(one.offset, None)
         place = place_of(kind, (target, key))
         if place is None or not self._may_change(kind, target, key, value):

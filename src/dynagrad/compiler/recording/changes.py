@@ -126,8 +126,12 @@ def _containers(x: Any, depth: int = 0) -> Iterator[Any]:
         yield from _containers(item, depth + 1)
 
 
-def settle(effects: list[Effect]) -> None:
-    """Put ordinary numbers where the recorded step has left those that the trace watches."""
+def settle(effects: list[Effect], left: list[Any]) -> None:
+    """Put ordinary numbers where the recorded step has left those that the trace watches: in what
+    its changes are about, and in other containers that it has changed.
+    """
+    for container in left:
+        _plain(container)
     for e in effects:
         if e.kind != "append":
             held = held_by(e.kind, e.target, e.key)
@@ -145,11 +149,14 @@ def _plain(x: Any) -> Any:
     kind: Any = type(x)
     if kind is Number:
         return float.__float__(x)
-    if isinstance(x, list):
-        x[:] = map(_plain, x)
+    if isinstance(x, list | deque):
+        for i, item in enumerate(x):
+            if (settled := _plain(item)) is not item:
+                x[i] = settled
     elif isinstance(x, dict):
         for key, value in x.items():
-            x[key] = _plain(value)
+            if (settled := _plain(value)) is not value:
+                x[key] = settled
     elif isinstance(x, tuple) and any(_plain(item) is not item for item in x):
         return kind(*map(_plain, x)) if hasattr(x, "_fields") else kind(map(_plain, x))
     return x
