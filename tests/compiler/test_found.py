@@ -278,3 +278,13 @@ def test_a_recording_is_as_quiet_as_an_operation() -> None:
         warnings.simplefilter("error")
         step(torch.tensor([0.0, -1.0]))
     assert not step.explain().reasons and len(step.explain().courses) == 1
+
+
+def test_what_no_result_used_depends_on_gets_no_gradient() -> None:
+    w = torch.nn.Parameter(doubles(3))
+    step = torch.compile(lambda t: ((w * t).sum(), w * 2))
+    for used in (0, 1, 1, 0, 1):
+        w.grad, t = None, doubles(3).requires_grad_()
+        step(t)[used].sum().backward()
+        close(w.grad, t.detach() if used == 0 else torch.full((3,), 2.0).double())
+        assert (t.grad is None) is (used == 1)

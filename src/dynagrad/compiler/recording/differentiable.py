@@ -45,6 +45,8 @@ class Derived(NamedTuple):
     reads: list[int]
     #: how many of `kept` are new
     saved: int
+    #: for each of `gradients` the cotangents that it is made of: where none arrives, it is None
+    flows: list[frozenset[int]]
 
 
 def derive(session: Session, results: list[Tensor]) -> Derived:
@@ -96,7 +98,17 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
         kept,
         reads,
         saved,
+        _flows(made.graph, set(made.cotangents), out),
     )
+
+
+def _flows(graph: Graph, cotangents: set[int], gradients: list) -> list[frozenset[int]]:
+    reached: dict[Any, frozenset[int]] = {}
+    for v in graph.values:
+        own = {v.attrs[0]} & cotangents if v.op == "source" else ()
+        reached[v] = frozenset(own).union(*(reached[x] for x in v.inputs))
+    none = frozenset()
+    return [none if at is None else reached[graph.writes[at]] for at in gradients]
 
 
 def _node_of(edge: Any) -> Any:

@@ -484,7 +484,11 @@ class Variant:
             failed = run_on(self.backward, arrays)
         if failed:
             raise RuntimeError("a compiled backward pass failed: this is a bug in dynagrad")
-        return [None if at is None else arrays[at] for at in derived.gradients]
+        missing = {at for at, part in zip(derived.cotangents, g, strict=True) if part is None}
+        return [
+            None if at is None or (flows and flows <= missing) else arrays[at]
+            for at, flows in zip(derived.gradients, derived.flows, strict=True)
+        ]
 
 
 def _never(taken: Taken, g: list, seq: int) -> list:
