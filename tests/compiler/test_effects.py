@@ -2,6 +2,8 @@
 it does after the native code; what depends on such a change stays eager.
 """
 
+import random
+import re
 import warnings
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -466,3 +468,48 @@ def test_ordered_dictionaries_and_conditions() -> None:
         compiled(torch.tensor([x]))
         assert best["loss"] == expected
     assert sum(runs_of(compiled)) >= 2
+
+
+# --- at random ------------------------------------------------------------------------------------
+
+_CHANGES = """keep.steps += 1; keep.total += s.item(); keep.total *= 0.5; y = y * keep.total
+keep.losses.append(s.item())
+keep.losses.append((1, s.detach())); keep.recent.append(s.item()); keep.stats["n"] += 1
+keep.stats["loss"] = s.item(); keep.stats["new"] = y.detach(); keep.last = y; keep.last = None
+keep.last = {"x": s.item(), "l": [1, y.detach()]}; y = y + keep.steps; y = y * keep.total
+y = y + len(keep.losses); keep.steps = 3; keep.stats.update(n=1); keep.losses = [keep.steps]
+keep.other = keep.losses; keep.stats = dict(keep.stats); y = y + keep.stats["n"]; del keep.last
+keep.__dict__["steps"] += 1; keep.stats["c"] = keep.stats.get("c", 0) + 1; keep.losses += [1]
+y = y + (keep.last if isinstance(keep.last, float) else 1); keep.losses.extend([s.item()])
+keep.total = keep.total + s.item(); keep.losses.pop(); keep.last = keep.losses[-1:]"""
+_BETWEEN = """pass; pass
+keep.steps = 10; keep.total = 2.0; keep.losses = [5]; keep.losses.append(7)
+keep.stats["n"] = 4; keep.last = 2.0; keep.steps = 1.5; keep.stats.pop("new", None)"""
+
+
+def attempt(step: Callable, x: torch.Tensor, keep: Keeper) -> Any:
+    """A call's result, or the name of its error."""
+    try:
+        return step(x, keep)
+    except (AttributeError, IndexError, KeyError) as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_changes(seed: int) -> None:
+    chosen = random.Random(seed)
+    changes, between = (re.split(r"; |\n", text) for text in (_CHANGES, _BETWEEN))
+    body = [chosen.choice(changes) for _ in range(chosen.randint(1, 4))]
+    lines = ["y = x * 2", "s = y.sum()", *body, "return y"]
+    scope: dict[str, Any] = {}
+    exec("def step(x, keep):\n" + "".join(f"    {line}\n" for line in lines), scope)  # noqa: S102
+    ours, theirs, compiled = Keeper(), Keeper(), torch.compile(scope["step"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in range(6):
+            x = torch.arange(1.0, 4.0) * (k % 3 - 0.5)
+            found = state(attempt(compiled, x, ours)), state(ours)
+            assert found == (state(attempt(scope["step"], x, theirs)), state(theirs)), body
+            change = chosen.choice(between)
+            for keep in (ours, theirs):
+                exec(change, {"keep": keep})  # noqa: S102 - our own text
