@@ -3,6 +3,7 @@ them is what Python makes of them.
 """
 
 import math
+import operator
 import sys
 import warnings
 from collections.abc import Callable
@@ -94,6 +95,11 @@ DECIDED = {
     "truth": lambda x, n: x * 2 if n else x,
     "max": lambda x, n: x * max(n, 0.5),
     "class": lambda x, n: x * (2.0 if n.__class__ is float else 3.0),
+    "complex": lambda x, n: x * (n * 1j).imag + (2j * n).imag + (1j + n).real,
+    "power of a number": lambda x, n: x * (abs(n) + 0.1) ** 3 * 2.0**n,
+    "identity": lambda x, n: x * n if n < 0.6 else x * (2.0 if n is FEW[2] else 3.0),
+    "operator": lambda x, n: x * operator.mul(1j, n).imag,
+    "scalar": lambda x, n: x * float(np.float64(2.0) * n),
     "real": lambda x, n: x * n.real + n.imag,
     "hex": lambda x, n: (x, n.hex()),
     "range": lambda x, n: x * len(range(int(n))),

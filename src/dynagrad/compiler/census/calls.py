@@ -227,6 +227,8 @@ class Calls(Operands):
                 return why
         if function is len:
             return self.operand(values[0], length=True)
+        if world.any_within(values, self.is_complex) and world.any_within(values, world.symbolic):
+            return f"gives a number that a tensor gave, and complex ones, to {name_of(function)}"
         if function not in OVERLOADED and function not in HOLDS:
             if world.any_within(values, world.symbolic):
                 return f"gives a number that a tensor gave to {name_of(function)}"
@@ -241,6 +243,11 @@ class Calls(Operands):
         if function in BUILDS:
             self.after = world.made
         return ""
+
+    @staticmethod
+    def is_complex(x: Any) -> bool:
+        """Whether arithmetic with it, in C, reads the value of a float."""
+        return isinstance(x, complex)
 
     def _callbacks(self, function: Any, values: Iterable) -> str:
         """Functions handed to `map`, `sorted(key=...)` and the like are called from C."""

@@ -267,6 +267,10 @@ def _binary(watch: Any, record: Any, one: Instruction) -> str:
     if type(x) in SCALARS and type(y) in SCALARS:
         return ""
     world, calls = watch.world, watch.calls
+    for n, side, other in ((2, x, y), (1, y, x)):
+        if isinstance(other, complex) and world.symbolic(side):  # it reads the number in C
+            record.stack.put(one, side.plain(), n)
+            return ""
     if world.framework(x) or world.framework(y):
         return calls.framework(_Operator, (x, y))
     if one.name == "BINARY_OP" and (one.arg or 0) >= 13 and world.base(x) not in (None, tuple):
@@ -303,6 +307,8 @@ def _contains(watch: Any, record: Any, one: Instruction) -> str:
         return calls.item(owner, item)
     if isinstance(owner, str | bytes | range):
         return "looks up a number that a tensor gave" if world.symbolic(item) else ""
+    if world.symbolic(item) and world.any_within((owner,), calls.is_complex):
+        return "compares a number that a tensor gave with complex ones"
     if world.base(owner) in (set, frozenset):
         return calls.key(item) or world.everything(owner)
     return calls.operand(item) or calls.operand(owner)
@@ -320,6 +326,11 @@ def _is(watch: Any, record: Any, one: Instruction) -> str:
             return ""
         if world.is_fresh(side):
             return ""
+    for n, side in ((2, x), (1, y)):
+        if world.symbolic(side):
+            given = float.__float__(side) if side.origin is None else side.origin
+            record.stack.put(one, given, n)
+            return "compares the identity of a number that varies"
     if world.framework_object(x) and world.framework_object(y):
         return "compares the identity of two objects of the framework"
     if x is not y and type(x) is not type(y):

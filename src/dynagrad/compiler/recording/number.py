@@ -23,13 +23,15 @@ class Number(float):
     says whether the trace still records.
     """
 
-    __slots__ = ("trace", "value")
+    __slots__ = ("origin", "trace", "value")
     trace: Any
     value: Value
+    #: the argument that it stands for
+    origin: float | None
 
     def __new__(cls, number: float, trace: Any, value: Value) -> "Number":
         made = super().__new__(cls, number)
-        made.trace, made.value = trace, value
+        made.trace, made.value, made.origin = trace, value, None
         return made
 
     def plain(self) -> float:
@@ -195,7 +197,15 @@ def _power(trace: Any, pair: tuple, values: list[Value], number: Any) -> Any:
         return number
     if type(exponent) is float and exponent == 0.5 and values[1].op == "constant" and base > 0:
         return Number(math.sqrt(base), trace, graph.map("sqrt", values[0]))
-    return Number(number, trace, graph.map("pow", *values))
+    made = Number(number, trace, graph.map("pow", *values))
+    if math.isfinite(number):  # where it would not be, Python may raise
+        largest = graph.constant(np.float64(np.inf))
+        trace.expect_that(
+            graph.map("lt", graph.map("abs", made.value), largest), "a power is finite"
+        )
+    else:
+        made.plain()
+    return made
 
 
 def _zero(graph: Graph) -> Value:

@@ -319,6 +319,7 @@ class Session(Watcher):
     def argument(self, leaf: int, value: float, name: str) -> Number:
         """A number that is given anew at each call."""
         number, self.arguments[leaf] = self.trace.option(value, name)
+        number.origin = value
         return number
 
     def _unseen(self, make: Callable, *args: Any) -> None:
