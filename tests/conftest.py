@@ -6,6 +6,7 @@ tests marked `parity` and `fuzz`; `make parity` and `make fuzz` run them all wit
 
 import gc
 import random
+import signal
 import sys
 import time
 import zlib
@@ -44,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("fresh" if config.getoption("--fresh") else "fixed")
 
 
