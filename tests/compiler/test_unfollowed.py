@@ -4,6 +4,7 @@ them is seen all the same.
 
 import sys
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -159,3 +160,32 @@ def test_which_steps_are_closed() -> None:
     x = new()
     x.grad = type("Own", (torch.Tensor,), {})(torch.ones(2))
     assert not ask(plain(x))
+
+
+class Target:
+    factor = 3.0
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_call_of_which_nothing_comes_keeps_nothing_alive(
+    raises: bool, without_collector: None
+) -> None:
+    held = [Target()]
+    reference = weakref.ref(held[0])
+
+    def step(x: Any) -> Any:
+        target = reference()
+        y = x * (1.0 if target is None else target.factor)
+        if raises and target is not None:
+            raise ValueError("a bad day")
+        return y
+
+    f, x = torch.compile(step), torch.ones(1)
+    if raises:
+        with pytest.raises(ValueError, match="bad day"):
+            f(x)
+    else:
+        assert f(x).item() == 3
+    del held[0]
+    assert reference() is None
+    assert f(x).item() == 1

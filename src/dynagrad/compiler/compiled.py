@@ -246,6 +246,7 @@ class Compiled(partial):
             except Exception:
                 settle([*census.effects, *census.refused], census.left)
                 self._raised(census.reasons[-1])
+                census.forget()
                 raise
             try:
                 _check_census(census, session)
@@ -256,10 +257,10 @@ class Compiled(partial):
                 _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
-                census.guards = []
         settle([*census.effects, *census.refused], census.left)
         result = frozen(result)
         if variant is None:
+            census.forget()
             if numbers:  # it may do without them
                 log.info("%s: floats that differ stay constants: %s", self.title, reason)
                 self.varying.fix(spec, numbers)

@@ -129,6 +129,14 @@ class Census:
             watch.forget()
         return result
 
+    def forget(self) -> None:
+        """Let go of all that was seen, where nothing comes of the run: what sessions hold lives
+        until the collector comes, and users may hold weak references.
+        """
+        seen = self.guards, self.consulted, self.holders, self.effects, self.left, self.refused
+        for held in seen:
+            held.clear()
+
     def follows(self, file: str) -> bool:
         """Whether a frame of this file is followed: the user's, and what it calls in libraries
         other than the framework and NumPy.
