@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import dynagrad as torch
+from dynagrad.compiler.shapes import taken
 
 pytest.importorskip("llvmlite")
 
@@ -112,3 +113,42 @@ def test_a_named_result_from_before_is_what_it_was() -> None:
     assert f(torch.ones(2)).tolist() == [4, 10]
     held = torch.ones(2, 3).min(1)
     assert f(torch.ones(2)).tolist() == [1, 1]
+
+
+def test_a_model_whose_derivative_uses_indices_is_compiled() -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Sequential(torch.nn.Embedding(9, 8), torch.nn.Linear(8, 5))
+    net = copy.deepcopy(plain)
+
+    def loss(net: Any, i: Any, y: Any) -> Any:
+        out = net(i)
+        picked = out.max(1).values.sum() + out.gather(1, y[:, None]).mean() + out[y, y].sum()
+        return torch.nn.functional.cross_entropy(out, y) + picked
+
+    f = torch.compile(loss, fullgraph=True)
+    for _ in range(4):
+        i, y = torch.randint(0, 9, (4,)), torch.randint(0, 4, (4,))
+        found, expected = f(net, i, y), loss(plain, i, y)
+        for n, value in ((net, found), (plain, expected)):
+            n.zero_grad()
+            value.backward()
+        torch.testing.assert_close(found, expected)
+        for p, q in zip(net.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(p.grad, q.grad)
+    assert f.explain().courses[0].runs == 3
+    with pytest.raises(IndexError, match="out of range"):
+        f(net, torch.tensor([0, 1, 2, 9]), y)
+
+
+@pytest.mark.filterwarnings("ignore:torch.compile")
+def test_courses_that_never_fit_are_no_longer_asked() -> None:
+    @torch.compile
+    def step(x: Any) -> Any:
+        return x * 2 if int(x.sum().item()) >= 0 else x
+
+    for k in range(40):
+        assert step(torch.full((2,), float(k))).tolist() == [2 * k] * 2
+    assert step.gave_up and step.luckless > 16
+    for _ in range(3 * 64):  # a value that has a course, found again after 64 calls at most
+        assert step(torch.ones(2)).tolist() == [2, 2]
+    assert step.luckless == 1 and sum(map(taken, step.variants)) > 2 * 64

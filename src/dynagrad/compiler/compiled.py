@@ -51,6 +51,8 @@ from .shapes import Shape, Shapes, taken
 LIMIT = 8
 #: how many recordings in a row may be no use (an optimizer makes its state in the first step)
 PATIENCE = 3
+#: after so many calls in a row which no course fits, one in RETRY asks the courses
+LUCKLESS, RETRY = 16, 64
 #: native calls for which it pays to write a course's instructions anew
 WORTH = 16
 #: functions of tensors that take a number from the graph
@@ -135,6 +137,8 @@ class Compiled(partial):
         self.gave_up = False
         #: calls that ran eagerly, without being recorded
         self.eager = 0
+        #: calls in a row that no course fitted, since it gave up, and runs of courses until then
+        self.luckless, self.lucky = 0, 0
 
     @property
     def title(self) -> str:
@@ -153,7 +157,7 @@ class Compiled(partial):
             return self.function(*args, **kwargs)
         with self._lock:
             shape = self.shapes.of(args, kwargs)
-            if shape.courses:
+            if shape.courses and not (self.gave_up and self._is_luckless()):
                 leaves, spec = flatten((args, kwargs))
                 for variant in list(shape.courses):
                     if variant.fits(leaves, spec, args, kwargs):
@@ -165,6 +169,20 @@ class Compiled(partial):
             return self._record(args, kwargs, shape)
         self.eager += 1
         return self.function(*args, **kwargs)
+
+    def _is_luckless(self) -> bool:
+        """Whether no course has fitted for so long that most calls need not ask them: to compute
+        what a check asks may be most of a step.
+        """
+        runs = sum(map(taken, self.variants))
+        if runs != self.lucky:
+            self.lucky, self.luckless = runs, 0
+        self.luckless += 1
+        if self.luckless == LUCKLESS and self.entry is not None:
+            for variant in self.variants:
+                if variant.course is not None:
+                    self.entry.refresh(variant.course, False)
+        return self.luckless >= LUCKLESS and self.luckless % RETRY != 0
 
     def _is_recorded(self, shape: Shape, args: tuple, kwargs: dict) -> bool:
         """Whether a call that no course fits is recorded; else it is eager."""

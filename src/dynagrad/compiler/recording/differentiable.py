@@ -83,10 +83,11 @@ def derive(session: Session, results: list[Tensor]) -> Derived:
             node.extra = extra
     if not trace.alive:
         raise ValueError("its backward pass cannot be recorded")
-    if len(graph.checks) > checks:
-        raise ValueError("its backward pass depends on values")
     gradients = [found.get(edge) for edge in boundary]
     made = _Split(graph, before, slots)
+    # a check of what the forward pass has, such as that an index is in range, is made there
+    if any(check.value in made.dependent for check in graph.checks[checks:]):
+        raise ValueError("its backward pass depends on values")
     out = [None if g is None else made.gradient(g, trace) for g in gradients]
     kept, reads, saved = made.kept()
     return Derived(
