@@ -470,6 +470,180 @@ def test_ordered_dictionaries_and_conditions() -> None:
     assert sum(runs_of(compiled)) >= 2
 
 
+# --- which object it is ---------------------------------------------------------------------------
+
+
+def is_the_same(step: Callable, why: str) -> None:
+    """`step` returns pairs of what must be one object each; for `why` it stays eager."""
+    compiled = torch.compile(step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            for one, other in compiled(torch.ones(2)):
+                assert one is other
+    assert not compiled.explain().courses
+    assert any(why in reason.text for reason in compiled.explain().reasons)
+
+
+_THERE: dict[str, Any] = {"list": [1], "deque": deque([2])}
+
+
+@pytest.mark.parametrize("name", ["list", "deque"])
+def test_containers_that_were_there_before_are_returned_themselves(name: str) -> None:
+    before = f"returns a {name} that was there before"
+    is_the_same(lambda x: ((_THERE[name], _THERE[name]),), "in several places")
+    compiled = torch.compile(lambda x, one: {"x": x * 2, "one": one})
+    closed = torch.compile(lambda x: (x * 2, _THERE[name]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            assert compiled(torch.ones(2), _THERE[name])["one"] is _THERE[name]
+            assert closed(torch.ones(2))[1] is _THERE[name]
+    for step in (compiled, closed):
+        assert step.explain().reasons[0].text.endswith(before)
+
+
+class Box:
+    """An object that holds another one."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+def test_one_container_in_several_places_of_a_result() -> None:
+    def twice(x: torch.Tensor) -> Any:
+        made = [x * 2, x.sum().item()]
+        return ((made, made),)
+
+    def within_an_object(x: torch.Tensor) -> Any:
+        made = {"x": x * 2}
+        return ((Box(made), made),)
+
+    is_the_same(twice, "returns a list in several places")
+    compiled = torch.compile(within_an_object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            ((box, made),) = compiled(torch.ones(2))
+            assert box.held is made
+    assert "returns a dict in several places" in compiled.explain().reasons[0].text
+
+
+def test_a_container_that_is_kept_and_returned() -> None:
+    keep = Keeper()
+
+    def step(x: torch.Tensor) -> Any:
+        made = {"y": x * 2, "n": x.sum().item(), "t": (x.sum().item(),)}
+        keep.last = made  # type: ignore[assignment]
+        return made
+
+    compiled = torch.compile(step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            made = compiled(torch.ones(2))
+            assert made is keep.last
+            assert type(made["n"]) is type(made["t"][0]) is float
+    assert "keeps a dict in several places" in compiled.explain().reasons[0].text
+
+
+def test_state_that_is_handed_from_call_to_call() -> None:
+    @torch.compile
+    def step(state: dict, x: torch.Tensor) -> dict:
+        state["h"] = state["h"] + x
+        return state
+
+    first = state = {"h": torch.zeros(1)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            state = step(state, torch.ones(1))
+    assert state is first and first["h"].item() == 3
+
+
+def test_the_recorded_call_returns_what_the_step_made() -> None:
+    seen = []
+
+    class Out:
+        def __init__(self, n: float, x: torch.Tensor) -> None:
+            self.n, self.held = n, [n, (n, x)]
+
+    def step(x: torch.Tensor) -> Any:
+        made = Out(x.sum().item(), x * 2)
+        seen.append(id(made.held))
+        return made
+
+    compiled = torch.compile(step)
+    made = compiled(torch.ones(2))
+    assert seen == [id(made.held)]
+    assert [type(n) for n in (made.n, made.held[0], made.held[1][0])] == [float] * 3
+
+
+def test_containers_that_the_framework_makes_are_compiled() -> None:
+    def step(x: torch.Tensor) -> Any:
+        return torch.func.grad(lambda p: (p["w"] ** 2 * x).sum())({"w": x * 2})
+
+    compiled = torch.compile(step)
+    for k in range(3):
+        x = torch.ones(2) * k
+        assert compiled(x)["w"].tolist() == step(x)["w"].tolist()
+    assert runs_of(compiled) == [2]
+
+
+def test_containers_within_themselves_stay_eager() -> None:
+    def step(x: torch.Tensor) -> Any:
+        made: list = [x * 2]
+        made.append(made)
+        return made
+
+    def deep(x: torch.Tensor) -> Any:
+        made: list = []
+        for _ in range(200):
+            made = [made]
+        return made
+
+    compiled, nested = torch.compile(step), torch.compile(deep)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            made = compiled(torch.ones(1))
+            assert made[1] is made
+            assert len(nested(torch.ones(1))) == 1
+    assert "list in several places" in compiled.explain().reasons[0].text
+    assert "too many to look at" in nested.explain().reasons[0].text
+
+
+def test_methods_of_a_users_container_run_as_often_as_without() -> None:
+    class Named(dict):
+        def __setitem__(self, key: str, value: Any) -> None:
+            dict.__setitem__(self, key + "_", value)
+            dict.__setitem__(self, key, value)
+
+    class Counted(list):
+        sets = 0
+
+        def __setitem__(self, at: Any, value: Any) -> None:
+            Counted.sets += 1
+            list.__setitem__(self, at, value)
+
+    named, counted, w = Named(), Counted([0.0]), torch.zeros(1)
+
+    @torch.compile
+    def step(x: torch.Tensor) -> torch.Tensor:
+        w.add_(1)
+        named["loss"] = x.sum().item()
+        counted[0] = x.sum().item()
+        return x * 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in (1, 2, 3):
+            step(torch.ones(2) * k)
+            assert (dict(named), list(counted)) == ({"loss_": 2.0 * k, "loss": 2.0 * k}, [2.0 * k])
+            assert all(type(v) is float for v in (*named.values(), *counted))
+            assert (Counted.sets, w.item()) == (k, k)
+
+
 # --- at random ------------------------------------------------------------------------------------
 
 _CHANGES = """keep.steps += 1; keep.total += s.item(); keep.total *= 0.5; y = y * keep.total

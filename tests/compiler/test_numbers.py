@@ -175,6 +175,55 @@ def test_numbers_that_tensors_gave(name: str) -> None:
     check(lambda x, n: f(x.detach(), (x.detach()[:1] * n).item()), FEW)
 
 
+_SCALARS = [
+    np.float32(0.1), np.float16(0.1), np.float64(0.1), np.int64(3), np.int8(3), np.uint8(2),
+    np.bool_(True), np.complex64(1j),
+]  # fmt: skip
+_BINARY = [eval(f"lambda a, b: a {sign} b") for sign in "+ - * / // % ** < <= > >= == !=".split()]  # noqa: S307
+
+
+@pytest.mark.parametrize("scalar", _SCALARS, ids=lambda s: type(s).__name__)
+def test_numpy_scalars_beside_numbers_that_tensors_gave(scalar: Any) -> None:
+    def told(f: Callable, *pair: Any) -> Any:
+        try:
+            found = f(*pair)
+        except TypeError as error:
+            return type(error)
+        return type(found), repr(found)
+
+    def step(x: torch.Tensor) -> Any:
+        n = x.sum().item()
+        found = [told(f, *pair) for f in _BINARY for pair in ((scalar, n), (n, scalar))]
+        array = np.ones(2, np.float32)
+        found += [told(f, np.array([scalar]), n) for f in _BINARY]
+        found += [repr(array + n), repr(n * array), repr(np.where([True, False], n, array))]
+        array += n
+        return [*found, repr(array), repr(np.sqrt(n)), repr(np.add(scalar, n))]
+
+    compiled = torch.compile(step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in (0.1, 0.1, 0.7):
+            assert compiled(torch.ones(2) * k) == step(torch.ones(2) * k)
+
+
+def test_a_total_keeps_its_dtype() -> None:
+    kept = {"t": np.float32(0.1)}
+
+    @torch.compile
+    def step(x: torch.Tensor) -> None:
+        kept["t"] += x.sum().item()
+
+    expected = kept["t"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in range(4):
+            x = torch.ones(2) * 0.1 * k
+            step(x)
+            expected += x.sum().item()
+            assert (type(kept["t"]), kept["t"]) == (np.float32, expected)
+
+
 def test_the_class_of_a_number_that_a_tensor_gave() -> None:
     check(lambda x, n: x * (2.0 if type(x.sum().item()) is float else 3.0), FEW)
 

@@ -37,7 +37,7 @@ from .recording import again
 from .recording.changes import is_open, settle
 from .recording.conclude import conclude
 from .recording.memory import Handed
-from .recording.number import Number, frozen
+from .recording.number import Number
 from .recording.session import G_SLOT, STATEFUL, Session, payload, recording, session_here
 from .recording.surroundings import guards_of_surroundings
 from .recording.trace import Traced
@@ -262,7 +262,7 @@ class Compiled(partial):
             try:
                 result = census.run(self.function, args, kwargs)
             except Exception:
-                settle([*census.effects, *census.refused], census.left)
+                settle([*census.effects, *census.refused], census.left, None, census.is_fresh)
                 self._raised(census.reasons[-1])
                 census.forget()
                 raise
@@ -275,8 +275,8 @@ class Compiled(partial):
                 _testify(session, variant, result)
             except Unfit as unfit:
                 reason = unfit.reason
-        settle([*census.effects, *census.refused], census.left)
-        result = frozen(result)
+        left = [*census.effects, *census.refused]
+        result = settle(left, census.left, result, census.is_fresh)
         if variant is None:
             census.forget()
             if numbers:  # it may do without them

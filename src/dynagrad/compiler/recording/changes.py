@@ -1,16 +1,16 @@
 """Changes of Python objects that a run makes after its native code, as the recorded step made them
-(see `census.effects`). Imports census, number, session, snapshots.
+(see `census.effects`). Imports census, identity, session, snapshots.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...nn.modules.module import Module
 from ...nn.parameter import Parameter
 from ..census.effects import Effect, held_by
-from ..census.guards import MISSING, lookup
-from .number import Number
+from ..census.guards import MISSING, lookup, namespace
+from .identity import Settled
 from .session import Session
 from .snapshots import Snapshot
 
@@ -82,9 +82,9 @@ def _is_ours(kind: type) -> bool:
     return kind.__module__.partition(".")[0] == _OWN
 
 
-def dependence(census: Any, snapshots: list[Snapshot], session: Session, result: Any) -> str:
-    """Why the changes cannot be made again: what the framework reads, or the result shows, would
-    have to change too; "" if they can. The snapshots let go of what changes.
+def dependence(census: Any, snapshots: list[Snapshot], session: Session) -> str:
+    """Why the changes cannot be made again: what the framework reads would have to change too; ""
+    if they can. The snapshots let go of what changes.
     """
     effects: list[Effect] = census.effects
     own = {id(s.held): s for s in snapshots}
@@ -107,13 +107,6 @@ def dependence(census: Any, snapshots: list[Snapshot], session: Session, result:
                 if not is_own or not is_open(open_ones, key, value):
                     return f"{e.text} is part of what the framework reads"
                 snapshot.loosen(key)
-    shown = Counter(id(x) for x in _containers((result, [e.value for e in effects])))
-    for x in _containers(result):
-        if id(x) in targets:
-            return f"the step returns the {type(x).__name__} that it changes"
-    for x in _containers([e.value for e in effects]):
-        if shown[id(x)] > 1 and not isinstance(x, tuple):
-            return f"the step keeps a {type(x).__name__} in several places"
     return ""
 
 
@@ -126,37 +119,33 @@ def _containers(x: Any, depth: int = 0) -> Iterator[Any]:
         yield from _containers(item, depth + 1)
 
 
-def settle(effects: list[Effect], left: list[Any]) -> None:
+def settle(effects: list[Effect], left: list[Any], result: Any, is_fresh: Any) -> Any:
     """Put ordinary numbers where the recorded step has left those that the trace watches: in what
-    its changes are about, and in other containers that it has changed.
+    its changes are about, in other containers that it has changed, and in its result, which it
+    returns.
     """
+    settled = Settled(is_fresh)
     for container in left:
-        _plain(container)
+        settled(container)
     for e in effects:
         if e.kind != "append":
             held = held_by(e.kind, e.target, e.key)
-            if (settled := _plain(held)) is not held:
-                _put(e, settled)
+            if (value := settled(held)) is not held:
+                _settle(e, value)
             continue
-        for i in range(len(e.target) - 1, -1, -1):
-            if e.target[i] is e.value:
-                e.target[i] = _plain(e.value)
+        target: Any = e.target
+        base: Any = deque if isinstance(target, deque) else list
+        for i in range(base.__len__(target) - 1, -1, -1):
+            if base.__getitem__(target, i) is e.value:
+                base.__setitem__(target, i, settled(e.value))
                 break
+    return settled(result)
 
 
-def _plain(x: Any) -> Any:
-    """A value without the trace's numbers: containers that can change are changed in place."""
-    kind: Any = type(x)
-    if kind is Number:
-        return float.__float__(x)
-    if isinstance(x, list | deque):
-        for i, item in enumerate(x):
-            if (settled := _plain(item)) is not item:
-                x[i] = settled
-    elif isinstance(x, dict):
-        for key, value in x.items():
-            if (settled := _plain(value)) is not value:
-                x[key] = settled
-    elif isinstance(x, tuple) and any(_plain(item) is not item for item in x):
-        return kind(*map(_plain, x)) if hasattr(x, "_fields") else kind(map(_plain, x))
-    return x
+def _settle(e: Effect, value: Any) -> None:
+    if e.kind == "item":
+        dict.__setitem__(e.target, e.key, value)
+    elif e.kind == "attribute" and (own := namespace(e.target)) is not None:
+        own[e.key] = value
+    else:
+        _put(e, value)

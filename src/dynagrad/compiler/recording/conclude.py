@@ -16,6 +16,7 @@ from ..census.guards import Reason
 from ..census.reads import CODE
 from .changes import Change, dependence
 from .differentiable import derive
+from .identity import check_identity
 from .memory import Gradient, geometry
 from .number import Number
 from .results import new_slot, note_results, number_slot, opened
@@ -33,9 +34,10 @@ def conclude(
 
     Raises Unfit.
     """
+    check_identity(result, census.effects, census.is_fresh)
     if census.effects:  # what changes keep is made by each run, as a result is
         result = (result, [effect.value for effect in census.effects])
-    found, result = result, opened(result, census.is_fresh)
+    result = opened(result, census.is_fresh)
     session.draws.check()
     session.check_settings()
     if not session.trace.alive:
@@ -49,7 +51,7 @@ def conclude(
     except ValueError as error:
         raise Unfit(str(error)) from None
     if census.effects:
-        why = dependence(census, variant.snapshots, session, found[0])
+        why = dependence(census, variant.snapshots, session)
         if why:
             first = census.effects[0]
             raise Unfit(Reason(why, *first.place))

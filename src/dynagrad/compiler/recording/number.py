@@ -6,6 +6,7 @@ and is recorded in float64; whatever decides by its value, or needs it as an ord
 becomes a check that the value is the same again.
 """
 
+import dis
 import math
 import operator
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.carriers.carrier import Carrier
 from ...core.tape import LIBRARY
 from ..ir.graph import Graph, Value
 
@@ -119,6 +121,22 @@ class Number(float):
     def hex(self) -> str:
         """As float.hex."""
         return self.plain().hex()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        # NumPy's scalars keep their dtype beside a float, but not beside a subclass of it
+        if any(isinstance(x, Carrier) for x in inputs):
+            return NotImplemented
+        given, out = [frozen(x) for x in inputs], kwargs.get("out")
+        frame = sys._getframe(1)
+        if ufunc is np.power and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "BINARY_OP":
+            # the operator's power of scalars, and by some exponents, has other bits than np.power
+            return operator.pow(*given) if out is None else operator.ipow(out[0], given[1])
+        return getattr(ufunc, method)(*given, **{k: frozen(v) for k, v in kwargs.items()})
+
+    def __array_function__(self, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+        if any(issubclass(kind, Carrier) for kind in types):
+            return NotImplemented
+        return func(*frozen(args), **frozen(kwargs))
 
     def __neg__(self) -> Any:
         return self._made(-_float(self), "neg")
