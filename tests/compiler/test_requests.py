@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from typing import Any
 
 import pytest
 
@@ -154,3 +155,31 @@ def test_a_warning_names_the_module() -> None:
             net(torch.ones(2))
     assert str(caught[0].message).startswith("torch.compile: Noisy runs eagerly from now on: test_")
     assert str(net.explain()).startswith("Noisy: ")
+
+
+@pytest.mark.parametrize("dynamic", [3, "yes", 1])
+@pytest.mark.parametrize("backend", [None, "eager"])
+def test_dynamic_is_a_bool(dynamic: Any, backend: str | None) -> None:
+    with pytest.raises(AssertionError, match="Expected enable to be a bool, got <class"):
+        torch.compile(lambda x: x, dynamic=dynamic, backend=backend)
+
+
+@pytest.mark.parametrize("name", ["mark_dynamic", "maybe_mark_dynamic", "mark_static"])
+def test_marks_name_sizes_of_a_tensor(name: str) -> None:
+    mark = getattr(torch._dynamo, name)
+    with pytest.raises(TypeError, match=f"{name} expects a tensor but received <class 'int'>"):
+        mark(3, 0)
+    for index in ("a", [0, "a"], 0.5):
+        with pytest.raises(AssertionError, match="Expected index to be int, list, or tuple"):
+            mark(torch.ones(2), index)
+    mark(torch.ones(2, 2), (0, -1))
+
+
+def test_a_course_that_there_is_not() -> None:
+    f = torch.compile(lambda x: x * 2)
+    for part in ("graph", "ir", "assembly"):
+        with pytest.raises(IndexError, match="has no compiled course, so none by the number 0"):
+            getattr(f.explain(), part)(0)
+    f(torch.ones(2))
+    with pytest.raises(IndexError, match="has 1 course, so none by the number 4"):
+        f.explain().graph(4)

@@ -16,6 +16,7 @@ from ..compiler import (
     set_stance,
 )
 from ..compiler.shapes import mark
+from ..core.tensor import Tensor
 from . import config, exc
 
 __all__ = [
@@ -40,19 +41,29 @@ def mark_dynamic(t: object, index: object, **options: object) -> None:
     """Tell the compiler that a size of a tensor varies from call to call: shapes are recorded only
     if they come again (`compile(dynamic=True)` says so of all tensors).
     """
-    mark(t, True)
+    mark(_named(t, index, "mark_dynamic"), True)
 
 
 def maybe_mark_dynamic(t: object, index: object) -> None:
     """The same as mark_dynamic."""
-    mark(t, True)
+    mark(_named(t, index, "maybe_mark_dynamic"), True)
 
 
 def mark_static(t: object, index: object = None) -> None:
     """Tell the compiler that the sizes of a tensor stay what they are: its shape is recorded at
     once.
     """
-    mark(t, False)
+    mark(_named(t, () if index is None else index, "mark_static"), False)
+
+
+def _named(t: Any, index: Any, caller: str) -> Tensor:
+    """The tensor whose sizes a call names; raises where it names none."""
+    if not isinstance(t, Tensor):
+        raise TypeError(f"{caller} expects a tensor but received {type(t)}")
+    for i in index if isinstance(index, list | tuple) else (index,):
+        if not isinstance(i, int):
+            raise AssertionError(f"Expected index to be int, list, or tuple, got {type(i)}")
+    return t
 
 
 def graph_break(msg: str = "") -> None:

@@ -69,11 +69,11 @@ def _changed(was: Setting, now: Setting) -> None:
     before = _active
     _active += now.mode - was.mode
     if _active and not before:
-        general_paths(1)
+        general_paths(_WATCH, True)
         everywhere.append(_WATCH)
     elif before and not _active:
         everywhere.remove(_WATCH)
-        general_paths(-1)
+        general_paths(_WATCH, False)
 
 
 def _say(setting: Setting, mode: Any = None) -> None:

@@ -40,11 +40,16 @@ class Unsupported(TorchDynamoException):
     """A call that cannot be compiled, where `fullgraph=True` wants it to be."""
 
 
-def check(backend: Any, mode: Any, options: dict[str, Any] | None) -> bool:
+def check(backend: Any, mode: Any, options: dict[str, Any] | None, dynamic: Any = None) -> bool:
     """Whether native code is asked for; raises where something is that there is not."""
     if mode is not None and options is not None:
         raise RuntimeError(
             "Either mode or options can be specified, but both can't be specified at the same time."
+        )
+    if dynamic is not None and type(dynamic) is not bool:
+        raise AssertionError(
+            f"Expected enable to be a bool, got {type(dynamic)}\n"
+            f"`dynamic` is True, False or None, not {dynamic!r}."
         )
     if backend is not None and backend not in NATIVE:
         if backend in EAGER:

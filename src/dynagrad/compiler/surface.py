@@ -79,7 +79,7 @@ def compile(  # noqa: A001 - PyTorch's name
     on Pythons whose frames are not known (3.14), all stays eager, which a UserWarning says once.
     Raises as torch.compile, and for a backend that is a function.
     """
-    wanted = check(backend, mode, options)
+    wanted = check(backend, mode, options, dynamic)
     if model is None:
 
         def decorated(f: T) -> T:

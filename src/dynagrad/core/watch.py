@@ -92,8 +92,10 @@ watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("watchers", default=())
 #: those of all threads and tasks; they see everything before these do, but are not asked `called`
 everywhere: list[Watcher] = []
 _lock = Lock()
-_general = 0
-_watching = 0
+#: who has all operations take their general path, and the watchers of all threads and tasks. They
+#: are kept themselves, not counted, so that what an interrupt cut short can be ended all the same
+_general: list[Any] = []
+_watching: list[Watcher] = []
 
 
 @contextmanager
@@ -106,17 +108,26 @@ def watching(watcher: Watcher) -> Iterator[None]:
         leave(watcher)
 
 
-def general_paths(change: int) -> None:
-    """Have all operations take their general path (+1), until as many calls have taken it back
-    (-1).
+def general_paths(holder: Any, wanted: bool) -> None:
+    """Have all operations take their general path, until the same holder has taken that back as
+    often.
     """
-    global _general
     with _lock:
-        _general += change
+        if wanted:
+            _general.append(holder)
+        else:
+            _drop(_general, holder)
         if _general:
             PLAIN.clear()
         else:
             PLAIN.update(OWN)
+
+
+def _drop(held: list, x: Any) -> list:
+    """The list, of which `x` itself is taken out where it came last, if it is there."""
+    for place in [n for n, one in enumerate(held) if one is x][-1:]:
+        del held[place]
+    return held
 
 
 def active() -> tuple[Watcher, ...]:
@@ -126,28 +137,21 @@ def active() -> tuple[Watcher, ...]:
 
 def enter(watcher: Watcher) -> None:
     """Begin to watch."""
-    global _watching
-    general_paths(1)
+    general_paths(watcher, True)
     with _lock:
-        _watching += 1
+        _watching.append(watcher)
         overriding.add(Watcher)
     watchers.set((*watchers.get(), watcher))
 
 
 def leave(watcher: Watcher) -> None:
-    """End what `enter` began."""
-    global _watching
-    remaining = list(watchers.get())
-    for place in reversed(range(len(remaining))):
-        if remaining[place] is watcher:
-            del remaining[place]
-            break
-    watchers.set(tuple(remaining))
+    """End what `enter` began, or what of it there is."""
+    watchers.set(tuple(_drop(list(watchers.get()), watcher)))
     with _lock:
-        _watching -= 1
+        _drop(_watching, watcher)
         if not _watching:
             overriding.discard(Watcher)
-    general_paths(-1)
+    general_paths(watcher, False)
 
 
 def watched_call(f: Callable, args: tuple, kwargs: dict) -> Any:

@@ -73,16 +73,28 @@ class Explanation:
 
     def graph(self, course: int = 0, *, recorded: bool = False) -> str:
         """The graph of a course, line by line: as it was compiled, or as it was `recorded`."""
-        return str(self.courses[course].before if recorded else self.courses[course].after)
+        chosen = self._course(course)
+        return str(chosen.before if recorded else chosen.after)
 
     def ir(self, course: int = 0, *, optimized: bool = False) -> str:
         """A course's module in LLVM's language; `optimized` after LLVM's passes."""
-        library = self.courses[course].library()
+        library = self._course(course).library()
         return library.optimised_ir() if optimized else library.ir
 
     def assembly(self, course: int = 0) -> str:
         """A course's machine code as text."""
-        return self.courses[course].library().assembly()
+        return self._course(course).library().assembly()
+
+    def _course(self, number: int) -> Account:
+        try:
+            return self.courses[number]
+        except IndexError:
+            count = len(self.courses)
+            there = f"{count} course{'' if count == 1 else 's'}" if count else "no compiled course"
+            raise IndexError(
+                f"{self.name} has {there}, so none by the number {number}; print(explain()) shows "
+                "what became of its calls"
+            ) from None
 
 
 def _few(lines: list[str]) -> list[str]:

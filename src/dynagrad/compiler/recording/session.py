@@ -9,8 +9,7 @@ import sys
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,14 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
+from ...autograd.differentiate import RemovableHandle
 from ...core.carriers.carrier import Carrier
 from ...core.dtype import get_default_dtype
 from ...core.pytree import flatten
 from ...core.tape import grad_mode, inference, settle_writes, tick
 from ...core.tensor import Tensor
-from ...core.watch import Watcher, enter, everywhere, general_paths, leave
+from ...core.watch import Watcher, enter, everywhere, leave
 from ...functions.generator import own_stream
-from ...nn.modules.hooks import register_module_forward_pre_hook
+from ...nn.modules.hooks import _global_forward_pre_hooks
 from ...nn.modules.module import Module
 from ...nn.parameter import Parameter
 from ...ops.compiled import recorded
@@ -33,10 +33,10 @@ from ...optim.lr_scheduler import LRScheduler
 from ...optim.optimizer import (
     Optimizer,
     _global_post_hooks,
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
+    _global_pre_hooks,
 )
 from ..census.guards import same_value
+from .attributes import watch_attributes
 from .number import Number, frozen
 from .trace import Trace, Traced
 
@@ -62,6 +62,8 @@ _TENSORS = (Tensor, Parameter)
 _CLOSED = frozenset((*SCALARS, *_TENSORS, Number, type(None)))
 #: what drops gradients, whether there are any or not
 _CLEARING = (Optimizer.zero_grad, Module.zero_grad)
+#: how many interrupts in a row the end of a recording withstands
+ATTEMPTS = 8
 #: one recording at a time: the slots belong to all threads
 _lock = threading.RLock()
 #: the session that records in this thread or task
@@ -155,7 +157,10 @@ class Session(Watcher):
         #: what follows the user's code, while an optimizer takes a step that runs none of it
         self.following: Any = None
         self._objects: dict[int, weakref.ref] = {}
+        #: what gives back what `start` takes; each can be done again, and before there is anything
+        #: to give back
         self._undo: list[Callable[[], Any]] = []
+        self._stopped = False
         self.draws = Draws(self)
         self.writes_unseen = False
         #: settings of the process, as the step found them
@@ -169,30 +174,35 @@ class Session(Watcher):
     # --- the slots --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take over the slots."""
+        """Take over the slots. What undoes a thing is noted before it is done, so that `finish`
+        ends also what an interrupt has cut short.
+        """
         settle_writes()  # those of native code from before are not the step's
         self.on = True
-        general_paths(1)
         enter(self)
+        self._undo.append(self._draw_unseen)
         everywhere.append(self.draws)
-        self._undo.append(partial(everywhere.remove, self.draws))
         Tensor._a = property(self._get_array, self._set_array)
         Tensor._g = property(self._get_gradient, self._set_gradient)  # pyright: ignore
-        for handle in (
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
-            register_module_forward_pre_hook(self._module_called),
+        for hooks, hook in (
+            (_global_pre_hooks, self._before_step),
+            (_global_post_hooks, self._after_step),
+            (_global_forward_pre_hooks, self._module_called),
         ):
+            handle = RemovableHandle(hooks)
             self.own_hooks.add(handle.id)
             self._undo.append(handle.remove)
+            hooks[handle.id] = hook
         for kind in STATEFUL:
-            self._undo.append(_watch_attributes(kind, self._attribute_set))
+            noting, undo = watch_attributes(kind, self._attribute_set)
+            self._undo.append(undo)
+            kind.__setattr__ = noting
 
     def stop(self) -> None:
         """End the trace and give the tensors their arrays. What is running may still hold Traced
         payloads: until `finish`, the slots turn them into arrays.
         """
-        if not self.on:
+        if self._stopped:
             return
         self.on = self.trace.alive = False
         for undo in reversed(self._undo):
@@ -204,14 +214,20 @@ class Session(Watcher):
                 a = A_SLOT.__get__(t)
                 if type(a) is Traced:
                     A_SLOT.__set__(t, a.array)
+        self._stopped = True
 
     def finish(self) -> None:
-        """End the recording: the slots are slots again."""
+        """End the recording: the slots are slots again. It can be done again where an interrupt
+        cut it short.
+        """
         self.following = None
         self.stop()
         Tensor._a, Tensor._g = A_SLOT, G_SLOT
         leave(self)
-        general_paths(-1)
+
+    def _draw_unseen(self) -> None:
+        while self.draws in everywhere:
+            everywhere.remove(self.draws)
 
     def _get_array(self, t: Tensor) -> Any:
         a = A_SLOT.__get__(t)
@@ -239,10 +255,10 @@ class Session(Watcher):
             A_SLOT.__set__(t, a.array if type(a) is Traced else a)
 
     def _hold(self, t: Tensor, a: Any) -> None:
-        A_SLOT.__set__(t, a)
         known = self._holders.get(id(t))
         if known is None or known() is not t:  # an identity is used again after a tensor's death
             self._holders[id(t)] = weakref.ref(t)
+        A_SLOT.__set__(t, a)
 
     def _is_held(self, t: Tensor) -> bool:
         known = self._holders.get(id(t))
@@ -330,7 +346,7 @@ class Session(Watcher):
         try:
             make(*args)
         finally:
-            self.on = kept
+            self.on = kept and self.trace.alive
 
     def _after_step(self, optimizer: Any, args: tuple, kwargs: dict) -> None:
         if self.following is not None:
@@ -495,28 +511,6 @@ def same(value: Any, expected: Any) -> bool:
     return same_value(value, expected)
 
 
-def _watch_attributes(kind: Any, told: Callable) -> Callable[[], None]:
-    """Have `told(x, name, value)` called before an attribute of an instance is set; what undoes
-    it.
-    """
-    own = kind.__dict__.get("__setattr__")
-    plain = kind.__setattr__
-
-    def noting(self: Any, name: str, value: Any) -> None:
-        told(self, name, value)
-        plain(self, name, value)
-
-    kind.__setattr__ = noting
-
-    def undo() -> None:
-        if own is None:
-            del kind.__setattr__
-        else:
-            kind.__setattr__ = own
-
-    return undo
-
-
 def _settings() -> tuple:
     return grad_mode.get(), get_default_dtype(), inference.get(), own_stream.get()
 
@@ -547,19 +541,46 @@ def _plain_numbers(x: Any) -> Any:
     return {k: _plain_numbers(v) for k, v in x.items()} if type(x) is dict else x
 
 
-@contextmanager
-def recording(numbers: frozenset[Callable]) -> Iterator[Session]:
-    """Record what runs in the block."""
-    with _lock:
-        session = Session(numbers)
-        token, other = session_here.set(session), recorded.set(True)
-        session.start()
+class recording:  # noqa: N801 - a block's word
+    """Record what runs in the block. Whatever ends it leaves nothing behind, also an interrupt
+    while it begins or ends.
+    """
+
+    def __init__(self, numbers: frozenset[Callable]) -> None:
+        self._course = _recording(numbers)
+
+    def __enter__(self) -> Session:
         try:
+            return next(self._course)
+        except BaseException:
+            self._course.close()
+            raise
+
+    def __exit__(self, *error: Any) -> None:
+        self._course.close()
+
+
+def _recording(numbers: frozenset[Callable]) -> Generator[Session, None, None]:
+    with _lock:
+        session, here, other = Session(numbers), session_here.get(), recorded.get()
+        try:
+            session_here.set(session)
+            recorded.set(True)
+            session.start()
             yield session
         finally:
-            session.finish()
-            session_here.reset(token)
-            recorded.reset(other)
+            # where a call begins or ends, an interrupt may come: there is none outside of this try
+            left, interrupt = ATTEMPTS, None
+            while left:
+                try:
+                    session.finish()
+                    session_here.set(here)
+                    recorded.set(other)
+                    left = 0
+                except BaseException as error:  # noqa: BLE001 - is raised below
+                    left, interrupt = left - 1, error
+            if interrupt is not None:
+                raise interrupt
 
 
 def payload(t: Tensor) -> Any:

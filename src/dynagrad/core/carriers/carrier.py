@@ -62,7 +62,7 @@ def open_level(kind: type[Level], size: int | None = None, randomness: str = "sa
     """Open a level above all others; `size` is that of a batch."""
     opened = levels.get()
     level = kind(size, randomness)
-    general_paths(1)
+    general_paths(level, True)
     levels.set((*opened, level))
     return level
 
@@ -71,7 +71,7 @@ def close_level(level: Level) -> None:
     """Close a level; what still carries it is dead."""
     level.alive = False
     levels.set(tuple([other for other in levels.get() if other is not level]))
-    general_paths(-1)
+    general_paths(level, False)
 
 
 @contextmanager
