@@ -445,10 +445,12 @@ def _run_parts(update: Callable, row: tuple, numbers: dict[str, Any]) -> None:
 
 
 def _run_together(update: Callable, rows: list[tuple], numbers: dict[str, Any]) -> None:
-    if len(rows) == 1:
-        _write(rows[0], _made(update, rows[0], numbers))
-        return
     columns = list(zip(*rows, strict=True))
+    owners = {id(a) if a.base is None else id(a.base) for a in columns[0]}
+    if len(owners) < len(rows) or len(rows) == 1:  # in shared memory each finds what others left
+        for row in rows:
+            _write(row, _made(update, row, numbers))
+        return
     sizes = [a.size for a in columns[0]]
     for column in columns[1:]:  # together, arrays of wrong sizes could have the right one
         if column[0] is not None and [a.size for a in column] != sizes:
